@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an engine is: it prepares a portrait once and then renders frames of it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from bridge.coefficients import Coefficients
+
+ProgressReport = Callable[[str, float], None]
+CancelCheck = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A decoded still picture.
+
+    Attributes
+    ----------
+    pixels : ndarray, shape (H, W, 3), uint8
+        sRGB, upright (EXIF rotation applied), row 0 at the top.
+    name : str
+        File name without its folder, for messages.
+    notes : tuple of str
+        What had to be done to the picture that a user should know.
+    """
+
+    pixels: NDArray[np.uint8]
+    name: str = "photo"
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """What a user may choose about preparing a portrait.
+
+    Attributes
+    ----------
+    size : int or None
+        Long side of the output in pixels; None keeps the photo's own.
+    device : str
+        ``"auto"``, ``"cpu"`` or ``"cuda"``.
+    face : int or None
+        Which face, counted from 1 by size; None takes the largest.
+    detector : str
+        Name of the landmark detector (a module of ``heat_backend.detect``).
+    neutralise : bool
+        Relax the photo's own expression first.
+    """
+
+    size: int | None = None
+    device: str = "auto"
+    face: int | None = None
+    detector: str = "mediapipe"
+    neutralise: bool = False
+
+
+class Portrait(Protocol):
+    """A prepared portrait: everything per-photo is done, frames are cheap."""
+
+    width: int
+    height: int
+    notes: tuple[str, ...]
+
+    def render(
+        self, coefficients: Coefficients, out: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.uint8]:
+        """Render one frame, shape (height, width, 4), RGBA8, alpha 255, C-contiguous.
+
+        ``out``, if given, is written to and returned.
+        """
+        ...
+
+
+class Engine(Protocol):
+    """Turns a photo into a :class:`Portrait`."""
+
+    name: str
+    version: str
+
+    def prepare(
+        self,
+        photo: Photo,
+        settings: EngineSettings,
+        progress: ProgressReport,
+        cancelled: CancelCheck,
+    ) -> Portrait:
+        """Do all per-portrait work.
+
+        Raises
+        ------
+        bridge.errors.BadInput
+            When no usable face is in the photo.
+        bridge.errors.MissingHere
+            When weights or a device are missing on this machine.
+        bridge.errors.Cancelled
+            When ``cancelled()`` became true.
+        """
+        ...
+
+
+_FACTORIES: dict[str, str | Callable[[], Engine]] = {"warp": "heat_backend.warp.warp_engine"}
+
+
+def register(name: str, factory: Callable[[], Engine]) -> None:
+    """Add an engine under ``name``; ``factory`` is called at its first use."""
+    _FACTORIES[name] = factory
+
+
+def engine_names() -> tuple[str, ...]:
+    """Names that :func:`make_engine` accepts."""
+    return tuple(_FACTORIES)
+
+
+def make_engine(name: str) -> Engine:
+    """Make the engine called ``name``.
+
+    A built-in engine is a module with a function ``create()``; it is imported here, not before.
+
+    Raises
+    ------
+    bridge.errors.UsageError
+        When there is no engine of that name.
+    """
+    from bridge.errors import UsageError
+
+    factory = _FACTORIES.get(name)
+    if factory is None:
+        known = ", ".join(engine_names())
+        raise UsageError(f"there is no engine named {name!r}; choose one of: {known}")
+    if isinstance(factory, str):
+        create: Callable[[], Engine] = importlib.import_module(factory).create
+        return create()
+    return factory()
