@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a detector returns, and the choice of one face among several."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.errors import BadInput, UsageError
+
+_DETECTORS = {"mediapipe": "heat_backend.detect.mediapipe_mesh"}
+
+MIN_FACE_PX = 64
+
+
+@dataclass(frozen=True)
+class FaceLandmarks:
+    """One face in a picture.
+
+    Attributes
+    ----------
+    points : ndarray, shape (478, 3), float32
+        FaceMesh landmarks; x to the right and y down in pixels of the picture, z in the same
+        unit, growing away from the viewer. 0..467 lie on the skin, 468..477 on the irises.
+    """
+
+    points: NDArray[np.float32]
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, top, width, height of the skin landmarks, pixels."""
+        low = self.points[:468, :2].min(axis=0)
+        high = self.points[:468, :2].max(axis=0)
+        return float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])
+
+    @property
+    def size(self) -> float:
+        """Longer side of the box, pixels."""
+        return max(self.box[2:])
+
+    @property
+    def outer_eye_distance(self) -> float:
+        """Distance of the outer eye corners in the picture, pixels."""
+        return float(np.hypot(*(self.points[33, :2] - self.points[263, :2])))
+
+    def head_angles(self) -> tuple[float, float, float]:
+        """Pitch, yaw, roll in radians in the contract's axes, from the landmarks alone.
+
+        The axes are the outer eye corners' line and the forehead-chin line made orthogonal; a
+        frontal face reads a pitch of about 7 degrees up, which is not corrected.
+        """
+        points = self.points.astype(np.float64) * (1.0, -1.0, -1.0)
+        x = points[263] - points[33]
+        x /= np.linalg.norm(x)
+        y = points[10] - points[152]
+        y -= x * (x @ y)
+        y /= np.linalg.norm(y)
+        z = np.cross(x, y)
+        return float(np.arctan2(y[2], z[2])), float(np.arcsin(-x[2])), float(np.arctan2(x[1], x[0]))
+
+
+class Detector(Protocol):
+    """Finds faces and their landmarks."""
+
+    name: str
+
+    def detect(self, pixels: NDArray[np.uint8]) -> list[FaceLandmarks]:
+        """Find all faces in RGB ``pixels`` (H, W, 3), largest first."""
+        ...
+
+
+def make_detector(name: str) -> Detector:
+    """Make the detector called ``name``.
+
+    Raises
+    ------
+    bridge.errors.UsageError
+        When there is none of that name.
+    bridge.errors.MissingHere
+        When what it needs is not on this machine.
+    """
+    module = _DETECTORS.get(name)
+    if module is None:
+        raise UsageError(f"no detector named {name!r}; choose one of: {', '.join(_DETECTORS)}")
+    detector: Detector = importlib.import_module(module).create()
+    return detector
+
+
+def choose_face(faces: list[FaceLandmarks], number: int | None, name: str) -> FaceLandmarks:
+    """Pick the face to drive: the largest, or number N counted from 1 by size.
+
+    Raises
+    ------
+    bridge.errors.BadInput
+        When there is no face, no face of that number, or the face is too small to drive.
+    """
+    if not faces:
+        raise BadInput(
+            f"no face found in {name}: use a photo that shows one face from the front, well lit"
+        )
+    if number is not None and not 1 <= number <= len(faces):
+        raise BadInput(f"face {number} asked for, but {name} shows {len(faces)}: choose 1 to it")
+    face = faces[(number or 1) - 1]
+    if face.size < MIN_FACE_PX:
+        raise BadInput(
+            f"the face in {name} is only {face.size:.0f} pixels high: "
+            f"use a photo where it has at least {MIN_FACE_PX}"
+        )
+    return face
