@@ -1,0 +1,404 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# mypy: disable-error-code="valid-type"
+"""What a scene remembers: `scene.heat`, a list of portraits with rig, map, preview and output.
+
+Everything here is saved with the .blend. What only lives while Blender runs (previews, jobs,
+the backend) is kept in `preview.live`, `strip.jobs` and `backend.owner`, found by
+`portrait.uid`.
+"""
+
+import uuid
+from typing import Any
+
+import bpy
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    EnumProperty,
+    FloatProperty,
+    IntProperty,
+    IntVectorProperty,
+    PointerProperty,
+    StringProperty,
+)
+from bpy.types import PropertyGroup
+
+from . import change_notes
+from .mapping import expression_menu
+
+AXIS_ITEMS = (
+    ("rx", "Rotation X", "The bone's rotation about the picture's horizontal axis"),
+    ("ry", "Rotation Y", "The bone's rotation about the picture's vertical axis"),
+    ("rz", "Rotation Z", "The bone's rotation about the viewing axis"),
+    ("tx", "Location X", "The bone's shift to picture right"),
+    ("ty", "Location Y", "The bone's shift up"),
+    ("tz", "Location Z", "The bone's shift toward the viewer"),
+)
+TARGET_ITEMS = (
+    ("pitch", "Pitch", "The head looks down (positive) or up"),
+    ("yaw", "Yaw", "The nose turns to picture right (positive) or left"),
+    ("roll", "Roll", "The crown tips to picture left (positive) or right"),
+    ("x", "Move X", "The head moves to picture right"),
+    ("y", "Move Y", "The head moves up"),
+    ("z", "Move Z", "The head moves toward the viewer"),
+)
+CORNER_ITEMS = (
+    ("TOP_LEFT", "Top Left", ""),
+    ("TOP_RIGHT", "Top Right", ""),
+    ("BOTTOM_LEFT", "Bottom Left", ""),
+    ("BOTTOM_RIGHT", "Bottom Right", ""),
+)
+
+
+def _search_engine(_self: Any, _context: Any, _text: str) -> list[str]:
+    from .backend import known_engines
+
+    return list(known_engines.names())
+
+
+def _is_mesh(_self: Any, candidate: Any) -> bool:
+    return candidate.type == "MESH"
+
+
+def _is_armature(_self: Any, candidate: Any) -> bool:
+    return candidate.type == "ARMATURE"
+
+
+class HeatKeyRow(PropertyGroup):
+    """One shape key that drives one expression value."""
+
+    shape_key: StringProperty(
+        name="Shape key",
+        description="Shape key of the face mesh whose value is read",
+        update=change_notes.rig_changed,
+    )
+    expression: EnumProperty(
+        name="Expression",
+        description="Expression of the portrait that this shape key drives",
+        items=expression_menu.items,
+        update=change_notes.rig_changed,
+    )
+    scale: FloatProperty(
+        name="Scale",
+        description="The shape key's value is multiplied by this",
+        default=1.0,
+        soft_min=-2.0,
+        soft_max=2.0,
+        step=5,
+        update=change_notes.rig_changed,
+    )
+    offset: FloatProperty(
+        name="Offset",
+        description="This is added after scaling",
+        default=0.0,
+        soft_min=-1.0,
+        soft_max=1.0,
+        step=5,
+        update=change_notes.rig_changed,
+    )
+    mute: BoolProperty(
+        name="Mute",
+        description="Leave this row out",
+        default=False,
+        update=change_notes.rig_changed,
+    )
+    confidence: FloatProperty(
+        name="Confidence",
+        description="How sure the automatic map was of this row, 1 being certain",
+        default=1.0,
+        min=0.0,
+        max=1.0,
+    )
+
+
+class HeatBoneRow(PropertyGroup):
+    """One axis of the head bone that drives one value of the head pose."""
+
+    source: EnumProperty(
+        name="Bone axis",
+        description="What is read from the head bone, relative to its rest pose and in the "
+        "picture's axes",
+        items=AXIS_ITEMS,
+        update=change_notes.rig_changed,
+    )
+    target: EnumProperty(
+        name="Head pose",
+        description="What it drives in the portrait",
+        items=TARGET_ITEMS,
+        update=change_notes.rig_changed,
+    )
+    scale: FloatProperty(
+        name="Scale",
+        description="The bone's value is multiplied by this",
+        default=1.0,
+        soft_min=-2.0,
+        soft_max=2.0,
+        step=5,
+        update=change_notes.rig_changed,
+    )
+    offset: FloatProperty(
+        name="Offset",
+        description="This is added after scaling, in radians or outer-eye-corner distances",
+        default=0.0,
+        soft_min=-1.0,
+        soft_max=1.0,
+        step=5,
+        update=change_notes.rig_changed,
+    )
+    mute: BoolProperty(
+        name="Mute",
+        description="Leave this row out",
+        default=False,
+        update=change_notes.rig_changed,
+    )
+
+
+class HeatPreviewSettings(PropertyGroup):
+    """Where and how large the live preview of one portrait is shown."""
+
+    mode: EnumProperty(
+        name="Show as",
+        description="Where the live frames go",
+        items=(
+            ("OVERLAY", "Overlay", "On top of the 3D viewport, in the photo's own colours"),
+            (
+                "IMAGE",
+                "Image",
+                "Into an image of the .blend: for an Image Editor, a material or a camera "
+                "background",
+            ),
+        ),
+        default="OVERLAY",
+        update=change_notes.preview_mode_changed,
+    )
+    corner: EnumProperty(
+        name="Corner",
+        description="Corner of the viewport that the overlay stays in",
+        items=CORNER_ITEMS,
+        default="BOTTOM_LEFT",
+        update=change_notes.overlay_changed,
+    )
+    size: IntProperty(
+        name="Size",
+        description="Long side of the overlay on screen",
+        subtype="PIXEL",
+        default=320,
+        min=64,
+        max=4096,
+        update=change_notes.overlay_changed,
+    )
+    opacity: FloatProperty(
+        name="Opacity",
+        description="How solid the overlay is",
+        subtype="FACTOR",
+        default=1.0,
+        min=0.0,
+        max=1.0,
+        update=change_notes.overlay_changed,
+    )
+    offset: IntVectorProperty(
+        name="Offset",
+        description="Distance of the overlay from its corner, across and up or down",
+        subtype="PIXEL",
+        size=2,
+        default=(16, 16),
+        min=-4096,
+        max=16384,
+        update=change_notes.overlay_changed,
+    )
+    render_size: IntProperty(
+        name="Resolution",
+        description="Long side of the frames rendered for the preview; smaller is faster, 0 is "
+        "the photo's own size",
+        subtype="PIXEL",
+        default=512,
+        min=0,
+        max=4096,
+        update=change_notes.source_changed,
+    )
+    image: PointerProperty(
+        name="Image",
+        description="Image that receives the live frames; made when the preview starts",
+        type=bpy.types.Image,
+    )
+
+
+class HeatOutputSettings(PropertyGroup):
+    """Where the finished frames of one portrait go."""
+
+    file_format: EnumProperty(
+        name="Format",
+        description="What is written",
+        items=(
+            ("PNG", "PNG sequence", "One lossless picture a frame"),
+            ("MP4", "H.264 movie", "One .mp4 file"),
+        ),
+        default="PNG",
+    )
+    folder: StringProperty(
+        name="Folder",
+        description="Every take gets a folder or file of its own in here; // is the folder of "
+        "the .blend",
+        subtype="DIR_PATH",
+        default="//heat/",
+    )
+    range_source: EnumProperty(
+        name="Frames",
+        description="Which frames are rendered",
+        items=(
+            ("SCENE", "Scene's range", "From the scene's start frame to its end frame"),
+            ("OWN", "Own range", "From and to the frames given here"),
+        ),
+        default="SCENE",
+    )
+    frame_start: IntProperty(name="First", description="First frame", default=1)
+    frame_end: IntProperty(name="Last", description="Last frame, included", default=250)
+    state_path: StringProperty(
+        name="Unfinished take",
+        description="Record on disk of the last take, from which Resume goes on",
+        options={"HIDDEN"},
+    )
+
+
+class HeatPortrait(PropertyGroup):
+    """One photo, the rig that drives it, and where its frames go."""
+
+    uid: StringProperty(name="Identifier", options={"HIDDEN"})
+    photo_source: EnumProperty(
+        name="Photo from",
+        description="Where the photo comes from",
+        items=(
+            ("FILE", "File", "A picture file"),
+            ("IMAGE", "Image", "An image that is already in this .blend"),
+        ),
+        default="FILE",
+        update=change_notes.source_changed,
+    )
+    photo_path: StringProperty(
+        name="Photo",
+        description="The portrait photo",
+        subtype="FILE_PATH",
+        update=change_notes.source_changed,
+    )
+    photo_image: PointerProperty(
+        name="Photo",
+        description="The portrait photo, an image of this .blend",
+        type=bpy.types.Image,
+        update=change_notes.source_changed,
+    )
+    mesh: PointerProperty(
+        name="Face mesh",
+        description="Mesh whose shape keys perform",
+        type=bpy.types.Object,
+        poll=_is_mesh,
+        update=change_notes.rig_changed,
+    )
+    armature: PointerProperty(
+        name="Armature",
+        description="Armature with the head bone; may stay empty",
+        type=bpy.types.Object,
+        poll=_is_armature,
+        update=change_notes.rig_changed,
+    )
+    head_bone: StringProperty(
+        name="Head bone",
+        description="Bone that turns the head",
+        update=change_notes.rig_changed,
+    )
+    key_rows: CollectionProperty(type=HeatKeyRow)
+    key_index: IntProperty(name="Active row", options={"HIDDEN"})
+    bone_rows: CollectionProperty(type=HeatBoneRow)
+    bone_index: IntProperty(name="Active row", options={"HIDDEN"})
+    engine: StringProperty(
+        name="Engine",
+        description="What turns photo and performance into frames",
+        default="warp",
+        search=_search_engine,
+        search_options={"SORT", "SUGGESTION"},
+        update=change_notes.source_changed,
+    )
+    size: IntProperty(
+        name="Size",
+        description="Long side of the rendered frames; 0 is the photo's own size",
+        subtype="PIXEL",
+        default=0,
+        min=0,
+        max=16384,
+    )
+    device: EnumProperty(
+        name="Device",
+        description="What the engine computes on",
+        items=(
+            ("auto", "Automatic", "The graphics card where it serves, else the processor"),
+            ("cpu", "Processor", "The processor only"),
+            ("cuda", "NVIDIA card", "An NVIDIA graphics card"),
+        ),
+        default="auto",
+        update=change_notes.source_changed,
+    )
+    face: IntProperty(
+        name="Face",
+        description="Which face, where the photo shows several; -1 is the largest, 0 the first",
+        default=-1,
+        min=-1,
+        max=63,
+        update=change_notes.source_changed,
+    )
+    neutralise: BoolProperty(
+        name="Neutralise",
+        description="Take the photographed expression away first, so that the rig's rest "
+        "expression shows a relaxed face",
+        default=False,
+        update=change_notes.source_changed,
+    )
+    strip_name: StringProperty(
+        name="Strip",
+        description="Name of this portrait's strip in the sequencer",
+    )
+    preview: PointerProperty(type=HeatPreviewSettings)
+    output: PointerProperty(type=HeatOutputSettings)
+
+
+class HeatScene(PropertyGroup):
+    """The portraits of one scene."""
+
+    portraits: CollectionProperty(type=HeatPortrait)
+    active_index: IntProperty(name="Active portrait", options={"HIDDEN"})
+
+
+CLASSES = (
+    HeatKeyRow,
+    HeatBoneRow,
+    HeatPreviewSettings,
+    HeatOutputSettings,
+    HeatPortrait,
+    HeatScene,
+)
+
+
+def active_portrait(scene: Any) -> Any:
+    """Return the portrait selected in the scene's list, or None when there is none."""
+    heat = getattr(scene, "heat", None)
+    if heat is None or not 0 <= heat.active_index < len(heat.portraits):
+        return None
+    return heat.portraits[heat.active_index]
+
+
+def find_portrait(scene: Any, uid: str) -> Any:
+    """Return the scene's portrait with that identifier, or None."""
+    return next((p for p in scene.heat.portraits if p.uid == uid), None)
+
+
+def new_uid() -> str:
+    """Return an identifier for a new portrait, unique across files."""
+    return uuid.uuid4().hex
+
+
+def register() -> None:
+    """Hang the properties on the scene."""
+    bpy.types.Scene.heat = PointerProperty(type=HeatScene)
+
+
+def unregister() -> None:
+    """Take the properties off the scene."""
+    del bpy.types.Scene.heat

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which modules register, in what order, and what happens when one of them cannot.
+
+Each listed module has `CLASSES` (registered here) and may have `register()` and
+`unregister()` for what is not a class. A module that fails leaves a sentence in `problems()`
+which the panel shows; the others still register.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from types import ModuleType
+
+import bpy
+
+log = logging.getLogger(__name__)
+
+MODULE_NAMES = (
+    "preferences",
+    "properties",
+    "portrait.portrait_uilist",
+    "portrait.portrait_operators",
+    "portrait.portrait_panel",
+    "mapping.map_uilist",
+    "mapping.map_operators",
+    "mapping.map_panel",
+    "preview.preview_operators",
+    "preview.overlay_operators",
+    "preview.preview_panel",
+    "preview.live",
+    "strip.render_operators",
+    "strip.render_panel",
+    "strip.jobs",
+    "backend.backend_operators",
+    "setup.setup_operators",
+)
+
+_registered: list[ModuleType] = []
+_problems: list[str] = []
+
+
+def problems() -> tuple[str, ...]:
+    """Sentences about the parts that could not register, for the panel; empty when all did."""
+    return tuple(_problems)
+
+
+def register() -> None:
+    """Register all modules; a second call without `unregister` starts afresh."""
+    if _registered:
+        unregister()
+    _problems.clear()
+    for name in MODULE_NAMES:
+        try:
+            module = importlib.import_module(f".{name}", __package__)
+            _register_module(module)
+        except Exception as error:
+            log.exception("heat: %s did not register", name)
+            _problems.append(f"The part '{name}' did not load: {error}")
+            continue
+        _registered.append(module)
+
+
+def unregister() -> None:
+    """Undo `register`, last module first; never raises for a part that is already gone."""
+    while _registered:
+        _unregister_module(_registered.pop())
+
+
+def _register_module(module: ModuleType) -> None:
+    done: list[type] = []
+    try:
+        for cls in getattr(module, "CLASSES", ()):
+            bpy.utils.register_class(cls)
+            done.append(cls)
+        if hasattr(module, "register"):
+            module.register()
+    except Exception:
+        for cls in reversed(done):
+            bpy.utils.unregister_class(cls)
+        raise
+
+
+def _unregister_module(module: ModuleType) -> None:
+    if hasattr(module, "unregister"):
+        try:
+            module.unregister()
+        except Exception:
+            log.exception("heat: %s did not unregister", module.__name__)
+    for cls in reversed(getattr(module, "CLASSES", ())):
+        try:
+            bpy.utils.unregister_class(cls)
+        except RuntimeError:
+            log.exception("heat: %s did not unregister", cls.__name__)
