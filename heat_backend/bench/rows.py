@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One measured number of the benchmark, and how to take a median."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the benchmark.
+
+    Attributes
+    ----------
+    what : str
+        What was measured, for people.
+    median : float
+        Median of the samples, in ``unit``.
+    unit : str
+        ``"ms"``, ``"s"``, ``"%"``, ``"x"``, ``"MiB"`` ...
+    target : float or None
+        The number to reach; None where there is none.
+    at_most : bool
+        True where the median must not exceed the target, False where it must reach it.
+    note : str
+        What a reader must know about the number.
+    """
+
+    what: str
+    median: float
+    unit: str
+    target: float | None = None
+    at_most: bool = True
+    note: str = ""
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the target is reached; None without a target."""
+        if self.target is None:
+            return None
+        return self.median <= self.target if self.at_most else self.median >= self.target
+
+
+def median_ms(action: Callable[[], object], repeats: int, warm_up: int = 2) -> float:
+    """Median wall time of ``action`` in milliseconds over ``repeats`` calls."""
+    for _ in range(warm_up):
+        action()
+    samples = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        action()
+        samples.append((time.perf_counter() - start) * 1e3)
+    return statistics.median(samples)
