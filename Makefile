@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# make demo | make test | make bench | make addon | make screenshots
+# Everything is made under this folder; nothing is installed outside it.
+
+PYTHON ?= python3.11
+PORTRAIT ?=
+BLENDER ?=
+# For a smaller torch without CUDA on Linux: TORCH_INDEX=https://download.pytorch.org/whl/cpu
+TORCH_INDEX ?=
+
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+READY42 := .venv-bpy42/.ready
+READY45 := .venv-bpy45/.ready
+PIP := -m pip --disable-pip-version-check install
+BPY42 := bpy==4.2.23
+BPY45 := bpy==4.5.15
+PYTEST := pytest==9.2.0
+SETUPTOOLS := setuptools==84.2.1
+
+.PHONY: help demo test bench addon screenshots environment clean
+help:
+	@echo "make demo [PORTRAIT=photo.jpg]  a photo performs: out/demo.mp4, out/demo.blend, out/contact_sheet.png"
+	@echo "make test [BLENDER=path]        lint, types, unit, headless Blender and window tests"
+	@echo "make bench                      the benchmark on this machine"
+	@echo "make addon                      the extension zip, in dist/"
+	@echo "make screenshots BLENDER=path   the pictures of docs/"
+
+demo: $(READY)
+	@$(PY) -m demo $(if $(PORTRAIT),--portrait "$(PORTRAIT)")
+
+test: $(READY) $(READY42) $(READY45)
+	@BLENDER="$(BLENDER)" $(PY) tests/run_all.py
+
+bench: $(READY)
+	@$(PY) -m heat_backend bench
+
+addon: $(READY)
+	@$(PY) build_addon.py $(if $(BLENDER),--blender "$(BLENDER)")
+
+screenshots: $(READY)
+	@BLENDER="$(BLENDER)" $(PY) docs/make_screenshots.py
+
+environment: $(READY)
+
+# Checked before an environment is made, so that the message is the only thing to read.
+define check_python
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
+  echo "error: Python 3.11 is needed and '$(PYTHON)' is not one. Install it, then run make again:"; \
+  echo "  Debian 12     sudo apt install python3.11 python3.11-venv"; \
+  echo "  Ubuntu        sudo add-apt-repository ppa:deadsnakes/ppa && sudo apt install python3.11 python3.11-venv"; \
+  echo "  macOS         brew install python@3.11"; \
+  echo "  elsewhere     make PYTHON=/path/to/python3.11 demo"; exit 1; } >&2
+@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+  echo "error: this Python 3.11 cannot make environments: sudo apt install python3.11-venv"; exit 1; } >&2
+endef
+
+$(READY): pyproject.toml
+	$(check_python)
+	@echo "environment: $(VENV) (the first time takes minutes and about 3 GB)"
+	@[ -x $(PY) ] || $(PYTHON) -m venv $(VENV)
+	@$(PY) $(PIP) $(SETUPTOOLS)
+	$(if $(TORCH_INDEX),@$(PY) $(PIP) --index-url $(TORCH_INDEX) "$$(sed -n 's/.*"\(torch==[^"]*\)".*/\1/p' pyproject.toml)")
+	@$(PY) $(PIP) --no-build-isolation --editable '.[dev]'
+	@touch $@
+
+$(READY42): Makefile
+	$(check_python)
+	@echo "environment: .venv-bpy42 ($(BPY42), about 1 GB)"
+	@[ -x .venv-bpy42/bin/python ] || $(PYTHON) -m venv .venv-bpy42
+	@.venv-bpy42/bin/python $(PIP) $(BPY42) $(PYTEST)
+	@touch $@
+
+$(READY45): Makefile
+	$(check_python)
+	@echo "environment: .venv-bpy45 ($(BPY45), about 1 GB)"
+	@[ -x .venv-bpy45/bin/python ] || $(PYTHON) -m venv .venv-bpy45
+	@.venv-bpy45/bin/python $(PIP) $(BPY45) $(PYTEST)
+	@touch $@
+
+clean:
+	rm -rf build dist out
