@@ -42,6 +42,15 @@ TARGET_ITEMS = (
     ("y", "Move Y", "The head moves up"),
     ("z", "Move Z", "The head moves toward the viewer"),
 )
+FACING_ITEMS = (
+    ("AUTO", "Automatic", "Told by the names and places of paired bones"),
+    ("NEG_Y", "-Y (Blender)", "Blender's habit: faces -Y, Z is up"),
+    ("POS_Y", "+Y", "Faces +Y, Z is up"),
+    ("NEG_X", "-X", "Faces -X, Z is up"),
+    ("POS_X", "+X", "Faces +X, Z is up"),
+    ("POS_Z_Y_UP", "+Z, Y is up", "As many rigs imported from FBX or glTF"),
+    ("NEG_Z_Y_UP", "-Z, Y is up", "Faces -Z, Y is up"),
+)
 CORNER_ITEMS = (
     ("TOP_LEFT", "Top Left", ""),
     ("TOP_RIGHT", "Top Right", ""),
@@ -114,7 +123,7 @@ class HeatKeyRow(PropertyGroup):
 class HeatBoneRow(PropertyGroup):
     """One axis of the head bone that drives one value of the head pose."""
 
-    source: EnumProperty(
+    axis_source: EnumProperty(
         name="Bone axis",
         description="What is read from the head bone, relative to its rest pose and in the "
         "picture's axes",
@@ -198,8 +207,7 @@ class HeatPreviewSettings(PropertyGroup):
     )
     offset: IntVectorProperty(
         name="Offset",
-        description="Distance of the overlay from its corner, across and up or down",
-        subtype="PIXEL",
+        description="Distance of the overlay from its corner, across and up or down, in pixels",
         size=2,
         default=(16, 16),
         min=-4096,
@@ -303,6 +311,22 @@ class HeatPortrait(PropertyGroup):
     head_bone: StringProperty(
         name="Head bone",
         description="Bone that turns the head",
+        update=change_notes.rig_changed,
+    )
+    facing: EnumProperty(
+        name="Faces",
+        description="Which way the character looks in the armature's own space",
+        items=FACING_ITEMS,
+        default="AUTO",
+        update=change_notes.rig_changed,
+    )
+    eye_distance: FloatProperty(
+        name="Eye distance",
+        description="Distance of the outer eye corners in the mesh's own units, by which the "
+        "head's shifts are measured; 0 takes the usual adult's",
+        default=0.0,
+        min=0.0,
+        precision=4,
         update=change_notes.rig_changed,
     )
     key_rows: CollectionProperty(type=HeatKeyRow)

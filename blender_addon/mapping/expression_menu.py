@@ -9,6 +9,7 @@ from typing import Any
 
 Item = tuple[str, str, str, str, int] | tuple[str, str, str]
 
+UNMAPPED = "NONE"
 # Heading -> how the names that belong under it begin.
 _COLUMNS = (
     ("Brows", ("brow",)),
@@ -36,10 +37,10 @@ def _items() -> list[Item]:
     from .. import bridge
 
     names = bridge.coefficients.EXPRESSION_NAMES
-    menu: list[Item] = []
+    menu: list[Item] = [(UNMAPPED, "Not mapped", "This shape key drives nothing", "NONE", 0)]
     for heading, prefixes in _COLUMNS:
         menu.append(("", heading, ""))
         for number, name in enumerate(names):
             if name.startswith(prefixes):
-                menu.append((name, readable(name), name, "NONE", number))
+                menu.append((name, readable(name), name, "NONE", number + 1))
     return menu

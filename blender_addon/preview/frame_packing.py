@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""8-bit frames in the forms that Blender takes them fastest.
+
+`GPUTexture` takes float buffers only. Four bytes of a pixel, read as one float, make the upload
+four times smaller than four floats; the shader takes them apart again. A byte pattern that
+happens to be a NaN or a denormal could be altered on the way, so the top byte (alpha, which is
+always opaque here) is set to 0x3F: then every pixel is a normal float between 0.5 and 2.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+_COLOUR = np.uint32(0x00FFFFFF)
+_NORMAL = np.uint32(0x3F000000)
+
+
+def pack_into(pixels: NDArray[np.uint8], out: NDArray[np.float32]) -> None:
+    """Write a frame into a buffer of one float a pixel.
+
+    Parameters
+    ----------
+    pixels : (H, W, 4) uint8
+        RGBA, C-contiguous; alpha is not kept.
+    out : (H * W,) float32
+        Receives the packed pixels, rows from the top.
+
+    Raises
+    ------
+    ValueError
+        Shapes do not fit.
+    """
+    if pixels.ndim != 3 or pixels.shape[2] != 4 or out.size != pixels.size // 4:
+        raise ValueError(f"cannot pack pixels {pixels.shape} into {out.shape}")
+    words = np.ascontiguousarray(pixels).view("<u4").reshape(-1)
+    target = out.view(np.uint32).reshape(-1)
+    np.bitwise_and(words, _COLOUR, out=target)
+    np.bitwise_or(target, _NORMAL, out=target)
+
+
+def unpack(packed: NDArray[np.float32], height: int, width: int) -> NDArray[np.uint8]:
+    """Return (H, W, 3) uint8 of packed pixels: what the shader does, for tests and checks."""
+    return packed.view(np.uint8).reshape(height, width, 4)[..., :3].copy()
+
+
+def srgb_to_linear_table() -> NDArray[np.float32]:
+    """Return (256,) float32: linear light of each 8-bit sRGB value (IEC 61966-2-1)."""
+    value = np.arange(256, dtype=np.float64) / 255.0
+    linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    return linear.astype(np.float32)
+
+
+def image_pixels_into(
+    pixels: NDArray[np.uint8], table: NDArray[np.float32], out: NDArray[np.float32]
+) -> None:
+    """Write a frame as linear floats, rows from the bottom, as `Image.pixels` wants them.
+
+    Parameters
+    ----------
+    pixels : (H, W, 4) uint8
+        RGBA in sRGB, rows from the top; alpha must be 255 (the table maps it to 1).
+    table : (256,) float32
+        Of `srgb_to_linear_table`.
+    out : (H, W, 4) float32
+        Receives the pixels.
+    """
+    np.take(table, pixels[::-1], out=out, mode="clip")
