@@ -7,6 +7,8 @@ PORTRAIT ?=
 BLENDER ?=
 # For a smaller torch without CUDA on Linux: TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
+# What bpy and opencv load on Debian and Ubuntu, absent on a machine without a desktop.
+LIBRARIES := libgl1 libegl1 libsm6 libxi6 libxrender1 libxfixes3 libxkbcommon0 libglib2.0-0
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -63,6 +65,9 @@ $(READY): pyproject.toml
 	@$(PY) $(PIP) $(SETUPTOOLS)
 	$(if $(TORCH_INDEX),@$(PY) $(PIP) --index-url $(TORCH_INDEX) "$$(sed -n 's/.*"\(torch==[^"]*\)".*/\1/p' pyproject.toml)")
 	@$(PY) $(PIP) --no-build-isolation --editable '.[dev]'
+	@$(PY) -c 'import bpy, cv2' >/dev/null || { \
+	  echo "error: Blender's module or OpenCV does not load, most often for want of system libraries:"; \
+	  echo "  sudo apt install $(LIBRARIES)"; exit 1; } >&2
 	@touch $@
 
 $(READY42): Makefile
