@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An .mp4 movie, collected packet by packet and put together when all frames are there."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.errors import BadInput, MissingHere
+from heat_backend import __version__
+from heat_backend.export.h264 import H264Encoder, even
+from heat_backend.export.packet_log import PacketLog
+from heat_backend.export.shot import Shot
+from heat_backend.export.storage import storage_error, writing
+from heat_backend.export.work_folder import WorkFolder
+
+# Beyond it hardware players and older editors give up on H.264.
+_WIDE = 4096
+
+
+class Movie:
+    """Takes the frames of one movie in order, on one thread."""
+
+    def __init__(self, target: Path, work: WorkFolder, shot: Shot, fps: Fraction) -> None:
+        self._target = target
+        self._work = work
+        self._shot = shot
+        self._fps = fps
+        self._encoder: H264Encoder | None = None
+        with writing(target):
+            self._log = PacketLog(work.path)
+
+    @property
+    def frames_kept(self) -> int:
+        """Number of whole frames that an earlier run left."""
+        return len(self._log.entries)
+
+    def write(self, index: int, pixels: NDArray[np.uint8]) -> None:
+        """Encode one frame and put it on the disk. A new run begins with a keyframe."""
+        if self._encoder is None:
+            self._encoder = H264Encoder(pixels.shape[1], pixels.shape[0], self._fps)
+        packet, key = self._encoder.encode(pixels)
+        with writing(self._target):
+            self._log.append(packet, key)
+
+    def finish(self) -> None:
+        """Put the movie together and give it its name."""
+        import av
+
+        part = self._work.path / "movie.mp4"
+        try:
+            self._join(part)
+            part.replace(self._target)
+        except OSError as error:  # av.FFmpegError is one too
+            raise storage_error(error, self._target) from error
+        except av.FFmpegError as error:
+            raise MissingHere(f"cannot write {self._target}: {error}") from error
+
+    def close(self) -> None:
+        """Let go of the side files."""
+        self._log.close()
+
+    def _join(self, part: Path) -> None:
+        import av
+
+        step = 1 / self._fps
+        # The raw stream is opened for its headers only: packets come from the log.
+        with (
+            av.open(str(self._log.stream_path), format="h264") as raw,
+            av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}) as movie,
+        ):
+            movie.metadata["comment"] = self._shot.statement
+            movie.metadata["encoder"] = f"Heat {__version__}"
+            stream = movie.add_stream_from_template(raw.streams.video[0])
+            stream.time_base = step
+            for index, (data, key) in enumerate(self._log.packets()):
+                packet = av.Packet(data)
+                packet.stream = stream
+                packet.time_base = step
+                packet.pts = packet.dts = index
+                packet.duration = 1
+                packet.is_keyframe = key
+                movie.mux(packet)
+
+
+def movie_notes(width: int, height: int) -> list[str]:
+    """Say what a user should know about a movie of this size."""
+    notes = []
+    size = (even(width), even(height))
+    if size != (width, height):
+        notes.append(
+            f"H.264 needs even sides: the movie is {size[0]} x {size[1]}, one row or column of "
+            f"pixels more than the frame's {width} x {height}, repeated at the right or bottom edge"
+        )
+    if max(size) > _WIDE:
+        notes.append(f"many players show H.264 only up to {_WIDE} pixels wide: consider a --size")
+    return notes
+
+
+def movie_shot(path: Path) -> str | None:
+    """Key of the shot in an existing movie; None when it is not one of Heat's."""
+    import av
+
+    try:
+        with av.open(str(path)) as movie:
+            comment = movie.metadata.get("comment", "")
+    except (OSError, av.FFmpegError):
+        return None
+    marker = "; shot "
+    return comment.rpartition(marker)[2] if marker in comment else None
+
+
+def check_replaceable(path: Path, shot: Shot, overwrite: bool) -> bool:
+    """Whether the movie at ``path`` exists and is of this very shot.
+
+    Raises
+    ------
+    BadInput
+        When another file stands there that may not be replaced.
+    """
+    if not path.exists():
+        return False
+    if movie_shot(path) == shot.key:
+        return True
+    if not overwrite:
+        raise BadInput(
+            f"{path} exists and is not of this shot: choose another name, or allow overwriting"
+        )
+    return False

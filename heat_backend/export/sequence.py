@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A folder of PNG files, one a frame, each of which says which shot it belongs to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.errors import BadInput
+from heat_backend import __version__
+from heat_backend.export.png import encode_png, read_texts
+from heat_backend.export.shot import Shot
+from heat_backend.export.storage import writing
+from heat_backend.export.work_folder import WorkFolder
+
+_FRAME_NAME = re.compile(r"frame_\d{6,}\.png")
+_SHOT_KEYWORD = "Heat-Shot"
+
+
+def frame_path(folder: Path, index: int) -> Path:
+    """Name the file of frame ``index`` of the clip (from 0); names count from 1."""
+    return folder / f"frame_{index + 1:06d}.png"
+
+
+class Sequence:
+    """Writes frames of one shot into a folder; may be called from several threads."""
+
+    def __init__(self, folder: Path, work: WorkFolder, shot: Shot) -> None:
+        self._folder = folder
+        self._work = work
+        self._texts = {
+            "Software": f"Heat {__version__}",
+            "Comment": shot.statement,
+            "Synthetic": "true",
+            "Engine": shot.engine_label,
+            _SHOT_KEYWORD: shot.key,
+        }
+
+    def write(self, index: int, pixels: NDArray[np.uint8]) -> None:
+        """Write one frame; its file appears whole or not at all."""
+        target = frame_path(self._folder, index)
+        part = self._work.path / f"{target.name}.part"
+        with writing(target):
+            try:
+                _write_bytes(part, encode_png(pixels, self._texts))
+                part.replace(target)
+            except OSError:
+                part.unlink(missing_ok=True)
+                raise
+
+
+def frames_present(folder: Path, shot: Shot) -> tuple[set[str], set[str]]:
+    """Names of the frame files in ``folder``: those of this shot, and all others."""
+    own: set[str] = set()
+    foreign: set[str] = set()
+    with writing(folder):
+        names = [file.name for file in folder.iterdir() if _FRAME_NAME.fullmatch(file.name)]
+    for name in names:
+        try:
+            texts = read_texts(folder / name) or {}
+        except OSError:
+            texts = {}
+        (own if texts.get(_SHOT_KEYWORD) == shot.key else foreign).add(name)
+    return own, foreign
+
+
+def frames_to_render(
+    folder: Path, shot: Shot, frames: Iterable[int], *, resume: bool, overwrite: bool
+) -> list[int]:
+    """Which of ``frames`` are still to be rendered.
+
+    Raises
+    ------
+    BadInput
+        When frames of another shot stand in the folder and may not be replaced.
+    """
+    own, foreign = frames_present(folder, shot)
+    if foreign and not overwrite:
+        example = min(foreign)
+        raise BadInput(
+            f"{folder} holds frames of another shot ({example}): choose another folder, "
+            "or allow overwriting"
+            + (" (portrait, clip or settings changed since?)" if resume else "")
+        )
+    return [index for index in frames if not resume or frame_path(folder, index).name not in own]
+
+
+def _write_bytes(path: Path, data: bytes) -> None:
+    path.write_bytes(data)

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What makes two exports the same shot, and what every output says about itself."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from bridge.errors import BadInput
+from bridge.motion_clip import MotionClip
+from heat_backend import __version__
+from heat_backend.engine import EngineSettings, Photo
+
+# Rates of film and television that are written rounded (23.976 for 24000/1001).
+_NTSC_BASES = (24, 30, 48, 60, 120)
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One export, as its outputs and side files name it.
+
+    Attributes
+    ----------
+    key : str
+        Hexadecimal fingerprint of portrait, clip, engine, settings and size.
+    engine_label : str
+        Name and version of the engine.
+    """
+
+    key: str
+    engine_label: str
+
+    @property
+    def statement(self) -> str:
+        """The line that every output carries: that it is synthetic, and what made it."""
+        return (
+            f"Synthetic media: one photo animated by Heat {__version__}, "
+            f"engine {self.engine_label}; shot {self.key}"
+        )
+
+
+def portrait_key(photo: Photo, settings: EngineSettings) -> str:
+    """Fingerprint of a photo and of the settings that change its frames.
+
+    The device is left out: an export begun on a GPU may be resumed on the CPU.
+    """
+    digest = hashlib.sha256(np.ascontiguousarray(photo.pixels).data)
+    options = (settings.size, settings.face, settings.detector, settings.neutralise)
+    digest.update(repr((photo.pixels.shape, options)).encode())
+    return digest.hexdigest()[:32]
+
+
+def make_shot(
+    portrait_id: str, clip: MotionClip, engine_label: str, width: int, height: int
+) -> Shot:
+    """Fingerprint all that a frame depends on."""
+    digest = hashlib.sha256(repr((portrait_id, engine_label, width, height)).encode())
+    for table in (clip.expression, clip.rotation, clip.translation):
+        digest.update(np.ascontiguousarray(table, dtype=np.float32).data)
+    if clip.edits is not None:
+        digest.update(np.ascontiguousarray(clip.edits, dtype=np.float32).data)
+        digest.update(repr(tuple(clip.edit_names)).encode())
+    return Shot(key=digest.hexdigest()[:24], engine_label=engine_label)
+
+
+def frame_rate(fps: Fraction | float) -> Fraction:
+    """Find the exact rate that a rounded number of frames a second stands for.
+
+    23.976 gives 24000/1001; other numbers keep at most three decimals.
+
+    Raises
+    ------
+    BadInput
+        When the rate is not a number between 0.1 and 1000.
+    """
+    if not np.isfinite(float(fps)) or not 0.1 <= float(fps) <= 1000:
+        raise BadInput(f"{fps} frames a second cannot be written: use a rate from 0.1 to 1000")
+    if isinstance(fps, Fraction):
+        return fps.limit_denominator(100_000)
+    for base in _NTSC_BASES:
+        exact = Fraction(base * 1000, 1001)
+        if abs(fps - exact) < 0.006:
+            return exact
+    return Fraction(fps).limit_denominator(1000)
