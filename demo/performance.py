@@ -17,7 +17,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import radians
 
+from scipy.interpolate import PchipInterpolator
+
 SECONDS = 5.0
+HEAD_RATE = 12
 Key = tuple[float, float]
 
 VISEMES: Mapping[str, Mapping[str, float]] = {
@@ -116,14 +119,14 @@ class Performance:
     ----------
     expression : mapping of str to tuple of (second, value)
         By ARKit name; values 0..1.
-    rotation : tuple of three channels
-        Pitch, yaw and roll in radians, each a tuple of (second, value).
+    head : tuple of (second, (pitch, yaw, roll))
+        Radians, twelve a second: the three angles peak at different times.
     seconds : float
         Length of the shot.
     """
 
     expression: Mapping[str, tuple[Key, ...]]
-    rotation: tuple[tuple[Key, ...], tuple[Key, ...], tuple[Key, ...]]
+    head: tuple[tuple[float, tuple[float, float, float]], ...]
     seconds: float = SECONDS
 
 
@@ -136,11 +139,21 @@ def performance() -> Performance:
                 channels[name] = _sum(channels.get(name, {}), dict(keys))
     for name, keys in (_blinks() | _gaze()).items():
         channels[name] = dict(keys)
-    pitch, yaw, roll = (
-        tuple((second, radians(angle)) for second, angle in keys) for keys in (PITCH, YAW, ROLL)
-    )
     expression = {name: tuple(sorted(keys.items())) for name, keys in sorted(channels.items())}
-    return Performance(expression, (pitch, yaw, roll))
+    return Performance(expression, _head())
+
+
+def _head() -> tuple[tuple[float, tuple[float, float, float]], ...]:
+    """Read the three angles along curves that pass their keys without overshoot."""
+    seconds = [step / HEAD_RATE for step in range(int(SECONDS * HEAD_RATE) + 1)]
+    curves = [
+        PchipInterpolator([second for second, _ in keys], [radians(a) for _, a in keys])(seconds)
+        for keys in (PITCH, YAW, ROLL)
+    ]
+    return tuple(
+        (second, (float(pitch), float(yaw), float(roll)))
+        for second, pitch, yaw, roll in zip(seconds, *curves, strict=True)
+    )
 
 
 def _sides(stem: str) -> tuple[str, ...]:

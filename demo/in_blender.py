@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The part of the demo that happens inside Blender: install, rig, keys, map, render, save.
+
+Run as ``python -m demo.in_blender JSON`` with pip's ``bpy``; it uses the installed extension
+and its operators only, as a user's own script would.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import bpy
+from mathutils import Matrix, Quaternion, Vector
+
+from bridge.pose import rotation_matrix
+from demo.performance import Performance, performance
+
+FPS = 24
+
+
+def main() -> None:
+    """Make ``out/demo.blend`` and the movie beside it."""
+    given: dict[str, str] = json.loads(sys.argv[1])
+    out = Path(given["out"])
+    bpy.ops.wm.read_factory_settings()
+    install(given["zip"], given["python"])
+    scene = bpy.context.scene
+    portrait = prepare_scene(scene, given["photo"])
+    shot = performance()
+    scene.frame_start, scene.frame_end = 1, round(shot.seconds * FPS)
+    scene.render.fps, scene.render.fps_base = FPS, 1.0
+    key_face(portrait.mesh, shot)
+    key_head(portrait.armature, portrait.head_bone, shot)
+    aim_camera(scene, portrait.mesh)
+    bpy.ops.wm.save_as_mainfile(filepath=str(out / "demo.blend"))
+    portrait.output.file_format = "MP4"
+    portrait.output.folder = "//"
+    bpy.ops.heat.render()
+    bpy.ops.wm.save_mainfile()
+
+
+def install(package: str, python: str) -> None:
+    """Install the zip as Blender does from disk, and name the backend's interpreter."""
+    bpy.ops.extensions.package_install_files(
+        filepath=package, repo="user_default", enable_on_install=True
+    )
+    preferences = bpy.context.preferences.addons["bl_ext.user_default.heat"].preferences
+    preferences.interpreter = python
+
+
+def prepare_scene(scene: Any, photo: str) -> Any:
+    """Clear the default objects away, add the portrait and the sample rig, map them."""
+    for thing in list(scene.objects):
+        if thing.type == "MESH":
+            bpy.data.objects.remove(thing)
+    bpy.ops.heat.portrait_add(photo=photo)
+    bpy.ops.heat.add_sample_rig()
+    bpy.ops.heat.auto_map()
+    return scene.heat.portraits[scene.heat.active_index]
+
+
+def key_face(mesh: Any, shot: Performance) -> None:
+    """Key the shape keys; on whole frames, as animators do."""
+    blocks = mesh.data.shape_keys.key_blocks
+    for name, keys in shot.expression.items():
+        for second, value in keys:
+            blocks[name].value = value
+            blocks[name].keyframe_insert("value", frame=frame_at(second))
+
+
+def key_head(armature: Any, bone_name: str, shot: Performance) -> None:
+    """Key the head bone.
+
+    The performance's angles are about the picture's axes. A character that faces -Y has its
+    x, y and z along Blender's X, Z and -Y, whatever the roll of the bone.
+    """
+    bone = armature.pose.bones[bone_name]
+    bone.rotation_mode = "QUATERNION"
+    to_blender = Matrix(((1, 0, 0), (0, 0, -1), (0, 1, 0)))
+    rest = bone.bone.matrix_local.to_3x3()
+    before = Quaternion()
+    for second, angles in shot.head:
+        turn = to_blender @ Matrix(rotation_matrix(angles).tolist()) @ to_blender.transposed()
+        local = (rest.transposed() @ turn @ rest).to_quaternion()
+        local.make_compatible(before)
+        bone.rotation_quaternion = before = local
+        bone.keyframe_insert("rotation_quaternion", frame=frame_at(second))
+
+
+def frame_at(second: float) -> int:
+    """Give the frame that shows a moment; the shot's first is frame 1."""
+    return 1 + round(second * FPS)
+
+
+def aim_camera(scene: Any, mesh: Any) -> None:
+    """Put the scene's camera in front of the face, so that the viewport opens on something."""
+    corners = [mesh.matrix_world @ Vector(corner) for corner in mesh.bound_box]
+    centre = sum(corners, Vector((0.0, 0.0, 0.0))) / len(corners)
+    height = max(c.z for c in corners) - min(c.z for c in corners)
+    scene.camera.data.lens = 85.0
+    scene.camera.location = centre + Vector((0.0, -3.4 * height, 0.0))
+    scene.camera.rotation_euler = (1.5707963, 0.0, 0.0)
+
+
+if __name__ == "__main__":
+    main()
