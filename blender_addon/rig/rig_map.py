@@ -6,6 +6,7 @@ Pure data and numpy: no bpy here, so that maps can be evaluated, tested and stor
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -218,8 +219,6 @@ def dead_rows(rig_map: RigMap, existing_key_names: Iterable[str]) -> tuple[DeadR
 
 def _renamed_to(row: KeyRow, free: list[str]) -> str:
     """Return the unused key whose name is nearest to the row's key or expression, or ""."""
-    import difflib
-
     by_folded = {name.casefold(): name for name in free}
     for wanted in (row.shape_key, row.expression):
         near = difflib.get_close_matches(wanted.casefold(), by_folded, n=1, cutoff=0.75)
@@ -231,7 +230,7 @@ def _renamed_to(row: KeyRow, free: list[str]) -> str:
 def inverse_rows(
     rig_map: RigMap, expression: NDArray[np.float32], key_names: Iterable[str] | None = None
 ) -> dict[str, float]:
-    """Find the shape key values that give an expression through the map, in the least squares sense.
+    """Find shape key values that give an expression through the map, by least squares.
 
     Parameters
     ----------
