@@ -5,11 +5,15 @@
 PYTHON ?= python3.11
 PORTRAIT ?=
 BLENDER ?=
-# For a smaller torch without CUDA on Linux: TORCH_INDEX=https://download.pytorch.org/whl/cpu
-TORCH_INDEX ?=
+# On Linux pip's own torch brings gigabytes of CUDA; without an NVIDIA card the CPU build is taken
+# from PyTorch's index, when that can be reached. TORCH_INDEX= (empty) leaves the choice to pip.
+ifeq ($(shell uname -s)$(shell command -v nvidia-smi 2>/dev/null),Linux)
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+endif
 # What bpy and opencv load on Debian and Ubuntu, absent on a machine without a desktop.
 LIBRARIES := libgl1 libegl1 libsm6 libxi6 libxrender1 libxfixes3 libxkbcommon0 libglib2.0-0
 
+TORCH = $(shell sed -n 's/^ *"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
@@ -63,7 +67,7 @@ $(READY): pyproject.toml
 	@echo "environment: $(VENV) (the first time takes minutes and about 3 GB)"
 	@[ -x $(PY) ] || $(PYTHON) -m venv $(VENV)
 	@$(PY) $(PIP) $(SETUPTOOLS)
-	$(if $(TORCH_INDEX),@$(PY) $(PIP) --index-url $(TORCH_INDEX) "$$(sed -n 's/.*"\(torch==[^"]*\)".*/\1/p' pyproject.toml)")
+	$(if $(TORCH_INDEX),@$(PY) $(PIP) --retries 0 --extra-index-url $(TORCH_INDEX) $(TORCH))
 	@$(PY) $(PIP) --no-build-isolation --editable '.[dev]'
 	@$(PY) -c 'import bpy, cv2' >/dev/null || { \
 	  echo "error: Blender's module or OpenCV does not load, most often for want of system libraries:"; \
