@@ -1,6 +1,30 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The contract between Blender and the backend; standard library and numpy only."""
 
-from . import coefficients, errors, motion_clip, pose
+from . import (
+    client,
+    coefficients,
+    errors,
+    face_model,
+    frames,
+    handshake,
+    jobs,
+    launch,
+    motion_clip,
+    pose,
+    preview,
+)
 
-__all__ = ["coefficients", "errors", "motion_clip", "pose"]
+__all__ = [
+    "client",
+    "coefficients",
+    "errors",
+    "face_model",
+    "frames",
+    "handshake",
+    "jobs",
+    "launch",
+    "motion_clip",
+    "pose",
+    "preview",
+]
