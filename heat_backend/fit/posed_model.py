@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The face model laid exactly on the photo, with its expressions turned along."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.face_model import PART_NAMES, FaceModel, shape
+from heat_backend.detect.landmarks import FaceLandmarks
+from heat_backend.fit.camera import Camera
+from heat_backend.fit.landmark_fit import FaceFit
+from heat_backend.fit.residual import landmark_shift
+
+RIGID_PARTS = ("eye_left", "eye_right", "teeth_upper", "gums_upper")
+MOUTH_PARTS = ("teeth_lower", "gums_lower", "tongue", "mouth_socket")
+# FaceMesh's lips: outer and inner ring. The jaw and all that hangs on it moves as they do.
+LIPS = [61, 291, 0, 17, 13, 14, 37, 267, 84, 314, 78, 308]
+
+
+@dataclass(frozen=True)
+class PosedModel:
+    """The fitted face as it stands before the camera.
+
+    Attributes
+    ----------
+    rest : ndarray, shape (V, 3), float64
+        Vertices about the head's pivot in the picture's axes, model units.
+    deltas : ndarray, shape (52, V, 3), float32
+        What each expression adds, same axes.
+    pixels : ndarray, shape (V, 2), float64
+        Where they are in the photo.
+    camera : Camera
+    unit : float
+        Pixels per model unit at the pivot's depth.
+    rotation : ndarray, shape (3, 3)
+        Head axes in the picture's axes.
+    """
+
+    rest: NDArray[np.float64]
+    deltas: NDArray[np.float32]
+    pixels: NDArray[np.float64]
+    camera: Camera
+    unit: float
+    rotation: NDArray[np.float64]
+
+
+def lay_on_photo(model: FaceModel, fit: FaceFit, face: FaceLandmarks) -> PosedModel:
+    """Pose the fitted model and shift it so that its landmarks fall on the photo's."""
+    shaped = shape(model, fit.identity, fit.expression).astype(np.float64)
+    posed = shaped @ fit.rotation.T
+    pixels = fit.camera.project(posed)
+    corners = model.triangles[model.landmark_triangle]
+    landmarks = (pixels[corners] * model.landmark_weights[..., None]).sum(axis=1)
+    missing = face.points[:468, :2].astype(np.float64) - landmarks
+    shift = landmark_shift(pixels, landmarks, missing, fit.camera.scale)
+    part = np.array(PART_NAMES)[model.vertex_part]
+    # Solid things move as one: their shift is that of the skin around them.
+    for name in RIGID_PARTS + MOUTH_PARTS:
+        members = part == name
+        if not members.any():
+            continue
+        if name.startswith("eye"):
+            around = model.lid_left if name == "eye_left" else model.lid_right
+            shift[members] = shift[around].mean(axis=0)
+        else:
+            shift[members] = missing[LIPS].mean(axis=0)
+    pixels = pixels + shift
+    rest = fit.camera.unproject(pixels, posed[:, 2])
+    deltas = (model.expression @ fit.rotation.T.astype(np.float32)).astype(np.float32)
+    return PosedModel(rest, deltas, pixels, fit.camera, fit.camera.scale, fit.rotation)

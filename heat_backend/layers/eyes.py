@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An eyeball as the photo would show it without lids, to be seen when it turns or opens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from heat_backend.layers.fill import pull_push
+from heat_backend.layers.outline import contact_shade, outline_patch
+
+# FaceMesh's iris landmarks: centre and ring, subject's right and left eye.
+IRIS_CENTER = {"right": 468, "left": 473}
+IRIS_RING = {"right": [469, 470, 471, 472], "left": [474, 475, 476, 477]}
+SHADE_REACH = 0.10  # eye widths
+SHADE_LEAST = 0.62
+
+
+@dataclass(frozen=True)
+class EyeLayer:
+    """One eye's texture and where its ball is.
+
+    Attributes
+    ----------
+    texture : ndarray, shape (h, w, 3), float32
+        0..255, without the lids' shadow, complete beyond the opening.
+    left, top : int
+        Photo pixel of its first column and row.
+    center : ndarray, shape (3,), float32
+        Eyeball's centre about the head's pivot, picture axes, model units.
+    center_px : ndarray, shape (2,), float32
+        The same in the photo, pixels.
+    radius_px : float
+    width_px : float
+        Width of the opening at rest.
+    """
+
+    texture: NDArray[np.float32]
+    left: int
+    top: int
+    center: NDArray[np.float32]
+    center_px: NDArray[np.float32]
+    radius_px: float
+    width_px: float
+
+
+def build_eye(
+    photo: NDArray[np.uint8],
+    opening: NDArray[np.floating],
+    iris_center: NDArray[np.floating],
+    iris_ring: NDArray[np.floating],
+    center: NDArray[np.floating],
+    center_px: NDArray[np.floating],
+    radius_px: float,
+) -> EyeLayer:
+    """Complete what the lids hide.
+
+    Parameters
+    ----------
+    photo : ndarray, shape (H, W, 3), uint8
+    opening : ndarray, shape (M, 2)
+        Lid margins as a closed polygon, photo pixels.
+    iris_center : ndarray, shape (2,)
+    iris_ring : ndarray, shape (4, 2)
+    center, center_px, radius_px
+        See :class:`EyeLayer`.
+    """
+    height, width = photo.shape[:2]
+    eye_width = float(np.ptp(opening[:, 0]))
+    margin = int(0.8 * eye_width) + 3
+    left = int(np.clip(opening[:, 0].min() - margin, 0, width - 2))
+    top = int(np.clip(opening[:, 1].min() - margin, 0, height - 2))
+    right = int(np.clip(opening[:, 0].max() + margin, left + 2, width))
+    bottom = int(np.clip(opening[:, 1].max() + margin, top + 2, height))
+    crop = photo[top:bottom, left:right].astype(np.float32)
+    mask = np.zeros(crop.shape[:2], np.float32)
+    patch = outline_patch(opening, width, height)
+    if patch is not None:
+        _paste(mask, patch.mask, patch.left - left, patch.top - top)
+    shade = contact_shade(mask, SHADE_REACH * eye_width, SHADE_LEAST)
+    bare = crop / shade[..., None]
+    texture = _complete(bare, mask, iris_center - (left, top), iris_ring - (left, top), eye_width)
+    return EyeLayer(
+        texture, left, top, np.asarray(center, np.float32), np.asarray(center_px, np.float32),
+        float(radius_px), eye_width,
+    )
+
+
+def _paste(into: NDArray[np.float32], what: NDArray[np.float32], x: int, y: int) -> None:
+    h, w = what.shape
+    y0, x0 = max(0, y), max(0, x)
+    y1, x1 = min(into.shape[0], y + h), min(into.shape[1], x + w)
+    into[y0:y1, x0:x1] = what[y0 - y : y1 - y, x0 - x : x1 - x]
+
+
+def _complete(
+    bare: NDArray[np.float32],
+    mask: NDArray[np.float32],
+    iris_center: NDArray[np.floating],
+    iris_ring: NDArray[np.floating],
+    eye_width: float,
+) -> NDArray[np.float32]:
+    """Keep the opening as it is, continue sclera and iris under the lids."""
+    h, w = mask.shape
+    erode = max(1, round(0.035 * eye_width))
+    sure = cv2.erode(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * erode + 1,) * 2))
+    y, x = np.mgrid[0:h, 0:w].astype(np.float32)
+    radius = max(2.0, float(np.hypot(*(iris_ring - iris_center).T).mean()))
+    rho = np.hypot(x - iris_center[0], y - iris_center[1]) / radius
+    sclera_known = (sure * (rho > 1.12)).astype(np.float32)
+    if sclera_known.sum() < 12:
+        sclera_known = (sure * (rho > 0.9)).astype(np.float32)
+    white = pull_push(bare, sclera_known)
+    white = cv2.GaussianBlur(white, (0, 0), max(0.8, 0.03 * eye_width))
+    iris = _radial_profile(bare, sure, rho)
+    # The limbus, where iris and sclera meet, is soft over about a tenth of the radius.
+    inside = np.clip((1.10 - rho) / 0.16, 0.0, 1.0)[..., None]
+    hidden = white * (1.0 - inside) + iris * inside
+    seen = cv2.GaussianBlur(sure, (0, 0), max(0.6, 0.015 * eye_width))
+    seen = np.where(mask > 0.0, np.maximum(seen, mask), seen)[..., None]
+    return np.ascontiguousarray(bare * seen + hidden * (1.0 - seen), np.float32)
+
+
+def _radial_profile(
+    bare: NDArray[np.float32], sure: NDArray[np.float32], rho: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Colour of the iris by distance from its centre, from what of it is visible."""
+    bins = 24
+    index = np.minimum((rho / 1.2 * bins).astype(int), bins - 1)
+    known = (sure > 0.9) & (rho < 1.2)
+    counts = np.bincount(index[known], minlength=bins).astype(np.float32)
+    profile = np.zeros((bins, 3), np.float32)
+    for k in range(3):
+        profile[:, k] = np.bincount(index[known], bare[..., k][known], minlength=bins)
+    if counts.sum() == 0:
+        return np.full_like(bare, 40.0)
+    have = counts > 0
+    profile[have] /= counts[have, None]
+    for k in range(3):
+        profile[:, k] = np.interp(np.arange(bins), np.flatnonzero(have), profile[have, k])
+    at = np.clip(rho / 1.2 * bins - 0.5, 0, bins - 1.001)
+    low = at.astype(int)
+    share = (at - low)[..., None]
+    return profile[low] * (1 - share) + profile[np.minimum(low + 1, bins - 1)] * share

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything of the head that the face mesh does not carry: hair, ears, neck, as a relief sheet.
+
+A grid over the photo gets a depth that continues the head's, bends away behind the outline, and
+follows the head less and less down the neck.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from heat_backend.fit.posed_model import PosedModel
+from heat_backend.layers.fill import pull_push
+from heat_backend.raster import FAR, raster_attributes
+
+# All lengths in outer-eye distances.
+SPACING = 0.085
+SIDE_REACH, UP_REACH, DOWN_REACH = 3.0, 3.2, 3.4
+NECK_TOP, NECK_BOTTOM = 0.05, 1.25  # below the chin: still head, no longer head
+ROLL_BAND, ROLL_DROP = 0.30, 0.42  # the outline turns away over this width by this depth
+BORDER_FADE = 0.6
+BEHIND_FACE = 0.10
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Grid vertices, as attributes of a :class:`heat_backend.fit.portrait_mesh.PortraitMesh`.
+
+    Attributes
+    ----------
+    rest : ndarray, shape (N, 3), float64
+    deltas : ndarray, shape (52, N, 3), float32
+    follow : ndarray, shape (N,), float64
+        How much of the head's pose a vertex takes, 0..1.
+    pixels : ndarray, shape (N, 2), float64
+    triangles : ndarray, shape (T, 3), int32
+    """
+
+    rest: NDArray[np.float64]
+    deltas: NDArray[np.float32]
+    follow: NDArray[np.float64]
+    pixels: NDArray[np.float64]
+    triangles: NDArray[np.int32]
+
+
+def head_sheet(
+    posed: PosedModel,
+    skin_triangles: NDArray[np.int32],
+    alpha: NDArray[np.float32],
+    chin: NDArray[np.floating],
+    pad: int,
+) -> Sheet:
+    """Build the sheet.
+
+    Parameters
+    ----------
+    posed : PosedModel
+    skin_triangles : ndarray, shape (T, 3), int32
+        Skin of the whole head: face, scalp, ears, neck.
+    alpha : ndarray, shape (H, W), float32
+        Matte of the person.
+    chin : ndarray, shape (2,)
+        Tip of the chin, pixels.
+    pad : int
+        Pixels by which the photo is continued over its border.
+    """
+    unit = posed.unit
+    height, width = alpha.shape
+    grid, columns = _grid(posed, (width, height), pad)
+    depth = _depth(posed, skin_triangles, grid, unit)
+    depth -= ROLL_DROP * _outline_nearness(alpha, grid, unit)
+    follow = _follow(posed, grid, chin, (width, height), pad)
+    rest = posed.camera.unproject(grid, depth)
+    visible = _visible_vertices(posed, skin_triangles)
+    deltas = _carried_deltas(posed, visible, grid)
+    return Sheet(rest, deltas, follow, grid, _grid_triangles(len(grid) // columns, columns))
+
+
+def _grid(
+    posed: PosedModel, size: tuple[int, int], pad: int
+) -> tuple[NDArray[np.float64], int]:
+    unit = posed.unit
+    x, y = posed.camera.center
+    head_y = y - 0.3 * unit
+    low = np.maximum([x - SIDE_REACH * unit, head_y - UP_REACH * unit], -float(pad))
+    high = np.minimum(
+        [x + SIDE_REACH * unit, head_y + DOWN_REACH * unit], np.array(size) - 1.0 + pad
+    )
+    counts = np.maximum(2, np.ceil((high - low) / (SPACING * unit)).astype(int) + 1)
+    xs = np.linspace(low[0], high[0], counts[0])
+    ys = np.linspace(low[1], high[1], counts[1])
+    mesh = np.stack(np.meshgrid(xs, ys), axis=-1)
+    return mesh.reshape(-1, 2), int(counts[0])
+
+
+def _grid_triangles(rows: int, columns: int) -> NDArray[np.int32]:
+    index = np.arange(rows * columns).reshape(rows, columns)
+    a, b = index[:-1, :-1].ravel(), index[:-1, 1:].ravel()
+    c, d = index[1:, :-1].ravel(), index[1:, 1:].ravel()
+    # Counter-clockwise with y up, as the rasteriser's front side wants it.
+    return np.concatenate([np.stack([a, c, b], 1), np.stack([b, c, d], 1)]).astype(np.int32)
+
+
+def _depth(
+    posed: PosedModel,
+    triangles: NDArray[np.int32],
+    grid: NDArray[np.float64],
+    unit: float,
+) -> NDArray[np.float64]:
+    """Depth of the model's surface at the grid, smoothly continued where it does not reach."""
+    cell = unit / 24.0
+    low = grid.min(axis=0)
+    size = np.ceil((grid.max(axis=0) - low) / cell).astype(int) + 1
+    values = np.zeros((size[1], size[0], 1), np.float32)
+    nearest = np.full((size[1], size[0]), FAR, np.float32)
+    points = ((posed.pixels - low) / cell).astype(np.float32)
+    z = posed.rest[:, 2].astype(np.float32)
+    raster_attributes(points, z, z[:, None], triangles, values, nearest)
+    known = (nearest > FAR).astype(np.float32)
+    filled = pull_push(values, known)
+    smooth = cv2.GaussianBlur(filled[..., 0] if filled.ndim == 3 else filled, (0, 0), 3.0)
+    at = ((grid - low) / cell).astype(np.float32)
+    sampled = cv2.remap(
+        smooth, at[None, :, 0], at[None, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return sampled[0].astype(np.float64)
+
+
+def _outline_nearness(
+    alpha: NDArray[np.float32], grid: NDArray[np.float64], unit: float
+) -> NDArray[np.float64]:
+    """1 on the person's outline and outside, falling to 0 within ``ROLL_BAND`` inside it."""
+    inside = (alpha > 0.5).astype(np.uint8)
+    # The frame is no outline: continue the person over it before measuring.
+    reach = int(ROLL_BAND * unit) + 2
+    wide = cv2.copyMakeBorder(inside, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
+    distance = cv2.distanceTransform(wide, cv2.DIST_L2, 5)
+    at = (grid + reach).astype(np.float32)
+    sampled = cv2.remap(
+        distance, at[None, :, 0], at[None, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )[0]
+    near = 1.0 - np.clip(sampled / (ROLL_BAND * unit), 0.0, 1.0)
+    return near.astype(np.float64) ** 2
+
+
+def smoothstep(low: float, high: float, value: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Hermite step from 0 at ``low`` to 1 at ``high``."""
+    t = np.clip((np.asarray(value, np.float64) - low) / (high - low), 0.0, 1.0)
+    return t * t * (3.0 - 2.0 * t)
+
+
+def _follow(
+    posed: PosedModel,
+    grid: NDArray[np.float64],
+    chin: NDArray[np.floating],
+    size: tuple[int, int],
+    pad: int,
+) -> NDArray[np.float64]:
+    """1 on the head, 0 from the shoulders down, 0 toward the sheet's borders inside the photo."""
+    unit = posed.unit
+    down = posed.rotation @ np.array([0.0, -1.0, 0.0])
+    direction = np.array([down[0], -down[1]])
+    direction /= np.linalg.norm(direction)
+    below = (grid - chin) @ direction / unit
+    follow = 1.0 - smoothstep(NECK_TOP, NECK_BOTTOM, below)
+    low, high = grid.min(axis=0), grid.max(axis=0)
+    edges = (np.full(2, -float(pad)), np.array(size) - 1.0 + pad)
+    for axis in (0, 1):
+        if low[axis] > edges[0][axis] + 1.0:
+            follow *= smoothstep(0.0, BORDER_FADE, (grid[:, axis] - low[axis]) / unit)
+        if high[axis] < edges[1][axis] - 1.0:
+            follow *= smoothstep(0.0, BORDER_FADE, (high[axis] - grid[:, axis]) / unit)
+    return follow
+
+
+def _visible_vertices(posed: PosedModel, triangles: NDArray[np.int32]) -> NDArray[np.intp]:
+    """Skin vertices of triangles that face the camera."""
+    corners = posed.rest[triangles]
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    return np.unique(triangles[normal[:, 2] > 0.0])
+
+
+def _carried_deltas(
+    posed: PosedModel, visible: NDArray[np.intp], grid: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Expression deltas of the nearest skin, dying out beyond it."""
+    unit = posed.unit
+    distance, nearest = cKDTree(posed.pixels[visible]).query(grid, k=6)
+    weight = 1.0 / (distance / unit + 0.01) ** 2
+    weight /= weight.sum(axis=1, keepdims=True)
+    weight *= np.exp(-(np.maximum(0.0, distance[:, :1] / unit - 0.1) ** 2) / (2 * 0.2**2))
+    picked = posed.deltas[:, visible[nearest]]  # (52, N, 6, 3)
+    return np.einsum("enkc,nk->enc", picked, weight.astype(np.float32)).astype(np.float32)
+
+

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Antialiased masks of the openings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+SUPERSAMPLE = 4
+FRACTION_BITS = 4
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A mask over a part of the frame.
+
+    Attributes
+    ----------
+    left, top : int
+        Frame pixel of the mask's first column and row.
+    mask : ndarray, shape (h, w), float32
+        0 outside .. 1 inside.
+    """
+
+    left: int
+    top: int
+    mask: NDArray[np.float32]
+
+
+def outline_patch(
+    polygon: NDArray[np.floating], width: int, height: int, margin: int = 2
+) -> Patch | None:
+    """Rasterise a closed polygon (M, 2), frame pixels, with exact coverage; None if empty."""
+    left = max(0, int(np.floor(polygon[:, 0].min())) - margin)
+    top = max(0, int(np.floor(polygon[:, 1].min())) - margin)
+    right = min(width, int(np.ceil(polygon[:, 0].max())) + margin + 1)
+    bottom = min(height, int(np.ceil(polygon[:, 1].max())) + margin + 1)
+    if right - left < 2 or bottom - top < 2:
+        return None
+    fine = np.zeros(((bottom - top) * SUPERSAMPLE, (right - left) * SUPERSAMPLE), np.uint8)
+    # Frame pixel centres are at integers; so are the fine raster's.
+    at = (polygon - (left, top) + 0.5) * SUPERSAMPLE - 0.5
+    fixed = np.rint(at * (1 << FRACTION_BITS)).astype(np.int32)
+    cv2.fillPoly(fine, [fixed], 255, cv2.LINE_8, FRACTION_BITS)
+    mask = cv2.resize(fine, (right - left, bottom - top), interpolation=cv2.INTER_AREA)
+    if not mask.any():
+        return None
+    return Patch(left, top, mask.astype(np.float32) * np.float32(1.0 / 255.0))
+
+
+def contact_shade(mask: NDArray[np.float32], reach: float, least: float) -> NDArray[np.float32]:
+    """Darkening near the outline, where lips and lids keep the light out.
+
+    Parameters
+    ----------
+    mask : ndarray, shape (h, w), float32
+    reach : float
+        Standard deviation of the shadow's softness, pixels.
+    least : float
+        Shade right at the outline; 1 far inside.
+    """
+    soft = cv2.GaussianBlur(mask, (0, 0), max(0.6, reach), borderType=cv2.BORDER_CONSTANT)
+    inside = np.clip(2.0 * soft - 0.6, 0.0, 1.0) / 1.0
+    return (least + (1.0 - least) * inside).astype(np.float32)

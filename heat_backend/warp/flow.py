@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The flow of one frame: for each cell of a coarse grid, where in the photo it comes from."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heat_backend.layers.portrait_mesh import Opening, PortraitMesh
+from heat_backend.raster import FAR, grow_by_one, raster_attributes
+
+CURTAIN_BEHIND = 0.02  # outer-eye distances behind the lips' own surface
+
+
+class FlowGrid:
+    """Buffers of a flow, reused from frame to frame.
+
+    Parameters
+    ----------
+    width, height : int
+        Output size, pixels.
+    stride : int
+        Output pixels per cell.
+    """
+
+    def __init__(self, width: int, height: int, stride: int) -> None:
+        self.stride = stride
+        shape = ((height - 1) // stride + 2, (width - 1) // stride + 2)
+        self.source: NDArray[np.float32] = np.zeros((*shape, 2), np.float32)
+        self.nearest: NDArray[np.float32] = np.zeros(shape, np.float32)
+
+    def fill(
+        self, mesh: PortraitMesh, pixels: NDArray[np.float32], depth: NDArray[np.float32]
+    ) -> None:
+        """Rasterise the posed mesh.
+
+        Parameters
+        ----------
+        mesh : PortraitMesh
+        pixels : ndarray, shape (N, 2)
+            Posed vertices in output pixels.
+        depth : ndarray, shape (N,)
+            Their depth, growing toward the viewer.
+        """
+        points, depths = [pixels], [depth + mesh.bias]
+        sources, triangles = [mesh.pixels], [mesh.triangles]
+        start = len(pixels)
+        for opening in (mesh.mouth, mesh.eye_left, mesh.eye_right):
+            p, z, s, t = curtains(opening, pixels, depth, mesh.pixels)
+            points.append(p)
+            depths.append(z)
+            sources.append(s)
+            triangles.append(t + start)
+            start += len(p)
+        self.nearest.fill(FAR)
+        raster_attributes(
+            np.concatenate(points) / np.float32(self.stride),
+            np.concatenate(depths),
+            np.concatenate(sources),
+            np.concatenate(triangles),
+            self.source,
+            self.nearest,
+        )
+        grow_by_one(self.source, self.nearest)
+
+
+def curtains(
+    opening: Opening,
+    pixels: NDArray[np.float32],
+    depth: NDArray[np.float32],
+    source: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
+    """Continue both edges of an opening to its middle with the edges' own flow.
+
+    The opening itself is painted over later with a sharp outline; the curtains only give the
+    bilinear look-up of the flow something smooth to read on the far side of that outline.
+
+    Returns
+    -------
+    points (M, 2), depth (M,), source (M, 2), triangles (T, 3)
+        Triangles count from 0 at the first of the M points.
+    """
+    upper, lower = opening.upper, opening.lower
+    parts = []
+    for edge, other, flip in ((upper, lower, False), (lower, upper, True)):
+        at = np.linspace(0.0, len(other) - 1.0, len(edge))
+        left = np.minimum(at.astype(int), len(other) - 2)
+        share = (at - left)[:, None].astype(np.float32)
+        facing = pixels[other[left]] * (1 - share) + pixels[other[left + 1]] * share
+        middle = (pixels[edge] + facing) * np.float32(0.5)
+        point = np.concatenate([pixels[edge], middle])
+        origin = np.concatenate([source[edge], source[edge] + (middle - pixels[edge])])
+        n = len(edge)
+        i = np.arange(n - 1)
+        quad = np.concatenate(
+            [np.stack([i, i + n, i + 1], 1), np.stack([i + 1, i + n, i + n + 1], 1)]
+        )
+        if flip:
+            quad = quad[:, [0, 2, 1]]
+        parts.append((point, np.tile(depth[edge] - CURTAIN_BEHIND, 2), origin, quad))
+    first = len(parts[0][0])
+    return (
+        np.concatenate([parts[0][0], parts[1][0]]).astype(np.float32),
+        np.concatenate([parts[0][1], parts[1][1]]).astype(np.float32),
+        np.concatenate([parts[0][2], parts[1][2]]).astype(np.float32),
+        np.concatenate([parts[0][3], parts[1][3] + first]).astype(np.int32),
+    )

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From coefficients to posed vertices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.coefficients import Coefficients
+from bridge.pose import rotation_angles, rotation_matrix
+
+# Farther than this one photo has nothing to show; the pose is held there.
+FARTHEST_YAW = np.radians(40.0)
+FARTHEST_PITCH = np.radians(35.0)
+
+
+@dataclass(frozen=True)
+class HeadPose:
+    """Turn and shift of the head against the photo.
+
+    Attributes
+    ----------
+    rotation : ndarray, shape (3, 3), float32
+        About axes fixed to the picture (contract), through the head's pivot.
+    translation : ndarray, shape (3,), float32
+        Outer-eye distances.
+    held : bool
+        The turn asked for was farther than the engine goes.
+    """
+
+    rotation: NDArray[np.float32]
+    translation: NDArray[np.float32]
+    held: bool
+
+
+def head_pose(coefficients: Coefficients, photo_rotation: NDArray[np.floating]) -> HeadPose:
+    """Pose of one frame, held where the face would turn too far from the viewer.
+
+    Parameters
+    ----------
+    coefficients : Coefficients
+    photo_rotation : ndarray, shape (3, 3)
+        Head axes in the photo: the limits count from the viewer, not from the photo.
+    """
+    turn = rotation_matrix(coefficients.rotation)
+    pitch, yaw, roll = rotation_angles(turn @ photo_rotation)
+    own_pitch, own_yaw, _ = rotation_angles(photo_rotation)
+    most_yaw = max(FARTHEST_YAW, abs(own_yaw))
+    most_pitch = max(FARTHEST_PITCH, abs(own_pitch))
+    kept_yaw = float(np.clip(yaw, -most_yaw, most_yaw))
+    kept_pitch = float(np.clip(pitch, -most_pitch, most_pitch))
+    held = kept_yaw != yaw or kept_pitch != pitch
+    if held:
+        turn = rotation_matrix((kept_pitch, kept_yaw, roll)) @ np.asarray(photo_rotation).T
+    translation = np.asarray(coefficients.translation, np.float32)
+    return HeadPose(np.asarray(turn, np.float32), translation, held)
+
+
+def express(
+    rest: NDArray[np.float32], deltas: NDArray[np.float32], expression: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Add expressions.
+
+    Parameters
+    ----------
+    rest : ndarray, shape (N, 3)
+    deltas : ndarray, shape (52, N, 3)
+    expression : ndarray, shape (52,)
+    """
+    active = np.flatnonzero(expression)
+    if len(active) == 0:
+        return rest
+    flat = deltas.reshape(len(deltas), -1)
+    moved: NDArray[np.float32] = expression[active] @ flat[active]
+    return rest + moved.reshape(rest.shape)
+
+
+def turn_head(
+    points: NDArray[np.float32], pose: HeadPose, follow: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """Apply the head's pose to (N, 3) points, each by its share ``follow`` (N,) if given."""
+    moved = points @ (pose.rotation.T - np.eye(3, dtype=np.float32)) + pose.translation
+    if follow is not None:
+        moved *= follow[:, None]
+    return points + moved

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ``warp`` engine: prepare once, then move the photo's own pixels frame by frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.coefficients import Coefficients
+from bridge.errors import Cancelled, MissingHere, UsageError
+from bridge.face_model import PART_NAMES, FaceModel, gaze_angles
+from bridge.face_model import load as load_model
+from bridge.pose import rotation_matrix
+from heat_backend.detect import FaceLandmarks, choose_face, make_detector
+from heat_backend.engine import CancelCheck, EngineSettings, Photo, ProgressReport
+from heat_backend.fit.camera import Camera
+from heat_backend.fit.eyelids import close_exactly
+from heat_backend.fit.landmark_fit import FaceFit, fit_face
+from heat_backend.fit.posed_model import PosedModel, lay_on_photo
+from heat_backend.layers.background import Cutout, cut_out
+from heat_backend.layers.eyes import IRIS_CENTER, IRIS_RING, EyeLayer, build_eye
+from heat_backend.layers.matte import person_matte
+from heat_backend.layers.mouth import MouthLayer, build_mouth
+from heat_backend.layers.portrait_mesh import PortraitMesh, build_portrait_mesh
+from heat_backend.warp.compose import compose_person
+from heat_backend.warp.flow import FlowGrid
+from heat_backend.warp.inside import paint_eye, paint_mouth
+from heat_backend.layers.outline import outline_patch
+from heat_backend.warp.posing import HeadPose, express, head_pose, turn_head
+
+PAD_SHARE = 0.2  # of the long side: how far the photo is continued over its border
+CELLS_ALONG = 512  # flow cells along the long side, at most
+CHIN = 152
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Everything per portrait that a frame needs.
+
+    Attributes
+    ----------
+    photo : ndarray, shape (H, W, 3), uint8
+    cutout : Cutout
+    mesh : PortraitMesh
+    mouth : MouthLayer
+    eyes : dict of str to EyeLayer
+        ``"left"`` and ``"right"``, the subject's.
+    camera : Camera
+    rotation : ndarray, shape (3, 3)
+        Head axes in the photo.
+    """
+
+    photo: NDArray[np.uint8]
+    cutout: Cutout
+    mesh: PortraitMesh
+    mouth: MouthLayer
+    eyes: dict[str, EyeLayer]
+    camera: Camera
+    rotation: NDArray[np.float64]
+
+
+class WarpPortrait:
+    """A prepared portrait; see :class:`heat_backend.engine.Portrait`."""
+
+    def __init__(self, layers: Layers, notes: tuple[str, ...]) -> None:
+        self.height, self.width = layers.photo.shape[:2]
+        self.notes = notes
+        self._layers = layers
+        self._background = layers.cutout.background
+        stride = max(1, -(-max(self.width, self.height) // CELLS_ALONG))
+        self._flow = FlowGrid(self.width, self.height, stride)
+
+    def render(
+        self, coefficients: Coefficients, out: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.uint8]:
+        """Render one frame, shape (height, width, 4), RGBA8."""
+        if out is None:
+            out = np.empty((self.height, self.width, 4), np.uint8)
+        layers = self._layers
+        mesh, camera = layers.mesh, layers.camera
+        expression = np.asarray(coefficients.expression, np.float32)
+        pose = head_pose(coefficients, layers.rotation)
+        posed = turn_head(express(mesh.rest, mesh.deltas, expression), pose, mesh.follow)
+        pixels = camera.project(posed).astype(np.float32)
+        self._flow.fill(mesh, pixels, np.ascontiguousarray(posed[:, 2]))
+        jump = 3.0 * self._flow.stride + 2.0
+        compose_person(
+            out, self._background, layers.cutout.person, layers.cutout.pad,
+            self._flow.source, self._flow.nearest, self._flow.stride, jump,
+            (0, 0, self.width, self.height),
+        )
+        self._paint_eyes(out, pixels, pose, expression)
+        patch = outline_patch(pixels[mesh.mouth.loop], self.width, self.height)
+        if patch is not None:
+            paint_mouth(out, patch, layers.mouth, layers.photo, camera, pose, expression)
+        return out
+
+    def _paint_eyes(
+        self,
+        out: NDArray[np.uint8],
+        pixels: NDArray[np.float32],
+        pose: HeadPose,
+        expression: NDArray[np.float32],
+    ) -> None:
+        layers = self._layers
+        turns = gaze_angles(expression)
+        for index, side in enumerate(("left", "right")):
+            opening = layers.mesh.eye_left if side == "left" else layers.mesh.eye_right
+            patch = outline_patch(pixels[opening.loop], self.width, self.height)
+            if patch is None:
+                continue
+            pitch, yaw = turns[index]
+            gaze = rotation_matrix((pitch, yaw, 0.0)).astype(np.float32)
+            paint_eye(out, patch, layers.eyes[side], layers.camera, pose, gaze)
+
+
+class WarpEngine:
+    """See :class:`heat_backend.engine.Engine`."""
+
+    name = "warp"
+    version = "1"
+
+    def prepare(
+        self,
+        photo: Photo,
+        settings: EngineSettings,
+        progress: ProgressReport,
+        cancelled: CancelCheck,
+    ) -> WarpPortrait:
+        """Do all per-portrait work; see the protocol for what it raises."""
+        _check_device(settings.device)
+
+        def step(text: str, share: float) -> None:
+            if cancelled():
+                raise Cancelled("preparing the portrait was cancelled")
+            progress(text, share)
+
+        step("finding the face", 0.0)
+        faces = make_detector(settings.detector).detect(photo.pixels)
+        found = choose_face(faces, settings.face, photo.name)
+        pixels, face = _resize(photo.pixels, found, settings.size)
+        model = load_model()
+        step("fitting the face model", 0.2)
+        fit = fit_face(model, face)
+        posed = lay_on_photo(model, fit, face)
+        _fit_blinks(model, posed)
+        step("cutting out the head", 0.4)
+        pad = int(PAD_SHARE * max(pixels.shape[:2]))
+        alpha = person_matte(pixels, face.box)
+        step("filling the background", 0.6)
+        cutout = cut_out(pixels, alpha, pad)
+        step("building the layers", 0.8)
+        mesh = build_portrait_mesh(model, posed, alpha, face.points[CHIN, :2], pad)
+        layers = _assemble(pixels, face, model, fit, posed, cutout, mesh)
+        portrait = WarpPortrait(layers, photo.notes)
+        portrait.render(Coefficients.zero())
+        step("ready", 1.0)
+        return portrait
+
+
+def create() -> WarpEngine:
+    """Make the engine."""
+    return WarpEngine()
+
+
+def _check_device(device: str) -> None:
+    if device not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"no device named {device!r}; choose auto, cpu or cuda")
+    if device == "cuda":
+        raise MissingHere("the warp engine runs on the CPU only: choose --device cpu or auto")
+
+
+def _resize(
+    pixels: NDArray[np.uint8], face: FaceLandmarks, size: int | None
+) -> tuple[NDArray[np.uint8], FaceLandmarks]:
+    height, width = pixels.shape[:2]
+    if size is None or size == max(height, width):
+        return np.ascontiguousarray(pixels), face
+    factor = size / max(height, width)
+    shape = max(1, round(width * factor)), max(1, round(height * factor))
+    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    scale = np.array([shape[0] / width, shape[1] / height, shape[0] / width], np.float32)
+    centre = np.array([0.5, 0.5, 0.0], np.float32)
+    return cv2.resize(pixels, shape, interpolation=how), FaceLandmarks(
+        (face.points + centre) * scale - centre
+    )
+
+
+def _fit_blinks(model: FaceModel, posed: PosedModel) -> None:
+    skin = np.flatnonzero(model.vertex_part == PART_NAMES.index("face"))
+    for lid, blink in ((model.lid_left, "eyeBlinkLeft"), (model.lid_right, "eyeBlinkRight")):
+        close_exactly(posed.rest, posed.deltas, lid, model.lid_upper_count, skin, blink)
+
+
+def _assemble(
+    pixels: NDArray[np.uint8],
+    face: FaceLandmarks,
+    model: FaceModel,
+    fit: FaceFit,
+    posed: PosedModel,
+    cutout: Cutout,
+    mesh: PortraitMesh,
+) -> Layers:
+    eyes = {}
+    for side, opening in (("left", mesh.eye_left), ("right", mesh.eye_right)):
+        ball = posed.rest[model.vertex_part == PART_NAMES.index(f"eye_{side}")]
+        center = ball.mean(axis=0)
+        radius = float(np.linalg.norm(ball - center, axis=1).mean())
+        grown = posed.camera.distance / (posed.camera.distance - center[2])
+        eyes[side] = build_eye(
+            pixels,
+            mesh.pixels[opening.loop],
+            face.points[IRIS_CENTER[side], :2],
+            face.points[IRIS_RING[side], :2],
+            center,
+            posed.camera.project(center),
+            radius * posed.unit * grown,
+        )
+    level = _skin_level(pixels, face)
+    mouth = build_mouth(model, posed, pixels, mesh.pixels[mesh.mouth.loop], level)
+    return Layers(pixels, cutout, mesh, mouth, eyes, posed.camera, posed.rotation)
+
+
+def _skin_level(pixels: NDArray[np.uint8], face: FaceLandmarks) -> float:
+    """Median luminance of cheeks and nose."""
+    spots = face.points[[50, 280, 205, 425, 4, 117, 346], :2]
+    height, width = pixels.shape[:2]
+    x = np.clip(np.rint(spots[:, 0]).astype(int), 0, width - 1)
+    y = np.clip(np.rint(spots[:, 1]).astype(int), 0, height - 1)
+    return float(np.median(pixels[y, x].astype(np.float32) @ (0.2126, 0.7152, 0.0722)))
