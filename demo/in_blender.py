@@ -48,7 +48,8 @@ def install(package: str, python: str) -> None:
         filepath=package, repo="user_default", enable_on_install=True
     )
     preferences = bpy.context.preferences.addons["bl_ext.user_default.heat"].preferences
-    preferences.interpreter = python
+    preferences.backend = "EXISTING"
+    preferences.existing_python = python
 
 
 def prepare_scene(scene: Any, photo: str) -> Any:

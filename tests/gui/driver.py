@@ -7,6 +7,7 @@ draws, its timers fire and its modal operators run in between, as they do for a 
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -73,6 +74,73 @@ def wait_until(what: str, condition: Callable[[], bool], limit: float = GIVE_UP_
         if time.monotonic() > end:
             raise TimeoutError(f"waited {limit:.0f} s in vain for: {what}")
         yield 0.1
+
+
+EXTENSION = "bl_ext.user_default.heat"
+
+
+def part(name: str) -> Any:
+    """Import a module of the installed extension."""
+    return importlib.import_module(f"{EXTENSION}.{name}")
+
+
+def install(given: dict[str, Any]) -> None:
+    """Install the zip as from disk, and name the backend: an interpreter, or an address."""
+    bpy.ops.extensions.package_install_files(
+        filepath=given["zip"], repo="user_default", enable_on_install=True
+    )
+    preferences = bpy.context.preferences.addons[EXTENSION].preferences
+    if "python" in given:
+        preferences.backend = "EXISTING"
+        preferences.existing_python = given["python"]
+    else:
+        preferences.backend = "REMOTE"
+        preferences.host, preferences.port, preferences.secret = given["remote"]
+
+
+def open_tab() -> Story:
+    """Open the viewport's sidebar on the add-on's tab."""
+    area = area_of("VIEW_3D")
+    area.spaces.active.show_region_ui = True
+    yield 0.5
+    sidebar = next(region for region in area.regions if region.type == "UI")
+    sidebar.active_panel_category = "Heat"  # raises where there is no such tab
+    area.tag_redraw()
+    yield 0.5
+
+
+def remove_default_objects() -> None:
+    """Take the factory scene's cube, lamp and camera away."""
+    for thing in list(bpy.context.scene.objects):
+        bpy.data.objects.remove(thing)
+
+
+def look_at_face(mesh: Any) -> Story:
+    """Turn the viewport to the front of a mesh, without grid and gizmos that could move."""
+    area = area_of("VIEW_3D")
+    space = area.spaces.active
+    space.show_gizmo = False
+    space.overlay.show_overlays = False
+    space.region_3d.view_perspective = "ORTHO"
+    space.region_3d.view_rotation = (0.7071068, 0.7071068, 0.0, 0.0)
+    space.region_3d.view_location = mesh.matrix_world.translation
+    bpy.ops.object.select_all(action="DESELECT")
+    mesh.select_set(True)
+    bpy.context.view_layer.objects.active = mesh
+    with within(area):
+        bpy.ops.view3d.view_selected()
+    yield 1.0
+
+
+def show_sequencer() -> Story:
+    """Turn the viewport into the sequencer, with all strips in view."""
+    area = area_of("VIEW_3D")
+    area.type = "SEQUENCE_EDITOR"
+    area.spaces.active.view_type = "SEQUENCER_PREVIEW"
+    yield 1.0
+    with within(area):
+        bpy.ops.sequencer.view_all()
+    yield 1.0
 
 
 def area_of(kind: str) -> Any:

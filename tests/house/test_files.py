@@ -81,6 +81,7 @@ def test_no_file_names_a_path_of_one_machine() -> None:
 
 def test_readme_commands_stand_in_the_makefile() -> None:
     targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text("utf-8"), re.M))
-    named = set(re.findall(r"\bmake ([a-z][a-z-]*)", (ROOT / "README.md").read_text("utf-8")))
+    readme = (ROOT / "README.md").read_text("utf-8")
+    named = set(re.findall(r"(?:^ {4}|`)make ([a-z][a-z-]*)", readme, re.M))
     assert {"demo", "test"} <= named
     assert named <= targets
