@@ -6,7 +6,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,10 @@ class Row:
         if self.target is None:
             return None
         return self.median <= self.target if self.at_most else self.median >= self.target
+
+    def as_dict(self) -> dict[str, object]:
+        """Give the row as plain values, with ``met``."""
+        return {**asdict(self), "met": self.met}
 
 
 def median_ms(action: Callable[[], object], repeats: int, warm_up: int = 2) -> float:

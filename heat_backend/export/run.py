@@ -270,6 +270,25 @@ def _check_range(frames: range, clip: MotionClip) -> None:
         )
 
 
+def check_target(out: Path) -> None:
+    """Refuse, before any work is done, a target that could not be written.
+
+    Raises
+    ------
+    UsageError, BadInput
+        As :func:`export` would.
+    """
+    target = _resolve(out, is_movie_name(out))
+    place = target
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    with writing(out):
+        if not place.is_dir() and place != target:
+            raise NotADirectoryError(20, f"{place} is a file, not a folder")
+        if place.is_dir() and not os.access(place, os.W_OK | os.X_OK):
+            raise PermissionError(13, "permission denied")
+
+
 def _resolve(out: Path, is_movie: bool) -> Path:
     """Find the real place behind links, so that finished files can be moved there in one step."""
     with writing(out):

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the benchmark's sections, each on a machine that does nothing else meanwhile."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bridge.errors import UsageError
+from heat_backend.bench.rows import Row
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class BenchSettings:
+    """What the sections measure.
+
+    Attributes
+    ----------
+    portrait : path or None
+        The photo; None takes the astronaut of scikit-image.
+    engine, device : str
+        As on the command line.
+    """
+
+    portrait: Path | None = None
+    engine: str = "warp"
+    device: str = "auto"
+
+
+# Each module has ``rows(settings, report) -> list[Row]``.
+SECTIONS = {
+    "engine": "heat_backend.bench.engine_section",
+    "export": "heat_backend.bench.export_section",
+    "bridge": "heat_backend.bench.bridge_section",
+}
+
+
+def collect(settings: BenchSettings, only: str | None, report: Report) -> list[Row]:
+    """Measure all sections, or the one called ``only``.
+
+    Raises
+    ------
+    UsageError
+        When there is no such section.
+    """
+    if only is not None and only not in SECTIONS:
+        raise UsageError(f"no section {only!r}; choose one of: {', '.join(SECTIONS)}")
+    rows: list[Row] = []
+    for name, module in SECTIONS.items():
+        if only in (None, name):
+            section = importlib.import_module(module)
+            rows += section.rows(settings, report)
+    return rows
+
+
+def machine() -> dict[str, object]:
+    """Say what the numbers were taken on."""
+    return {
+        "system": platform.system(),
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+    }

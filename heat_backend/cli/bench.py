@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``heat bench``: the project's own benchmark on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from heat_backend.cli import options
+from heat_backend.cli.quiet import native_logs_hidden
+
+if TYPE_CHECKING:
+    from heat_backend.bench import Row
+
+HELP = "measure speed and memory on this machine, beside the numbers to reach"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument(
+        "--portrait", type=Path, metavar="IMG", help="photo to measure on (default: the astronaut)"
+    )
+    parser.add_argument(
+        "--only", metavar="SECTION", help="one section only: engine, export or bridge"
+    )
+    options.add_engine_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and print; a missed target is told, not an error."""
+    from heat_backend.bench.collect import BenchSettings, collect, machine
+
+    settings = BenchSettings(portrait=args.portrait, engine=args.engine, device=args.device)
+    with native_logs_hidden(not args.debug):
+        rows = collect(settings, args.only, lambda text: print(text, file=sys.stderr, flush=True))
+    if args.json:
+        print(json.dumps({"machine": machine(), "rows": [row.as_dict() for row in rows]}))
+    else:
+        print(_table(rows))
+    return 0
+
+
+def _table(rows: list[Row]) -> str:
+    lines = [f"{'what':<58} {'median':>10} {'target':>12}  met"]
+    for row in rows:
+        target = "" if row.target is None else f"{'<=' if row.at_most else '>='} {row.target:g}"
+        met = {None: "", True: "yes", False: "NO"}[row.met]
+        lines.append(f"{row.what:<58} {row.median:>7.2f} {row.unit:<2} {target:>12}  {met}")
+        if row.note:
+            lines.append(f"    {row.note}")
+    return "\n".join(lines)

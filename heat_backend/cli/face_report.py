@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What would be hard about driving a face, told from its landmarks alone."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heat_backend.detect.landmarks import MIN_FACE_PX, FaceLandmarks
+
+_SMALL_FACE_PX = 200
+_PROFILE_DEGREES = 35.0
+_STEEP_DEGREES = 30.0
+# Film of real people blinking stays below this opening; an open eye reads 0.2 to 0.4.
+_CLOSED_EYE = 0.12
+_OPEN_MOUTH = 0.08
+
+# FaceMesh landmarks: two lid pairs, then the inner and outer corner, for each eye.
+_EYES = (((159, 145), (158, 153), (33, 133)), ((386, 374), (385, 380), (263, 362)))
+_INNER_LIPS = (13, 14)
+
+UNCHECKED = "glasses, hair or hands over the face, and strong shadows, are not looked for"
+
+
+def pose_degrees(face: FaceLandmarks) -> dict[str, float]:
+    """Return the head's pitch, yaw and roll in degrees, in the contract's signs."""
+    names = ("pitch", "yaw", "roll")
+    return dict(zip(names, map(math.degrees, face.head_angles()), strict=True))
+
+
+def difficulties(face: FaceLandmarks, faces: int, width: int, height: int) -> list[str]:
+    """Say what about this face will look worse than an easy one would.
+
+    Parameters
+    ----------
+    face : FaceLandmarks
+        The face to drive.
+    faces : int
+        How many were found in the picture.
+    width, height : int
+        Size of the picture, pixels.
+    """
+    return [
+        *_size_and_place(face, width, height),
+        *_turned(face),
+        *_expression(face),
+        *([f"{faces} faces in the picture: --face chooses one"] if faces > 1 else []),
+    ]
+
+
+def _size_and_place(face: FaceLandmarks, width: int, height: int) -> list[str]:
+    found = []
+    left, top, box_width, box_height = face.box
+    if face.size < MIN_FACE_PX:
+        found.append(
+            f"the face is only {face.size:.0f} pixels high: at least {MIN_FACE_PX} are needed"
+        )
+    elif face.size < _SMALL_FACE_PX:
+        found.append(f"the face is small ({face.size:.0f} pixels high): details will be soft")
+    if min(left, top) < 0 or left + box_width > width or top + box_height > height:
+        found.append("the face is cut off by the edge of the picture")
+    return found
+
+
+def _turned(face: FaceLandmarks) -> list[str]:
+    pose = pose_degrees(face)
+    found = []
+    if abs(pose["yaw"]) > _PROFILE_DEGREES:
+        side = "right" if pose["yaw"] > 0 else "left"
+        found.append(
+            f"the head is turned {abs(pose['yaw']):.0f} degrees to the picture's {side}, nearly "
+            "a profile: the far side of the face is made up"
+        )
+    if abs(pose["pitch"]) > _STEEP_DEGREES:
+        way = "down" if pose["pitch"] > 0 else "up"
+        found.append(f"the head looks {way} by {abs(pose['pitch']):.0f} degrees")
+    if abs(pose["roll"]) > _STEEP_DEGREES:
+        found.append(f"the head is tilted by {abs(pose['roll']):.0f} degrees")
+    return found
+
+
+def _expression(face: FaceLandmarks) -> list[str]:
+    found = []
+    if max(_eye_opening(face.points, eye) for eye in _EYES) < _CLOSED_EYE:
+        found.append("the eyes are closed: opened ones are made up")
+    upper, lower = _INNER_LIPS
+    if _distance(face.points, upper, lower) > _OPEN_MOUTH * face.outer_eye_distance:
+        found.append("the mouth is open in the photo: --neutralise closes it first")
+    return found
+
+
+def _eye_opening(
+    points: NDArray[np.float32], eye: tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+) -> float:
+    first, second, corners = eye
+    width = max(_distance(points, *corners), 1e-6)
+    return (_distance(points, *first) + _distance(points, *second)) / (2 * width)
+
+
+def _distance(points: NDArray[np.float32], a: int, b: int) -> float:
+    return float(np.linalg.norm(points[a, :2] - points[b, :2]))

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from bridge.errors import UsageError
+
+if TYPE_CHECKING:
+    from heat_backend.engine import EngineSettings
+
+DEFAULT_ENGINE = "warp"
+DEFAULT_DETECTOR = "mediapipe"
+DEVICES = ("auto", "cpu", "cuda")
+
+CancelCheck = Callable[[], bool]
+
+
+def add_face_options(parser: argparse.ArgumentParser) -> None:
+    """Add which face of the picture is meant, and what finds it."""
+    parser.add_argument(
+        "--face", type=int, metavar="N", help="which face, 1 is the largest (default: the largest)"
+    )
+    parser.add_argument(
+        "--detector",
+        default=DEFAULT_DETECTOR,
+        metavar="NAME",
+        help="what finds the face's landmarks (default: %(default)s)",
+    )
+
+
+def add_engine_options(parser: argparse.ArgumentParser) -> None:
+    """Add which engine renders, and where."""
+    parser.add_argument(
+        "--engine", default=DEFAULT_ENGINE, metavar="NAME", help="engine (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--device",
+        default="auto",
+        choices=DEVICES,
+        help="where to compute (default: a GPU where there is one)",
+    )
+
+
+def add_size_option(parser: argparse.ArgumentParser) -> None:
+    """Add the size of the frames."""
+    parser.add_argument(
+        "--size", type=int, metavar="N", help="long side of the frames in pixels (default: photo's)"
+    )
+
+
+def add_json_progress(parser: argparse.ArgumentParser) -> None:
+    """Add the machine-readable progress."""
+    parser.add_argument(
+        "--json-progress", action="store_true", help="print one JSON object a line for each step"
+    )
+
+
+def engine_settings(args: argparse.Namespace) -> EngineSettings:
+    """Read the settings of an engine from parsed arguments.
+
+    Raises
+    ------
+    UsageError
+        When a number is out of its range.
+    """
+    from heat_backend.engine import EngineSettings
+
+    if args.size is not None and not 16 <= args.size <= 16384:
+        raise UsageError(f"--size {args.size}: give the long side in pixels, from 16 to 16384")
+    check_face(args.face)
+    return EngineSettings(
+        size=args.size,
+        device=args.device,
+        face=args.face,
+        detector=args.detector,
+        neutralise=args.neutralise,
+    )
+
+
+def check_face(face: int | None) -> None:
+    """Refuse a face number below 1.
+
+    Raises
+    ------
+    UsageError
+        When it is.
+    """
+    if face is not None and face < 1:
+        raise UsageError(f"--face {face}: faces are counted from 1, the largest")
+
+
+def frame_range(text: str | None, count: int) -> range:
+    """Read ``A-B``, ``A-``, ``-B`` or ``A``, counted from 1, both ends included.
+
+    Parameters
+    ----------
+    text : str or None
+        None means all frames.
+    count : int
+        Number of frames in the clip.
+
+    Returns
+    -------
+    range
+        Indices from 0; it may reach beyond the clip, which the export refuses.
+
+    Raises
+    ------
+    UsageError
+        When it is not such a range.
+    """
+    if text is None:
+        return range(count)
+    found = re.fullmatch(r"\s*(\d+)?\s*(-)?\s*(\d+)?\s*", text)
+    if found is None or (found[1] is None and found[3] is None) or (found[3] and not found[2]):
+        raise UsageError(f"--frames {text}: give a range such as 1-48, counted from 1")
+    first = int(found[1]) if found[1] else 1
+    last = int(found[3]) if found[3] else (count if found[2] else first)
+    if first < 1 or last < first:
+        raise UsageError(f"--frames {text}: frames are counted from 1, the first before the last")
+    return range(first - 1, last)
