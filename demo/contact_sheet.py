@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from heat_backend.detect.landmarks import make_detector
 
 PAPER = (22, 23, 26)
 INK = (235, 235, 232)
@@ -40,10 +43,32 @@ def read_stills(movie: Path, count: int) -> tuple[list[Still], float]:
     return [Still(i + 1, i / rate, pictures[i]) for i in chosen], rate
 
 
+def closeup(picture: Image.Image) -> tuple[int, int, int, int]:
+    """Choose what the sheet shows of every frame: the head with room to move.
+
+    Returns
+    -------
+    (int, int, int, int)
+        Left, top, right, bottom in pixels; the whole picture where the face fills it or is
+        not found.
+    """
+    faces = make_detector("mediapipe").detect(np.asarray(picture.convert("RGB")))
+    if not faces:
+        return (0, 0, *picture.size)
+    x, y, width, height = faces[0].box
+    half = 1.05 * max(width, height)
+    across, down = x + width / 2, y + 0.45 * height
+    box = (across - half, down - half, across + half, down + half)
+    left, top, right, bottom = (
+        round(min(max(0, edge), limit)) for edge, limit in zip(box, picture.size * 2, strict=True)
+    )
+    return left, top, right, bottom
+
+
 def contact_sheet(
-    movie: Path, out: Path, title: str, *, columns: int = 5, rows: int = 4, cell: int = 320
+    movie: Path, out: Path, title: str, *, columns: int = 6, rows: int = 4, cell: int = 280
 ) -> None:
-    """Write the sheet as a PNG.
+    """Write the sheet as a PNG: close-ups of the face, each under its time.
 
     Parameters
     ----------
@@ -58,21 +83,25 @@ def contact_sheet(
     """
     stills, rate = read_stills(movie, columns * rows)
     width, height = stills[0].picture.size
-    tall = round(cell * height / width)
-    gap, label, head = 14, 26, 74
-    sheet_size = (gap + columns * (cell + gap), head + rows * (tall + label + gap))
-    sheet = Image.new("RGB", sheet_size, PAPER)
+    box = closeup(stills[0].picture)
+    tall = round(cell * (box[3] - box[1]) / (box[2] - box[0]))
+    gap, label, head = 14, 26, 80
+    sheet = Image.new(
+        "RGB", (gap + columns * (cell + gap), head + rows * (tall + label + gap)), PAPER
+    )
     draw = ImageDraw.Draw(sheet)
-    draw.text((gap, 16), title, font=ImageFont.load_default(26), fill=INK)
+    draw.text((gap, 14), title, font=ImageFont.load_default(26), fill=INK)
     small = ImageFont.load_default(15)
-    about = f"{movie.name}   {width} x {height}   {rate:g} frames a second"
-    draw.text((gap, 48), about, font=small, fill=FAINT)
+    part = "" if box == (0, 0, width, height) else "close-ups of "
+    about = f"{part}{movie.name}, {width} x {height}, {rate:g} frames a second"
+    draw.text((gap, 50), about, font=small, fill=FAINT)
     for index, still in enumerate(stills):
         left = gap + (index % columns) * (cell + gap)
         top = head + (index // columns) * (tall + label + gap)
-        sheet.paste(still.picture.resize((cell, tall), Image.Resampling.LANCZOS), (left, top))
+        view = still.picture.crop(box).resize((cell, tall), Image.Resampling.LANCZOS)
+        sheet.paste(view, (left, top))
         draw.text((left, top + tall + 5), f"{still.second:.2f} s", font=small, fill=INK)
         frame = f"frame {still.number}"
-        draw.text((left + cell - draw.textlength(frame, font=small), top + tall + 5), frame,
-                  font=small, fill=FAINT)  # fmt: skip
+        inset = cell - draw.textlength(frame, font=small)
+        draw.text((left + inset, top + tall + 5), frame, font=small, fill=FAINT)
     sheet.save(out)

@@ -36,8 +36,16 @@ VISEMES: Mapping[str, Mapping[str, float]] = {
     "OW": {"jawOpen": 0.24, "mouthFunnel": 0.40, "mouthPucker": 0.34},
     "UW": {"jawOpen": 0.10, "mouthFunnel": 0.22, "mouthPucker": 0.60},
     "W": {"jawOpen": 0.05, "mouthFunnel": 0.15, "mouthPucker": 0.66},
-    "FV": {"jawOpen": 0.07, "mouthRollLower": 0.34, "mouthUpperUp": 0.16},
-    "MP": {"jawOpen": 0.02, "mouthPress": 0.30, "mouthRollLower": 0.14, "mouthRollUpper": 0.12},
+    "FV": {"mouthClose": 0.08, "jawOpen": 0.07, "mouthRollLower": 0.34, "mouthUpperUp": 0.16},
+    "MP": {
+        "jawOpen": 0.04,
+        "mouthClose": 0.26,
+        "mouthPress": 0.30,
+        "mouthFunnel": 0.10,
+        "mouthRollLower": 0.20,
+        "mouthRollUpper": 0.16,
+        "mouthShrugLower": 0.16,
+    },
     "L": {"jawOpen": 0.18, "mouthLowerDown": 0.12, "mouthUpperUp": 0.08},
     "TD": {"jawOpen": 0.09, "mouthLowerDown": 0.14, "mouthUpperUp": 0.08, "mouthStretch": 0.06},
     "S": {"jawOpen": 0.05, "mouthLowerDown": 0.16, "mouthUpperUp": 0.08, "mouthStretch": 0.10},
@@ -83,11 +91,11 @@ ACTING: Mapping[str, tuple[Key, ...]] = {
     ),
     "browDown": ((1.30, 0.0), (1.70, 0.26), (2.20, 0.20), (2.55, 0.0)),
     "eyeWide": ((2.84, 0.0), (3.02, 0.28), (3.30, 0.10), (3.60, 0.0)),
-    "eyeSquint": ((0.70, 0.0), (1.00, 0.16), (1.40, 0.04), (3.90, 0.04), (4.45, 0.36), (5.0, 0.32)),
-    "cheekSquint": ((0.70, 0.0), (0.98, 0.14), (1.30, 0.0), (3.95, 0.0), (4.50, 0.46), (5.0, 0.42)),
+    "eyeSquint": ((0.70, 0.0), (1.00, 0.12), (1.40, 0.02), (3.90, 0.02), (4.45, 0.20), (5.0, 0.18)),
+    "cheekSquint": ((0.70, 0.0), (0.98, 0.14), (1.30, 0.0), (3.95, 0.0), (4.50, 0.34), (5.0, 0.30)),
     "mouthSmile": (
-        (0.00, 0.0), (0.50, 0.04), (1.02, 0.34), (1.30, 0.12), (2.00, 0.06), (3.60, 0.06),
-        (4.02, 0.22), (4.46, 0.74), (5.00, 0.68),
+        (0.00, 0.0), (0.50, 0.02), (1.02, 0.22), (1.30, 0.06), (2.00, 0.0), (3.60, 0.0),
+        (4.06, 0.06), (4.50, 0.46), (5.00, 0.42),
     ),
     "mouthDimple": ((3.95, 0.0), (4.50, 0.22), (5.0, 0.20)),
     "mouthUpperUp": ((4.10, 0.0), (4.50, 0.10), (5.0, 0.09)),
@@ -157,7 +165,15 @@ def _head() -> tuple[tuple[float, tuple[float, float, float]], ...]:
 
 
 def _sides(stem: str) -> tuple[str, ...]:
-    middle = ("jaw", "mouthFunnel", "mouthPucker", "mouthRoll", "browInnerUp")
+    middle = (
+        "jaw",
+        "mouthFunnel",
+        "mouthPucker",
+        "mouthRoll",
+        "mouthClose",
+        "mouthShrug",
+        "browInnerUp",
+    )
     return (stem,) if stem.startswith(middle) else (f"{stem}Left", f"{stem}Right")
 
 

@@ -143,6 +143,28 @@ def show_sequencer() -> Story:
     yield 1.0
 
 
+def frames_seen(portrait: Any) -> int:
+    """Count the preview frames a portrait got so far; raise where its preview gave up."""
+    session = part("preview.live").session_of(portrait.uid)
+    if session is None or session.live.state == "failed":
+        raise RuntimeError(session.status()[0] if session else "the preview is not running")
+    return int(session.frame_number)
+
+
+def backend_pid() -> int | None:
+    """Process number of the backend that this Blender started; None when it started none."""
+    number = part("backend.owner").owner().pid
+    return None if number is None else int(number)
+
+
+def strips(scene: Any) -> list[Any]:
+    """Give the strips of a scene's sequencer."""
+    editor = scene.sequence_editor
+    if editor is None:
+        return []
+    return list(editor.strips if hasattr(editor, "strips") else editor.sequences)
+
+
 def area_of(kind: str) -> Any:
     """Find the window's first area of a kind, such as ``VIEW_3D``."""
     screen = bpy.context.window_manager.windows[0].screen

@@ -36,8 +36,11 @@ def preview(given: dict[str, Any], findings: dict[str, Any], portrait: Any) -> d
     folder = Path(given["folder"])
     keys = portrait.mesh.data.shape_keys.key_blocks
     bpy.ops.heat.preview_start()
-    yield from driver.wait_until("the first frame of the preview", driver.frame_shown(portrait))
+    yield from driver.wait_until(
+        "the first frame of the preview", lambda: driver.frames_seen(portrait) > 0
+    )
     yield 1.0
+    findings["backend"] = driver.backend_pid()
     driver.grab(folder / "live.png")
     yield from settle(portrait, lambda: setattr(keys["jawOpen"], "value", 0.9))
     driver.grab(folder / "jaw.png")

@@ -85,3 +85,10 @@ def test_readme_commands_stand_in_the_makefile() -> None:
     named = set(re.findall(r"(?:^ {4}|`)make ([a-z][a-z-]*)", readme, re.M))
     assert {"demo", "test"} <= named
     assert named <= targets
+
+
+def test_readme_links_lead_to_files() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    links = re.findall(r"\]\(([^)#:]+)\)", readme)
+    assert links
+    assert not [link for link in links if not (ROOT / link).exists()]
