@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Exports, one after the other, in a worker that no session can hold up."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+from bridge import motion_clip
+from bridge.errors import BadInput, Cancelled, HeatError, UnknownJob
+from bridge.jobs import check_range
+from bridge.wire import Header
+from heat_backend.serve.shelf import PortraitRequest, Shelf
+
+LOG = logging.getLogger("heat.serve")
+FINAL_STATES = ("rendered", "failed", "cancelled")
+KEEP_FINISHED = 200
+
+
+@dataclass(frozen=True)
+class ExportOrder:
+    """One export as a message asked for it.
+
+    Attributes
+    ----------
+    portrait : PortraitRequest
+        The portrait; its upload belongs to the job now.
+    clip : Path
+        The motion clip; belongs to the job as well.
+    first, last : int or None
+        Frames of the clip from 1, both included.
+    fps : Fraction
+        Rate of a movie.
+    resume, overwrite : bool
+        As ``heat_backend.export.export`` has them.
+    out : Path
+        The movie or the folder.
+    own_folder : Path or None
+        The job's own folder, where the client fetches the files from; deleted with the job.
+    uploads : Path
+        Folder of the uploads, deleted at the end.
+    """
+
+    portrait: PortraitRequest
+    clip: Path
+    first: int | None
+    last: int | None
+    fps: Fraction
+    resume: bool
+    overwrite: bool
+    out: Path
+    own_folder: Path | None
+    uploads: Path
+
+
+@dataclass(eq=False)
+class Job:
+    """One export and where it stands; ``changed`` guards the fields and tells of each change."""
+
+    order: ExportOrder
+    name: str = field(default_factory=lambda: secrets.token_hex(8))
+    changed: threading.Condition = field(default_factory=threading.Condition)
+    cancel: threading.Event = field(default_factory=threading.Event)
+    revision: int = 0
+    state: str = "queued"
+    message: str = "waiting for another export"
+    code: str | None = None
+    done: int = 0
+    total: int = 0
+    rendered: int = 0
+    skipped: int = 0
+    seconds_left: float | None = None
+    files: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def update(self, **changes: object) -> None:
+        """Change fields and wake those who watch."""
+        with self.changed:
+            for name, value in changes.items():
+                setattr(self, name, value)
+            self.revision += 1
+            self.changed.notify_all()
+
+    def header(self) -> Header:
+        """Return the fields of a JOB_STATUS message."""
+        with self.changed:
+            return {
+                "job": self.name,
+                "state": self.state,
+                "message": self.message[:2000],
+                "code": self.code,
+                "done": self.done,
+                "total": self.total,
+                "rendered": self.rendered,
+                "skipped": self.skipped,
+                "seconds_left": self.seconds_left,
+                "notes": [note[:2000] for note in self.notes][:20],
+            }
+
+
+class ExportQueue:
+    """The exports of one backend."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+        self._jobs: dict[str, Job] = {}
+        self._lock = threading.Lock()
+        self._waiting: queue.Queue[Job | None] = queue.Queue()
+        self._thread = threading.Thread(target=self._run, name="heat-export", daemon=True)
+        self._thread.start()
+
+    def add(self, order: ExportOrder) -> Job:
+        """Queue an export."""
+        job = Job(order)
+        with self._lock:
+            finished = [j for j in self._jobs.values() if j.state in FINAL_STATES]
+            for old in finished[: max(0, len(finished) - KEEP_FINISHED)]:
+                del self._jobs[old.name]
+            self._jobs[job.name] = job
+        self._waiting.put(job)
+        return job
+
+    def find(self, name: str) -> Job:
+        """Return the export of that name, or raise UnknownJob."""
+        with self._lock:
+            job = self._jobs.get(name)
+        if job is None:
+            raise UnknownJob("the backend does not know this export; it may have been restarted")
+        return job
+
+    def forget(self, job: Job) -> None:
+        """Drop a finished export; files that only served to be fetched are deleted."""
+        if job.state not in FINAL_STATES:
+            return
+        with self._lock:
+            self._jobs.pop(job.name, None)
+        if job.order.own_folder is not None:
+            shutil.rmtree(job.order.own_folder, ignore_errors=True)
+
+    def stop(self, patience: float) -> None:
+        """Cancel everything and wait for the worker that many seconds."""
+        with self._lock:
+            for job in self._jobs.values():
+                job.cancel.set()
+        self._waiting.put(None)
+        self._thread.join(patience)
+
+    def _run(self) -> None:
+        while (job := self._waiting.get()) is not None:
+            try:
+                self._export(job)
+            except Cancelled as error:
+                job.update(state="cancelled", message=str(error), seconds_left=None)
+            except HeatError as error:
+                job.update(state="failed", message=str(error), code=error.code, seconds_left=None)
+            except Exception as error:
+                LOG.error("an export failed", exc_info=error)
+                text = f"the backend failed ({type(error).__name__}: {error}); see its log"
+                job.update(state="failed", message=text, code="failed", seconds_left=None)
+            finally:
+                shutil.rmtree(job.order.uploads, ignore_errors=True)
+
+    def _export(self, job: Job) -> None:
+        from heat_backend.export import export
+
+        order = job.order
+        if job.cancel.is_set():
+            raise Cancelled("cancelled before it began")
+        job.update(state="preparing", message="preparing the portrait")
+        try:
+            clip = motion_clip.load(order.clip)
+        except BadInput as error:
+            raise BadInput(str(error).removeprefix(f"{order.clip}: ")) from error
+        frames = check_range(order.first, order.last, len(clip))
+        job.update(total=len(frames))
+        prepared = self._shelf.prepare(
+            order.portrait,
+            lambda text, _: job.update(message=text),
+            job.cancel.is_set,
+        )
+        job.update(state="rendering", message="rendering")
+        result = export(
+            prepared.portrait,
+            clip,
+            order.out,
+            frames=frames,
+            fps=order.fps,
+            resume=order.resume,
+            engine_label=prepared.label,
+            progress=_progress(job),
+            cancelled=job.cancel.is_set,
+            portrait_id=prepared.key,
+            overwrite=order.overwrite,
+        )
+        job.update(
+            state="rendered",
+            message="rendered",
+            done=len(frames),
+            rendered=result.rendered,
+            skipped=result.skipped,
+            files=result.files,
+            notes=result.notes,
+            seconds_left=0.0,
+        )
+
+
+def _progress(job: Job) -> Callable[[int, int], None]:
+    """Return a function that notes progress and estimates the time left from this run's pace."""
+    begun: list[tuple[float, int]] = []
+
+    def note(done: int, total: int) -> None:
+        now = time.monotonic()
+        if not begun:
+            begun.append((now, done))
+        start, skipped = begun[0]
+        made = done - skipped
+        left = (now - start) / made * (total - done) if made else None
+        job.update(done=done, total=total, skipped=skipped, rendered=made, seconds_left=left)
+
+    return note

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a backend keeps the files of exports for clients that do not share its disk.
+
+The folder of an export is named by what is exported, so that a resumed one finds its own even
+after the backend was restarted. It goes once the client has fetched everything, or with age.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from bridge.errors import MissingHere
+
+KEEP_DAYS = 14.0
+FOLDER_VARIABLE = "HEAT_JOBS_DIR"
+
+
+def jobs_folder() -> Path:
+    """Return the folder that holds them all, private to the user."""
+    named = os.environ.get(FOLDER_VARIABLE)
+    if named:
+        return Path(named)
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "heat" / "jobs"
+
+
+def job_folder(portrait: Path, clip: Path, *details: object) -> Path:
+    """Return the folder of an export, made if it is new.
+
+    Parameters
+    ----------
+    portrait, clip : Path
+        The uploads; their content counts, not their names.
+    details : object
+        All else that makes the export what it is.
+
+    Raises
+    ------
+    MissingHere
+        It cannot be made.
+    """
+    digest = hashlib.sha256(repr(details).encode())
+    for path in (portrait, clip):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    folder = jobs_folder() / digest.hexdigest()[:32]
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.utime(folder)
+    except OSError as error:
+        raise MissingHere(
+            f"the backend cannot write to {folder.parent}: {error.strerror}"
+        ) from error
+    return folder
+
+
+def sweep_old_jobs() -> None:
+    """Delete what nobody fetched for two weeks."""
+    base = jobs_folder()
+    if not base.is_dir():
+        return
+    for folder in base.iterdir():
+        try:
+            if time.time() - folder.stat().st_mtime > KEEP_DAYS * 86400.0:
+                shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            continue

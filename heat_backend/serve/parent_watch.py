@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A backend without its parent ends: Blender may be killed without a chance to say so."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+
+from bridge.launch import PARENT_PIPE_VARIABLE
+
+POLL_SECONDS = 1.0
+LAST_RESORT_SECONDS = 3.0
+
+
+def watch_parent(gone: Callable[[], None]) -> None:
+    """Call ``gone`` once the parent is, and end the process for sure three seconds later.
+
+    Does nothing unless ``HEAT_PARENT_PIPE`` is ``1`` in the environment. Two signs count: the end
+    of standard input, which the parent holds open, and (on POSIX) a change of the parent's
+    process id, in case another process inherited the parent's end of the pipe.
+    """
+    if os.environ.pop(PARENT_PIPE_VARIABLE, None) != "1":
+        return
+    once = threading.Lock()
+
+    def end() -> None:
+        if once.acquire(blocking=False):
+            gone()
+            time.sleep(LAST_RESORT_SECONDS)
+            os._exit(0)
+
+    def watch_pipe() -> None:
+        try:
+            while os.read(0, 4096):
+                pass
+        except OSError:
+            pass
+        end()
+
+    def watch_id() -> None:
+        parent = os.getppid()
+        while os.getppid() == parent:
+            time.sleep(POLL_SECONDS)
+        end()
+
+    threading.Thread(target=watch_pipe, name="heat-parent-pipe", daemon=True).start()
+    if os.name == "posix":
+        threading.Thread(target=watch_id, name="heat-parent-id", daemon=True).start()

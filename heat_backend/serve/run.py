@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ``serve`` command: one server, from its first line on stdout to its end."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+
+from bridge.errors import HeatError, UsageError
+from bridge.wire import VERSION
+from heat_backend.engine import engine_names
+from heat_backend.serve.parent_watch import watch_parent
+from heat_backend.serve.secret import read_secret
+from heat_backend.serve.server import Server
+
+LOG = logging.getLogger("heat.serve")
+SWITCH_SECONDS = 0.001
+
+
+def serve(
+    host: str = "127.0.0.1",
+    port: int = 0,
+    engine_name: str = "warp",
+    device: str = "auto",
+    *,
+    warm_up: bool = True,
+) -> int:
+    """Serve clients until a signal, or until the parent is gone.
+
+    The first line on stdout is one JSON object with ``host``, ``port``, ``pid`` and ``protocol``.
+    The log goes to stderr; it never has an image, a secret or a path in it that a client sent.
+
+    Parameters
+    ----------
+    host, port : str, int
+        Where to listen; the loopback address and a free port by default.
+    engine_name, device : str
+        What portraits get that name none.
+    warm_up : bool
+        Load that engine at once rather than with the first portrait.
+
+    Returns
+    -------
+    int
+        The exit status, 0.
+
+    Raises
+    ------
+    UsageError
+        There is no such engine, or the secret is too short.
+    BadInput, MissingHere
+        The secret file, or the address, cannot be used.
+    """
+    if engine_name not in engine_names():
+        known = ", ".join(engine_names())
+        raise UsageError(f"there is no engine named {engine_name!r}; choose one of: {known}")
+    _log_to_stderr()
+    secret, written_to = read_secret()
+    over = threading.Event()
+    server = Server(secret, host, port, engine_name, device)
+    # Rendering and sending share one interpreter lock: short turns keep frames from waiting.
+    sys.setswitchinterval(SWITCH_SECONDS)
+    server.start()
+    _announce(server.address)
+    if written_to is not None:
+        LOG.info("a secret for clients was written to %s", written_to)
+    _warn_of_open_address(server.address[0])
+    watch_parent(over.set)
+    if warm_up:
+        threading.Thread(target=_warm_up, args=(server,), daemon=True).start()
+    with _ended_by_signals(over):
+        while not over.wait(3600.0):
+            pass
+    server.stop()
+    return 0
+
+
+def _announce(address: tuple[str, int]) -> None:
+    line = {"host": address[0], "port": address[1], "pid": os.getpid(), "protocol": VERSION}
+    with contextlib.suppress(BrokenPipeError):
+        print(json.dumps(line), flush=True)
+
+
+def _warm_up(server: Server) -> None:
+    try:
+        server.shelf.warm_up()
+    except HeatError as error:
+        LOG.warning("the engine is not ready: %s", error)
+    except Exception as error:
+        LOG.error("the engine failed to load", exc_info=error)
+
+
+def _warn_of_open_address(host: str) -> None:
+    with contextlib.suppress(ValueError):
+        if not ipaddress.ip_address(host).is_loopback:
+            LOG.warning("listening at %s: frames travel unencrypted on this network", host)
+
+
+class _ended_by_signals(contextlib.AbstractContextManager[None]):  # noqa: N801
+    """Sets an event at SIGINT and SIGTERM while it lasts."""
+
+    def __init__(self, over: threading.Event) -> None:
+        self._over = over
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._end)
+
+    def _end(self, _number: int, _frame: FrameType | None) -> None:
+        self._over.set()
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+
+def _log_to_stderr() -> None:
+    root = logging.getLogger("heat")
+    if not root.handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        root.addHandler(handler)
+        root.setLevel(logging.INFO)
+        root.propagate = False

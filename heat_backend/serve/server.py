@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The listening socket: who gets in, and what becomes of those who do not."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import os
+import socket
+import threading
+import time
+
+from bridge.errors import BackendLost, HeatError, MissingHere, SecretRefused
+from bridge.frames import sweep_stale_rings
+from bridge.handshake import check_secret, serve_handshake
+from bridge.wire import VERSION, Channel, Header
+from heat_backend import __version__
+from heat_backend.engine import engine_names
+from heat_backend.serve.export_queue import ExportQueue
+from heat_backend.serve.job_store import sweep_old_jobs
+from heat_backend.serve.session import Session
+from heat_backend.serve.shelf import Shelf
+from heat_backend.serve.spool import sweep_stale_spools
+
+LOG = logging.getLogger("heat.serve")
+
+MOST_UNPROVEN = 32
+"""Connections without a proof; one more, and the oldest of them is dropped."""
+MOST_SESSIONS = 32
+REFUSAL_SECONDS = 0.3
+"""Each wrong secret waits that long for its answer."""
+STOP_SECONDS = 2.0
+
+
+class Server:
+    """A backend within this process; ``start`` it, and ``stop`` it.
+
+    Parameters
+    ----------
+    secret : str
+        What clients must know, at least 16 signs.
+    host, port : str, int
+        Where to listen; port 0 takes a free one.
+    engine, device : str
+        What portraits get that name none.
+
+    Raises
+    ------
+    UsageError
+        The secret is too short.
+    MissingHere
+        Nothing can listen at that address.
+    """
+
+    def __init__(
+        self,
+        secret: str,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        engine: str = "warp",
+        device: str = "auto",
+    ) -> None:
+        self._secret = check_secret(secret)
+        self._listener = _listen(host, port)
+        bound = self._listener.getsockname()
+        self.address: tuple[str, int] = (bound[0], bound[1])
+        self.shelf = Shelf(engine, device)
+        self.exports = ExportQueue(self.shelf)
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+        self._unproven: dict[int, Channel] = {}
+        self._sessions: dict[int, Channel] = {}
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._accept, name="heat-accept", daemon=True)
+
+    def start(self) -> None:
+        """Begin to take connections."""
+        sweep_stale_rings()
+        sweep_stale_spools()
+        sweep_old_jobs()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Hang up on everyone and cancel the exports; takes about two seconds at most."""
+        self._stopping.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        with self._lock:
+            channels = [*self._unproven.values(), *self._sessions.values()]
+        for channel in channels:
+            channel.abort()
+        self.exports.stop(STOP_SECONDS)
+
+    def _accept(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                sock, peer = self._listener.accept()
+            except OSError as error:
+                if self._stopping.is_set():
+                    return
+                LOG.warning("cannot take a connection: %s", error)
+                time.sleep(0.1)
+                continue
+            number = next(self._numbers)
+            try:
+                channel = Channel(sock)
+            except OSError:
+                sock.close()
+                continue
+            self._enter(number, channel)
+            threading.Thread(
+                target=self._attend,
+                args=(number, channel, str(peer[0])),
+                name=f"heat-client-{number}",
+                daemon=True,
+            ).start()
+
+    def _enter(self, number: int, channel: Channel) -> None:
+        with self._lock:
+            self._unproven[number] = channel
+            if len(self._unproven) > MOST_UNPROVEN:
+                self._unproven.pop(next(iter(self._unproven))).abort()
+
+    def _attend(self, number: int, channel: Channel, peer: str) -> None:
+        """Serve one connection from its first byte to its last; never raises."""
+        parting: HeatError | None = None
+        try:
+            serve_handshake(channel, self._secret, self._welcome(number))
+            LOG.info("client %d from %s connected", number, peer)
+            with self._lock:
+                self._unproven.pop(number, None)
+                crowded = len(self._sessions) >= MOST_SESSIONS
+                self._sessions[number] = channel
+            if crowded:
+                raise MissingHere(f"the backend serves {MOST_SESSIONS} clients already")
+            Session(channel, self.shelf, self.exports).run()
+            LOG.info("client %d left", number)
+        except BackendLost as error:
+            LOG.info("client %d was lost: %s", number, error)
+        except HeatError as error:
+            LOG.warning("client %d was turned away: %s", number, " ".join(str(error).split()))
+            if isinstance(error, SecretRefused):
+                time.sleep(REFUSAL_SECONDS)
+            parting = error
+        except Exception as error:
+            LOG.error("client %d met a failure", number, exc_info=error)
+            parting = HeatError("the backend failed; see its log")
+        finally:
+            # A connection that still says goodbye holds its place, so a crowd of them is bounded.
+            channel.close(say=parting)
+            with self._lock:
+                self._unproven.pop(number, None)
+                self._sessions.pop(number, None)
+
+    def _welcome(self, number: int) -> Header:
+        return {
+            "protocol": VERSION,
+            "version": __version__,
+            "pid": os.getpid(),
+            "client": number,
+            "engines": list(engine_names()),
+            "engine": self.shelf.engine,
+            "device": self.shelf.device,
+        }
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _, _, _, address = found[0]
+        # create_server lets the port be taken again at once after a restart, where that is safe.
+        return socket.create_server(address[:2], family=family, backlog=64)
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise MissingHere(f"cannot listen at {host}:{port} ({error})") from error

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One client that has proven itself: what it asks for, and who answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bridge import fields, packing
+from bridge.errors import HeatError, ProtocolError
+from bridge.wire import TO_SERVER, Channel, Kind, Message, error_header, raise_error
+from heat_backend.serve.export_queue import ExportQueue
+from heat_backend.serve.job_desk import JobDesk
+from heat_backend.serve.preview_worker import Pose, PreviewWorker
+from heat_backend.serve.shelf import Shelf
+from heat_backend.serve.spool import Spool
+
+
+class Session:
+    """Reads the messages of one client until it goes.
+
+    Parameters
+    ----------
+    channel : Channel
+        Past the handshake.
+    shelf : Shelf
+        Portraits.
+    exports : ExportQueue
+        Export jobs.
+    """
+
+    def __init__(self, channel: Channel, shelf: Shelf, exports: ExportQueue) -> None:
+        self._channel = channel
+        self._shelf = shelf
+        self._spool = Spool()
+        self._worker = PreviewWorker(channel, shelf)
+        self._desk = JobDesk(channel, shelf, exports, self._spool)
+        self._answers: dict[Kind, Callable[[Message], None]] = {
+            Kind.ERROR: self._client_error,
+            Kind.PING: self._ping,
+            Kind.BLOB: self._spool.take_in,
+            Kind.PREPARE: self._prepare,
+            Kind.CANCEL: lambda _: self._worker.cancel(),
+            Kind.RING_ANSWER: self._ring_answer,
+            Kind.RENDER: self._render,
+            **self._desk.answers(),
+        }
+
+    def run(self) -> None:
+        """Answer until the client closes the connection.
+
+        Raises
+        ------
+        ProtocolError
+            The client broke the protocol; the caller tells it and hangs up.
+        BackendLost
+            The connection broke.
+        """
+        try:
+            while (message := self._channel.receive(TO_SERVER)) is not None:
+                try:
+                    self._answers[message.kind](message)
+                except ProtocolError:
+                    raise
+                except HeatError as error:
+                    more = {"sequence": message.header.get("sequence"), "fatal": False}
+                    self._channel.send(Kind.ERROR, error_header(error, **more))
+        finally:
+            self._desk.close()
+            self._worker.stop()
+            self._spool.close()
+
+    def _client_error(self, message: Message) -> None:
+        raise_error(message.header)
+
+    def _ping(self, message: Message) -> None:
+        self._channel.send(Kind.PONG, {"number": fields.number(message.header, "number", 0.0)})
+
+    def _prepare(self, message: Message) -> None:
+        shared = fields.flag(message.header, "shared_memory")
+        request = self._shelf.request(message.header, self._spool.finished)
+        self._worker.prepare(request, shared, lambda: self._spool.discard(request.file))
+
+    def _ring_answer(self, message: Message) -> None:
+        self._worker.ring_attached(fields.flag(message.header, "attached"))
+
+    def _render(self, message: Message) -> None:
+        header = message.header
+        sequence = fields.integer(header, "sequence", 0, 1 << 53)
+        self._worker.released(fields.integers(header, "released", 0, 63, 64))
+        names = fields.texts(header, "edits", 256, 64)
+        self._worker.show(Pose(sequence, packing.unpack(names, message.payload)))

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Uploaded bytes of one session, kept in files rather than in memory until they are used."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from bridge import fields
+from bridge.errors import MissingHere, ProtocolError
+from bridge.wire import MAX_BLOB, Message
+
+FOLDER_START = "heat-session-"
+MAX_BLOBS = 8
+_FORBIDDEN = set('/\\:*?"<>|')
+
+
+@dataclass
+class _Blob:
+    path: Path
+    size: int
+    received: int = 0
+
+
+class Spool:
+    """The uploads of one session; its folder goes with ``close``."""
+
+    def __init__(self) -> None:
+        self.folder = _own_folder()
+        self._blobs: dict[int, _Blob] = {}
+
+    def take_in(self, message: Message) -> None:
+        """Store one piece of an upload.
+
+        Raises
+        ------
+        ProtocolError
+            Too large, too many, or not in order.
+        MissingHere
+            The disk is full.
+        """
+        header = message.header
+        number = fields.integer(header, "blob", 1, 1 << 53)
+        size = fields.integer(header, "size", 0, MAX_BLOB)
+        offset = fields.integer(header, "offset", 0, MAX_BLOB)
+        blob = self._blobs.get(number)
+        if blob is None:
+            blob = self._begin(number, size)
+        piece = message.payload
+        if size != blob.size or offset != blob.received or offset + piece.nbytes > size:
+            raise ProtocolError(f"a piece of upload {number} is out of place")
+        try:
+            with blob.path.open("ab") as file:
+                file.write(piece)
+        except OSError as error:
+            raise MissingHere(f"no room for the upload: {error.strerror}") from error
+        blob.received += piece.nbytes
+
+    def _begin(self, number: int, size: int) -> _Blob:
+        if len(self._blobs) >= MAX_BLOBS:
+            raise ProtocolError(f"more than {MAX_BLOBS} unused uploads")
+        if sum(blob.size for blob in self._blobs.values()) + size > 2 * MAX_BLOB:
+            raise ProtocolError("the unused uploads together are too large")
+        folder = self.folder / str(number)
+        folder.mkdir()
+        blob = _Blob(folder / "blob", size)
+        self._blobs[number] = blob
+        return blob
+
+    def finished(self, number: int, name: str) -> Path:
+        """Return the file of a whole upload, named as the user knows it; it is forgotten here."""
+        blob = self._blobs.get(number)
+        if blob is None or blob.received != blob.size:
+            raise ProtocolError(f"upload {number} is not there, or not whole")
+        del self._blobs[number]
+        path = blob.path.with_name(safe_name(name))
+        blob.path.touch()
+        return blob.path.rename(path)
+
+    def discard(self, path: Path) -> None:
+        """Delete the file that ``finished`` returned."""
+        shutil.rmtree(path.parent, ignore_errors=True)
+
+    def hand_over(self, *paths: Path) -> tuple[Path, list[Path]]:
+        """Move files that ``finished`` returned to a folder that outlives the session.
+
+        Returns
+        -------
+        Path, list of Path
+            The folder, which is the caller's to delete, and the files in it, names unchanged.
+        """
+        folder = _own_folder()
+        return folder, [
+            Path(shutil.move(path.parent, folder / str(i))) / path.name
+            for i, path in enumerate(paths)
+        ]
+
+    def close(self) -> None:
+        """Delete everything."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def safe_name(name: str) -> str:
+    """Return ``name`` as a plain file name that every system takes, letters of any script kept."""
+    kept = "".join(c if c.isprintable() and c not in _FORBIDDEN else "_" for c in name)
+    kept = kept.encode("utf-8", "replace")[-150:].decode("utf-8", "ignore").strip(" .")
+    return kept or "unnamed"
+
+
+def _own_folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix=f"{FOLDER_START}{os.getpid()}-"))
+
+
+def sweep_stale_spools() -> None:
+    """Delete the folders of sessions whose backend was killed."""
+    if sys.platform == "win32":
+        return
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_START}*"):
+        pid = folder.name[len(FOLDER_START) :].split("-")[0]
+        try:
+            if folder.stat().st_uid == os.getuid() and pid.isdigit():
+                os.kill(int(pid), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            continue

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One render at a time, first come first served.
+
+A render uses every core or the whole GPU by itself, and some thread pools below it do not bear two
+callers. In order of arrival, a preview waits for one frame of an export at most, and an export
+goes on at half speed beside a preview.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.coefficients import Coefficients
+from heat_backend.engine import Portrait
+
+
+class Turnstile:
+    """A fair lock: a plain one would let a busy loop take it again and again."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._taken = False
+        self._waiting: deque[threading.Lock] = deque()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for one's turn and hold it."""
+        with self._guard:
+            ticket = None
+            if self._taken:
+                ticket = threading.Lock()
+                ticket.acquire()
+                self._waiting.append(ticket)
+            self._taken = True
+        if ticket is not None:
+            ticket.acquire()
+        try:
+            yield
+        finally:
+            with self._guard:
+                if self._waiting:
+                    self._waiting.popleft().release()
+                else:
+                    self._taken = False
+
+
+class PortraitInTurn:
+    """A portrait each of whose renders waits for its turn."""
+
+    def __init__(self, portrait: Portrait, turnstile: Turnstile) -> None:
+        self._portrait = portrait
+        self._turnstile = turnstile
+        self.width = portrait.width
+        self.height = portrait.height
+        self.notes = portrait.notes
+
+    def render(
+        self, coefficients: Coefficients, out: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.uint8]:
+        """Render as the portrait does, in turn."""
+        with self._turnstile.turn():
+            return self._portrait.render(coefficients, out)
