@@ -16,6 +16,7 @@ import build_addon
 from demo.contact_sheet import contact_sheet
 
 ROOT = Path(__file__).resolve().parents[1]
+MADE = ("demo.mp4", "demo.blend", "contact_sheet.png")
 BLENDER_HOME = ROOT / ".cache" / "demo-blender"
 
 
@@ -53,7 +54,9 @@ def perform(package: Path, photo: Path, out: Path) -> None:
         )  # fmt: skip
     if done.returncode != 0 or not (out / "demo.mp4").is_file():
         told = log.read_text("utf-8", "replace").splitlines()
-        reasons = [line for line in told if "Error: " in line or line.startswith("error: ")]
+        # What an operator reports reaches a script as a RuntimeError with this prefix.
+        prefix = "RuntimeError: Error: "
+        reasons = [line.removeprefix(prefix) for line in told if line.startswith(prefix)]
         raise DemoError("\n".join(reasons[-1:] or told[-5:]) + f"\n(everything it said: {log})")
 
 
@@ -65,7 +68,7 @@ def main() -> int:
     arguments = parser.parse_args()
     out = arguments.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
-    for name in ("demo.mp4", "demo.blend", "contact_sheet.png"):
+    for name in (*MADE, "demo.blend1", "demo.npz"):
         (out / name).unlink(missing_ok=True)  # what stands there afterwards is of this run
     began = time.monotonic()
     try:
@@ -79,7 +82,7 @@ def main() -> int:
         print(f"error: {problem}", file=sys.stderr)
         return 1
     contact_sheet(out / "demo.mp4", out / "contact_sheet.png", f"Heat: {photo.name} performs")
-    for name in ("demo.mp4", "demo.blend", "contact_sheet.png"):
+    for name in MADE:
         print(f"  {out / name}")
     print(f"done in {time.monotonic() - began:.0f} s")
     return 0

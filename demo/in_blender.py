@@ -8,6 +8,7 @@ and its operators only, as a user's own script would.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -36,9 +37,11 @@ def main() -> None:
     key_head(portrait.armature, portrait.head_bone, shot)
     aim_camera(scene, portrait.mesh)
     bpy.ops.wm.save_as_mainfile(filepath=str(out / "demo.blend"))
+    bpy.ops.heat.fix_view_transform()
     portrait.output.file_format = "MP4"
-    portrait.output.folder = "//"
+    portrait.output.folder = "//takes"
     bpy.ops.heat.render()
+    name_take(scene, out)
     bpy.ops.wm.save_mainfile()
 
 
@@ -89,6 +92,16 @@ def key_head(armature: Any, bone_name: str, shot: Performance) -> None:
         local.make_compatible(before)
         bone.rotation_quaternion = before = local
         bone.keyframe_insert("rotation_quaternion", frame=frame_at(second))
+
+
+def name_take(scene: Any, out: Path) -> None:
+    """Give the take's movie and motion clip the demo's names, and let the strip follow."""
+    (strip,) = scene.sequence_editor.strips
+    take = Path(bpy.path.abspath(strip.filepath))
+    take.replace(out / "demo.mp4")
+    take.with_suffix(".npz").replace(out / "demo.npz")
+    strip.filepath = "//demo.mp4"
+    shutil.rmtree(out / "takes")
 
 
 def frame_at(second: float) -> int:
