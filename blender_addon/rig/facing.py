@@ -35,6 +35,8 @@ FACING_LABELS: dict[str, str] = {
     "POS_Z_Y_UP": "+Z, Y is up (FBX, glTF)",
     "NEG_Z_Y_UP": "-Z, Y is up",
 }
+# Rounding of Blender's float32 matrices, in radians and eye distances.
+_NOISE = 2e-6
 _SIDE = re.compile(
     r"^(.*?)(?:(?<=[._\s-])(l|r)|(left|right))$|^(?:(l|r)(?=[._\s-])|(left|right))(.*)$"
 )
@@ -139,10 +141,11 @@ def head_pose(
     turn = _unit_columns(now[:3, :3]) @ _unit_columns(base[:3, :3]).T
     angles = bridge.pose.rotation_angles(axes @ turn @ axes.T)
     shift = axes @ (now[:3, 3] - base[:3, 3]) / eye_distance
-    return HeadPose(
-        (float(angles[0]), float(angles[1]), float(angles[2])),
-        (float(shift[0]), float(shift[1]), float(shift[2])),
-    )
+    # A bone at rest must read as exactly 0, so that the photo comes back untouched.
+    values = np.concatenate([angles, shift])
+    values[np.abs(values) < _NOISE] = 0.0
+    pitch, yaw, roll, x, y, z = values.tolist()
+    return HeadPose((pitch, yaw, roll), (x, y, z))
 
 
 def _unit_columns(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

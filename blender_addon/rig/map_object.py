@@ -3,10 +3,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .rig_map import RigMap
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import bridge
+from .auto_map import AutoMap, auto_map, names_told, notes_of
+from .facing import AUTO
+from .geometric_match import GeometricMatch, match_fields
+from .head_bone import find_head_bone
+from .key_fields import Floats, brute_neighbours
+from .mesh_reading import read_mesh_keys
+from .rig_map import RigMap, default_bone_rows
+from .sampling import key_names, shape_keys
+
+# About so many keys known by name are enough to lay the mesh over the face model.
+_ENOUGH_KNOWN = 12
+# Above so many distances a k-d tree is faster than comparing all with all.
+_TREE_PAYS = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -16,8 +33,8 @@ class MappedRig:
     Attributes
     ----------
     rig_map : RigMap
-        A row for every shape key (rows that could not be matched have ``expression=""``) and six
-        bone rows when there is a head bone.
+        At least one row for every shape key (rows that could not be matched have
+        ``expression=""``, unsure guesses are muted) and six bone rows when there is a head bone.
     armature : bpy.types.Object or None
         The armature given, or the one that deforms or carries the mesh.
     head_bone : str
@@ -46,8 +63,9 @@ def map_object(
 ) -> MappedRig:
     """Fill a rig map for a mesh object and its armature.
 
-    Reads only, so linked and library-overridden rigs work too. Takes some milliseconds when the
-    names tell everything, up to a few seconds when the geometry of a large mesh is compared.
+    Reads only, so linked and library-overridden rigs work too. Takes some tens of milliseconds
+    when the names tell everything, up to a few seconds when the geometry of a large mesh is
+    compared.
 
     Parameters
     ----------
@@ -65,4 +83,80 @@ def map_object(
     BadInput
         The preset is unknown, or the mesh object is not a mesh.
     """
-    raise NotImplementedError
+    if mesh is not None and mesh.type != "MESH":
+        raise bridge.errors.BadInput(f'"{mesh.name}" is not a mesh: pick the face mesh')
+    armature = armature or find_armature(mesh)
+    found = _map_keys(mesh, preset, use_geometry)
+    head = find_head_bone(armature.data.bones.keys()) if armature is not None else ""
+    similarity = found.match.similarity if found.match else None
+    return MappedRig(
+        RigMap(found.rows, default_bone_rows() if head else ()),
+        armature,
+        head,
+        AUTO,
+        1.0 / similarity.scale if similarity else 0.0,
+        found.preset,
+        (*_key_notes(mesh, found), _head_note(armature, head)),
+    )
+
+
+def find_armature(mesh: Any) -> Any:
+    """Return the armature object that deforms a mesh or that it hangs on, or None."""
+    if mesh is None:
+        return None
+    for modifier in mesh.modifiers:
+        if modifier.type == "ARMATURE" and modifier.object is not None:
+            return modifier.object
+    parent = mesh.parent
+    while parent is not None and parent.type != "ARMATURE":
+        parent = parent.parent
+    return parent
+
+
+def _map_keys(mesh: Any, preset: str, use_geometry: bool) -> AutoMap:
+    names = key_names(mesh)
+    if not names or shape_keys(mesh) is None:
+        return auto_map((), preset=preset)
+    known = tuple(names_told(names, preset)[1])
+    # A dozen known keys, spread over the list, tell how the mesh lies over the face model.
+    wanted = known[:: len(known) // _ENOUGH_KNOWN + 1]
+    if use_geometry:
+        wanted += tuple(name for name in names if name not in known)
+
+    def compare(told: Mapping[str, Mapping[str, float]]) -> GeometricMatch:
+        return match_fields(read_mesh_keys(mesh, wanted), told, neighbours=tree_neighbours)
+
+    return auto_map(names, compare if wanted else None, preset)
+
+
+def tree_neighbours(points: Floats, queries: Floats, k: int) -> tuple[Floats, NDArray[np.integer]]:
+    """Find nearest neighbours by Blender's k-d tree where that is faster; see ``Neighbours``."""
+    if len(points) * len(queries) < _TREE_PAYS:
+        return brute_neighbours(points, queries, k)
+    from mathutils.kdtree import KDTree
+
+    tree = KDTree(len(points))
+    for i, point in enumerate(points.tolist()):
+        tree.insert(point, i)
+    tree.balance()
+    k = min(k, len(points))
+    found = [tree.find_n(query, k) for query in queries.tolist()]
+    distance = np.array([[hit[2] for hit in hits] for hits in found])
+    index = np.array([[hit[1] for hit in hits] for hits in found], np.intp)
+    return distance, index
+
+
+def _key_notes(mesh: Any, found: AutoMap) -> tuple[str, ...]:
+    if mesh is None:
+        return ("No face mesh is picked",)
+    if not found.rows:
+        return (f'"{mesh.name}" has no shape keys: pick the mesh that has them, or add some',)
+    return notes_of(found)
+
+
+def _head_note(armature: Any, head: str) -> str:
+    if armature is None:
+        return "No armature was found: the head will not turn"
+    if not head:
+        return f'No head bone was found in "{armature.name}": choose it by hand'
+    return f'Head bone "{head}" of "{armature.name}"'

@@ -5,13 +5,38 @@ from __future__ import annotations
 
 from typing import Any
 
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import bridge, versions
+from .model_fields import gaze_displacements
+
+COLLECTION_NAME = "Heat Sample Rig"
+MESH_NAME = "Heat Sample Head"
+ARMATURE_NAME = "Heat Sample Armature"
+COLOUR_NAME = "Albedo"
+HEAD_HEIGHT = 0.22  # metres from the chin to the crown
+# Material -> (parts of the model, roughness, colour where the vertex colours are not shown).
+_MATERIALS: dict[str, tuple[tuple[str, ...], float, tuple[float, float, float]]] = {
+    "Heat Skin": (
+        ("face", "head", "neck", "lid_margin_left", "lid_margin_right"),
+        0.55,
+        (0.60, 0.36, 0.27),
+    ),
+    "Heat Eyes": (("eye_left", "eye_right"), 0.12, (0.80, 0.78, 0.75)),
+    "Heat Teeth": (("teeth_upper", "teeth_lower"), 0.25, (0.75, 0.70, 0.60)),
+    "Heat Mouth": (("gums_upper", "gums_lower", "tongue", "mouth_socket"), 0.4, (0.45, 0.14, 0.14)),
+}
+
 
 def add_sample_rig(context: Any) -> tuple[Any, Any]:
     """Add the head mesh and its armature to the scene, at the 3D cursor, in their own collection.
 
     Works in background Blender too. Afterwards Object Mode is on and the mesh is selected and
-    active. The head faces -Y, is about 0.22 m tall, has 52 shape keys with ARKit's names, and
-    the bones "neck" and "head".
+    active. The head faces -Y, is about 0.22 m tall from chin to crown, has 52 shape keys with
+    ARKit's names (the eyeballs turn with eyeLook*), and the bones "neck" and "head". The neck
+    stands on the cursor.
 
     Parameters
     ----------
@@ -26,6 +51,146 @@ def add_sample_rig(context: Any) -> tuple[Any, Any]:
     Raises
     ------
     BadInput
-        The scene or its collection cannot be changed (linked).
+        The scene is linked from another file and cannot be changed.
     """
-    raise NotImplementedError
+    scene = context.scene
+    if scene.library is not None:
+        raise bridge.errors.BadInput(
+            f'the scene "{scene.name}" is linked and cannot be changed: switch to a local scene'
+        )
+    if context.view_layer.objects.active is not None and context.mode != "OBJECT":
+        bpy.ops.object.mode_set(mode="OBJECT")
+    model = bridge.face_model.load()
+    size = _metres(model)
+    base = -float(model.vertices[:, 1].min()) * size
+    collection = bpy.data.collections.new(COLLECTION_NAME)
+    scene.collection.children.link(collection)
+    mesh = _head_object(model, size, base)
+    armature = bpy.data.objects.new(ARMATURE_NAME, bpy.data.armatures.new(ARMATURE_NAME))
+    collection.objects.link(mesh)
+    collection.objects.link(armature)
+    armature.location = scene.cursor.location
+    crown = base + float(model.vertices[:, 1].max()) * size
+    _add_bones(context, armature, base, crown)
+    _bind(model, mesh, armature)
+    _select_only(context, mesh)
+    return mesh, armature
+
+
+def _metres(model: Any) -> float:
+    """Return metres for one unit of the model."""
+    names = bridge.face_model.PART_NAMES
+    skull = np.isin(model.vertex_part, [names.index("face"), names.index("head")])
+    return HEAD_HEIGHT / float(np.ptp(model.vertices[skull, 1]))
+
+
+def _to_blender(points: NDArray[np.floating], size: float, base: float) -> NDArray[np.float32]:
+    """Turn (..., 3) model positions into the mesh's: -Y forward, metres, neck on the ground."""
+    turned = bridge.pose.contract_to_blender(points) * size
+    turned[..., 2] += base
+    return turned.astype(np.float32)
+
+
+def _head_object(model: Any, size: float, base: float) -> Any:
+    data = bpy.data.meshes.new(MESH_NAME)
+    neutral = _to_blender(model.vertices, size, base)
+    data.from_pydata(neutral.tolist(), [], model.triangles.tolist())
+    data.shade_smooth()
+    _colour(data, model)
+    data.update()
+    mesh = bpy.data.objects.new(MESH_NAME, data)
+    mesh.shape_key_add(name="Basis", from_mix=False)
+    offsets = model.expression + gaze_displacements(model)
+    for name, offset in zip(bridge.coefficients.EXPRESSION_NAMES, offsets, strict=True):
+        block = mesh.shape_key_add(name=name, from_mix=False)
+        moved = _to_blender(model.vertices + offset, size, base)
+        block.points.foreach_set("co", moved.ravel())
+    mesh.active_shape_key_index = 0
+    return mesh
+
+
+def _colour(data: Any, model: Any) -> None:
+    """Give the mesh vertex colours and a material for each kind of surface."""
+    albedo = np.ones((len(model.vertices), 4), np.float32)
+    albedo[:, :3] = model.vertex_albedo / 255.0
+    layer = data.color_attributes.new(COLOUR_NAME, "BYTE_COLOR", "POINT")
+    layer.data.foreach_set("color_srgb", albedo.ravel())
+    names = bridge.face_model.PART_NAMES
+    slot = np.zeros(len(model.triangles), np.int32)
+    for i, (label, (parts, roughness, colour)) in enumerate(_MATERIALS.items()):
+        data.materials.append(_material(label, roughness, colour))
+        slot[np.isin(model.triangle_part, [names.index(part) for part in parts])] = i
+    data.polygons.foreach_set("material_index", slot)
+
+
+def _material(label: str, roughness: float, colour: tuple[float, float, float]) -> Any:
+    material = versions.new_node_material(label)
+    material.diffuse_color = (*colour, 1.0)
+    nodes, links = material.node_tree.nodes, material.node_tree.links
+    shader = next(node for node in nodes if node.type == "BSDF_PRINCIPLED")
+    shader.inputs["Roughness"].default_value = roughness
+    source = nodes.new("ShaderNodeVertexColor")
+    source.layer_name = COLOUR_NAME
+    source.location = (-250.0, 250.0)
+    links.new(source.outputs["Color"], shader.inputs["Base Color"])
+    return material
+
+
+def _add_bones(context: Any, armature: Any, pivot: float, crown: float) -> None:
+    """Add "neck" from the ground to the head's pivot and "head" from there to the crown."""
+    _select_only(context, armature)
+    bpy.ops.object.mode_set(mode="EDIT")
+    neck = armature.data.edit_bones.new("neck")
+    neck.head, neck.tail = (0.0, 0.02, 0.25 * pivot), (0.0, 0.0, pivot)
+    head = armature.data.edit_bones.new("head")
+    head.head, head.tail = (0.0, 0.0, pivot), (0.0, 0.0, crown)
+    head.parent, head.use_connect = neck, True
+    bpy.ops.object.mode_set(mode="OBJECT")
+    armature.show_in_front = True
+
+
+def _bind(model: Any, mesh: Any, armature: Any) -> None:
+    """Weight the mesh to the bones and hang it on the armature."""
+    weight = head_weights(model)
+    # Few distinct weights, so that few calls assign them.
+    level = np.rint(weight * 64.0).astype(np.int64)
+    for name, share in (("head", level), ("neck", 64 - level)):
+        group = mesh.vertex_groups.new(name=name)
+        for step in np.unique(share[share > 0]):
+            group.add(np.flatnonzero(share == step).tolist(), float(step) / 64.0, "REPLACE")
+    mesh.parent = armature
+    modifier = mesh.modifiers.new("Armature", "ARMATURE")
+    modifier.object = armature
+
+
+def head_weights(model: Any) -> NDArray[np.float64]:
+    """Return how much each vertex follows the head bone rather than the neck.
+
+    1 on face, skull and all inside; on the neck a smooth fall to 0 at its lower border.
+
+    Returns
+    -------
+    (V,) array
+        0..1.
+    """
+    neck = model.vertex_part == bridge.face_model.PART_NAMES.index("neck")
+    weight = np.where(neck, 0.5, 1.0)
+    height = model.vertices[:, 1]
+    low = float(height[neck].min())
+    border = neck & (height < low + 0.12 * (float(height[neck].max()) - low))
+    weight[border] = 0.0
+    a, b, c = model.triangles.T
+    one, other = np.concatenate([a, b, c]), np.concatenate([b, c, a])
+    inner = neck & ~border
+    degree = np.bincount(one, minlength=len(weight)) + np.bincount(other, minlength=len(weight))
+    for _ in range(300):
+        total = np.bincount(one, weight[other], len(weight))
+        total += np.bincount(other, weight[one], len(weight))
+        weight[inner] = (total / np.maximum(degree, 1))[inner]
+    return weight
+
+
+def _select_only(context: Any, chosen: Any) -> None:
+    for other in context.view_layer.objects:
+        other.select_set(other == chosen)
+    context.view_layer.objects.active = chosen

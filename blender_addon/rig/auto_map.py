@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fills a rig map: names first, geometry for what the names do not tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from .geometric_match import FieldMatch, GeometricMatch
+from .presets import NameMatch, all_presets, best_preset, load_preset, match_names
+from .rig_map import KeyRow
+
+# From here on a guess by geometry is used; below, down to the second figure, it is shown muted.
+SURE, WORTH_SHOWING = 0.5, 0.3
+# Names of one or two letters mean something only within their own convention.
+_SHORTEST_FOREIGN = 4
+
+Targets = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class AutoMap:
+    """What `auto_map` found.
+
+    Attributes
+    ----------
+    rows : tuple of KeyRow
+        In the order of the shape keys, at least one for each. A row without an expression means
+        that nothing was found; a muted one is a guess to confirm.
+    preset : str
+        Label of the preset that knew most names, "" if none did.
+    by_name, by_shape, unsure, unknown : tuple of str
+        Shape keys mapped by their names, by their displacement, with a muted guess, not at all.
+    match : GeometricMatch or None
+        The geometric comparison, if it was made.
+    """
+
+    rows: tuple[KeyRow, ...]
+    preset: str
+    by_name: tuple[str, ...]
+    by_shape: tuple[str, ...]
+    unsure: tuple[str, ...]
+    unknown: tuple[str, ...]
+    match: GeometricMatch | None
+
+
+def auto_map(
+    key_names: Sequence[str],
+    compare: Callable[[Mapping[str, Targets]], GeometricMatch] | None = None,
+    preset: str = "",
+) -> AutoMap:
+    """Map shape keys to expressions.
+
+    Parameters
+    ----------
+    key_names : sequence of str
+        The shape keys without the reference key.
+    compare : callable, optional
+        Given what the names tell ({key: {expression: scale}}), compares the displacements of
+        all other keys with the face model: ``geometric_match.match_fields`` with the mesh filled
+        in. Left out, unknown names stay unmapped.
+    preset : str
+        Identifier of the preset to use, "" for the one that knows most names.
+
+    Returns
+    -------
+    AutoMap
+
+    Raises
+    ------
+    BadInput
+        The preset is unknown.
+    """
+    label, named = names_told(key_names, preset)
+    match = None
+    if compare is not None:
+        match = compare({name: found.targets for name, found in named.items()})
+    shapes = {found.shape_key: found for found in match.matches} if match else {}
+    rows: list[KeyRow] = []
+    for name in key_names:
+        rows += _rows(name, named.get(name), shapes.get(name))
+    used = {row.shape_key for row in rows if row.expression and not row.mute}
+    guessed = {row.shape_key for row in rows if row.expression and row.mute}
+    return AutoMap(
+        tuple(rows),
+        label,
+        tuple(name for name in key_names if name in named),
+        tuple(name for name in key_names if name in used and name not in named),
+        tuple(name for name in key_names if name in guessed),
+        tuple(name for name in key_names if name not in used | guessed),
+        match,
+    )
+
+
+def names_told(key_names: Sequence[str], preset: str = "") -> tuple[str, dict[str, NameMatch]]:
+    """Return what names alone tell: the preset's label and a match for each known name.
+
+    The best preset comes first; names that it does not know are looked up in the others.
+    """
+    if preset:
+        chosen = load_preset(preset)
+        return chosen.label, match_names(key_names, chosen)
+    best, named = best_preset(key_names)
+    if best is None:
+        return "", {}
+    taken = {target for found in named.values() for target in found.targets}
+    for other in all_presets():
+        rest = [n for n in key_names if n not in named and len(n) >= _SHORTEST_FOREIGN]
+        for name, found in match_names(rest, other).items():
+            if not taken.intersection(found.targets) or len(found.targets) > 2:
+                named[name] = NameMatch(found.targets, 0.8 * found.confidence)
+    return best.label, named
+
+
+def _rows(name: str, named: NameMatch | None, shape: FieldMatch | None) -> list[KeyRow]:
+    if named is not None:
+        return [
+            KeyRow(name, target, scale, confidence=named.confidence)
+            for target, scale in named.targets.items()
+        ]
+    if shape is not None and shape.targets and shape.confidence >= WORTH_SHOWING:
+        mute = shape.confidence < SURE
+        return [
+            KeyRow(name, target, scale, mute=mute, confidence=shape.confidence)
+            for target, scale in shape.targets.items()
+        ]
+    return [KeyRow(name, "", confidence=shape.confidence if shape else 0.0)]
+
+
+def notes_of(found: AutoMap) -> tuple[str, ...]:
+    """Say in plain lines what was mapped how, for the panel and the report of the operator."""
+    lines = []
+    if found.by_name:
+        like = f" ({found.preset} names)" if found.preset else ""
+        lines.append(f"{_keys(found.by_name)} mapped by name{like}")
+    if found.by_shape:
+        lines.append(f"{_keys(found.by_shape)} mapped by how they move the face: check them")
+    if found.unsure:
+        lines.append(f"{_keys(found.unsure)} muted, only a guess: unmute what is right")
+    if found.unknown:
+        lines.append(f"{_keys(found.unknown)} not mapped: choose the expression by hand")
+    return tuple(lines)
+
+
+def _keys(names: Sequence[str]) -> str:
+    return f"{len(names)} shape key{'s' if len(names) != 1 else ''}"
