@@ -49,6 +49,6 @@ def native_logs_hidden(hide: bool = True) -> Iterator[None]:
 
 def _descriptor(stream: object) -> int | None:
     try:
-        return stream.fileno()  # type: ignore[attr-defined, no-any-return]
+        return stream.fileno()  # type: ignore[attr-defined]
     except (AttributeError, io.UnsupportedOperation, ValueError):
         return None

@@ -28,6 +28,6 @@ def run(args: argparse.Namespace) -> int:
     """Serve until told to stop."""
     if not 0 <= args.port <= 65535:
         raise UsageError(f"--port {args.port}: give a number from 0 to 65535")
-    from heat_backend.serve import run_server
+    from heat_backend.serve import serve
 
-    return run_server(host=args.host, port=args.port, engine=args.engine, device=args.device)
+    return serve(args.host, args.port, args.engine, args.device)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,16 +65,18 @@ def render_into(
 
     with ThreadPoolExecutor(writers, thread_name_prefix="heat-export") as pool:
         try:
-            try:
-                for index in indices:
-                    if cancelled():
-                        raise Cancelled("stopped: the finished frames are kept; resume to go on")
-                    buffer = free.pop()
-                    frame = portrait.render(clip.frame(index), buffer)
-                    pending.append((pool.submit(sink, index, frame), buffer))
-                    settle(leave=writers + 1)
-            finally:
-                settle(leave=0)
+            for index in indices:
+                if cancelled():
+                    raise Cancelled("stopped: the finished frames are kept; resume to go on")
+                buffer = free.pop()
+                frame = portrait.render(clip.frame(index), buffer)
+                pending.append((pool.submit(sink, index, frame), buffer))
+                settle(leave=writers + 1)
+            settle(leave=0)
         except BaseException:
-            pool.shutdown(cancel_futures=True)
+            # What is rendered already is still taken; a second failure only follows the first.
+            for future, _ in pending:
+                with suppress(Exception):
+                    future.result()
+                    finished()
             raise
