@@ -24,7 +24,6 @@ from .errors import (
     HeatError,
     UnknownJob,
     UsageError,
-    error_from_code,
 )
 from .fetching import Target, fetch_files, files_in_place
 from .portrait_source import EngineOptions, PortraitSource
@@ -208,7 +207,7 @@ class ExportJob:
                 time.sleep(RETRY_SECONDS)
 
     def _stop_if_cancelled(self) -> None:
-        if self._cancel.is_set() and self._job is None:
+        if self._cancel.is_set() and (self._job is None or self._status.state == "lost"):
             raise Cancelled("cancelled")
 
     def _query(self) -> tuple[Kind, Header, Kind]:
@@ -249,7 +248,7 @@ class ExportJob:
             notes=tuple(fields.texts(header, "notes", 100, 2000)),
         )
         if self._status.state == "failed":
-            raise error_from_code(fields.text(header, "code"), self._status.message)
+            raise HeatError(self._status.message)
         if self._status.state == "cancelled":
             raise Cancelled(self._status.message)
 

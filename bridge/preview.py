@@ -8,7 +8,7 @@ never rendered, and the last pose sent is always the last one shown.
 from __future__ import annotations
 
 import contextlib
-import select
+import selectors
 import socket
 import threading
 import time
@@ -180,8 +180,11 @@ class LivePreview:
                 self._pose_is_new = self._pose is not None
             self._times.clear()
             self._set("live", None)
-            while not self._stopping.is_set():
-                self._turn(client)
+            with selectors.DefaultSelector() as events:
+                events.register(self._wake_out, selectors.EVENT_READ)
+                events.register(client.fileno(), selectors.EVENT_READ)
+                while not self._stopping.is_set():
+                    self._turn(client, events)
         except BackendLost:
             self.counts = _changed(self.counts, reconnects=self.counts.reconnects + 1)
             raise
@@ -192,23 +195,19 @@ class LivePreview:
         self.progress = (text, fraction)
         self._on_frame()
 
-    def _turn(self, client: Client) -> None:
+    def _turn(self, client: Client, events: selectors.BaseSelector) -> None:
         """Send the pose if there is a new one; receive a frame if one is there; else sleep."""
         with self._lock:
             pose, is_new, self._pose_is_new = self._pose, self._pose_is_new, False
         if is_new and pose is not None:
             self._times[client.post(pose)] = time.perf_counter()
             self.counts = _changed(self.counts, sent=self.counts.sent + 1)
-        try:
-            wake = self._wake_out.fileno()
-            ready, _, _ = select.select([client.fileno(), wake], [], [], 1.0)
-        except (OSError, ValueError) as error:
-            raise BackendLost("the connection broke") from error
-        if wake in ready:
+        ready = {key.fileobj for key, _ in events.select(1.0)}
+        if self._wake_out in ready:
             with contextlib.suppress(BlockingIOError):
                 while self._wake_out.recv(4096):
                     pass
-        if client.fileno() in ready:
+        if ready - {self._wake_out}:
             self._receive(client)
 
     def _receive(self, client: Client) -> None:

@@ -71,7 +71,7 @@ class Job:
     cancel: threading.Event = field(default_factory=threading.Event)
     revision: int = 0
     state: str = "queued"
-    message: str = "waiting for another export"
+    message: str = "waiting for its turn"
     code: str | None = None
     done: int = 0
     total: int = 0

@@ -131,9 +131,10 @@ class PreviewWorker:
 
     def released(self, released: list[int]) -> None:
         """Take back slots that the client no longer looks at."""
-        for slot in released:
-            if self._slots is not None:
-                self._slots.give_back(slot)
+        slots = self._slots
+        if slots is not None:
+            for slot in released:
+                slots.give_back(slot)
 
     def stop(self) -> None:
         """End the thread, as soon as what it is in lets it."""
@@ -234,7 +235,8 @@ class PreviewWorker:
         portrait = self._prepared.portrait
         shape = (portrait.height, portrait.width, 4)
         coefficients, was_clamped = clamped(pose.coefficients)
-        lent = self._slots.take(shape) if self._slots is not None else None
+        slots = self._slots
+        lent = slots.take(shape) if slots is not None else None
         out = lent[1] if lent is not None else self._own_buffer(shape)
         began = time.perf_counter()
         try:
@@ -242,8 +244,8 @@ class PreviewWorker:
             if pixels is not out:
                 np.copyto(out, pixels, casting="no")
         except BaseException:
-            if lent is not None and self._slots is not None:
-                self._slots.give_back(lent[0])
+            if lent is not None and slots is not None:
+                slots.give_back(lent[0])
             raise
         header: Header = {
             "sequence": pose.sequence,

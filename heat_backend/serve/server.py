@@ -138,9 +138,9 @@ class Server:
             Session(channel, self.shelf, self.exports).run()
             LOG.info("client %d left", number)
         except BackendLost as error:
-            LOG.info("client %d was lost: %s", number, error)
+            LOG.info("client %d was lost: %s", number, _one_line(error))
         except HeatError as error:
-            LOG.warning("client %d was turned away: %s", number, " ".join(str(error).split()))
+            LOG.warning("client %d was turned away: %s", number, _one_line(error))
             if isinstance(error, SecretRefused):
                 time.sleep(REFUSAL_SECONDS)
             parting = error
@@ -174,3 +174,8 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server(address[:2], family=family, backlog=64)
     except (OSError, OverflowError, UnicodeError) as error:
         raise MissingHere(f"cannot listen at {host}:{port} ({error})") from error
+
+
+def _one_line(error: HeatError) -> str:
+    """Return the error's text as one line: part of it may be a client's own words."""
+    return " ".join(str(error).split())

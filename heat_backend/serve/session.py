@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bridge import fields, packing
-from bridge.errors import HeatError, ProtocolError
-from bridge.wire import TO_SERVER, Channel, Kind, Message, error_header, raise_error
+from bridge.errors import BackendLost, HeatError, ProtocolError
+from bridge.wire import TO_SERVER, Channel, Kind, Message, error_header
 from heat_backend.serve.export_queue import ExportQueue
 from heat_backend.serve.job_desk import JobDesk
 from heat_backend.serve.preview_worker import Pose, PreviewWorker
@@ -56,21 +56,29 @@ class Session:
             The connection broke.
         """
         try:
-            while (message := self._channel.receive(TO_SERVER)) is not None:
-                try:
-                    self._answers[message.kind](message)
-                except ProtocolError:
-                    raise
-                except HeatError as error:
-                    more = {"sequence": message.header.get("sequence"), "fatal": False}
-                    self._channel.send(Kind.ERROR, error_header(error, **more))
+            self._answer_all()
+        except BackendLost:
+            self._channel.abort()
+            raise
+        else:
+            self._channel.abort()
         finally:
             self._desk.close()
             self._worker.stop()
             self._spool.close()
 
+    def _answer_all(self) -> None:
+        while (message := self._channel.receive(TO_SERVER)) is not None:
+            try:
+                self._answers[message.kind](message)
+            except (ProtocolError, BackendLost):
+                raise
+            except HeatError as error:
+                more = {"sequence": message.header.get("sequence"), "fatal": False}
+                self._channel.send(Kind.ERROR, error_header(error, **more))
+
     def _client_error(self, message: Message) -> None:
-        raise_error(message.header)
+        raise BackendLost(f"it said: {str(message.header.get('text'))[:200]}")
 
     def _ping(self, message: Message) -> None:
         self._channel.send(Kind.PONG, {"number": fields.number(message.header, "number", 0.0)})
