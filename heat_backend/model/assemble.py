@@ -16,8 +16,8 @@ from heat_backend.model.parts import Part
 from heat_backend.model.skin import Openings, region_of_skin
 
 # The skull turns on the neck at the occipital condyles: between the ear canals, about
-# 1 cm behind and 2.5 cm below them. The source's ear canals lie at y 1.2, z 0.2 (cm).
-EAR_CANAL = (0.0, 1.2, 0.2)
+# 1 cm behind and 2.5 cm below them. The source's ear canals open at y 0.5, z 0.9 (cm).
+EAR_CANAL = (0.0, 0.5, 0.9)
 PIVOT = (0.0, EAR_CANAL[1] - 2.5, EAR_CANAL[2] - 1.0)
 OUTER_CORNERS = (36, 45)  # of the source's 68 landmarks
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from bridge.coefficients import EXPRESSION_NAMES
 from bridge.errors import HeatError
-from heat_backend.model import assemble, eyes, landmarks, lids, lips, mouth, pack, skin
+from heat_backend.model import assemble, eyes, landmarks, lids, lips, mouth, pack, skin, tongue
 from heat_backend.model.kit import Kit, read_kit
 
 COMPONENTS = 50
@@ -27,12 +27,19 @@ LANDMARK_TABLE = Path(__file__).with_name("landmarks.json")
 
 
 def authored(kit: Kit, openings: skin.Openings) -> Kit:
-    """Return the kit with what the source lacks: lips that meet and lids that close."""
+    """Return the kit with what the source lacks.
+
+    Lips that meet, lids that close, a tongue that rests and comes out.
+    """
     expression = kit.expression.copy()
     for side, loop in (("Left", openings.lid_left), ("Right", openings.lid_right)):
         index = EXPRESSION_NAMES.index(f"eyeBlink{side}")
         expression[index] = lids.closed_blink(kit, loop, openings.lid_upper_count, side)
-    neutral = lips.closed_lips(kit, openings.lip_inner, openings.lip_upper_count)
+    loop, count = openings.lip_inner, openings.lip_upper_count
+    body = mouth.tongue_vertices(kit)
+    expression[EXPRESSION_NAMES.index("jawOpen")] = tongue.resting_jaw_open(kit, body)
+    expression[EXPRESSION_NAMES.index("tongueOut")] = tongue.tongue_out(kit, body, loop, count)
+    neutral = lips.closed_lips(kit, loop, count)
     return dataclasses.replace(kit, neutral=neutral, expression=expression)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bridge.coefficients import EXPRESSION_NAMES
 from heat_backend.model import kit as source
 from heat_backend.model.kit import Floats, Ints, Kit
-from heat_backend.model.parts import Part, border_loops, from_kit, thin_symmetric
+from heat_backend.model.parts import Part, from_kit, thin_symmetric
 from heat_backend.model.skin import Openings
 
 LINING_COLOUR = (158, 76, 74)
@@ -19,9 +19,8 @@ TOOTH_ROOT_COLOUR = (222, 204, 176)
 GUM_COLOUR = (196, 104, 104)
 TONGUE_COLOUR = (188, 98, 98)
 TONGUE_UNDER_COLOUR = (160, 70, 76)
-# Points of the texture inside the two islands that show the tongue (top and underside).
-TONGUE_ISLANDS = ((2.75, 0.2), (2.1, 0.35))
-TARGETS = {"socket": 520, "teeth": 620, "gums_upper": 360, "gums_lower": 300, "tongue": 300}
+TONGUE_TEXTURE = (2.75, 0.2)  # a point of the texture inside the island of the tongue
+TARGETS = {"socket": 520, "teeth": 840, "gums_upper": 360, "gums_lower": 380, "tongue": 300}
 
 
 def mouth_socket(kit: Kit, openings: Openings) -> Part:
@@ -52,6 +51,8 @@ def teeth(kit: Kit) -> list[Part]:
         if name == "teeth_lower":
             toward_root = 1.0 - toward_root
         colour = _blend(TOOTH_COLOUR, TOOTH_ROOT_COLOUR, (toward_root - 0.35) / 0.3)
+        # Back teeth stand in the shadow of the cheeks.
+        colour = _darker_inside(colour, kit.neutral[vertices, 2] + 1.0)
         parts.append(from_kit(kit, name, vertices, triangles, colour))
     return parts
 
@@ -59,7 +60,7 @@ def teeth(kit: Kit) -> list[Part]:
 def gums_and_tongue(kit: Kit) -> list[Part]:
     """Split the source's one mesh of gums and tongue and thin the three pieces.
 
-    The tongue is known by its texture islands, the lower gums by following the jaw.
+    The tongue is known by its texture island, the lower gums by following the jaw.
     """
     faces = kit.faces[slice(*source.GUMS_TONGUE_FACES)]
     tongue = _tongue_faces(kit)
@@ -76,6 +77,7 @@ def gums_and_tongue(kit: Kit) -> list[Part]:
         colour = _blend(GUM_COLOUR, GUM_COLOUR, np.zeros(len(vertices)))
         if name == "tongue":
             colour = _tongue_colour(kit, vertices, faces[chosen])
+        colour = _darker_inside(colour, kit.neutral[vertices, 2])
         parts.append(from_kit(kit, name, vertices, triangles, colour))
     return parts
 
@@ -86,7 +88,7 @@ def tongue_vertices(kit: Kit) -> Ints:
 
 
 def _tongue_faces(kit: Kit) -> NDArray[np.bool_]:
-    """Mark the faces of the gum mesh that lie in the tongue's texture islands."""
+    """Mark the faces of the gum mesh that lie in the tongue's texture island."""
     uv = kit.corner_uv[slice(*source.GUMS_TONGUE_FACES)]
     keys = np.round(uv * 1e5).astype(np.int64).reshape(-1, 2)
     _, corner = np.unique(keys, axis=0, return_inverse=True)
@@ -99,9 +101,8 @@ def _tongue_faces(kit: Kit) -> NDArray[np.bool_]:
         if np.array_equal(before, label):
             break
     island = label[corner[:, 0]]
-    centre = uv.mean(axis=1)
-    chosen = [island[np.argmin(((centre - p) ** 2).sum(axis=1))] for p in TONGUE_ISLANDS]
-    return np.isin(island, chosen)
+    seed = np.argmin(((uv.mean(axis=1) - TONGUE_TEXTURE) ** 2).sum(axis=1))
+    return island == island[seed]
 
 
 def _tongue_colour(kit: Kit, vertices: Ints, faces: Ints) -> NDArray[np.uint8]:
@@ -113,11 +114,12 @@ def _tongue_colour(kit: Kit, vertices: Ints, faces: Ints) -> NDArray[np.uint8]:
     return _blend(TONGUE_UNDER_COLOUR, TONGUE_COLOUR, 0.5 + total[vertices] / 4)
 
 
+def _darker_inside(colour: NDArray[np.uint8], z: Floats) -> NDArray[np.uint8]:
+    """Darken toward the throat, where little light gets: z 9 cm and more is full colour."""
+    light = np.interp(z, [4.0, 6.5, 9.0], [0.3, 0.6, 1.0])
+    return np.round(colour * light[:, None]).astype(np.uint8)
+
+
 def _blend(a: tuple[int, int, int], b: tuple[int, int, int], share: Floats) -> NDArray[np.uint8]:
     t = np.clip(share, 0, 1)[:, None]
     return np.round(np.array(a) * (1 - t) + np.array(b) * t).astype(np.uint8)
-
-
-def open_borders(faces: Ints) -> int:
-    """Count the open borders of a set of faces."""
-    return len(border_loops(faces))

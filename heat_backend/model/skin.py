@@ -24,6 +24,7 @@ from heat_backend.model.parts import (
 LIP_RING = 7
 LID_RING = 2
 
+BROWS = (slice(17, 22), slice(22, 27))  # of the source's 68 landmarks
 SKIN_TARGET = 5000
 SKIN_COLOUR = (214, 165, 140)
 LIP_COLOUR = (176, 92, 88)
@@ -147,7 +148,10 @@ def _importance(kit: Kit, openings: Openings) -> Floats:
     weight = np.full(len(kit.neutral), 0.03)
     weight[slice(*source.FACE)] = 0.15
     weight[slice(*source.NARROW_FACE)] = 1.0
-    # The rim of the narrow face is cheek and temple that a camera sees edge on.
+    for side in BROWS:
+        brow = _line_distance(kit.neutral, kit.neutral[kit.lm68[side]])
+        weight[: source.NARROW_FACE[1]][brow[: source.NARROW_FACE[1]] < 0.8] = 3.0
+    weight[_nostril(kit.neutral) > 0.9] = 0.5
     for steps, reach, gain in ((openings.lip_steps, 18, 5.0), (openings.lid_steps, 12, 5.0)):
         for v, k in steps.items():
             if k <= reach:
@@ -171,17 +175,27 @@ def paint_skin(kit: Kit, openings: Openings) -> NDArray[np.uint8]:
     lower = position[:, 1] < -3.5
     outer_ring = np.where(lower, np.minimum(outer_ring, 13.4), outer_ring)
     paint(outer_ring + 0.5 - steps, LIP_COLOUR)
-    for side in (slice(17, 22), slice(22, 27)):
+    for side in BROWS:
         line = position[kit.lm68[side]]
         paint(1.4 - _line_distance(position, line) / 0.42, BROW_COLOUR)
     lids = np.full(len(position), 99.0)
     for v, k in openings.lid_steps.items():
         lids[v] = k
     paint((LID_RING + 1.5 - lids) * 0.8, LASH_COLOUR)
-    for x in (-1.0, 1.0):
-        nostril = np.array([0.72 * x, -0.55, 11.3])
-        paint(1.6 - np.linalg.norm(position - nostril, axis=1) / 0.35, NOSTRIL_COLOUR)
+    paint(_nostril(position), NOSTRIL_COLOUR)
     return np.round(colour).astype(np.uint8)
+
+
+def _nostril(p: Floats) -> Floats:
+    """Return 1 in the sacs behind the nostrils, 0 outside, (n,), from a box in cm."""
+    inside = [
+        (1.42 - np.abs(p[:, 0])) / 0.1,
+        (p[:, 1] + 0.70) / 0.15,
+        (1.0 - p[:, 1]) / 0.1,
+        (11.7 - p[:, 2]) / 0.4,
+        (p[:, 2] - 9.7) / 0.1,
+    ]
+    return np.clip(np.min(inside, axis=0), 0.0, 1.0)
 
 
 def _line_distance(points: Floats, line: Floats) -> Floats:
