@@ -166,7 +166,7 @@ def _bind(model: Any, mesh: Any, armature: Any) -> None:
 def head_weights(model: Any) -> NDArray[np.float64]:
     """Return how much each vertex follows the head bone rather than the neck.
 
-    1 on face, skull and all inside; on the neck a smooth fall to 0 at its lower border.
+    1 on face, skull and all inside; from there a smooth fall to 0 at the rim of the bust.
 
     Returns
     -------
@@ -174,20 +174,29 @@ def head_weights(model: Any) -> NDArray[np.float64]:
         0..1.
     """
     neck = model.vertex_part == bridge.face_model.PART_NAMES.index("neck")
-    weight = np.where(neck, 0.5, 1.0)
-    height = model.vertices[:, 1]
-    low = float(height[neck].min())
-    border = neck & (height < low + 0.12 * (float(height[neck].max()) - low))
-    weight[border] = 0.0
-    a, b, c = model.triangles.T
+    a, b, c = model.triangles.T.astype(np.int64)
     one, other = np.concatenate([a, b, c]), np.concatenate([b, c, a])
-    inner = neck & ~border
+    weight = np.where(neck, 0.5, 1.0)
+    rim = neck & _on_open_edge(one, other, len(weight))
+    weight[rim] = 0.0
+    inner = neck & ~rim
     degree = np.bincount(one, minlength=len(weight)) + np.bincount(other, minlength=len(weight))
-    for _ in range(300):
+    for _ in range(400):
         total = np.bincount(one, weight[other], len(weight))
         total += np.bincount(other, weight[one], len(weight))
         weight[inner] = (total / np.maximum(degree, 1))[inner]
-    return weight
+    return weight * weight * (3.0 - 2.0 * weight)
+
+
+def _on_open_edge(
+    one: NDArray[np.int64], other: NDArray[np.int64], count: int
+) -> NDArray[np.bool_]:
+    """Tell which vertices lie on an edge that only one triangle uses."""
+    edges = np.stack([np.minimum(one, other), np.maximum(one, other)], axis=1)
+    unique, uses = np.unique(edges, axis=0, return_counts=True)
+    found = np.zeros(count, bool)
+    found[unique[uses == 1].ravel()] = True
+    return found
 
 
 def _select_only(context: Any, chosen: Any) -> None:
