@@ -27,13 +27,15 @@ def _import_bridge() -> ModuleType:
     return importlib.import_module("bridge")
 
 
-def __getattr__(name: str) -> object:
-    # Bound on first use: bridge imports numpy, which a start of Blender should not wait for.
-    if name == "bridge":
-        module = _import_bridge()
-        globals()["bridge"] = module
-        return module
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        # Bound on first use: bridge imports numpy, which a start of Blender should not wait for.
+        if name == "bridge":
+            module = _import_bridge()
+            globals()["bridge"] = module
+            return module
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def register() -> None:

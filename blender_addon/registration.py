@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import threading
 from types import ModuleType
 
 import bpy
@@ -59,12 +60,30 @@ def register() -> None:
             _problems.append(f"The part '{name}' did not load: {error}")
             continue
         _registered.append(module)
+    if not bpy.app.background:
+        bpy.app.timers.register(_warm_up, first_interval=1.0, persistent=True)
 
 
 def unregister() -> None:
     """Undo `register`, last module first; never raises for a part that is already gone."""
+    if bpy.app.timers.is_registered(_warm_up):
+        bpy.app.timers.unregister(_warm_up)
     while _registered:
         _unregister_module(_registered.pop())
+
+
+def _warm_up() -> None:
+    """Import what the first drawing of the panel needs, numpy above all, beside the interface."""
+    package = __package__
+
+    def load() -> None:
+        for name in ("bridge", "rig.sampling", "backend.status_lines", "preview.session"):
+            if name == "bridge":
+                _ = importlib.import_module(str(package)).bridge
+            else:
+                importlib.import_module(f".{name}", package)
+
+    threading.Thread(target=load, name="heat-warm-up", daemon=True).start()
 
 
 def _register_module(module: ModuleType) -> None:

@@ -31,13 +31,6 @@ def strip_span(strip: Any) -> tuple[int, int]:
     return int(strip.frame_final_start), int(strip.frame_final_end)
 
 
-def strip_content_start(strip: Any) -> int:
-    """Return the scene frame at which a strip's own first frame stands."""
-    if hasattr(strip, "content_start"):
-        return int(round(strip.content_start))
-    return int(round(strip.frame_start))
-
-
 def new_image_strip(strips: Any, name: str, first: Path, channel: int, frame: int) -> Any:
     """Add an image strip on its first picture; the others are appended to its elements."""
     return strips.new_image(

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bpy
-import numpy as np
-from numpy.typing import NDArray
 
-from .. import bridge
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from .. import bridge
 
 # Panels draw often and a network drive may be slow: a path's state is kept this long, seconds.
 _LOOK_AGAIN = 2.0
@@ -49,6 +51,8 @@ def source_of(portrait: Any) -> bridge.client.PortraitSource:
     BadInput
         There is no photo, or it is missing.
     """
+    from .. import bridge
+
     _seen.clear()
     wrong = complaint(portrait)
     if wrong:
@@ -67,6 +71,8 @@ def image_bytes(image: Any) -> NDArray[np.uint8]:
     (H, W, 3) uint8
         sRGB, rows from the top; transparency is laid over white.
     """
+    import numpy as np
+
     width, height = image.size
     values = np.empty((height, width, image.channels), np.float32)
     image.pixels.foreach_get(values.reshape(-1))

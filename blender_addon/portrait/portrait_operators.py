@@ -48,7 +48,7 @@ class HEAT_OT_portrait_add(Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     photo: StringProperty(name="Photo", description="Picture file", subtype="FILE_PATH")
-    name: StringProperty(name="Name", description="Name of the portrait", default="Portrait")
+    portrait_name: StringProperty(name="Name", description="Name of the portrait")
 
     @classmethod
     def poll(cls, context: Any) -> bool:
@@ -59,7 +59,7 @@ class HEAT_OT_portrait_add(Operator):
     @operator_edge.told
     def execute(self, context: Any) -> set[str]:
         """Add it."""
-        portrait = add_portrait(context.scene, self.name or "Portrait")
+        portrait = add_portrait(context.scene, self.portrait_name or "Portrait")
         portrait.photo_path = self.photo
         _adopt_rig(portrait, context.object)
         return {"FINISHED"}

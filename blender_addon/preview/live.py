@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The live previews of this Blender: handlers note changes, a timer samples, sends and shows.
+
+Everything here runs in Blender's main thread; the waiting is done in each session's thread.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import bpy
+from bpy.app.handlers import persistent
+
+from .. import change_notes
+from ..properties import find_portrait
+
+if TYPE_CHECKING:
+    from .session import Session
+
+_TICK = 1 / 100
+_sessions: dict[str, Session] = {}
+_draw_handle: Any = None
+
+
+def session_of(uid: str) -> Session | None:
+    """Return a portrait's session, None when its preview is not running."""
+    return _sessions.get(uid)
+
+
+def sessions() -> tuple[Session, ...]:
+    """Return all sessions."""
+    return tuple(_sessions.values())
+
+
+def start(portrait: Any) -> None:
+    """Start a portrait's preview; one that runs already starts afresh.
+
+    Raises
+    ------
+    BadInput
+        The photo is missing.
+    MissingHere
+        No backend is set up.
+    """
+    from .. import bridge
+    from ..backend import choose
+    from ..portrait import photo_source
+    from .session import Session
+
+    source = photo_source.source_of(portrait)
+    owner = choose.ready()
+    options = engine_options(portrait, portrait.preview.render_size)
+    old = _sessions.pop(portrait.uid, None)
+    live = bridge.preview.LivePreview(owner.client, source, portrait.engine or None, options)
+    session = Session(portrait.uid, live)
+    if old is not None:
+        # The old frame stays on screen until the first new one.
+        session.frame, session.frame_number = old.frame, old.frame_number
+        old.live.stop()
+    _sessions[portrait.uid] = session
+    change_notes.rig_changed()
+    _start_drawing()
+    if not bpy.app.timers.is_registered(_on_timer):
+        bpy.app.timers.register(_on_timer, first_interval=_TICK, persistent=True)
+
+
+def engine_options(portrait: Any, size: int) -> Any:
+    """Return the portrait's engine settings for a size in px (0: the photo's own)."""
+    from .. import bridge
+
+    return bridge.portrait_source.EngineOptions(
+        size=size or None,
+        device=portrait.device,
+        face=portrait.face if portrait.face >= 0 else None,
+        neutralise=portrait.neutralise,
+    )
+
+
+def stop(uid: str) -> None:
+    """Stop a portrait's preview, if it runs."""
+    session = _sessions.pop(uid, None)
+    if session is not None:
+        session.stop()
+        _forget_texture(uid)
+        redraw()
+    if not _sessions:
+        _stop_drawing()
+
+
+def stop_all() -> None:
+    """Stop every preview."""
+    for uid in list(_sessions):
+        stop(uid)
+
+
+def restart_failed() -> None:
+    """Start those previews again that had given up."""
+    for session in sessions():
+        if session.live.state == "failed":
+            _restart(session.uid)
+
+
+def step() -> None:
+    """Do one round: restart what changed, sample, send, take frames, show them.
+
+    The timer calls this; a script in background Blender may call it in its place.
+    """
+    for uid in change_notes.take_sources():
+        if uid in _sessions:
+            _restart(uid)
+    if change_notes.take_rig():
+        for session in sessions():
+            _sample(session)
+    shown = False
+    for session in sessions():
+        began = time.perf_counter()
+        if session.take():
+            _show(session)
+            session.note_cost(time.perf_counter() - began)
+            shown = True
+        shown |= session.status_changed()
+    if change_notes.take_redraw() or shown:
+        redraw()
+
+
+def located(uid: str) -> tuple[Any, Any, Any]:
+    """Return scene, view layer and portrait of an identifier; Nones when it is gone."""
+    for scene, layer in _shown_scenes():
+        portrait = find_portrait(scene, uid)
+        if portrait is not None:
+            return scene, layer, portrait
+    return None, None, None
+
+
+def redraw() -> None:
+    """Have the viewports and image editors drawn again."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type in {"VIEW_3D", "IMAGE_EDITOR"}:
+                area.tag_redraw()
+
+
+def _shown_scenes() -> Iterator[tuple[Any, Any]]:
+    seen = set()
+    for window in bpy.context.window_manager.windows:
+        seen.add(window.scene.name)
+        yield window.scene, window.view_layer
+    for scene in bpy.data.scenes:
+        if scene.name not in seen:
+            yield scene, scene.view_layers[0]
+
+
+def _sample(session: Session) -> None:
+    from .. import bridge
+    from ..mapping import map_rows
+    from ..portrait import rig_source
+    from ..rig import range_sampling, sampling
+
+    if range_sampling.is_sampling():
+        change_notes.rig_changed()  # a render moves the scene's time just now: look again later
+        return
+    _scene, layer, portrait = located(session.uid)
+    if portrait is None:
+        return
+    try:
+        graph = layer.depsgraph or bpy.context.evaluated_depsgraph_get()
+        rows = map_rows.to_rig_map(portrait)
+        session.send(sampling.sample(rig_source.rig_source(portrait), rows, graph))
+    except (bridge.errors.HeatError, ReferenceError) as error:
+        session.trouble = str(error)
+
+
+def _show(session: Session) -> None:
+    from . import live_image
+
+    _scene, _layer, portrait = located(session.uid)
+    if portrait is not None and portrait.preview.mode == "IMAGE" and session.frame is not None:
+        live_image.show(portrait, session.frame.pixels)
+
+
+def _restart(uid: str) -> None:
+    from .. import bridge
+
+    _scene, _layer, portrait = located(uid)
+    if portrait is None:
+        stop(uid)
+        return
+    try:
+        start(portrait)
+    except bridge.errors.HeatError as error:
+        _sessions[uid].trouble = str(error)
+
+
+def _on_timer() -> float | None:
+    if not _sessions:
+        return None
+    for uid in list(_sessions):
+        if located(uid)[2] is None:
+            stop(uid)  # removed by undo or with its scene
+    step()
+    return _TICK
+
+
+def _forget_texture(uid: str) -> None:
+    from . import overlay_draw
+
+    overlay_draw.forget(uid)
+
+
+def _start_drawing() -> None:
+    global _draw_handle
+    if _draw_handle is None and not bpy.app.background:
+        from . import overlay_draw
+
+        _draw_handle = bpy.types.SpaceView3D.draw_handler_add(
+            overlay_draw.draw, (), "WINDOW", "POST_PIXEL"
+        )
+
+
+def _stop_drawing() -> None:
+    global _draw_handle
+    if _draw_handle is not None:
+        bpy.types.SpaceView3D.draw_handler_remove(_draw_handle, "WINDOW")
+        _draw_handle = None
+
+
+@persistent
+def _on_change(*_args: Any) -> None:
+    if _sessions:
+        change_notes.rig_changed()
+
+
+@persistent
+def _on_load_pre(*_args: Any) -> None:
+    stop_all()
+
+
+_HANDLERS = (
+    ("depsgraph_update_post", _on_change),
+    ("frame_change_post", _on_change),
+    ("undo_post", _on_change),
+    ("redo_post", _on_change),
+    ("load_post", _on_change),
+    ("load_pre", _on_load_pre),
+)
+
+
+def register() -> None:
+    """Listen for changes."""
+    for name, handler in _HANDLERS:
+        getattr(bpy.app.handlers, name).append(handler)
+
+
+def unregister() -> None:
+    """Stop all previews and listen no more."""
+    stop_all()
+    if bpy.app.timers.is_registered(_on_timer):
+        bpy.app.timers.unregister(_on_timer)
+    for name, handler in _HANDLERS:
+        listeners = getattr(bpy.app.handlers, name)
+        if handler in listeners:
+            listeners.remove(handler)

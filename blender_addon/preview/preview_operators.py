@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# mypy: disable-error-code="valid-type"
+"""Starting and stopping the live preview."""
+
+import time
+from typing import Any
+
+import bpy
+from bpy.props import FloatProperty, StringProperty
+from bpy.types import Operator
+
+from .. import operator_edge
+
+
+class HEAT_OT_preview_start(Operator):
+    """Show the portrait live, following the rig."""
+
+    bl_idname = "heat.preview_start"
+    bl_label = "Start Preview"
+    bl_description = "Show the portrait live: it follows sliders, scrubbing, playback and undo"
+
+    portrait: StringProperty(name="Portrait", description="Name; empty for the active one")
+    wait: FloatProperty(
+        name="Wait",
+        description="Seconds to wait for the first frame where Blender has no window",
+        default=120.0,
+        min=0.0,
+    )
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Whether there is a photo and a backend."""
+        reason = operator_edge.no_portrait(context)
+        if reason is None and not bpy.app.background:
+            reason = _reason_against(operator_edge.active_portrait(context.scene))
+        return operator_edge.allow(cls, reason)
+
+    @operator_edge.told
+    def execute(self, context: Any) -> set[str]:
+        """Start it; in background Blender, wait for the first frame."""
+        from . import live
+
+        portrait = operator_edge.chosen_portrait(self, context)
+        live.start(portrait)
+        if bpy.app.background:
+            return self._wait(portrait.uid)
+        return {"FINISHED"}
+
+    def _wait(self, uid: str) -> set[str]:
+        from . import live
+
+        session = live.session_of(uid)
+        assert session is not None
+        end = time.monotonic() + self.wait
+        while session.frame is None and time.monotonic() < end:
+            live.step()
+            if session.live.state == "failed":
+                self.report({"ERROR"}, str(session.live.error))
+                live.stop(uid)
+                return {"CANCELLED"}
+            time.sleep(0.01)
+        return {"FINISHED"}
+
+
+class HEAT_OT_preview_stop(Operator):
+    """Stop the live preview of the active portrait."""
+
+    bl_idname = "heat.preview_stop"
+    bl_label = "Stop Preview"
+    bl_description = "Stop the live preview"
+
+    portrait: StringProperty(name="Portrait", description="Name; empty for the active one")
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Whether it runs."""
+        from . import live
+
+        reason = operator_edge.no_portrait(context)
+        if reason is None and not bpy.app.background:
+            portrait = operator_edge.active_portrait(context.scene)
+            if live.session_of(portrait.uid) is None:
+                reason = "The preview is not running"
+        return operator_edge.allow(cls, reason)
+
+    @operator_edge.told
+    def execute(self, context: Any) -> set[str]:
+        """Stop it."""
+        from . import live
+
+        live.stop(operator_edge.chosen_portrait(self, context).uid)
+        return {"FINISHED"}
+
+
+CLASSES = (HEAT_OT_preview_start, HEAT_OT_preview_stop)
+
+
+def _reason_against(portrait: Any) -> str | None:
+    from ..backend import status_lines
+    from ..portrait import photo_source
+
+    return photo_source.complaint(portrait) or status_lines.missing()

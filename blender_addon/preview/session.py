@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One portrait's live preview: its thread, the newest frame, how fast it is, what to tell."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from statistics import median
+
+import numpy as np
+
+from .. import bridge
+
+_MEASURED = 240
+
+
+class FrameRate:
+    """Frames a second over the last second or so."""
+
+    def __init__(self) -> None:
+        self._arrivals: deque[float] = deque(maxlen=120)
+
+    def note(self, now: float) -> None:
+        """Count a frame that arrived."""
+        self._arrivals.append(now)
+
+    def value(self, now: float) -> float:
+        """Return frames a second; 0 while nothing has moved for a second."""
+        recent = [t for t in self._arrivals if now - t < 1.0]
+        if len(recent) < 2:
+            return 0.0
+        return (len(recent) - 1) / max(recent[-1] - recent[0], 1e-3)
+
+
+class Session:
+    """What is kept of one live preview while it runs.
+
+    Parameters
+    ----------
+    uid : str
+        The portrait's identifier.
+    live : LivePreview
+        Its connection, in a thread of its own.
+    """
+
+    def __init__(self, uid: str, live: bridge.preview.LivePreview) -> None:
+        self.uid = uid
+        self.live = live
+        self.frame: bridge.frames.Frame | None = None
+        self.frame_number = 0
+        self.trouble: str | None = None
+        """Why the rig could not be sampled, in a line."""
+        self.rate = FrameRate()
+        self._sent: bridge.coefficients.Coefficients | None = None
+        self._costs: deque[float] = deque(maxlen=_MEASURED)
+        self._told = ""
+
+    def send(self, coefficients: bridge.coefficients.Coefficients) -> None:
+        """Send a pose unless it is the one that was sent last."""
+        if self._sent is not None and same(self._sent, coefficients):
+            return
+        try:
+            self.live.send(coefficients)
+        except bridge.errors.BadInput as error:
+            self.trouble = str(error)
+            return
+        self._sent = coefficients
+        self.trouble = None
+
+    def take(self) -> bool:
+        """Take the newest frame; return whether there was a new one."""
+        frame = self.live.take()
+        if frame is None:
+            return False
+        self.frame = frame
+        self.frame_number += 1
+        self.rate.note(time.monotonic())
+        return True
+
+    def note_cost(self, seconds: float) -> None:
+        """Note what a new frame cost Blender's main thread."""
+        self._costs.append(seconds * 1e3)
+
+    def note_drawn(self, seconds: float) -> None:
+        """Add what uploading and drawing the newest frame cost to what taking it did."""
+        if self._costs:
+            self._costs[-1] += seconds * 1e3
+
+    def costs(self) -> tuple[float, float]:
+        """Return median and largest cost of a frame on the main thread, ms; 0 before the first."""
+        if not self._costs:
+            return (0.0, 0.0)
+        return (median(self._costs), max(self._costs))
+
+    def status(self) -> tuple[str, str]:
+        """Return the state in a line, and its icon."""
+        live = self.live
+        if live.state == "live":
+            if self.trouble or live.error:
+                return (self.trouble or str(live.error), "ERROR")
+            rate = self.rate.value(time.monotonic())
+            return (f"Live, {rate:.0f} frames a second" if rate else "Live", "RADIOBUT_ON")
+        if live.state == "preparing":
+            text, fraction = live.progress
+            return (f"Preparing, {fraction:.0%}" + (f": {text}" if text else ""), "SORTTIME")
+        if live.state == "connecting":
+            return ("Starting the backend", "SORTTIME")
+        if live.state == "lost":
+            return ("The backend was lost; reconnecting", "SORTTIME")
+        if live.state == "failed":
+            return (str(live.error), "ERROR")
+        return ("Stopped", "RADIOBUT_OFF")
+
+    def status_changed(self) -> bool:
+        """Return whether the line differs from the last time this was asked."""
+        told = self.status()[0]
+        changed, self._told = told != self._told, told
+        return changed
+
+    def stop(self) -> None:
+        """End the preview without waiting."""
+        self.live.stop()
+        self.frame = None
+
+
+def same(one: bridge.coefficients.Coefficients, other: bridge.coefficients.Coefficients) -> bool:
+    """Return whether two poses are equal to the last bit."""
+    return (
+        np.array_equal(one.expression, other.expression)
+        and np.array_equal(one.rotation, other.rotation)
+        and np.array_equal(one.translation, other.translation)
+        and dict(one.edits) == dict(other.edits)
+    )

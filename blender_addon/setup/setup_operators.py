@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Operators of the backend's set-up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+from bpy.types import Operator
+
+from .. import operator_edge, preferences, text_lines
+
+
+class HEAT_OT_setup_backend(Operator):
+    """Make the environment that the backend runs in."""
+
+    bl_idname = "heat.setup_backend"
+    bl_label = "Set Up Backend"
+    bl_description = (
+        "Make an environment for the backend in your own data folder and install it there; "
+        "Blender's own Python is left alone. Run again, it repairs what is there"
+    )
+
+    @classmethod
+    def poll(cls, _context: Any) -> bool:
+        """Whether none is under way."""
+        from . import setup_task
+
+        reason = "The set-up is under way" if setup_task.running() else None
+        return operator_edge.allow(cls, reason)
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        """Show the size of the download and ask."""
+        return context.window_manager.invoke_props_dialog(
+            self, width=420, title="Set Up Backend", confirm_text="Set Up"
+        )
+
+    def draw(self, context: Any) -> None:
+        """Draw what is going to happen."""
+        from .. import data_folder
+        from . import setup_task
+
+        prefs = preferences.current()
+        column = self.layout.column()
+        text_lines.draw_wide(column, context, setup_task.size_line(prefs) + ".", 400)
+        text_lines.draw_wide(column, context, f"Into {data_folder.environment()}", 400)
+        if isinstance(prefs, preferences.HeatPreferences):
+            column.prop(prefs, "torch_build")
+
+    @operator_edge.told
+    def execute(self, _context: Any) -> set[str]:
+        """Start it; in background Blender, wait for it."""
+        from ..backend import status_lines
+        from . import setup_task
+
+        run = setup_task.start(setup_task.plan(preferences.current()))
+        if not bpy.app.background:
+            return {"FINISHED"}
+        status = run.wait()
+        status_lines.forget()
+        if status.state == "done":
+            self.report({"INFO"}, status.text)
+            return {"FINISHED"}
+        self.report({"ERROR"}, status.text)
+        return {"CANCELLED"}
+
+
+class HEAT_OT_setup_cancel(Operator):
+    """Cancel the set-up."""
+
+    bl_idname = "heat.setup_cancel"
+    bl_label = "Cancel Set-Up"
+    bl_description = "Stop the set-up; running it again goes on from there"
+
+    @classmethod
+    def poll(cls, _context: Any) -> bool:
+        """Whether one is under way."""
+        from . import setup_task
+
+        return operator_edge.allow(cls, None if setup_task.running() else "Nothing is being set up")
+
+    def execute(self, _context: Any) -> set[str]:
+        """Cancel it."""
+        from . import setup_task
+
+        setup_task.cancel()
+        return {"FINISHED"}
+
+
+CLASSES = (HEAT_OT_setup_backend, HEAT_OT_setup_cancel)
+
+
+def unregister() -> None:
+    """Cancel a set-up that runs."""
+    from . import setup_task
+
+    setup_task.unregister()

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# mypy: disable-error-code="valid-type"
+"""Operators of the render into the sequencer."""
+
+from typing import Any
+
+import bpy
+from bpy.props import StringProperty
+from bpy.types import Operator
+
+from .. import operator_edge
+
+
+class HEAT_OT_render(Operator):
+    """Render the frame range in the background and put it into the sequencer."""
+
+    bl_idname = "heat.render"
+    bl_label = "Render to Sequencer"
+    bl_description = (
+        "Render the frames in the background and put them into the sequencer as a strip; "
+        "Blender stays usable. Waits for the end where Blender has no window"
+    )
+
+    portrait: StringProperty(name="Portrait", description="Name; empty for the active one")
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Whether there is a portrait that can be rendered."""
+        from . import jobs
+
+        reason = operator_edge.no_portrait(context)
+        if reason is None and not bpy.app.background:
+            portrait = operator_edge.active_portrait(context.scene)
+            reason = jobs.reason_against(context.scene, portrait)
+        return operator_edge.allow(cls, reason)
+
+    @operator_edge.told
+    def execute(self, context: Any) -> set[str]:
+        """Start it; in background Blender, wait for it."""
+        from . import jobs
+
+        portrait = operator_edge.chosen_portrait(self, context)
+        return _run(self, jobs.start(context.scene, portrait))
+
+
+class HEAT_OT_render_resume(Operator):
+    """Go on with a render that was cancelled or cut off."""
+
+    bl_idname = "heat.render_resume"
+    bl_label = "Resume"
+    bl_description = "Go on with the take that was cancelled or cut off; finished frames stay"
+
+    portrait: StringProperty(name="Portrait", description="Name; empty for the active one")
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Whether there is an unfinished take."""
+        from . import jobs
+
+        reason = operator_edge.no_portrait(context)
+        if reason is None and not bpy.app.background:
+            portrait = operator_edge.active_portrait(context.scene)
+            if jobs.unfinished(portrait) is None:
+                reason = "There is no unfinished take to resume"
+        return operator_edge.allow(cls, reason)
+
+    @operator_edge.told
+    def execute(self, context: Any) -> set[str]:
+        """Start it; in background Blender, wait for it."""
+        from . import jobs
+
+        portrait = operator_edge.chosen_portrait(self, context)
+        return _run(self, jobs.resume(context.scene, portrait))
+
+
+class HEAT_OT_render_cancel(Operator):
+    """Cancel the render."""
+
+    bl_idname = "heat.render_cancel"
+    bl_label = "Cancel"
+    bl_description = "Stop the render; finished frames stay, and Resume goes on from them"
+
+    portrait: StringProperty(name="Portrait", description="Name; empty for the active one")
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Whether something is being rendered."""
+        from . import jobs
+
+        reason = operator_edge.no_portrait(context)
+        if reason is None and not bpy.app.background:
+            portrait = operator_edge.active_portrait(context.scene)
+            if not jobs.running(portrait.uid):
+                reason = "Nothing is being rendered"
+        return operator_edge.allow(cls, reason)
+
+    @operator_edge.told
+    def execute(self, context: Any) -> set[str]:
+        """Cancel it."""
+        from . import jobs
+
+        jobs.cancel(operator_edge.chosen_portrait(self, context).uid)
+        return {"FINISHED"}
+
+
+class HEAT_OT_fix_view_transform(Operator):
+    """Let the scene show the photo's own colours."""
+
+    bl_idname = "heat.fix_view_transform"
+    bl_label = "Use Standard View"
+    bl_description = (
+        "Set the scene's colour management to Standard, so that the photo keeps its colours in "
+        "renders. 3D content of this scene looks different then too"
+    )
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: Any) -> set[str]:
+        """Set it."""
+        from . import view_transform
+
+        view_transform.fix(context.scene)
+        return {"FINISHED"}
+
+
+CLASSES = (
+    HEAT_OT_render,
+    HEAT_OT_render_resume,
+    HEAT_OT_render_cancel,
+    HEAT_OT_fix_view_transform,
+)
+
+
+def _run(operator: Any, task: Any) -> set[str]:
+    from . import jobs
+
+    if not bpy.app.background:
+        return {"FINISHED"}
+    try:
+        jobs.finish(task)
+    except KeyboardInterrupt:
+        task.cancel()
+        jobs.finish(task)
+    if task.state == "done":
+        operator.report({"INFO"}, task.message)
+        return {"FINISHED"}
+    operator.report({"ERROR"}, task.message)
+    return {"CANCELLED"}

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Panel of the render into the sequencer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bpy.types import Panel
+
+from .. import text_lines
+from ..properties import active_portrait
+
+
+class HEAT_PT_render(Panel):
+    """Output settings of the active portrait, its progress, and what stands in the way."""
+
+    bl_label = "Render"
+    bl_idname = "HEAT_PT_render"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Heat"
+    bl_order = 5
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Only with a portrait."""
+        return active_portrait(context.scene) is not None
+
+    def draw(self, context: Any) -> None:
+        """Draw settings, then the button or the progress."""
+        from . import jobs, view_transform
+
+        layout = self.layout
+        portrait = active_portrait(context.scene)
+        task = jobs.task_of(portrait.uid)
+        busy = jobs.running(portrait.uid)
+        column = layout.column()
+        column.enabled = not busy
+        _draw_settings(column, portrait)
+        wrong = view_transform.complaint(context.scene)
+        if wrong:
+            box = layout.box()
+            text_lines.draw(box, context, wrong, "COLOR")
+            box.operator("heat.fix_view_transform")
+        if task is not None and busy:
+            layout.progress(factor=task.fraction, text=f"{task.fraction:.0%}")
+            text_lines.draw(layout, context, task.line())
+            layout.operator("heat.render_cancel", icon="CANCEL")
+            return
+        row = layout.row()
+        row.scale_y = 1.3
+        row.operator("heat.render", icon="RENDER_ANIMATION")
+        reason = jobs.reason_against(context.scene, portrait)
+        if reason:
+            text_lines.draw(layout, context, reason, "INFO")
+        if jobs.unfinished(portrait) is not None:
+            layout.operator("heat.render_resume", icon="PLAY")
+        if task is not None:
+            icon = {"done": "CHECKMARK", "failed": "ERROR"}.get(task.state, "INFO")
+            text_lines.draw(layout, context, task.line(), icon)
+
+
+def _draw_settings(column: Any, portrait: Any) -> None:
+    output = portrait.output
+    column.use_property_split = True
+    column.use_property_decorate = False
+    column.prop(output, "file_format")
+    column.prop(output, "folder")
+    column.prop(portrait, "size")
+    column.prop(output, "range_source")
+    if output.range_source == "OWN":
+        ends = column.column(align=True)
+        ends.prop(output, "frame_start")
+        ends.prop(output, "frame_end", text="Last")
+    column.prop(portrait, "strip_name")
+
+
+CLASSES = (HEAT_PT_render,)

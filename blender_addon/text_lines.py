@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sentences broken into lines, because a sidebar is narrow and a label is cut off, not wrapped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+# Room that a panel takes from the region's width at scale 1: margins, tabs, icon.
+_MARGIN = 60.0
+_LETTER = 6.6
+
+
+def break_lines(text: str, width: float, measure: Callable[[str], float]) -> list[str]:
+    """Break a text at spaces so that each line fits; a longer word is broken within.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+    width : float
+        Room for a line, in the unit of `measure`.
+    measure : callable
+        Width of a piece of text.
+    """
+    lines: list[str] = []
+    line = ""
+    for word in text.split():
+        for piece in _pieces(word, width, measure):
+            longer = f"{line} {piece}" if line else piece
+            if line and measure(longer) > width:
+                lines.append(line)
+                line = piece
+            else:
+                line = longer
+    return [*lines, line] if line else lines
+
+
+def _pieces(word: str, width: float, measure: Callable[[str], float]) -> list[str]:
+    pieces = []
+    while len(word) > 1 and measure(word) > width:
+        cut = len(word) - 1
+        while cut > 1 and measure(word[:cut]) > width:
+            cut -= 1
+        pieces.append(word[:cut])
+        word = word[cut:]
+    return [*pieces, word]
+
+
+def draw(layout: Any, context: Any, text: str, icon: str = "NONE") -> None:
+    """Draw a sentence as labels that fit the region, the icon before the first line."""
+    scale = context.preferences.system.ui_scale
+    region = context.region
+    draw_wide(layout, context, text, (region.width if region else 280) / scale - _MARGIN, icon)
+
+
+def draw_wide(layout: Any, context: Any, text: str, width: float, icon: str = "NONE") -> None:
+    """Draw a sentence as labels of a given width, in pixels at scale 1."""
+    column = layout.column(align=True)
+    column.scale_y = 0.85
+    for number, line in enumerate(break_lines(text, max(width, 80), _measure(context))):
+        if icon == "NONE":
+            column.label(text=line)
+        else:
+            column.label(text=line, icon=icon if number == 0 else "BLANK1")
+
+
+def _measure(context: Any) -> Callable[[str], float]:
+    import bpy
+
+    if bpy.app.background:
+        return lambda text: len(text) * _LETTER
+    import blf
+
+    points = context.preferences.ui_styles[0].widget.points
+    blf.size(0, points)
+    return lambda text: float(blf.dimensions(0, text)[0])
