@@ -7,13 +7,13 @@ are often +Y up and face +Z, with the difference hidden in the object's rotation
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import bridge
+from .name_words import side_of, words_of
 from .rig_map import HeadPose
 
 AUTO = "AUTO"
@@ -37,9 +37,6 @@ FACING_LABELS: dict[str, str] = {
 }
 # Rounding of Blender's float32 matrices, in radians and eye distances.
 _NOISE = 2e-6
-_SIDE = re.compile(
-    r"^(.*?)(?:(?<=[._\s-])(l|r)|(left|right))$|^(?:(l|r)(?=[._\s-])|(left|right))(.*)$"
-)
 
 
 def axes_of(facing: str) -> NDArray[np.float64]:
@@ -66,7 +63,7 @@ def guess_facing(names: Sequence[str], heads: ArrayLike, head_bone: str) -> str:
     Parameters
     ----------
     names : sequence of N str
-        Bone names; pairs are recognised by Left/Right, .L/.R, _l/_r at either end.
+        Bone names; pairs are recognised by a word such as Left, L, .r or _right.
     heads : (N, 3) array
         Rest positions of the bones' heads in armature space.
     head_bone : str
@@ -99,15 +96,14 @@ def _left_direction(
     names: Sequence[str], points: NDArray[np.float64]
 ) -> NDArray[np.float64] | None:
     """Return the unit vector from right to left bones, or None without pairs."""
-    pairs: dict[str, dict[str, NDArray[np.float64]]] = {}
+    pairs: dict[tuple[str, ...], dict[str, NDArray[np.float64]]] = {}
     for name, point in zip(names, points, strict=True):
-        # A prefix such as "mixamorig:" or "Bip01 " stands before the side word.
-        found = _SIDE.match(re.sub(r"^.*[:|]", "", name).lower())
-        if found:
-            side = next(g for g in found.group(2, 3, 4, 5) if g)[0]
-            stem = found.group(1) if found.group(1) is not None else found.group(6)
-            pairs.setdefault(stem, {})[side] = point
-    gaps = [p["l"] - p["r"] for p in pairs.values() if len(p) == 2]
+        words = words_of(name)
+        sides = [side_of(word) for word in words if side_of(word)]
+        if len(sides) == 1:
+            stem = tuple("" if side_of(word) else word for word in words)
+            pairs.setdefault(stem, {})[sides[0]] = point
+    gaps = [p["L"] - p["R"] for p in pairs.values() if len(p) == 2]
     if not gaps:
         return None
     total = np.sum(gaps, axis=0)

@@ -18,7 +18,7 @@ from .head_bone import find_head_bone
 from .key_fields import Floats, brute_neighbours
 from .mesh_reading import read_mesh_keys
 from .rig_map import RigMap, default_bone_rows
-from .sampling import key_names, shape_keys
+from .sampling import RigSource, key_names, problems, shape_keys
 
 # About so many keys known by name are enough to lay the mesh over the face model.
 _ENOUGH_KNOWN = 12
@@ -81,10 +81,10 @@ def map_object(
     Raises
     ------
     BadInput
-        The preset is unknown, or the mesh object is not a mesh.
+        The preset is unknown, or the mesh object is not a mesh or lost its linked file.
     """
-    if mesh is not None and mesh.type != "MESH":
-        raise bridge.errors.BadInput(f'"{mesh.name}" is not a mesh: pick the face mesh')
+    if mesh is not None and (mesh.type != "MESH" or mesh.is_missing):
+        raise bridge.errors.BadInput(problems(RigSource(mesh))[0])
     armature = armature or find_armature(mesh)
     found = _map_keys(mesh, preset, use_geometry)
     head = find_head_bone(armature.data.bones.keys()) if armature is not None else ""

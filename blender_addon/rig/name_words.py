@@ -45,6 +45,11 @@ def words_of(name: str) -> tuple[str, ...]:
     return tuple(str(int(w)) if w.isascii() and w.isdigit() else w.lower() for w in found)
 
 
+def side_of(word: str) -> str:
+    """Return "L" or "R" for a lower-case word that means a side, else ""."""
+    return _SIDES.get(word, "")
+
+
 def readings(words: tuple[str, ...]) -> tuple[Spelling, ...]:
     """Return the ways to read words, likeliest first: side at the end, at the front, or none."""
     found = []

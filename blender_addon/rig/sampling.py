@@ -172,6 +172,8 @@ def problems(source: RigSource) -> tuple[str, ...]:
 def _mesh_problems(mesh: Any) -> list[str]:
     if mesh is None:
         return ["No face mesh is picked: only the head bone can drive the photo"]
+    if _is_missing(mesh):
+        return [_missing(mesh)]
     if mesh.type == "EMPTY" and mesh.instance_collection is not None:
         return [
             f'"{mesh.name}" is a linked collection: use Object > Library Override > Make, '
@@ -179,8 +181,6 @@ def _mesh_problems(mesh: Any) -> list[str]:
         ]
     if mesh.type != "MESH":
         return [f'"{mesh.name}" is not a mesh: pick the object that carries the shape keys']
-    if mesh.data is None or getattr(mesh.data, "is_missing", False):
-        return [f'The linked file of "{mesh.name}" is missing: relocate it in the Outliner']
     keys = mesh.data.shape_keys
     if keys is None or len(keys.key_blocks) < 2:
         return [f'"{mesh.name}" has no shape keys: pick the mesh that has them, or add some']
@@ -192,10 +192,21 @@ def _mesh_problems(mesh: Any) -> list[str]:
     return found
 
 
+def _is_missing(thing: Any) -> bool:
+    """Tell whether an object or its data stands in for something in a file that is gone."""
+    return bool(thing.is_missing or (thing.data is not None and thing.data.is_missing))
+
+
+def _missing(thing: Any) -> str:
+    return f'The linked file of "{thing.name}" is missing: relocate it in the Outliner'
+
+
 def _armature_problems(source: RigSource) -> list[str]:
     armature = source.armature
     if armature is None:
         return []
+    if _is_missing(armature):
+        return [_missing(armature)]
     if not _is_armature(armature):
         return [f'"{armature.name}" is not an armature: the head will not turn']
     if not source.head_bone:
