@@ -29,18 +29,22 @@ LANDMARK_TABLE = Path(__file__).with_name("landmarks.json")
 def authored(kit: Kit, openings: skin.Openings) -> Kit:
     """Return the kit with what the source lacks.
 
-    Lips that meet, lids that close, a tongue that rests and comes out.
+    Lips that meet whoever it is, lids that close, a tongue that rests and comes out.
     """
-    expression = kit.expression.copy()
-    for side, loop in (("Left", openings.lid_left), ("Right", openings.lid_right)):
-        index = EXPRESSION_NAMES.index(f"eyeBlink{side}")
-        expression[index] = lids.closed_blink(kit, loop, openings.lid_upper_count, side)
     loop, count = openings.lip_inner, openings.lip_upper_count
+    seal = lips.LipSeal(kit, loop, count)
+    neutral = seal.closed(kit.neutral)
+    identity = np.stack([seal.closed(neutral + offset) - neutral for offset in kit.identity])
+    kit = dataclasses.replace(kit, neutral=neutral, identity=identity)
+    expression = kit.expression.copy()
+    index = EXPRESSION_NAMES.index
+    for side, lid in (("Left", openings.lid_left), ("Right", openings.lid_right)):
+        closed = lids.closed_blink(kit, lid, openings.lid_upper_count, side)
+        expression[index(f"eyeBlink{side}")] = closed
     body = mouth.tongue_vertices(kit)
-    expression[EXPRESSION_NAMES.index("jawOpen")] = tongue.resting_jaw_open(kit, body)
-    expression[EXPRESSION_NAMES.index("tongueOut")] = tongue.tongue_out(kit, body, loop, count)
-    neutral = lips.closed_lips(kit, loop, count)
-    return dataclasses.replace(kit, neutral=neutral, expression=expression)
+    expression[index("jawOpen")] = tongue.resting_jaw_open(kit, body)
+    expression[index("tongueOut")] = tongue.tongue_out(kit, body, loop, count)
+    return dataclasses.replace(kit, expression=expression)
 
 
 def build(ict: Path, table: Path = LANDMARK_TABLE) -> dict[str, NDArray]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Makes the lips of the neutral touch: the source leaves a slit of 0.8 mm."""
+"""Makes the lips meet: the source leaves a slit of 0.8 mm that changes with identity."""
 
 from __future__ import annotations
 
@@ -13,39 +13,51 @@ REACH = 0.5  # cm over which the correction fades out into the lip
 INNER_REACH = 1.5  # the same into the mouth
 
 
-def closed_lips(kit: Kit, loop: Ints, upper_count: int) -> Floats:
-    """Return the neutral with both lips moved up and down to meet halfway.
+class LipSeal:
+    """Moves both lips up or down to meet halfway, fading out around the mouth."""
 
-    Parameters
-    ----------
-    kit : Kit
-    loop : (m,) int64
-        Inner lip loop: right corner, upper lip, left corner, lower lip.
-    upper_count : int
-        How many of the loop belong to the upper run, both corners included.
+    def __init__(self, kit: Kit, loop: Ints, upper_count: int) -> None:
+        """Prepare the fade.
 
-    Returns
-    -------
-    (N, 3) float64
-    """
-    out = kit.neutral.copy()
-    upper = loop[:upper_count]
-    lower = np.concatenate([loop[:1], loop[: upper_count - 2 : -1]])
-    up, low = kit.neutral[upper], kit.neutral[lower]
-    meet_up = (up[:, 1] + np.interp(up[:, 0], low[:, 0], low[:, 1])) / 2 - up[:, 1]
-    meet_low = (low[:, 1] + np.interp(low[:, 0], up[:, 0], up[:, 1])) / 2 - low[:, 1]
-    runs = [cKDTree(kit.neutral[upper]), cKDTree(kit.neutral[lower])]
-    near = np.r_[np.arange(*source.FACE), np.arange(*source.MOUTH_SOCKET)]
-    distance = np.stack([t.query(kit.neutral[near])[0] for t in runs], axis=1)
-    for k, (tree, move) in enumerate(((runs[0], meet_up), (runs[1], meet_low))):
-        mine = distance[:, k] <= distance[:, 1 - k]
-        spots = near[mine]
-        away, index = tree.query(kit.neutral[spots], k=3)
-        share = 1.0 / np.maximum(away, 1e-6)
-        share /= share.sum(axis=1, keepdims=True)
-        behind = kit.neutral[spots, 2] < kit.neutral[loop, 2][:, None].min()
+        Parameters
+        ----------
+        kit : Kit
+        loop : (m,) int64
+            Inner lip loop: right corner, upper lip, left corner, lower lip.
+        upper_count : int
+            How many of the loop belong to the upper run, both corners included.
+        """
+        self.runs = (
+            loop[:upper_count],
+            np.concatenate([loop[:1], loop[: upper_count - 2 : -1]]),
+        )
+        near = np.r_[np.arange(*source.FACE), np.arange(*source.MOUTH_SOCKET)]
+        found = [cKDTree(kit.neutral[run]).query(kit.neutral[near], k=3) for run in self.runs]
+        lower_is_nearer = found[1][0][:, 0] < found[0][0][:, 0]
+        behind = kit.neutral[near, 2] < kit.neutral[loop, 2].min()
         reach = np.where(behind, INNER_REACH, REACH)
-        fade = np.clip(1.0 - away[:, 0] / reach, 0.0, 1.0)
-        fade = fade * fade * (3.0 - 2.0 * fade)
-        out[spots, 1] += fade * (share * move[index]).sum(axis=1)
-    return out
+        self.groups = []
+        for k, (away, index) in enumerate(found):
+            mine = lower_is_nearer == bool(k)
+            share = 1.0 / np.maximum(away[mine], 1e-6)
+            share /= share.sum(axis=1, keepdims=True)
+            fade = np.clip(1.0 - away[mine, 0] / reach[mine], 0.0, 1.0)
+            fade = fade * fade * (3.0 - 2.0 * fade)
+            self.groups.append((near[mine], index[mine], share * fade[:, None]))
+
+    def closed(self, positions: Floats) -> Floats:
+        """Return positions (N, 3) with the lips touching."""
+        out = positions.copy()
+        up, low = (positions[run] for run in self.runs)
+        moves = (
+            (_height(low, up[:, 0]) - up[:, 1]) / 2,
+            (_height(up, low[:, 0]) - low[:, 1]) / 2,
+        )
+        for move, (spots, index, share) in zip(moves, self.groups, strict=True):
+            out[spots, 1] += (share * move[index]).sum(axis=1)
+        return out
+
+
+def _height(line: Floats, x: Floats) -> Floats:
+    order = np.argsort(line[:, 0], kind="stable")
+    return np.interp(x, line[order, 0], line[order, 1])
