@@ -69,7 +69,9 @@ def raster_attributes(
                         nearest[y, x] = z
                         for k in range(channels):
                             target[y, x, k] = (
-                                wa * attributes[a, k] + wb * attributes[b, k] + wc * attributes[c, k]
+                                wa * attributes[a, k]
+                                + wb * attributes[b, k]
+                                + wc * attributes[c, k]
                             )
 
 
@@ -96,9 +98,7 @@ def grow_by_one(target: NDArray[np.float32], nearest: NDArray[np.float32]) -> No
                     if nearest[y1, x1] <= FAR:
                         continue
                     y2, x2 = y1 + dy, x1 + dx
-                    slope = (
-                        0 <= y2 < height and 0 <= x2 < width and nearest[y2, x2] > FAR
-                    )
+                    slope = 0 <= y2 < height and 0 <= x2 < width and nearest[y2, x2] > FAR
                     for k in range(channels):
                         value = target[y1, x1, k]
                         if slope:

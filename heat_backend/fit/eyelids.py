@@ -10,6 +10,8 @@ from scipy.spatial import cKDTree
 from bridge.coefficients import EXPRESSION_INDEX
 
 MIN_STRETCH, MAX_STRETCH = 0.15, 3.0
+LASH_BAND = (0.025, 0.085)  # above the margin: lashes move with it whole, then the skin stretches
+OVERLAP = 0.012  # the closed upper lid stands a little over and before the lower one
 REACH = 0.22  # outer-eye distances around the eye in which lid skin follows its margin
 
 
@@ -44,14 +46,12 @@ def close_exactly(
     low = rest[ring] + delta[ring]
     order = np.argsort(low[:, 0])
     meet_y = np.interp(rest[upper, 0], low[order, 0], low[order, 1])
-    wanted = meet_y - rest[upper, 1]
+    wanted = meet_y - OVERLAP * _bulge(len(upper)) - rest[upper, 1]
     given = delta[upper, 1].astype(np.float64)
     inner = np.abs(given) > 0.15 * np.abs(given).max()
     stretch = np.ones(len(upper))
     stretch[inner] = np.clip(wanted[inner] / given[inner], MIN_STRETCH, MAX_STRETCH)
-    stretch[~inner] = np.interp(
-        np.flatnonzero(~inner), np.flatnonzero(inner), stretch[inner]
-    )
+    stretch[~inner] = np.interp(np.flatnonzero(~inner), np.flatnonzero(inner), stretch[inner])
     distance, nearest = cKDTree(rest[upper, :2]).query(rest[skin, :2])
     share = np.exp(-((distance / REACH) ** 2))
     factor = 1.0 + (stretch[nearest] - 1.0) * share
@@ -60,5 +60,26 @@ def close_exactly(
     )
     factor[lower_half] = 1.0
     delta[skin] *= factor[:, None].astype(np.float32)
+    _carry_lashes(rest, delta, upper, skin[~lower_half])
     # What rounding and clipping left: the margin itself must meet.
     delta[upper[1:-1], 1] = wanted[1:-1]
+    delta[upper[1:-1], 2] += OVERLAP
+
+
+def _bulge(count: int) -> NDArray[np.float64]:
+    """0 at both corners, 1 in the middle."""
+    return np.sin(np.linspace(0.0, np.pi, count)) ** 0.5
+
+
+def _carry_lashes(
+    rest: NDArray[np.float64],
+    delta: NDArray[np.float32],
+    upper: NDArray[np.int32],
+    skin: NDArray[np.intp],
+) -> None:
+    """Let the lashes' roots ride on the margin: a stretched lash looks like a wrinkle."""
+    distance, nearest = cKDTree(rest[upper[1:-1], :2]).query(rest[skin, :2])
+    t = np.clip((distance - LASH_BAND[0]) / (LASH_BAND[1] - LASH_BAND[0]), 0.0, 1.0)
+    own = (t * t * (3.0 - 2.0 * t))[:, None].astype(np.float32)
+    margin = delta[upper[1:-1]][nearest]
+    delta[skin] = np.where(own < 1.0, margin * (1.0 - own) + delta[skin] * own, delta[skin])

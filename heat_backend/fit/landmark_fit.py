@@ -22,16 +22,31 @@ DEPTH_SIGMA = 0.12  # its depth is a guess from one picture
 EXPRESSION_SIGMA = 0.25
 
 # FaceMesh's face outline (the ring of its outermost landmarks).
-OVAL = (
-    [10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377]
-    + [152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109]
-)
+OVAL = [10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377] + [
+    152,
+    148,
+    176,
+    149,
+    150,
+    136,
+    172,
+    58,
+    132,
+    93,
+    234,
+    127,
+    162,
+    21,
+    54,
+    103,
+    67,
+    109,
+]
 
 # Shapes that a still photo cannot tell from identity or gaze, or that would be misused as such.
-UNFITTED = (
-    [f"eyeLook{way}{side}" for way in ("Down", "In", "Out", "Up") for side in ("Left", "Right")]
-    + ["tongueOut", "mouthClose", "cheekPuff", "jawForward"]
-)
+UNFITTED = [
+    f"eyeLook{way}{side}" for way in ("Down", "In", "Out", "Up") for side in ("Left", "Right")
+] + ["tongueOut", "mouthClose", "cheekPuff", "jawForward"]
 
 
 @dataclass(frozen=True)
@@ -114,7 +129,8 @@ def fit_face(model: FaceModel, face: FaceLandmarks) -> FaceFit:
 
     def unpack(x: NDArray[np.float64]) -> tuple[NDArray, NDArray, NDArray, Camera]:
         camera = Camera(
-            scale0 * np.exp(x[5]), (x[3] * unit + start[3], x[4] * unit + start[4]),
+            scale0 * np.exp(x[5]),
+            (x[3] * unit + start[3], x[4] * unit + start[4]),
             VIEWING_DISTANCE,
         )
         return x[6 : 6 + count_id], x[6 + count_id :], rotation_matrix(x[:3]).astype(float), camera
@@ -130,15 +146,18 @@ def fit_face(model: FaceModel, face: FaceLandmarks) -> FaceFit:
         flat = (camera.project(posed) - observed) / unit / sigma[:, None]
         z = posed[:, 2] - depth
         relief = (z - z.mean()) / DEPTH_SIGMA
-        return np.concatenate(
-            [flat.ravel(), relief * 0.5, identity, expression / EXPRESSION_SIGMA]
-        )
+        return np.concatenate([flat.ravel(), relief * 0.5, identity, expression / EXPRESSION_SIGMA])
 
     x0 = np.concatenate([start[:3], np.zeros(3 + count_id), np.full(count_ex, 0.02)])
     low = np.concatenate([np.full(6, -np.inf), np.full(count_id, -3.5), np.zeros(count_ex)])
     high = np.concatenate([np.full(6, np.inf), np.full(count_id, 3.5), np.ones(count_ex)])
     found = least_squares(
-        residuals, x0, bounds=(low, high), loss="soft_l1", f_scale=2.0, max_nfev=12,
+        residuals,
+        x0,
+        bounds=(low, high),
+        loss="soft_l1",
+        f_scale=2.0,
+        max_nfev=12,
         x_scale="jac",
     )
     identity, fitted, rotation, camera = unpack(found.x)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.coefficients import EXPRESSION_INDEX
 from bridge.face_model import PART_NAMES, FaceModel, shape
 from heat_backend.detect.landmarks import FaceLandmarks
 from heat_backend.fit.camera import Camera
@@ -15,9 +16,17 @@ from heat_backend.fit.landmark_fit import FaceFit
 from heat_backend.fit.residual import landmark_shift
 
 RIGID_PARTS = ("eye_left", "eye_right", "teeth_upper", "gums_upper")
-MOUTH_PARTS = ("teeth_lower", "gums_lower", "tongue", "mouth_socket")
+MOUTH_PARTS = ("teeth_lower", "gums_lower", "tongue")
 # FaceMesh's lips: outer and inner ring. The jaw and all that hangs on it moves as they do.
 LIPS = [61, 291, 0, 17, 13, 14, 37, 267, 84, 314, 78, 308]
+# The model's lids follow a glance all the way; a photo's lids, already posed, follow less.
+LID_FOLLOWS_GAZE = 0.35
+USED_UP = 0.5
+LOOKS = [
+    EXPRESSION_INDEX[f"eyeLook{way}{side}"]
+    for way in ("Down", "In", "Out", "Up")
+    for side in ("Left", "Right")
+]
 
 
 @dataclass(frozen=True)
@@ -69,5 +78,9 @@ def lay_on_photo(model: FaceModel, fit: FaceFit, face: FaceLandmarks) -> PosedMo
             shift[members] = missing[LIPS].mean(axis=0)
     pixels = pixels + shift
     rest = fit.camera.unproject(pixels, posed[:, 2])
-    deltas = (model.expression @ fit.rotation.T.astype(np.float32)).astype(np.float32)
+    expression = model.expression.copy()
+    expression[LOOKS] *= LID_FOLLOWS_GAZE
+    # What the photo already does is partly used up: a smile on a smile must not tear the lips.
+    expression *= (1.0 - USED_UP * fit.expression).astype(np.float32)[:, None, None]
+    deltas = (expression @ fit.rotation.T.astype(np.float32)).astype(np.float32)
     return PosedModel(rest, deltas, pixels, fit.camera, fit.camera.scale, fit.rotation)

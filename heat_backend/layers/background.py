@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from heat_backend.layers.fill import pull_push
 
 # Below this a pixel is left to the wall: what little of it is hair would show as a ghost otherwise.
-SOLVABLE = 0.12
-NOISE_ALPHA = 0.1  # differences from the wall up to this share are taken for the wall's own texture
+SOLVABLE = 0.03
+NOISE_ALPHA = (
+    0.03  # differences from the wall up to this share are taken for the wall's own texture
+)
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,16 @@ def cut_out(pixels: NDArray[np.uint8], alpha: NDArray[np.float32], pad: int) -> 
     solved = np.where(behind > 0.02, rest, wall)
     background = np.rint(np.clip(solved, 0.0, 255.0)).astype(np.uint8)
     person = np.dstack([premultiplied, alpha8]).astype(np.uint8)
+    return Cutout(background, _continue_over_border(person, pad), pad)
+
+
+def _continue_over_border(person: NDArray[np.uint8], pad: int) -> NDArray[np.uint8]:
+    """Mirror the person over the frame, but only where the frame itself cuts it."""
     padded = cv2.copyMakeBorder(person, pad, pad, pad, pad, cv2.BORDER_REFLECT)
-    return Cutout(background, np.ascontiguousarray(padded), pad)
+    edge = cv2.copyMakeBorder(person[..., 3], pad, pad, pad, pad, cv2.BORDER_REPLICATE)
+    share = np.minimum(edge, padded[..., 3]).astype(np.float32)
+    share /= np.maximum(padded[..., 3], 1)
+    return np.ascontiguousarray(np.rint(padded * share[..., None]).astype(np.uint8))
 
 
 def _least_alpha(

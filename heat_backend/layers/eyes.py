@@ -15,6 +15,8 @@ from heat_backend.layers.outline import contact_shade, outline_patch
 # FaceMesh's iris landmarks: centre and ring, subject's right and left eye.
 IRIS_CENTER = {"right": 468, "left": 473}
 IRIS_RING = {"right": [469, 470, 471, 472], "left": [474, 475, 476, 477]}
+CLEAN_RIM = 0.075  # eye widths: beyond this no pink rim and no lash is left
+RIM = 0.05  # eye widths inside the margin: wet rim and lashes, which belong to the lids
 SHADE_REACH = 0.10  # eye widths
 SHADE_LEAST = 0.62
 
@@ -26,7 +28,9 @@ class EyeLayer:
     Attributes
     ----------
     texture : ndarray, shape (h, w, 3), float32
-        0..255, without the lids' shadow, complete beyond the opening.
+        0..255, without the lids' shadow, the photo's own up to the lids' rim.
+    clean : ndarray, shape (h, w, 3), float32
+        The same with rim and lashes replaced: what a turned eyeball shows.
     left, top : int
         Photo pixel of its first column and row.
     center : ndarray, shape (3,), float32
@@ -39,6 +43,7 @@ class EyeLayer:
     """
 
     texture: NDArray[np.float32]
+    clean: NDArray[np.float32]
     left: int
     top: int
     center: NDArray[np.float32]
@@ -82,11 +87,29 @@ def build_eye(
         _paste(mask, patch.mask, patch.left - left, patch.top - top)
     shade = contact_shade(mask, SHADE_REACH * eye_width, SHADE_LEAST)
     bare = crop / shade[..., None]
-    texture = _complete(bare, mask, iris_center - (left, top), iris_ring - (left, top), eye_width)
-    return EyeLayer(
-        texture, left, top, np.asarray(center, np.float32), np.asarray(center_px, np.float32),
-        float(radius_px), eye_width,
+    hidden, sure = _behind_lids(
+        bare, mask, iris_center - (left, top), iris_ring - (left, top), eye_width
     )
+    own = np.clip((soften(mask, RIM * eye_width) - 0.5) / 0.12, 0.0, 1.0)[..., None]
+    core = cv2.GaussianBlur(sure, (0, 0), max(0.6, 0.015 * eye_width))[..., None]
+    return EyeLayer(
+        np.ascontiguousarray(bare * own + hidden * (1.0 - own), np.float32),
+        np.ascontiguousarray(bare * core + hidden * (1.0 - core), np.float32),
+        left,
+        top,
+        np.asarray(center, np.float32),
+        np.asarray(center_px, np.float32),
+        float(radius_px),
+        eye_width,
+    )
+
+
+def soften(mask: NDArray[np.float32], rim: float) -> NDArray[np.float32]:
+    """Blur a mask so that a threshold on it moves its outline in by a share of ``rim`` pixels."""
+    blurred: NDArray[np.float32] = cv2.GaussianBlur(
+        mask, (0, 0), max(0.5, 0.8 * rim), borderType=cv2.BORDER_CONSTANT
+    )
+    return blurred
 
 
 def _paste(into: NDArray[np.float32], what: NDArray[np.float32], x: int, y: int) -> None:
@@ -96,16 +119,16 @@ def _paste(into: NDArray[np.float32], what: NDArray[np.float32], x: int, y: int)
     into[y0:y1, x0:x1] = what[y0 - y : y1 - y, x0 - x : x1 - x]
 
 
-def _complete(
+def _behind_lids(
     bare: NDArray[np.float32],
     mask: NDArray[np.float32],
     iris_center: NDArray[np.floating],
     iris_ring: NDArray[np.floating],
     eye_width: float,
-) -> NDArray[np.float32]:
-    """Keep the opening as it is, continue sclera and iris under the lids."""
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Sclera and iris as they continue under the lids, and where the photo surely shows them."""
     h, w = mask.shape
-    erode = max(1, round(0.035 * eye_width))
+    erode = max(1, round(CLEAN_RIM * eye_width))
     sure = cv2.erode(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * erode + 1,) * 2))
     y, x = np.mgrid[0:h, 0:w].astype(np.float32)
     radius = max(2.0, float(np.hypot(*(iris_ring - iris_center).T).mean()))
@@ -113,15 +136,15 @@ def _complete(
     sclera_known = (sure * (rho > 1.12)).astype(np.float32)
     if sclera_known.sum() < 12:
         sclera_known = (sure * (rho > 0.9)).astype(np.float32)
+    # Bright pixels are bare sclera, dark ones lie in the shadow of lashes.
+    light = bare.mean(axis=2)
+    sclera_known *= np.clip(light / max(1.0, float(light[sclera_known > 0].max())), 0, 1) ** 3
     white = pull_push(bare, sclera_known)
     white = cv2.GaussianBlur(white, (0, 0), max(0.8, 0.03 * eye_width))
     iris = _radial_profile(bare, sure, rho)
     # The limbus, where iris and sclera meet, is soft over about a tenth of the radius.
     inside = np.clip((1.10 - rho) / 0.16, 0.0, 1.0)[..., None]
-    hidden = white * (1.0 - inside) + iris * inside
-    seen = cv2.GaussianBlur(sure, (0, 0), max(0.6, 0.015 * eye_width))
-    seen = np.where(mask > 0.0, np.maximum(seen, mask), seen)[..., None]
-    return np.ascontiguousarray(bare * seen + hidden * (1.0 - seen), np.float32)
+    return white * (1.0 - inside) + iris * inside, sure
 
 
 def _radial_profile(

@@ -19,7 +19,7 @@ from heat_backend.layers.fill import pull_push
 from heat_backend.raster import FAR, raster_attributes
 
 # All lengths in outer-eye distances.
-SPACING = 0.085
+SPACING = 0.06
 SIDE_REACH, UP_REACH, DOWN_REACH = 3.0, 3.2, 3.4
 NECK_TOP, NECK_BOTTOM = 0.05, 1.25  # below the chin: still head, no longer head
 ROLL_BAND, ROLL_DROP = 0.30, 0.42  # the outline turns away over this width by this depth
@@ -51,6 +51,7 @@ class Sheet:
 def head_sheet(
     posed: PosedModel,
     skin_triangles: NDArray[np.int32],
+    face_triangles: NDArray[np.int32],
     alpha: NDArray[np.float32],
     chin: NDArray[np.floating],
     pad: int,
@@ -62,6 +63,8 @@ def head_sheet(
     posed : PosedModel
     skin_triangles : ndarray, shape (T, 3), int32
         Skin of the whole head: face, scalp, ears, neck.
+    face_triangles : ndarray, shape (T, 3), int32
+        The face alone, which turns away at its outline by itself.
     alpha : ndarray, shape (H, W), float32
         Matte of the person.
     chin : ndarray, shape (2,)
@@ -72,8 +75,9 @@ def head_sheet(
     unit = posed.unit
     height, width = alpha.shape
     grid, columns = _grid(posed, (width, height), pad)
-    depth = _depth(posed, skin_triangles, grid, unit)
-    depth -= ROLL_DROP * _outline_nearness(alpha, grid, unit)
+    depth, _ = _depth(posed, skin_triangles, grid, unit)
+    _, on_face = _depth(posed, face_triangles, grid, unit)
+    depth -= ROLL_DROP * _outline_nearness(alpha, grid, unit) * (1.0 - on_face)
     follow = _follow(posed, grid, chin, (width, height), pad)
     rest = posed.camera.unproject(grid, depth)
     visible = _visible_vertices(posed, skin_triangles)
@@ -81,9 +85,7 @@ def head_sheet(
     return Sheet(rest, deltas, follow, grid, _grid_triangles(len(grid) // columns, columns))
 
 
-def _grid(
-    posed: PosedModel, size: tuple[int, int], pad: int
-) -> tuple[NDArray[np.float64], int]:
+def _grid(posed: PosedModel, size: tuple[int, int], pad: int) -> tuple[NDArray[np.float64], int]:
     unit = posed.unit
     x, y = posed.camera.center
     head_y = y - 0.3 * unit
@@ -111,8 +113,8 @@ def _depth(
     triangles: NDArray[np.int32],
     grid: NDArray[np.float64],
     unit: float,
-) -> NDArray[np.float64]:
-    """Depth of the model's surface at the grid, smoothly continued where it does not reach."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Depth of a surface at the grid, smoothly continued, and how much it reaches there, 0..1."""
     cell = unit / 24.0
     low = grid.min(axis=0)
     size = np.ceil((grid.max(axis=0) - low) / cell).astype(int) + 1
@@ -123,12 +125,17 @@ def _depth(
     raster_attributes(points, z, z[:, None], triangles, values, nearest)
     known = (nearest > FAR).astype(np.float32)
     filled = pull_push(values, known)
-    smooth = cv2.GaussianBlur(filled[..., 0] if filled.ndim == 3 else filled, (0, 0), 3.0)
+    smooth = cv2.GaussianBlur(filled[..., 0] if filled.ndim == 3 else filled, (0, 0), 2.5)
+    reached = cv2.GaussianBlur(known, (0, 0), 2.0)
     at = ((grid - low) / cell).astype(np.float32)
     sampled = cv2.remap(
-        smooth, at[None, :, 0], at[None, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    return sampled[0].astype(np.float64)
+        np.dstack([smooth, reached]),
+        at[None, :, 0],
+        at[None, :, 1],
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )[0].astype(np.float64)
+    return sampled[:, 0], sampled[:, 1]
 
 
 def _outline_nearness(
@@ -196,5 +203,3 @@ def _carried_deltas(
     weight *= np.exp(-(np.maximum(0.0, distance[:, :1] / unit - 0.1) ** 2) / (2 * 0.2**2))
     picked = posed.deltas[:, visible[nearest]]  # (52, N, 6, 3)
     return np.einsum("enkc,nk->enc", picked, weight.astype(np.float32)).astype(np.float32)
-
-

@@ -102,7 +102,9 @@ def _keep_this_person(
         return mask
     left, top, w, h = (round(v) for v in face_box)
     inside = labels[max(0, top) : top + h, max(0, left) : left + w]
-    wanted = np.bincount(inside[inside > 0].ravel(), minlength=count).argmax() if inside.any() else 0
+    wanted = (
+        np.bincount(inside[inside > 0].ravel(), minlength=count).argmax() if inside.any() else 0
+    )
     other = (labels > 0) & (labels != wanted)
     grown = cv2.dilate(other.astype(np.uint8), np.ones((9, 9), np.uint8))
     return np.where((grown > 0) & (labels != wanted), 0.0, mask).astype(np.float32)

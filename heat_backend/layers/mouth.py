@@ -14,35 +14,52 @@ from heat_backend.fit.posed_model import PosedModel
 from heat_backend.layers.outline import outline_patch
 
 PARTS = (
-    "teeth_upper", "teeth_lower", "gums_upper", "gums_lower", "tongue", "mouth_socket",
+    "teeth_upper",
+    "teeth_lower",
+    "gums_upper",
+    "gums_lower",
+    "tongue",
+    "mouth_socket",
 )
 LIGHT = np.array([0.15, 0.45, 0.88])  # from the front, a little above
 AMBIENT = 0.45
 FADE_DEPTH = 0.42  # outer-eye distances behind the lips at which light has fallen to 1/e
 CAVITY = (38.0, 14.0, 12.0)
+RIM = 0.02  # outer-eye distances: lip that the inner contour still holds
 REFERENCE_SKIN = 175.0  # luminance of well-lit skin for which the model's colours were chosen
 
 
 @dataclass(frozen=True)
 class MouthLayer:
-    """Geometry behind the lips.
+    """Geometry behind the lips, and what the photo itself shows of it.
 
     Attributes
     ----------
     rest : ndarray, shape (N, 3), float32
     deltas : ndarray, shape (52, N, 3), float32
-    look : ndarray, shape (N, 5), float32
-        Source pixel x, y in the photo, and lit colour r, g, b in 0..255.
+    look : ndarray, shape (N, 3), float32
+        Lit colour r, g, b in 0..255.
     triangles : ndarray, shape (T, 3), int32
-    seen : ndarray, shape (H, W), float32
-        1 where the photo itself shows the inside of the mouth; its pixels are used there.
+    own : ndarray, shape (h, w, 3), float32, or None
+        The photo around an opening that it shows; None where its lips are closed.
+    core, whole : ndarray, shape (h, w), float32
+        1 well inside that opening, and up to and over its rim.
+    left, top : int
+        Photo pixel of the first column and row of the three.
+    plane : ndarray, shape (4, 3), float32
+        Corners of the plane on which they lie: it moves with the skull, as upper teeth do.
     """
 
     rest: NDArray[np.float32]
     deltas: NDArray[np.float32]
     look: NDArray[np.float32]
     triangles: NDArray[np.int32]
-    seen: NDArray[np.float32]
+    own: NDArray[np.float32] | None
+    core: NDArray[np.float32]
+    whole: NDArray[np.float32]
+    left: int
+    top: int
+    plane: NDArray[np.float32]
 
 
 def build_mouth(
@@ -65,22 +82,27 @@ def build_mouth(
         Median luminance of the face's skin, 0..255.
     """
     wanted = np.isin(model.triangle_part, [PART_NAMES.index(name) for name in PARTS])
-    triangles = model.triangles[wanted]
-    kept, flat = np.unique(triangles, return_inverse=True)
+    kept, flat = np.unique(model.triangles[wanted], return_inverse=True)
     triangles = flat.reshape(-1, 3).astype(np.int32)
     rest = posed.rest[kept]
-    colour = _lit(model.vertex_albedo[kept].astype(np.float64), rest, triangles, posed, model)
-    exposure = np.clip(skin_level / REFERENCE_SKIN, 0.25, 1.1)
-    look = np.concatenate([posed.pixels[kept], colour * exposure], axis=1)
-    back, back_look, back_triangles = _backdrop(rest, look, posed, len(kept))
+    albedo = model.vertex_albedo[kept].astype(np.float64)
+    exposure = float(np.clip(skin_level / REFERENCE_SKIN, 0.25, 1.1))
+    colour = _lit(albedo, rest, triangles, posed, model) * exposure
+    back, back_triangles = _backdrop(rest, len(kept))
+    cavity = np.tile(np.array(CAVITY) * exposure, (4, 1))
+    still = np.zeros((len(posed.deltas), 4, 3), np.float32)
+    own, core, whole, left, top = _own_opening(photo, opening, posed.unit)
     return MouthLayer(
         rest=np.concatenate([rest, back]).astype(np.float32),
-        deltas=np.concatenate(
-            [posed.deltas[:, kept], np.zeros((len(posed.deltas), 4, 3), np.float32)], axis=1
-        ),
-        look=np.concatenate([look, back_look]).astype(np.float32),
+        deltas=np.concatenate([posed.deltas[:, kept], still], axis=1),
+        look=np.concatenate([colour, cavity]).astype(np.float32),
         triangles=np.concatenate([triangles, back_triangles]).astype(np.int32),
-        seen=_seen(photo.shape[:2], opening),
+        own=own,
+        core=core,
+        whole=whole,
+        left=left,
+        top=top,
+        plane=_teeth_plane(model, posed),
     )
 
 
@@ -105,26 +127,37 @@ def _lit(
 
 
 def _backdrop(
-    rest: NDArray[np.float64], look: NDArray[np.float64], posed: PosedModel, start: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32]]:
+    rest: NDArray[np.float64], start: int
+) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     """A dark plane behind everything, so that the opening has no hole."""
     low, high = rest.min(axis=0), rest.max(axis=0)
     reach = 0.4 * (high - low)
-    z = low[2]
     xs, ys = (low[0] - reach[0], high[0] + reach[0]), (low[1] - reach[1], high[1] + reach[1])
-    back = np.array([[x, y, z] for y in ys for x in xs])
-    pixels = posed.camera.project(back)
-    colour = np.tile(np.array(CAVITY) * float(np.clip(look[:, 2:].mean() / 60.0, 0.3, 1.0)), (4, 1))
-    triangles = np.array([[0, 1, 2], [2, 1, 3]], np.int32) + start
-    return back, np.concatenate([pixels, colour], axis=1), triangles
+    back = np.array([[x, y, low[2]] for y in ys for x in xs])
+    return back, np.array([[0, 1, 2], [2, 1, 3]], np.int32) + start
 
 
-def _seen(shape: tuple[int, int], opening: NDArray[np.floating]) -> NDArray[np.float32]:
-    seen = np.zeros(shape, np.float32)
-    patch = outline_patch(opening, shape[1], shape[0], margin=5)
+def _teeth_plane(model: FaceModel, posed: PosedModel) -> NDArray[np.float32]:
+    """A rectangle parallel to the picture through the front of the upper teeth."""
+    teeth = posed.rest[model.vertex_part == PART_NAMES.index("teeth_upper")]
+    z = float(np.percentile(teeth[:, 2], 85))
+    x, y = posed.rest[model.lip_inner, :2].mean(axis=0)
+    corners = [(x - 0.5, y - 0.5), (x + 0.5, y - 0.5), (x + 0.5, y + 0.5), (x - 0.5, y + 0.5)]
+    return np.array([(*corner, z) for corner in corners], np.float32)
+
+
+def _own_opening(
+    photo: NDArray[np.uint8], opening: NDArray[np.floating], unit: float
+) -> tuple[NDArray[np.float32] | None, NDArray[np.float32], NDArray[np.float32], int, int]:
+    """Crop of the photo around its own opening, with a mask for its core and its whole."""
+    nothing = np.zeros((1, 1), np.float32)
+    patch = outline_patch(opening, photo.shape[1], photo.shape[0], margin=6)
     if patch is None:
-        return seen
+        return None, nothing, nothing, 0, 0
     h, w = patch.mask.shape
-    grown = cv2.dilate(patch.mask, np.ones((5, 5), np.uint8))
-    seen[patch.top : patch.top + h, patch.left : patch.left + w] = (grown > 0.0)
-    return seen
+    own = photo[patch.top : patch.top + h, patch.left : patch.left + w].astype(np.float32)
+    whole = (cv2.dilate(patch.mask, np.ones((7, 7), np.uint8)) > 0.0).astype(np.float32)
+    rim = max(1, round(RIM * unit))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim + 1, 2 * rim + 1))
+    core = cv2.GaussianBlur(cv2.erode(patch.mask, disc), (0, 0), max(0.6, 0.7 * rim))
+    return own, core.astype(np.float32), whole, patch.left, patch.top

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import LinearNDInterpolator
+from scipy.spatial import cKDTree
 
 from bridge.face_model import PART_NAMES, SKIN_PARTS, FaceModel
 from heat_backend.fit.posed_model import PosedModel
@@ -14,8 +16,11 @@ from heat_backend.layers.head_sheet import BEHIND_FACE, Sheet, head_sheet
 from heat_backend.raster import FAR, raster_attributes
 
 # A triangle seen at a flatter angle than this at rest has no usable texture in the photo.
-LEAST_FACING = 0.12
-OCCLUSION_SLACK = 0.06  # outer-eye distances
+LEAST_FACING = 0.1
+LEAST_TURN = np.radians(6.0)
+FAR_SIDE_FROM = 0.3  # outer-eye distances from the middle
+FOLD_REACH = 0.2  # outer-eye distances from lids and lips
+OCCLUSION_SLACK = 0.15  # outer-eye distances
 
 
 @dataclass(frozen=True)
@@ -31,10 +36,10 @@ class Opening:
     upper: NDArray[np.intp]
     lower: NDArray[np.intp]
 
-    @property
-    def loop(self) -> NDArray[np.intp]:
-        """Border as one closed polygon."""
-        return np.concatenate([self.upper, self.lower[-2:0:-1]])
+    def outline(self, pixels: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Its border as a smooth closed polygon (M, 2), given all vertices' pixels (N, 2)."""
+        upper, lower = (_rounded(pixels[run]) for run in (self.upper, self.lower))
+        return np.concatenate([upper, lower[-2:0:-1]])
 
 
 @dataclass(frozen=True)
@@ -77,14 +82,23 @@ def build_portrait_mesh(
 ) -> PortraitMesh:
     """Put face and sheet together. See :func:`head_sheet` for the parameters."""
     skin = model.triangles[_triangles_of(model, *SKIN_PARTS)]
-    sheet = head_sheet(posed, skin, alpha, chin, pad)
     face = model.triangles[_triangles_of(model, "face")]
-    face = face[_seen(posed, face, skin)]
-    kept = np.union1d(
-        np.unique(face), np.concatenate([model.lip_inner, model.lid_left, model.lid_right])
-    )
+    sheet = head_sheet(posed, skin, face, alpha, chin, pad)
+    borders = np.concatenate([model.lip_inner, model.lid_left, model.lid_right])
+    seen, hidden = _seen_and_hidden(posed, face, skin)
+    folded = _around(posed, face, borders)
+    shown = face[seen | folded]
+    averted = face[hidden & ~folded & _far_side(model, posed, face)]
+    kept = np.union1d(np.unique(shown), borders)
+    behind = np.unique(averted)
     place = np.full(len(model.vertices), -1)
     place[kept] = np.arange(len(kept))
+    place_behind = np.full(len(model.vertices), -1)
+    place_behind[behind] = np.arange(len(behind)) + len(kept)
+    mirrored = posed.pixels[_mirror_image(model)[behind]]
+    triangles = np.concatenate([place[shown], place_behind[averted]])
+    sources = np.concatenate([posed.pixels[kept], mirrored])
+    kept = np.concatenate([kept, behind])
     count = len(kept)
     return PortraitMesh(
         rest=_stack(posed.rest[kept], sheet.rest),
@@ -92,13 +106,22 @@ def build_portrait_mesh(
             np.concatenate([posed.deltas[:, kept], sheet.deltas], axis=1), np.float32
         ),
         follow=_stack(_face_follow(posed, kept, sheet), sheet.follow),
-        pixels=_stack(posed.pixels[kept], sheet.pixels),
+        pixels=_stack(sources, sheet.pixels),
         bias=_stack(np.zeros(count), np.full(len(sheet.rest), -BEHIND_FACE)),
-        triangles=np.concatenate([place[face], sheet.triangles + count]).astype(np.int32),
-        mouth=_opening(place[model.lip_inner], model.lip_upper_count, posed.pixels[kept]),
-        eye_left=_opening(place[model.lid_left], model.lid_upper_count, posed.pixels[kept]),
-        eye_right=_opening(place[model.lid_right], model.lid_upper_count, posed.pixels[kept]),
+        triangles=np.concatenate([triangles, sheet.triangles + count]).astype(np.int32),
+        mouth=_opening(place[model.lip_inner], model.lip_upper_count, sources),
+        eye_left=_opening(place[model.lid_left], model.lid_upper_count, sources),
+        eye_right=_opening(place[model.lid_right], model.lid_upper_count, sources),
     )
+
+
+def _rounded(run: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Two rounds of Chaikin's corner cutting, with the ends kept (Chaikin 1974)."""
+    for _ in range(2):
+        a, b = run[:-1], run[1:]
+        cut = np.stack([0.75 * a + 0.25 * b, 0.25 * a + 0.75 * b], axis=1).reshape(-1, 2)
+        run = np.concatenate([run[:1], cut[1:-1], run[-1:]])
+    return run
 
 
 def _stack(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -109,10 +132,20 @@ def _triangles_of(model: FaceModel, *names: str) -> NDArray[np.bool_]:
     return np.isin(model.triangle_part, [PART_NAMES.index(name) for name in names])
 
 
-def _seen(
+def _mirror_image(model: FaceModel) -> NDArray[np.intp]:
+    """For each vertex the one that is nearest to its mirror image."""
+    _, twin = cKDTree(model.vertices * np.float32((-1.0, 1.0, 1.0))).query(model.vertices)
+    return np.asarray(twin)
+
+
+def _seen_and_hidden(
     posed: PosedModel, face: NDArray[np.int32], skin: NDArray[np.int32]
-) -> NDArray[np.bool_]:
-    """Which triangles the photo shows: turned to the camera and with nothing before them."""
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which triangles the photo shows well, and which not at all.
+
+    The first are turned to the camera with nothing before them. The second, on the far side of
+    a turned face, borrow the near side's skin when they come into view.
+    """
     corners = posed.rest[face]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
@@ -127,22 +160,32 @@ def _seen(
     raster_attributes(points, z, z[:, None], skin, scratch, nearest)
     at = np.rint(points[face].mean(axis=1)).astype(int)
     hidden = nearest[at[:, 1], at[:, 0]] > z[face].mean(axis=1) + OCCLUSION_SLACK
-    return facing & ~hidden
+    return facing & ~hidden, normal[:, 2] <= 0.0
 
 
-def _face_follow(
-    posed: PosedModel, kept: NDArray[np.intp], sheet: Sheet
-) -> NDArray[np.float64]:
+def _far_side(model: FaceModel, posed: PosedModel, face: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Triangles on the half of a turned face that looks away."""
+    sideways = posed.rotation[0, 2]  # where the nose points, to the image right or left
+    if abs(sideways) < np.sin(LEAST_TURN):
+        return np.zeros(len(face), bool)
+    return model.vertices[face, 0].mean(axis=1) * np.sign(sideways) > FAR_SIDE_FROM
+
+
+def _around(
+    posed: PosedModel, face: NDArray[np.int32], borders: NDArray[np.int32]
+) -> NDArray[np.bool_]:
+    """Which triangles are folds next to an opening: hidden at rest, they unroll when it moves."""
+    distance, _ = cKDTree(posed.pixels[borders]).query(posed.pixels[face].mean(axis=1))
+    return distance < FOLD_REACH * posed.unit
+
+
+def _face_follow(posed: PosedModel, kept: NDArray[np.intp], sheet: Sheet) -> NDArray[np.float64]:
     """The face takes the whole pose, save where the sheet under its lower rim already lags."""
-    from scipy.interpolate import LinearNDInterpolator
-
     under = LinearNDInterpolator(sheet.pixels, sheet.follow, fill_value=1.0)
     return np.asarray(under(posed.pixels[kept]), np.float64)
 
 
-def _opening(
-    loop: NDArray[np.intp], upper_count: int, pixels: NDArray[np.floating]
-) -> Opening:
+def _opening(loop: NDArray[np.intp], upper_count: int, pixels: NDArray[np.floating]) -> Opening:
     upper = loop[:upper_count]
     lower = np.concatenate([[loop[0]], loop[upper_count:][::-1], [loop[upper_count - 1]]])
     if pixels[upper[0], 0] > pixels[upper[-1], 0]:

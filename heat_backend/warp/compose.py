@@ -81,12 +81,35 @@ def compose_person(
                 or max(sy0, sy1, sy2, sy3) - min(sy0, sy1, sy2, sy3) > jump
             )
             if torn:
-                a = i + (1 if fy > 0.5 else 0)
-                b = j + (1 if fx > 0.5 else 0)
-                u, v = source[a, b, 0], source[a, b, 1]
-            else:
-                u = w00 * sx0 + w01 * sx1 + w10 * sx2 + w11 * sx3
-                v = w00 * sy0 + w01 * sy1 + w10 * sy2 + w11 * sy3
+                # Different surfaces meet here: mix their colours, not their places.
+                red = green = blue = behind = np.float32(0.0)
+                for c in range(4):
+                    di, dj = c >> 1, c & 1
+                    share = (fy if di else 1 - fy) * (fx if dj else 1 - fx)
+                    if nearest[i + di, j + dj] <= FAR:
+                        behind += share
+                        continue
+                    u = source[i + di, j + dj, 0] + (fx - dj) * stride + pad
+                    v = source[i + di, j + dj, 1] + (fy - di) * stride + pad
+                    p = int(min(max(v + np.float32(0.5), np.float32(0.0)), limit_y))
+                    q = int(min(max(u + np.float32(0.5), np.float32(0.0)), limit_x))
+                    red += share * person[p, q, 0]
+                    green += share * person[p, q, 1]
+                    blue += share * person[p, q, 2]
+                    behind += share * (1 - person[p, q, 3] * np.float32(1.0 / 255.0))
+                out[y, x, 0] = np.uint8(
+                    min(red + behind * background[y, x, 0] + np.float32(0.5), np.float32(255.0))
+                )
+                out[y, x, 1] = np.uint8(
+                    min(green + behind * background[y, x, 1] + np.float32(0.5), np.float32(255.0))
+                )
+                out[y, x, 2] = np.uint8(
+                    min(blue + behind * background[y, x, 2] + np.float32(0.5), np.float32(255.0))
+                )
+                out[y, x, 3] = 255
+                continue
+            u = w00 * sx0 + w01 * sx1 + w10 * sx2 + w11 * sx3
+            v = w00 * sy0 + w01 * sy1 + w10 * sy2 + w11 * sy3
             u = min(max(u + pad, np.float32(0.0)), limit_x)
             v = min(max(v + pad, np.float32(0.0)), limit_y)
             p, q = int(v), int(u)

@@ -9,12 +9,13 @@ from numba import njit
 from numpy.typing import NDArray
 
 from heat_backend.fit.camera import Camera
-from heat_backend.layers.eyes import SHADE_LEAST, SHADE_REACH, EyeLayer
+from heat_backend.layers.eyes import RIM, SHADE_LEAST, SHADE_REACH, EyeLayer, soften
 from heat_backend.layers.mouth import MouthLayer
 from heat_backend.raster import FAR, raster_attributes
 from heat_backend.layers.outline import Patch, contact_shade
 from heat_backend.warp.posing import HeadPose, express, turn_head
 
+CLEAN_FROM = np.radians(5.0)
 LIP_SHADE_REACH = 0.045  # outer-eye distances
 LIP_SHADE_LEAST = 0.35
 
@@ -44,16 +45,47 @@ def paint_eye(
     at = camera.project(center).astype(np.float32)
     grown = (camera.distance - float(eye.center[2])) / (camera.distance - float(center[2]))
     shade = contact_shade(patch.mask, SHADE_REACH * eye.width_px * grown, SHADE_LEAST)
+    inner = rim_mask(patch.mask, RIM * eye.width_px * grown)
+    turned = float(np.clip(np.linalg.norm(gaze - np.eye(3)) / CLEAN_FROM, 0.0, 1.0))
+    texture = eye.texture if turned == 0.0 else eye.texture + turned * (eye.clean - eye.texture)
     back = np.ascontiguousarray((pose.rotation @ gaze).T, np.float32)
     _paint_ball(
-        out, patch.mask, patch.left, patch.top, eye.texture, eye.left, eye.top,
-        eye.center_px, np.float32(eye.radius_px), at, np.float32(eye.radius_px * grown), back, shade,
+        out,
+        inner,
+        patch.left,
+        patch.top,
+        texture,
+        eye.left,
+        eye.top,
+        eye.center_px,
+        np.float32(eye.radius_px),
+        at,
+        np.float32(eye.radius_px * grown),
+        back,
+        shade,
     )
+
+
+def rim_mask(mask: NDArray[np.float32], rim: float) -> NDArray[np.float32]:
+    """Shrink an eye's outline softly by the rim, which moves with the lids and not with the ball."""
+    inner: NDArray[np.float32] = np.clip((soften(mask, rim) - 0.62) / 0.33, 0.0, 1.0) * mask
+    return inner
 
 
 @njit(cache=True, fastmath=True)
 def _paint_ball(
-    out, mask, left, top, texture, texture_left, texture_top, home, home_radius, at, radius, back,
+    out,
+    mask,
+    left,
+    top,
+    texture,
+    texture_left,
+    texture_top,
+    home,
+    home_radius,
+    at,
+    radius,
+    back,
     shade,
 ):  # type: ignore[no-untyped-def]
     """Look each pixel up on the ball, turned back to where the photo saw it."""
@@ -92,10 +124,10 @@ def paint_mouth(
     out: NDArray[np.uint8],
     patch: Patch,
     mouth: MouthLayer,
-    photo: NDArray[np.uint8],
     camera: Camera,
     pose: HeadPose,
     expression: NDArray[np.float32],
+    deformed: float,
 ) -> None:
     """Paint teeth, tongue and cavity into a frame through the lips' outline.
 
@@ -105,25 +137,57 @@ def paint_mouth(
     patch : Patch
         The posed mouth opening.
     mouth : MouthLayer
-    photo : ndarray, shape (H, W, 3), uint8
     camera : Camera
     pose : HeadPose
     expression : ndarray, shape (52,), float32
+    deformed : float
+        How far the lips moved against the head, pixels. While they hardly do, the photo's own
+        opening is kept up to its rim; later the rim, which is lip, must not stay on the teeth.
     """
-    posed = turn_head(express(mouth.rest, mouth.deltas, expression), pose)
-    points = camera.project(posed).astype(np.float32) - np.float32((patch.left, patch.top))
     h, w = patch.mask.shape
-    look = np.zeros((h, w, 5), np.float32)
-    nearest = np.full((h, w), FAR, np.float32)
-    depth = np.ascontiguousarray(posed[:, 2])
-    raster_attributes(points, depth, mouth.look, mouth.triangles, look, nearest)
-    colour = cv2.GaussianBlur(look[..., 2:], (0, 0), 0.7)
-    u = np.ascontiguousarray(look[..., 0])
-    v = np.ascontiguousarray(look[..., 1])
-    own = cv2.remap(photo, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    known = cv2.remap(mouth.seen, u, v, cv2.INTER_LINEAR)[..., None]
-    shade = contact_shade(patch.mask, LIP_SHADE_REACH * camera.scale, LIP_SHADE_LEAST)[..., None]
-    inner = own * known + colour * shade * (1.0 - known)
+    inner = _rendered_mouth(patch, mouth, camera, pose, expression)
+    if mouth.own is not None:
+        warp = _plane_map(mouth, camera, pose, patch)
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        own = cv2.warpPerspective(mouth.own, warp, (w, h), flags=flags)
+        core = cv2.warpPerspective(mouth.core, warp, (w, h), flags=flags)
+        whole = cv2.warpPerspective(mouth.whole, warp, (w, h), flags=flags)
+        still = float(np.exp(-((deformed / 1.5) ** 2)))
+        known = (core + (whole - core) * still)[..., None]
+        inner = own * known + inner * (1.0 - known)
     view = out[patch.top : patch.top + h, patch.left : patch.left + w, :3]
     mixed = view + patch.mask[..., None] * (inner - view)
     np.copyto(view, np.rint(np.clip(mixed, 0, 255)), casting="unsafe")
+
+
+def _rendered_mouth(
+    patch: Patch,
+    mouth: MouthLayer,
+    camera: Camera,
+    pose: HeadPose,
+    expression: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """The model's inside of the mouth over the patch, shape (h, w, 3), 0..255."""
+    posed = turn_head(express(mouth.rest, mouth.deltas, expression), pose)
+    points = camera.project(posed).astype(np.float32) - np.float32((patch.left, patch.top))
+    h, w = patch.mask.shape
+    look = np.zeros((h, w, 3), np.float32)
+    nearest = np.full((h, w), FAR, np.float32)
+    depth = np.ascontiguousarray(posed[:, 2])
+    raster_attributes(points, depth, mouth.look, mouth.triangles, look, nearest)
+    colour = cv2.GaussianBlur(look, (0, 0), max(0.5, 0.004 * camera.scale))
+    reach = LIP_SHADE_REACH * camera.scale
+    lit: NDArray[np.float32] = colour * contact_shade(patch.mask, reach, LIP_SHADE_LEAST)[..., None]
+    return lit
+
+
+def _plane_map(
+    mouth: MouthLayer, camera: Camera, pose: HeadPose, patch: Patch
+) -> NDArray[np.float64]:
+    """Homography from the patch's pixels to those of the photo's own mouth crop."""
+    there = camera.project(turn_head(mouth.plane, pose)) - (patch.left, patch.top)
+    here = camera.project(mouth.plane) - (mouth.left, mouth.top)
+    found: NDArray[np.float64] = cv2.getPerspectiveTransform(
+        there.astype(np.float32), here.astype(np.float32)
+    )
+    return found

@@ -69,8 +69,9 @@ class WarpPortrait:
         self.height, self.width = layers.photo.shape[:2]
         self.notes = notes
         self._layers = layers
-        self._background = layers.cutout.background
         stride = max(1, -(-max(self.width, self.height) // CELLS_ALONG))
+        self._region = _moving_region(layers.mesh, (self.width, self.height), 2 * stride)
+        self._still = np.dstack([layers.photo, np.full(layers.photo.shape[:2], 255, np.uint8)])
         self._flow = FlowGrid(self.width, self.height, stride)
 
     def render(
@@ -85,18 +86,34 @@ class WarpPortrait:
         pose = head_pose(coefficients, layers.rotation)
         posed = turn_head(express(mesh.rest, mesh.deltas, expression), pose, mesh.follow)
         pixels = camera.project(posed).astype(np.float32)
+        np.copyto(out, self._still)
         self._flow.fill(mesh, pixels, np.ascontiguousarray(posed[:, 2]))
-        jump = 3.0 * self._flow.stride + 2.0
+        jump = 4.0 * self._flow.stride
         compose_person(
-            out, self._background, layers.cutout.person, layers.cutout.pad,
-            self._flow.source, self._flow.nearest, self._flow.stride, jump,
-            (0, 0, self.width, self.height),
+            out,
+            layers.cutout.background,
+            layers.cutout.person,
+            layers.cutout.pad,
+            self._flow.source,
+            self._flow.nearest,
+            self._flow.stride,
+            jump,
+            self._region,
         )
         self._paint_eyes(out, pixels, pose, expression)
-        patch = outline_patch(pixels[mesh.mouth.loop], self.width, self.height)
+        patch = outline_patch(mesh.mouth.outline(pixels), self.width, self.height)
         if patch is not None:
-            paint_mouth(out, patch, layers.mouth, layers.photo, camera, pose, expression)
+            paint_mouth(
+                out, patch, layers.mouth, camera, pose, expression, self._lips_moved(expression)
+            )
         return out
+
+    def _lips_moved(self, expression: NDArray[np.float32]) -> float:
+        """Farthest move of the inner lips against the head, pixels."""
+        mesh = self._layers.mesh
+        lips = np.concatenate([mesh.mouth.upper, mesh.mouth.lower])
+        moved = np.tensordot(expression, mesh.deltas[:, lips, :2], 1)
+        return float(np.abs(moved).max()) * self._layers.camera.scale
 
     def _paint_eyes(
         self,
@@ -109,7 +126,7 @@ class WarpPortrait:
         turns = gaze_angles(expression)
         for index, side in enumerate(("left", "right")):
             opening = layers.mesh.eye_left if side == "left" else layers.mesh.eye_right
-            patch = outline_patch(pixels[opening.loop], self.width, self.height)
+            patch = outline_patch(opening.outline(pixels), self.width, self.height)
             if patch is None:
                 continue
             pitch, yaw = turns[index]
@@ -159,6 +176,17 @@ class WarpEngine:
         portrait.render(Coefficients.zero())
         step("ready", 1.0)
         return portrait
+
+
+def _moving_region(
+    mesh: PortraitMesh, size: tuple[int, int], margin: int
+) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of what the mesh covers at rest; outside, the photo stands still."""
+    low = np.ceil(mesh.pixels.min(axis=0)).astype(int) + margin
+    high = np.floor(mesh.pixels.max(axis=0)).astype(int) - margin
+    left, top = (int(max(0, v)) for v in low)
+    right, bottom = (int(min(s, v)) for s, v in zip(size, high, strict=True))
+    return left, top, right, bottom
 
 
 def create() -> WarpEngine:
@@ -212,7 +240,7 @@ def _assemble(
         grown = posed.camera.distance / (posed.camera.distance - center[2])
         eyes[side] = build_eye(
             pixels,
-            mesh.pixels[opening.loop],
+            opening.outline(mesh.pixels),
             face.points[IRIS_CENTER[side], :2],
             face.points[IRIS_RING[side], :2],
             center,
@@ -220,7 +248,7 @@ def _assemble(
             radius * posed.unit * grown,
         )
     level = _skin_level(pixels, face)
-    mouth = build_mouth(model, posed, pixels, mesh.pixels[mesh.mouth.loop], level)
+    mouth = build_mouth(model, posed, pixels, mesh.mouth.outline(mesh.pixels), level)
     return Layers(pixels, cutout, mesh, mouth, eyes, posed.camera, posed.rotation)
 
 
