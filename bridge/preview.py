@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from .client import Client
 from .coefficients import Coefficients, checked
-from .errors import BackendLost, BadInput, Cancelled, HeatError
+from .errors import BackendLost, Cancelled, HeatError
 from .frames import Frame
 from .portrait_source import EngineOptions, PortraitInfo, PortraitSource
 
@@ -213,8 +213,8 @@ class LivePreview:
     def _receive(self, client: Client) -> None:
         try:
             frame = client.receive(0.0)
-        except BadInput as error:
-            # One pose that the engine refuses (an unknown edit, say) is not the end.
+        except HeatError as error:
+            # One pose that the engine refuses, or fails at, is not the end.
             if not client.connected:
                 raise
             self._set("live", str(error))

@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs a backend whose only engine is the stand-in, as ``heat serve`` would run a real one."""
+"""Runs a backend whose default engine is the stand-in, as ``heat serve`` runs a real one."""
 
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent.parent), str(HERE.parent)]
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-import stand_in_engine  # noqa: E402
-
-from bridge.errors import HeatError  # noqa: E402
-from heat_backend.serve import serve  # noqa: E402
+from bridge.errors import HeatError
+from heat_backend.serve import serve
+from tests import stand_in_engine
 
 if __name__ == "__main__":
     stand_in_engine.register()
