@@ -47,6 +47,6 @@ class Camera:
         return np.stack([x, y, z], axis=-1)
 
     def scaled(self, factor: float) -> Camera:
-        """The same camera for a picture resized by ``factor`` (pixel centres at integers)."""
+        """Return the camera for a picture resized by ``factor`` (pixel centres at integers)."""
         x, y = ((value + 0.5) * factor - 0.5 for value in self.center)
         return Camera(self.scale * factor, (x, y), self.distance)

@@ -22,25 +22,9 @@ DEPTH_SIGMA = 0.12  # its depth is a guess from one picture
 EXPRESSION_SIGMA = 0.25
 
 # FaceMesh's face outline (the ring of its outermost landmarks).
-OVAL = [10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377] + [
-    152,
-    148,
-    176,
-    149,
-    150,
-    136,
-    172,
-    58,
-    132,
-    93,
-    234,
-    127,
-    162,
-    21,
-    54,
-    103,
-    67,
-    109,
+OVAL = [
+    *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),
+    *(152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
 ]
 
 # Shapes that a still photo cannot tell from identity or gaze, or that would be misused as such.

@@ -47,7 +47,9 @@ def person_matte(
     trust_wide = np.clip(band * 4.0, 0.0, 1.0)
     alpha = tight * (1.0 - trust_wide) + wide * trust_wide
     alpha = np.clip((alpha - CERTAIN_WALL) / (CERTAIN_PERSON - CERTAIN_WALL), 0.0, 1.0)
-    return np.ascontiguousarray(np.maximum(alpha, _face_core(pixels.shape[:2], face_box)))
+    return np.ascontiguousarray(
+        np.maximum(alpha, _face_core(pixels.shape[0], pixels.shape[1], face_box))
+    )
 
 
 def _segment(
@@ -111,11 +113,11 @@ def _keep_this_person(
 
 
 def _face_core(
-    shape: tuple[int, int], face_box: tuple[float, float, float, float]
+    height: int, width: int, face_box: tuple[float, float, float, float]
 ) -> NDArray[np.float32]:
     """1 inside the face, whatever the segmenter (made for photos) says of a drawing."""
     left, top, w, h = face_box
-    core = np.zeros(shape, np.float32)
+    core = np.zeros((height, width), np.float32)
     center = (round(left + w / 2), round(top + h / 2))
     cv2.ellipse(core, center, (round(0.40 * w), round(0.44 * h)), 0, 0, 360, 1.0, -1)
     return core

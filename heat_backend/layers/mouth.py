@@ -129,7 +129,7 @@ def _lit(
 def _backdrop(
     rest: NDArray[np.float64], start: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """A dark plane behind everything, so that the opening has no hole."""
+    """Make a dark plane behind everything, so that the opening has no hole."""
     low, high = rest.min(axis=0), rest.max(axis=0)
     reach = 0.4 * (high - low)
     xs, ys = (low[0] - reach[0], high[0] + reach[0]), (low[1] - reach[1], high[1] + reach[1])
@@ -138,7 +138,7 @@ def _backdrop(
 
 
 def _teeth_plane(model: FaceModel, posed: PosedModel) -> NDArray[np.float32]:
-    """A rectangle parallel to the picture through the front of the upper teeth."""
+    """Return a rectangle parallel to the picture through the front of the upper teeth."""
     teeth = posed.rest[model.vertex_part == PART_NAMES.index("teeth_upper")]
     z = float(np.percentile(teeth[:, 2], 85))
     x, y = posed.rest[model.lip_inner, :2].mean(axis=0)

@@ -134,7 +134,7 @@ def _triangles_of(model: FaceModel, *names: str) -> NDArray[np.bool_]:
 
 def _mirror_image(model: FaceModel) -> NDArray[np.intp]:
     """For each vertex the one that is nearest to its mirror image."""
-    _, twin = cKDTree(model.vertices * np.float32((-1.0, 1.0, 1.0))).query(model.vertices)
+    _, twin = cKDTree(model.vertices * np.array((-1.0, 1.0, 1.0), np.float32)).query(model.vertices)
     return np.asarray(twin)
 
 
@@ -180,7 +180,7 @@ def _around(
 
 
 def _face_follow(posed: PosedModel, kept: NDArray[np.intp], sheet: Sheet) -> NDArray[np.float64]:
-    """The face takes the whole pose, save where the sheet under its lower rim already lags."""
+    """Let the face take the whole pose, save where the sheet under its lower rim already lags."""
     under = LinearNDInterpolator(sheet.pixels, sheet.follow, fill_value=1.0)
     return np.asarray(under(posed.pixels[kept]), np.float64)
 

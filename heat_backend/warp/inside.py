@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from heat_backend.fit.camera import Camera
 from heat_backend.layers.eyes import RIM, SHADE_LEAST, SHADE_REACH, EyeLayer, soften
 from heat_backend.layers.mouth import MouthLayer
-from heat_backend.raster import FAR, raster_attributes
 from heat_backend.layers.outline import Patch, contact_shade
+from heat_backend.raster import FAR, raster_attributes
 from heat_backend.warp.posing import HeadPose, express, turn_head
 
 CLEAN_FROM = np.radians(5.0)
@@ -58,36 +58,36 @@ def paint_eye(
         eye.left,
         eye.top,
         eye.center_px,
-        np.float32(eye.radius_px),
+        eye.radius_px,
         at,
-        np.float32(eye.radius_px * grown),
+        eye.radius_px * grown,
         back,
         shade,
     )
 
 
 def rim_mask(mask: NDArray[np.float32], rim: float) -> NDArray[np.float32]:
-    """Shrink an eye's outline softly by the rim, which moves with the lids and not with the ball."""
+    """Shrink an eye's outline softly by the rim, which moves with the lids."""
     inner: NDArray[np.float32] = np.clip((soften(mask, rim) - 0.62) / 0.33, 0.0, 1.0) * mask
     return inner
 
 
 @njit(cache=True, fastmath=True)
 def _paint_ball(
-    out,
-    mask,
-    left,
-    top,
-    texture,
-    texture_left,
-    texture_top,
-    home,
-    home_radius,
-    at,
-    radius,
-    back,
-    shade,
-):  # type: ignore[no-untyped-def]
+    out: NDArray[np.uint8],
+    mask: NDArray[np.float32],
+    left: int,
+    top: int,
+    texture: NDArray[np.float32],
+    texture_left: int,
+    texture_top: int,
+    home: NDArray[np.float32],
+    home_radius: float,
+    at: NDArray[np.float32],
+    radius: float,
+    back: NDArray[np.float32],
+    shade: NDArray[np.float32],
+) -> None:
     """Look each pixel up on the ball, turned back to where the photo saw it."""
     for i in range(mask.shape[0]):
         for j in range(mask.shape[1]):
@@ -167,9 +167,11 @@ def _rendered_mouth(
     pose: HeadPose,
     expression: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """The model's inside of the mouth over the patch, shape (h, w, 3), 0..255."""
+    """Render the model's mouth over the patch, shape (h, w, 3), 0..255."""
     posed = turn_head(express(mouth.rest, mouth.deltas, expression), pose)
-    points = camera.project(posed).astype(np.float32) - np.float32((patch.left, patch.top))
+    points = camera.project(posed).astype(np.float32) - np.array(
+        (patch.left, patch.top), np.float32
+    )
     h, w = patch.mask.shape
     look = np.zeros((h, w, 3), np.float32)
     nearest = np.full((h, w), FAR, np.float32)

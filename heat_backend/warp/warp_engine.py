@@ -24,11 +24,11 @@ from heat_backend.layers.background import Cutout, cut_out
 from heat_backend.layers.eyes import IRIS_CENTER, IRIS_RING, EyeLayer, build_eye
 from heat_backend.layers.matte import person_matte
 from heat_backend.layers.mouth import MouthLayer, build_mouth
+from heat_backend.layers.outline import outline_patch
 from heat_backend.layers.portrait_mesh import PortraitMesh, build_portrait_mesh
 from heat_backend.warp.compose import compose_person
 from heat_backend.warp.flow import FlowGrid
 from heat_backend.warp.inside import paint_eye, paint_mouth
-from heat_backend.layers.outline import outline_patch
 from heat_backend.warp.posing import HeadPose, express, head_pose, turn_head
 
 PAD_SHARE = 0.2  # of the long side: how far the photo is continued over its border
