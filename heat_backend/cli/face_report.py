@@ -13,6 +13,8 @@ from heat_backend.detect.landmarks import MIN_FACE_PX, FaceLandmarks
 _SMALL_FACE_PX = 200
 _PROFILE_DEGREES = 35.0
 _STEEP_DEGREES = 30.0
+# FaceMesh lays foreheads too far forward: faces that look straight ahead read about this much down.
+_FRONTAL_PITCH = 7.0
 # Film of real people blinking stays below this opening; an open eye reads 0.2 to 0.4.
 _CLOSED_EYE = 0.12
 _OPEN_MOUTH = 0.08
@@ -27,7 +29,9 @@ UNCHECKED = "glasses, hair or hands over the face, and strong shadows, are not l
 def pose_degrees(face: FaceLandmarks) -> dict[str, float]:
     """Return the head's pitch, yaw and roll in degrees, in the contract's signs."""
     names = ("pitch", "yaw", "roll")
-    return dict(zip(names, map(math.degrees, face.head_angles()), strict=True))
+    pose = dict(zip(names, map(math.degrees, face.head_angles()), strict=True))
+    pose["pitch"] -= _FRONTAL_PITCH
+    return pose
 
 
 def difficulties(face: FaceLandmarks, faces: int, width: int, height: int) -> list[str]:

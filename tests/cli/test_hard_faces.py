@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Photos with no face, a tiny one, several, a profile: what inspect says and what render does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from heat_backend.cli.face_report import difficulties, pose_degrees
+from heat_backend.detect import FaceLandmarks, make_detector
+from tests.cli.conftest import Answer, save_clip
+
+Heat = Callable[..., Answer]
+
+data = pytest.importorskip("skimage.data", reason="scikit-image brings the astronaut portrait")
+
+
+def astronaut(rows: slice = slice(None), columns: slice = slice(None)) -> np.ndarray:
+    return np.ascontiguousarray(data.astronaut()[rows, columns])
+
+
+def save(path: Path, pixels: np.ndarray) -> Path:
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def face() -> FaceLandmarks:
+    (found,) = make_detector("mediapipe").detect(astronaut())
+    return found
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return save_clip(tmp_path / "clip.npz", 3)
+
+
+def render(heat: Heat, portrait: Path, clip: Path, *more: object) -> Answer:
+    out = portrait.parent / "out"
+    return heat("render", "--portrait", portrait, "--motion", clip, "--out", out, *more)
+
+
+def test_an_easy_face(heat: Heat, tmp_path: Path) -> None:
+    path = save(tmp_path / "astronaut.png", astronaut())
+    answer = heat("inspect", path, "--json")
+    assert answer.status == 0
+    assert answer.err == "", "native libraries' log lines must not reach the user"
+    report = json.loads(answer.out)
+    assert (report["faces"], report["usable"], report["landmarks"]) == (1, True, 478)
+    box = report["box"]
+    assert 150 < box["left"] < box["left"] + box["width"] < 300
+    assert 50 < box["top"] < box["top"] + box["height"] < 200
+    assert all(abs(angle) < 10 for angle in report["pose_degrees"].values())
+    text = heat("inspect", path).out
+    assert "pitch" in text
+    assert "512 x 512" in text
+
+
+def test_the_signs_of_the_pose(heat: Heat, tmp_path: Path) -> None:
+    # Turning the picture counterclockwise tips the crown to the picture's left: +roll.
+    turned = np.asarray(Image.fromarray(astronaut()).rotate(20, Image.Resampling.BICUBIC))
+    straight = json.loads(heat("inspect", save(tmp_path / "a.png", astronaut()), "--json").out)
+    tilted = json.loads(heat("inspect", save(tmp_path / "b.png", turned), "--json").out)
+    change = tilted["pose_degrees"]["roll"] - straight["pose_degrees"]["roll"]
+    assert change == pytest.approx(20, abs=3)
+
+
+def test_no_face(heat: Heat, clip: Path, tmp_path: Path) -> None:
+    path = save(tmp_path / "coffee.png", data.coffee())
+    for answer in (heat("inspect", path), render(heat, path, clip)):
+        assert answer.status == 3
+        assert "no face found in coffee.png" in answer.error
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_tiny_face(heat: Heat, clip: Path, tmp_path: Path) -> None:
+    small = Image.fromarray(astronaut()).resize((240, 240), Image.Resampling.LANCZOS)
+    path = save(tmp_path / "tiny.png", np.asarray(small))
+    answer = heat("inspect", path, "--json")
+    report = json.loads(answer.out)
+    assert report["usable"] is False
+    assert report["face_px"] < 64
+    assert any("at least 64" in text for text in report["hard"])
+    answer = render(heat, path, clip)
+    assert answer.status == 3
+    assert "at least 64" in answer.error
+    assert not (tmp_path / "out").exists()
+
+
+def test_three_faces(heat: Heat, clip: Path, tmp_path: Path) -> None:
+    one = astronaut(slice(30, 230), slice(120, 320))
+    path = save(tmp_path / "three.png", np.hstack([one, one, one]))
+    report = json.loads(heat("inspect", path, "--json").out)
+    assert report["faces"] == 3
+    assert any("--face" in text for text in report["hard"])
+    places = set()
+    for number in (1, 2, 3):
+        other = json.loads(heat("inspect", path, "--json", "--face", number).out)
+        places.add(int(other["box"]["left"] // 200))
+    assert places == {0, 1, 2}
+    for answer in (heat("inspect", path, "--face", 4), render(heat, path, clip, "--face", 4)):
+        assert answer.status == 3
+        assert "face 4" in answer.error
+
+
+def test_render_drives_one_of_three_faces(heat: Heat, clip: Path, tmp_path: Path) -> None:
+    one = astronaut(slice(30, 230), slice(120, 320))
+    path = save(tmp_path / "three.png", np.hstack([one, one, one]))
+    answer = render(heat, path, clip, "--face", 2)
+    assert answer.status == 0, answer.err
+    with Image.open(tmp_path / "out" / "frame_000003.png") as frame:
+        assert frame.size == (600, 200)
+
+
+def turned(face: FaceLandmarks, yaw_degrees: float) -> FaceLandmarks:
+    """The face's landmarks turned about the vertical; positive to the picture's right."""
+    points = face.points.astype(np.float64)
+    middle = points.mean(axis=0)
+    angle = np.radians(yaw_degrees)
+    x, y, z = (points - middle).T
+    # Picture axes: z grows away from the viewer, so a nose that goes right comes from -z.
+    rotated = np.stack(
+        [x * np.cos(angle) - z * np.sin(angle), y, x * np.sin(angle) + z * np.cos(angle)]
+    )
+    return replace(face, points=(rotated.T + middle).astype(np.float32))
+
+
+@pytest.mark.parametrize(("yaw", "side"), [(60.0, "right"), (-60.0, "left")])
+def test_a_profile_is_called_one(face: FaceLandmarks, yaw: float, side: str) -> None:
+    profile = turned(face, yaw)
+    assert pose_degrees(profile)["yaw"] == pytest.approx(yaw, abs=5)
+    told = difficulties(profile, 1, 512, 512)
+    assert any("profile" in text and f"picture's {side}" in text for text in told)
+    assert not any("profile" in text for text in difficulties(turned(face, yaw / 4), 1, 512, 512))
+
+
+def test_closed_eyes_and_faces_cut_off(face: FaceLandmarks) -> None:
+    closed = face.points.copy()
+    for upper, lower in ((159, 145), (158, 153), (386, 374), (385, 380)):
+        closed[upper] = closed[lower]
+    assert any("eyes are closed" in t for t in difficulties(FaceLandmarks(closed), 1, 512, 512))
+    assert not any("eyes are closed" in text for text in difficulties(face, 1, 512, 512))
+    assert any("cut off" in text for text in difficulties(face, 1, 250, 512))
+
+
+def test_an_unknown_detector(heat: Heat, tmp_path: Path) -> None:
+    path = save(tmp_path / "a.png", astronaut())
+    answer = heat("inspect", path, "--detector", "crystal-ball")
+    assert answer.status == 2
+    assert "mediapipe" in answer.error
