@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The fidelity table: every control tracked again in the engine's own frames.
+
+``python -m heat_backend.measures.fidelity FOLDER`` prints it for each portrait in a folder.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.coefficients import Coefficients
+from heat_backend.detect import make_detector
+from heat_backend.detect.landmarks import Detector
+from heat_backend.engine import EngineSettings, Portrait, make_engine
+from heat_backend.measures import tracked
+from heat_backend.photo import load_photo
+
+POSES = {"pitch": (8, -8, 15, -15), "yaw": (10, -10, 20, -20, 30, -30), "roll": (10, -10, 20, -20)}
+AXES = ("pitch", "yaw", "roll")
+PICTURES = (".jpg", ".jpeg", ".png")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line: what was measured, what must hold, and whether it does."""
+
+    what: str
+    value: float
+    must: str
+    holds: bool
+
+
+def both(name: str, value: float = 1.0) -> dict[str, float]:
+    """Both sides of a one-sided expression."""
+    return {f"{name}Left": value, f"{name}Right": value}
+
+
+def psnr(a: NDArray[np.uint8], b: NDArray[np.uint8], where: NDArray | None = None) -> float:
+    """Peak signal to noise ratio, dB, over all pixels or where a mask (H, W) is true."""
+    error = (a[..., :3].astype(np.float64) - b[..., :3]) ** 2
+    mean = float(error.mean() if where is None else error[where].mean())
+    return float(10 * np.log10(255.0**2 / max(mean, 1e-9)))
+
+
+class Tracker:
+    """Renders and tracks in one call."""
+
+    def __init__(self, portrait: Portrait, detector: Detector) -> None:
+        self._portrait = portrait
+        self._detector = detector
+        self.still = self.at(Coefficients.zero())
+
+    def frame(self, coefficients: Coefficients) -> NDArray[np.uint8]:
+        """RGB frame (H, W, 3)."""
+        return np.ascontiguousarray(self._portrait.render(coefficients)[..., :3])
+
+    def at(self, coefficients: Coefficients) -> NDArray[np.floating]:
+        """Landmarks (478, 3) of a rendered frame; NaN where no face is found."""
+        faces = self._detector.detect(self.frame(coefficients))
+        return faces[0].points if faces else np.full((478, 3), np.nan)
+
+    def expressed(self, **weights: float) -> NDArray[np.floating]:
+        """Landmarks with some expressions set."""
+        return self.at(Coefficients.of(expression=weights))
+
+
+def pose_rows(tracker: Tracker) -> Iterator[Row]:
+    """Turns asked for against turns tracked."""
+    for axis, angles in POSES.items():
+        for angle in angles:
+            rotation = np.zeros(3)
+            rotation[AXES.index(axis)] = np.radians(angle)
+            seen = tracked.pose_change(
+                tracker.at(Coefficients.of(rotation=rotation)), tracker.still
+            )
+            got = float(seen[AXES.index(axis)])
+            allowed = max(3.0, 0.15 * abs(angle))
+            yield Row(
+                f"{axis} {angle:+d}",
+                got,
+                f"{angle:+d} +- {allowed:.1f}",
+                abs(got - angle) <= allowed,
+            )
+
+
+def eye_rows(tracker: Tracker) -> Iterator[Row]:
+    """Blinks, brows, gaze."""
+    shut = tracker.expressed(**both("eyeBlink"))
+    up, down = tracker.expressed(browInnerUp=1.0), tracker.expressed(**both("browDown"))
+    for side in tracked.SIDES:
+        share = tracked.eye_opening(shut, side) / tracked.eye_opening(tracker.still, side)
+        yield Row(f"blink {side}", share, "<= 0.30", share <= 0.30)
+        still = tracked.brow_height(tracker.still, side)
+        raised = tracked.brow_height(up, side) / still - 1.0
+        lowered = tracked.brow_height(down, side) / still - 1.0
+        yield Row(f"browInnerUp {side}", raised, ">= +0.10", raised >= 0.10)
+        yield Row(f"browDown {side}", lowered, "<= -0.08", lowered <= -0.08)
+    for way in ("In", "Out", "Up", "Down"):
+        looking = tracker.expressed(**both(f"eyeLook{way}"))
+        for side in tracked.SIDES:
+            moved = tracked.gaze(looking, side) - tracked.gaze(tracker.still, side)
+            # The subject's left eye looks out to image right.
+            outward = moved[0] * (1.0 if side == "Left" else -1.0)
+            got = {"In": -outward, "Out": outward, "Up": -moved[1], "Down": moved[1]}[way]
+            yield Row(f"eyeLook{way} {side}", float(got), ">= 0.15", got >= 0.15)
+
+
+def mouth_rows(tracker: Tracker) -> Iterator[Row]:
+    """Jaw, smile, pucker."""
+    opened = tracked.mouth_opening(tracker.expressed(jawOpen=0.7))
+    yield Row("jawOpen 0.7", opened, ">= 0.18", opened >= 0.18)
+    still = tracked.mouth_width(tracker.still)
+    smile = tracked.mouth_width(tracker.expressed(**both("mouthSmile"))) / still - 1.0
+    yield Row("smile", smile, ">= +0.08", smile >= 0.08)
+    pucker = tracked.mouth_width(tracker.expressed(mouthPucker=1.0)) / still - 1.0
+    yield Row("pucker", pucker, "<= -0.15", pucker <= -0.15)
+
+
+def side_rows(tracker: Tracker) -> Iterator[Row]:
+    """One-sided channels: how much the other side does of what the named side does."""
+    kinds: dict[str, Callable[[NDArray, str], float]] = {
+        "eyeBlink": tracked.eye_opening,
+        "browDown": tracked.brow_height,
+        "mouthSmile": _corner_height,
+    }
+    for name, measure in kinds.items():
+        for side in tracked.SIDES:
+            other = "Left" if side == "Right" else "Right"
+            points = tracker.expressed(**{name + side: 1.0})
+            own = abs(measure(points, side) - measure(tracker.still, side))
+            leak = abs(measure(points, other) - measure(tracker.still, other)) / max(own, 1e-6)
+            yield Row(f"{name}{side} alone", leak, "<= 0.20", leak <= 0.20)
+
+
+def _corner_height(points: NDArray[np.floating], side: str) -> float:
+    corner = 61 if side == "Right" else 291
+    return float(points[corner, 1] - points[2, 1]) / tracked.eye_distance(points)
+
+
+def picture_rows(tracker: Tracker, photo: NDArray[np.uint8]) -> Iterator[Row]:
+    """The photo given back, and left alone outside the head."""
+    own = psnr(tracker.frame(Coefficients.zero()), photo)
+    yield Row("all-zero PSNR", own, ">= 45", own >= 45)
+    left, right = tracker.still[:468, 0].min(), tracker.still[:468, 0].max()
+    bottom = tracker.still[:468, 1].max()
+    reach = 0.4 * (right - left)
+    x = np.arange(photo.shape[1])
+    y = np.arange(photo.shape[0])
+    beside = ((x < left - reach) | (x > right + reach))[None, :] | (y > bottom + reach)[:, None]
+    spoken = Coefficients.of(expression={"jawOpen": 0.6, **both("mouthSmile"), **both("eyeBlink")})
+    if beside.any():
+        rest = psnr(tracker.frame(spoken), photo, beside)
+        yield Row("expression, outside the head", rest, ">= 45", rest >= 45)
+
+
+def popping_rows(tracker: Tracker, steps: int = 60) -> Iterator[Row]:
+    """Ramps of several controls: the largest step of a landmark over its median step."""
+    ramps = {"jawOpen": {"jawOpen": 1.0}, "eyeBlink": both("eyeBlink"), "yaw": {}}
+    for name, weights in ramps.items():
+        path = []
+        for t in np.linspace(0.0, 1.0, steps + 1):
+            rotation = (0.0, np.radians(30.0) * t, 0.0) if name == "yaw" else (0.0, 0.0, 0.0)
+            scaled = {k: float(v * t) for k, v in weights.items()}
+            path.append(tracker.at(Coefficients.of(expression=scaled, rotation=rotation))[:468, :2])
+        step = np.linalg.norm(np.diff(np.array(path), axis=0), axis=2)
+        moving = step.mean(axis=0) > 0.25 * step.mean(axis=0).max()
+        worst = float((step[:, moving].max(axis=0) / np.median(step[:, moving], axis=0)).max())
+        yield Row(f"ramp {name}", worst, "<= 3", worst <= 3.0)
+
+
+def measure(path: Path, ramps: bool = False) -> list[Row]:
+    """All rows for one portrait."""
+    photo = load_photo(path)
+    portrait = make_engine("warp").prepare(photo, EngineSettings(), lambda *_: None, lambda: False)
+    tracker = Tracker(portrait, make_detector("mediapipe"))
+    rows = [*picture_rows(tracker, photo.pixels), *pose_rows(tracker), *eye_rows(tracker)]
+    rows += [*mouth_rows(tracker), *side_rows(tracker)]
+    return rows + (list(popping_rows(tracker)) if ramps else [])
+
+
+def main(folder: str, *options: str) -> int:
+    """Print the table for every portrait of a folder; return the number of misses."""
+    misses = 0
+    for path in sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in PICTURES):
+        rows = measure(path, ramps="--ramps" in options)
+        missed = [row for row in rows if not row.holds]
+        misses += len(missed)
+        print(f"{path.name}: {len(rows) - len(missed)} of {len(rows)} hold")
+        for row in rows if "--all" in options else missed:
+            print(
+                f"  {row.what:34} {row.value:8.2f}  must be {row.must}{'' if row.holds else '  <--'}"
+            )
+    return misses
+
+
+if __name__ == "__main__":
+    sys.exit(min(1, main(*sys.argv[1:])))
