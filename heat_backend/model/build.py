@@ -33,8 +33,9 @@ def authored(kit: Kit, openings: skin.Openings) -> Kit:
     """
     loop, count = openings.lip_inner, openings.lip_upper_count
     seal = lips.LipSeal(kit, loop, count)
-    neutral = seal.closed(kit.neutral)
-    identity = np.stack([seal.closed(neutral + offset) - neutral for offset in kit.identity])
+    neutral = seal.closed(kit.neutral, lips.OVERLAP)
+    met = seal.closed(kit.neutral)
+    identity = np.stack([seal.closed(met + offset) - met for offset in kit.identity])
     kit = dataclasses.replace(kit, neutral=neutral, identity=identity)
     expression = kit.expression.copy()
     index = EXPRESSION_NAMES.index

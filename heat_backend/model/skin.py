@@ -137,7 +137,9 @@ def skin_part(kit: Kit, openings: Openings, target: int = SKIN_TARGET) -> Part:
         Wanted number of vertices.
     """
     locked = np.concatenate([openings.lip_inner, openings.lid_left, openings.lid_right])
-    locked = np.union1d(locked, kit.lm68)
+    # The ring around the mouth stays too: it carries the roundness of the lips.
+    around = [v for v, k in openings.lip_steps.items() if k == LIP_RING + 1]
+    locked = np.union1d(np.union1d(locked, kit.lm68), around)
     vertices, triangles = thin_symmetric(
         kit, openings.skin_faces, target, _importance(kit, openings), locked
     )
@@ -151,7 +153,7 @@ def _importance(kit: Kit, openings: Openings) -> Floats:
     for side in BROWS:
         brow = _line_distance(kit.neutral, kit.neutral[kit.lm68[side]])
         weight[: source.NARROW_FACE[1]][brow[: source.NARROW_FACE[1]] < 0.8] = 3.0
-    weight[_nostril(kit.neutral) > 0.9] = 0.5
+    weight[_nostril(kit)] = 0.4
     for steps, reach, gain in ((openings.lip_steps, 18, 5.0), (openings.lid_steps, 12, 5.0)):
         for v, k in steps.items():
             if k <= reach:
@@ -182,20 +184,22 @@ def paint_skin(kit: Kit, openings: Openings) -> NDArray[np.uint8]:
     for v, k in openings.lid_steps.items():
         lids[v] = k
     paint((LID_RING + 1.5 - lids) * 0.8, LASH_COLOUR)
-    paint(_nostril(position), NOSTRIL_COLOUR)
+    paint(_nostril(kit).astype(np.float64), NOSTRIL_COLOUR)
     return np.round(colour).astype(np.uint8)
 
 
-def _nostril(p: Floats) -> Floats:
-    """Return 1 in the sacs behind the nostrils, 0 outside, (n,), from a box in cm."""
-    inside = [
-        (1.42 - np.abs(p[:, 0])) / 0.1,
-        (p[:, 1] + 0.70) / 0.15,
-        (1.0 - p[:, 1]) / 0.1,
-        (11.7 - p[:, 2]) / 0.4,
-        (p[:, 2] - 9.7) / 0.1,
-    ]
-    return np.clip(np.min(inside, axis=0), 0.0, 1.0)
+def _nostril(kit: Kit) -> NDArray[np.bool_]:
+    """Mark the sacs behind the nostrils (N,): what is connected above their openings."""
+    p = kit.neutral
+    # The openings lie in a plane that rises toward the tip of the nose (y over z, cm).
+    above = p[:, 1] > -0.58 + 0.27 * (p[:, 2] - 11.1)
+    box = above & (np.abs(p[:, 0]) < 1.5) & (p[:, 1] < 1.1) & (p[:, 2] < 11.8) & (p[:, 2] > 9.6)
+    faces = kit.faces[slice(*source.NARROW_FACE_FACES)]
+    faces = faces[box[faces].all(axis=1)]
+    deepest = [np.argmin(((p - (x, 0.1, 9.8)) ** 2).sum(axis=1)) for x in (-0.72, 0.72)]
+    inside = np.zeros(len(p), dtype=bool)
+    inside[list(corner_steps(kit, faces, map(int, deepest), 40))] = True
+    return inside
 
 
 def _line_distance(points: Floats, line: Floats) -> Floats:
