@@ -37,6 +37,7 @@ def main() -> None:
     key_head(portrait.armature, portrait.head_bone, shot)
     aim_camera(scene, portrait.mesh)
     bpy.ops.wm.save_as_mainfile(filepath=str(out / "demo.blend"))
+    portrait.photo_path = bpy.path.relpath(given["photo"])
     bpy.ops.heat.fix_view_transform()
     portrait.output.file_format = "MP4"
     portrait.output.folder = "//takes"
@@ -100,7 +101,7 @@ def name_take(scene: Any, out: Path) -> None:
     take = Path(bpy.path.abspath(strip.filepath))
     take.replace(out / "demo.mp4")
     take.with_suffix(".npz").replace(out / "demo.npz")
-    strip.filepath = "//demo.mp4"
+    strip.filepath = bpy.path.relpath(str(out / "demo.mp4"))
     shutil.rmtree(out / "takes")
 
 

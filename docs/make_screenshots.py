@@ -22,11 +22,11 @@ DOCS = ROOT / "docs"
 
 
 def shrink(source: Path, target: Path, width: int) -> None:
-    """Save a smaller copy with few enough colours for a README."""
+    """Save a smaller copy, for a README."""
     with Image.open(source) as picture:
         height = round(picture.height * width / picture.width)
         small = picture.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
-    small.quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(target, optimize=True)
+    small.save(target, optimize=True)
     print(f"{target.relative_to(ROOT)} ({target.stat().st_size / 1e3:.0f} kB)")
 
 
@@ -42,8 +42,8 @@ def main() -> int:
     if told.status != 0:
         print(told.findings.get("error", told.log[-3000:]), file=sys.stderr)
         return 1
-    for name in ("preview", "map", "render"):
-        shrink(told.folder / f"{name}.png", DOCS / f"{name}.png", 1200)
+    for name in ("preview", "render"):
+        shrink(told.folder / f"{name}.png", DOCS / f"{name}.png", 1100)
     sheet = ROOT / "out" / "contact_sheet.png"
     if sheet.is_file():
         shrink(sheet, DOCS / "contact_sheet.png", 1000)

@@ -96,18 +96,26 @@ def _is_input(strip: Any) -> bool:
 
 
 def _refill(strip: Any, record: TakeRecord, files: Sequence[Path]) -> None:
+    _point_at(strip, record, files[0])
     if record.is_movie:
-        strip.filepath = str(files[0])
         return
-    strip.directory = str(files[0].parent)
     for element, path in zip(strip.elements, files, strict=True):
         element.filename = path.name
 
 
 def _add(strips: Any, record: TakeRecord, first: Path, name: str, channel: int) -> Any:
+    new = versions.new_movie_strip if record.is_movie else versions.new_image_strip
+    strip = new(strips, name, first, channel, record.first)
+    _point_at(strip, record, first)
+    return strip
+
+
+def _point_at(strip: Any, record: TakeRecord, first: Path) -> None:
+    # Relative to a saved .blend, so that its folder can be moved whole.
     if record.is_movie:
-        return versions.new_movie_strip(strips, name, first, channel, record.first)
-    return versions.new_image_strip(strips, name, first, channel, record.first)
+        strip.filepath = relative(first)
+    else:
+        strip.directory = relative(first.parent) + "/"
 
 
 def _look_of(strip: Any) -> dict[str, Any]:

@@ -179,13 +179,18 @@ def within(area: Any) -> AbstractContextManager[Any]:
     )
 
 
-def place_of(area: Any) -> dict[str, int]:
-    """Give an area's rectangle in window pixels, from the top left as pictures count."""
+def open_view_of(area: Any) -> dict[str, int]:
+    """Give the part of a viewport that its headers and sidebar leave free.
+
+    In window pixels, from the top left as pictures count.
+    """
     height = bpy.context.window_manager.windows[0].height
+    sidebar = next(region for region in area.regions if region.type == "UI")
+    headers = [r for r in area.regions if r.type in {"HEADER", "TOOL_HEADER"}]
     return {
         "left": area.x,
-        "top": height - area.y - area.height,
-        "right": area.x + area.width,
+        "top": height - min(region.y for region in headers),
+        "right": sidebar.x,
         "bottom": height - area.y,
     }
 

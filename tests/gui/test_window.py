@@ -37,16 +37,24 @@ def seen(told: window.Told, name: str) -> Picture:
     return np.asarray(cut, np.float32)
 
 
-def changed_box(first: Picture, second: Picture) -> tuple[int, int, int, int] | None:
-    """Rectangle (left, top, right, bottom) of what plainly differs; None when nothing does."""
-    rows, columns = np.nonzero(np.abs(first - second).max(axis=2) > 24)
-    if len(rows) < 50:
+def changed_box(
+    first: Picture, second: Picture, in_a_line: int = 4
+) -> tuple[int, int, int, int] | None:
+    """Rectangle (left, top, right, bottom) of what plainly differs; None when nothing does.
+
+    Lines with fewer differing pixels than ``in_a_line`` do not count: edges of the rig's own
+    drawing shimmer.
+    """
+    differs = np.abs(first - second).max(axis=2) > 24
+    rows = np.flatnonzero(differs.sum(axis=1) >= in_a_line)
+    columns = np.flatnonzero(differs.sum(axis=0) >= in_a_line)
+    if len(rows) == 0 or len(columns) == 0:
         return None
-    return int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 def overlay(told: window.Told) -> tuple[int, int, int, int]:
-    box = changed_box(seen(told, "stopped"), seen(told, "live"))
+    box = changed_box(seen(told, "before"), seen(told, "live"), in_a_line=100)
     assert box is not None, "starting the preview changed nothing on the screen"
     return box
 
@@ -81,6 +89,12 @@ def test_moving_a_slider_moves_the_portrait_in_the_overlay(whole_job: window.Tol
     assert mouth is not None, "opening the jaw changed nothing in the overlay"
     assert changed_box(live, shut) is None, "closing it again did not bring the photo back"
     assert mouth[1] > 0.1 * live.shape[0], "the top of the picture moved with the jaw"
+
+
+def test_stopping_the_preview_takes_the_overlay_away(whole_job: window.Told) -> None:
+    box = overlay(whole_job)
+    before, stopped = (cut(seen(whole_job, name), box) for name in ("before", "stopped"))
+    assert changed_box(before, stopped) is None
 
 
 def test_overlay_follows_scrubbing(whole_job: window.Told) -> None:

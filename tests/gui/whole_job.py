@@ -26,7 +26,7 @@ def story(given: dict[str, Any], findings: dict[str, Any]) -> driver.Story:
     findings["rows"] = len(portrait.key_rows)
     findings["bone_rows"] = len(portrait.bone_rows)
     yield from driver.look_at_face(portrait.mesh)
-    findings["viewport"] = driver.place_of(driver.area_of("VIEW_3D"))
+    findings["viewport"] = driver.open_view_of(driver.area_of("VIEW_3D"))
     driver.grab(folder / "before.png")
     yield from preview(given, findings, portrait)
     yield from render(given, findings, portrait)
