@@ -140,7 +140,9 @@ def check_detector() -> Check:
         make_detector(DEFAULT_DETECTOR).detect(np.full((128, 128, 3), 128, np.uint8))
     except Exception as error:  # its native libraries fail in many ways
         text = " ".join(str(error).split())[:160]
-        return Check("face detector", MISSING, text, f"{_pip()} install mediapipe==0.10.21")
+        pinned = required_packages().get("mediapipe")
+        package = f"mediapipe=={pinned}" if pinned else "mediapipe"
+        return Check("face detector", MISSING, text, f"{_pip()} install {package}")
     return Check("face detector", OK, f"{DEFAULT_DETECTOR} runs")
 
 
@@ -171,7 +173,7 @@ def check_gpu() -> Check:
         WARNING,
         "an NVIDIA GPU is here, but this torch cannot use it",
         f"{_pip()} install torch=={torch_version} --force-reinstall "
-        "--index-url https://download.pytorch.org/whl/cu126",
+        "--index-url https://download.pytorch.org/whl/cu130",
     )
 
 
