@@ -130,15 +130,12 @@ def brute_neighbours(points: Floats, queries: Floats, k: int) -> tuple[Floats, N
     for start in range(0, len(queries), block):
         q = queries[start : start + block].astype(np.float32)
         squared = norm - 2.0 * (q @ base.T) + np.einsum("qd,qd->q", q, q)[:, None]
-        best = np.argpartition(squared, k - 1, axis=1)[:, :k] if k < len(points) else None
-        if best is None:
-            best = np.broadcast_to(np.arange(k), (len(q), k))
-        gap = np.take_along_axis(squared, best, axis=1)
-        order = np.argsort(gap, axis=1)
-        near[start : start + block] = np.take_along_axis(best, order, axis=1)
-        distance[start : start + block] = np.sqrt(
-            np.maximum(np.take_along_axis(gap, order, axis=1), 0.0)
-        )
+        rows = np.arange(len(q))
+        for j in range(k):  # k is small: taking the least k times is faster than partitioning
+            best = np.argmin(squared, axis=1)
+            near[start : start + block, j] = best
+            distance[start : start + block, j] = np.sqrt(np.maximum(squared[rows, best], 0.0))
+            squared[rows, best] = np.inf
     return distance, near
 
 

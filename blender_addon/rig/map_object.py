@@ -83,7 +83,7 @@ def map_object(
     BadInput
         The preset is unknown, or the mesh object is not a mesh or lost its linked file.
     """
-    if mesh is not None and (mesh.type != "MESH" or mesh.is_missing):
+    if mesh is not None and (mesh.type != "MESH" or mesh.is_missing or mesh.data.is_missing):
         raise bridge.errors.BadInput(problems(RigSource(mesh))[0])
     armature = armature or find_armature(mesh)
     found = _map_keys(mesh, preset, use_geometry)

@@ -28,6 +28,8 @@ _REGIONS = (("",), ("eye", "brow"), ("mouth", "jaw"), ("eyeBlink",))
 _SEARCH_POINTS = 220
 _SEARCH_VERTICES = 1800
 _GOOD = 0.45
+_STRENGTH_DOUBT = 0.06
+_GAZE_BY_LIDS_ONLY = 0.97
 
 
 @dataclass(frozen=True)
@@ -248,6 +250,9 @@ def key_cosines(
     moved, known = resample(mesh.neutral, mesh.displacements, queries, neighbours, reach=reach)
     moved = at.vectors(moved).astype(np.float32)
     skin = _cosines(moved, fields.fields, known & ~fields.is_eyeball, ~fields.is_eyeball)
+    # Looking down half closes the lid. Where no eyeball turns, a blink is the likelier reading.
+    gaze = [any(t.startswith("eyeLook") for t in c.targets) for c in fields.candidates]
+    skin[:, gaze] *= _GAZE_BY_LIDS_ONLY
     everything = np.ones(len(known), bool)
     return np.maximum(skin, _cosines(moved, fields.fields, known, everything))
 
@@ -261,7 +266,11 @@ def _cosines(
     # The part of an expression that lies where the mesh has nothing counts against it.
     b_size = np.linalg.norm(fields[:, domain].reshape(len(fields), -1), axis=1)
     size = a_size[:, None] * b_size[None, :]
-    return np.where(size > 1e-12, a @ b.T / np.maximum(size, 1e-12), 0.0)
+    cosine = np.where(size > 1e-12, a @ b.T / np.maximum(size, 1e-12), 0.0)
+    # Much weaker or stronger than the model's is a little less likely to be the same thing: so
+    # closing an eye differs from the half-closed lid of looking down.
+    strength = np.log2(np.maximum(a_size, 1e-12))[:, None] - np.log2(np.maximum(b_size, 1e-12))
+    return cosine / (1.0 + _STRENGTH_DOUBT * strength**2)
 
 
 def _refine(

@@ -14,6 +14,7 @@ from .rig_map import HeadPose, RigMap, evaluate
 
 # Mean outer-eye-corner distance of adults, metres: used until the mesh's own is known.
 USUAL_EYE_DISTANCE = 0.09
+_told_facing: dict[tuple[Any, ...], str] = {}
 
 
 @dataclass(frozen=True)
@@ -125,10 +126,20 @@ def resolved_facing(source: RigSource) -> str:
     """Return the facing set, or the one that the armature's paired bones tell."""
     if source.facing in FACINGS or not _is_armature(source.armature):
         return source.facing if source.facing in FACINGS else "NEG_Y"
-    bones = source.armature.data.bones
-    heads = np.empty(len(bones) * 3, np.float32)
-    bones.foreach_get("head_local", heads)
-    return guess_facing(bones.keys(), heads.reshape(-1, 3), source.head_bone)
+    data = source.armature.data
+    head = data.bones.get(source.head_bone)
+    if head is None:
+        return "NEG_Y"
+    # Reading hundreds of bones takes milliseconds: asked once for each rest pose of an armature.
+    key = (data.session_uid, len(data.bones), head.name, tuple(head.head_local))
+    if key not in _told_facing:
+        heads = np.empty(len(data.bones) * 3, np.float32)
+        data.bones.foreach_get("head_local", heads)
+        if len(_told_facing) > 100:
+            _told_facing.clear()
+        names = data.bones.keys()
+        _told_facing[key] = guess_facing(names, heads.reshape(-1, 3), source.head_bone)
+    return _told_facing[key]
 
 
 def armature_eye_distance(source: RigSource) -> float:

@@ -1,7 +1,35 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A fresh headless Blender for each test that asks for one."""
+"""A fresh headless Blender for each test that asks for one, and what add-on tests share."""
+
+from __future__ import annotations
+
+import atexit
+import importlib.util
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+# Before bpy is imported: settings, presets and logs of these tests go to a folder of their own.
+_user_folder = tempfile.mkdtemp(prefix="heat-tests-")
+os.environ["BLENDER_USER_RESOURCES"] = _user_folder
+os.environ.pop("HEAT_BACKEND_PYTHON", None)
+atexit.register(shutil.rmtree, _user_folder, ignore_errors=True)
+
+
+def backend_python() -> str:
+    """A Python that can run the backend: this one, or the main environment's beside it."""
+    if importlib.util.find_spec("cv2") and importlib.util.find_spec("av"):
+        return sys.executable
+    return str(ROOT / ".venv" / "bin" / "python")
 
 
 @pytest.fixture
@@ -10,3 +38,91 @@ def blender():
     bpy = pytest.importorskip("bpy")
     bpy.ops.wm.read_factory_settings(use_empty=True)
     return bpy
+
+
+@pytest.fixture(scope="session")
+def registered() -> Iterator[Any]:
+    """Give the add-on, registered for the whole run."""
+    pytest.importorskip("bpy")
+    import blender_addon
+
+    blender_addon.register()
+    atexit.register(blender_addon.unregister)
+    yield blender_addon
+
+
+@pytest.fixture
+def addon(registered: Any, blender: Any) -> Iterator[Any]:
+    """Give the registered add-on in an empty scene, with default preferences."""
+    from blender_addon import preferences
+    from blender_addon.backend import status_lines
+    from blender_addon.preview import live
+
+    if not hasattr(blender.types.Scene, "heat"):
+        registered.register()
+    preferences._defaults.__init__()
+    status_lines.forget()
+    yield registered
+    live.stop_all()
+
+
+@pytest.fixture
+def backend(addon: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
+    """Give the backend's owner; the backend is a real server with the stand-in engine."""
+    python = backend_python()
+    if not Path(python).exists():
+        pytest.skip(f"no environment that can run the backend: {python} is not there")
+    from blender_addon.backend import choose, owner, status_lines
+
+    log = tmp_path / "renders.txt"
+    choice = owner.LocalBackend(
+        (python, str(ROOT / "tests" / "serve" / "stand_in_backend.py")),
+        {"HEAT_STAND_IN_LOG": str(log), "PYTHONHOME": "", "PYTHONPATH": ""},
+        tmp_path / "backend.log",
+    )
+    monkeypatch.setattr(choose, "choice", lambda: choice)
+    status_lines.forget()
+    kept = owner.owner()
+    kept.renders = log  # type: ignore[attr-defined]
+    yield kept
+    kept.stop()
+    status_lines.forget()
+
+
+@pytest.fixture
+def photo(blender: Any, tmp_path: Path) -> Path:
+    """Give a small picture file; its name has a space and a letter beyond ASCII."""
+    import numpy as np
+
+    path = tmp_path / "my phöto.png"
+    image = blender.data.images.new("photo", 64, 80)
+    rows = np.linspace(0.1, 0.9, 64 * 80 * 4, dtype=np.float32)
+    rows[3::4] = 1.0
+    image.pixels.foreach_set(rows)
+    image.filepath_raw, image.file_format = str(path), "PNG"
+    image.save()
+    blender.data.images.remove(image)
+    return path
+
+
+@pytest.fixture
+def portrait(addon: Any, blender: Any, photo: Path, tmp_path: Path) -> Any:
+    """Give a portrait with a keyed one-key rig; jawOpen rises from 0 to 1 in frames 1 to 11."""
+    scene = blender.context.scene
+    mesh = blender.data.meshes.new("face")
+    mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 0, 1)], [], [(0, 1, 2)])
+    face = blender.data.objects.new("face", mesh)
+    scene.collection.objects.link(face)
+    face.shape_key_add(name="Basis")
+    key = face.shape_key_add(name="jawOpen")
+    for frame, value in ((1, 0.0), (11, 1.0)):
+        key.value = value
+        key.keyframe_insert("value", frame=frame)
+    blender.ops.heat.portrait_add(photo=str(photo))
+    made = scene.heat.portraits[0]
+    made.mesh = face
+    made.engine = "stand_in"
+    made.output.folder = str(tmp_path / "out")
+    blender.ops.heat.map_row_add(kind="KEY", shape_key="jawOpen", expression="jawOpen")
+    scene.frame_start, scene.frame_end = 1, 6
+    return made
