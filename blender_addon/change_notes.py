@@ -57,6 +57,11 @@ def take_sources() -> frozenset[str]:
     return changed
 
 
+def forget_source(uid: str) -> None:
+    """Forget that a portrait must be prepared again: it is about to be."""
+    _sources.discard(uid)
+
+
 def _uid_of(group: Any) -> str:
     if hasattr(group, "uid"):
         return str(group.uid)

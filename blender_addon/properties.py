@@ -23,7 +23,7 @@ from bpy.props import (
 )
 from bpy.types import PropertyGroup
 
-from . import change_notes
+from . import change_notes, versions
 from .mapping import expression_menu
 
 AXIS_ITEMS = (
@@ -248,6 +248,7 @@ class HeatOutputSettings(PropertyGroup):
         description="Every take gets a folder or file of its own in here; // is the folder of "
         "the .blend",
         subtype="DIR_PATH",
+        options=versions.path_options(),
         default="//heat/",
     )
     range_source: EnumProperty(
@@ -264,7 +265,8 @@ class HeatOutputSettings(PropertyGroup):
     state_path: StringProperty(
         name="Unfinished take",
         description="Record on disk of the last take, from which Resume goes on",
-        options={"HIDDEN"},
+        options={"HIDDEN"} | versions.path_options(),
+        subtype="FILE_PATH",
     )
 
 
@@ -286,6 +288,7 @@ class HeatPortrait(PropertyGroup):
         name="Photo",
         description="The portrait photo",
         subtype="FILE_PATH",
+        options=versions.path_options(),
         update=change_notes.source_changed,
     )
     photo_image: PointerProperty(

@@ -12,6 +12,15 @@ from typing import Any
 import bpy
 
 
+def path_options() -> set[str]:
+    """Return the options of a path property that takes paths relative to the .blend.
+
+    From 4.5 on Blender warns of such paths in properties without the option; before, it does
+    not know the option.
+    """
+    return {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
+
+
 def strips_of(scene: Any) -> Any:
     """Return the scene's collection of top-level strips, making its sequencer if need be.
 

@@ -27,6 +27,16 @@ def readable(name: str) -> str:
     return " ".join(word.capitalize() for word in words)
 
 
+def short(name: str) -> str:
+    """Turn an expression's name into few words: `mouthSmileLeft` -> `Mouth Smile L`."""
+    if name == UNMAPPED:
+        return "-"
+    words = readable(name)
+    for side in ("Left", "Right"):
+        words = words.removesuffix(side) + side[0] if words.endswith(side) else words
+    return words
+
+
 def items(_self: Any = None, _context: Any = None) -> list[Item]:
     """Return the enum items; Blender needs the very same strings to stay alive, hence a cache."""
     return _items()

@@ -35,13 +35,13 @@ class HEAT_PT_map(Panel):
         row.menu("HEAT_MT_map_presets", text="Presets")
         if not portrait.key_rows and not portrait.bone_rows:
             text_lines.draw(layout, context, "No rows yet: Auto-Map fills them in.", "INFO")
-        row = layout.row()
-        row.template_list(
+        # The list gets the whole width: two names stand in each row.
+        layout.template_list(
             "HEAT_UL_key_rows", "", portrait, "key_rows", portrait, "key_index", rows=6
         )
-        side = row.column(align=True)
-        side.operator("heat.map_row_add", text="", icon="ADD").kind = "KEY"
-        side.operator("heat.map_row_remove", text="", icon="REMOVE").kind = "KEY"
+        row = layout.row(align=True)
+        row.operator("heat.map_row_add", text="Add", icon="ADD").kind = "KEY"
+        row.operator("heat.map_row_remove", text="Remove", icon="REMOVE").kind = "KEY"
         if 0 <= portrait.key_index < len(portrait.key_rows):
             _draw_key_row(layout, portrait, portrait.key_rows[portrait.key_index])
         _draw_complaints(layout, context, portrait)

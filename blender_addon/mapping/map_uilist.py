@@ -7,6 +7,8 @@ from typing import Any
 
 from bpy.types import UIList
 
+from . import expression_menu
+
 # Below this the automatic map was guessing; the row shows it.
 _UNSURE = 0.6
 
@@ -26,20 +28,13 @@ class HEAT_UL_key_rows(UIList):
         _index: int = 0,
         _flag: int = 0,
     ) -> None:
-        """Draw one row."""
-        split = layout.row(align=True).split(factor=0.5, align=True)
-        split.active = not item.mute
-        left = split.row(align=True)
-        left.label(text=item.shape_key or "(none)", icon=_icon_of(data, item))
-        right = split.row(align=True)
-        right.prop(item, "expression", text="", emboss=False)
-        right.prop(
-            item,
-            "mute",
-            text="",
-            emboss=False,
-            icon="HIDE_ON" if item.mute else "HIDE_OFF",
-        )
+        """Draw one row: only text, since a sidebar leaves little room; details stand below."""
+        row = layout.row(align=True)
+        names = row.row(align=True).split(factor=0.5, align=True)
+        names.active = not item.mute
+        names.label(text=item.shape_key or "(none)", icon=_sign_of(data, item))
+        names.label(text=expression_menu.short(item.expression))
+        row.prop(item, "mute", text="", emboss=False, icon="HIDE_ON" if item.mute else "HIDE_OFF")
 
 
 class HEAT_UL_bone_rows(UIList):
@@ -65,13 +60,12 @@ class HEAT_UL_bone_rows(UIList):
         row.prop(item, "mute", text="", emboss=False, icon="HIDE_ON" if item.mute else "HIDE_OFF")
 
 
-def _icon_of(portrait: Any, row: Any) -> str:
+def _sign_of(portrait: Any, row: Any) -> str:
+    """Return an icon for a row that does nothing or is unsure, NONE for a sound one."""
     keys = getattr(getattr(portrait.mesh, "data", None), "shape_keys", None)
     if portrait.mesh is not None and (keys is None or row.shape_key not in keys.key_blocks):
         return "ERROR"
-    if row.confidence < _UNSURE:
-        return "QUESTION"
-    return "SHAPEKEY_DATA"
+    return "QUESTION" if row.confidence < _UNSURE else "NONE"
 
 
 CLASSES = (HEAT_UL_key_rows, HEAT_UL_bone_rows)

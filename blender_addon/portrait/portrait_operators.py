@@ -12,6 +12,9 @@ from .. import operator_edge
 from ..properties import new_uid
 
 
+_CORNERS = ("BOTTOM_LEFT", "TOP_LEFT", "BOTTOM_RIGHT", "TOP_RIGHT")
+
+
 def add_portrait(scene: Any, name: str) -> Any:
     """Add a portrait with a name unique in the scene, make it the active one, return it."""
     portraits = scene.heat.portraits
@@ -23,6 +26,8 @@ def add_portrait(scene: Any, name: str) -> Any:
     portrait.uid = new_uid()
     portrait.name = unique
     portrait.strip_name = unique
+    # Several previews at once should not lie on each other.
+    portrait.preview.corner = _CORNERS[(len(portraits) - 1) % len(_CORNERS)]
     scene.heat.active_index = len(portraits) - 1
     return portrait
 

@@ -6,6 +6,7 @@ Everything here runs in Blender's main thread; the waiting is done in each sessi
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ from ..properties import find_portrait
 
 if TYPE_CHECKING:
     from .session import Session
+
+log = logging.getLogger(__name__)
 
 _TICK = 1 / 100
 _sessions: dict[str, Session] = {}
@@ -52,6 +55,7 @@ def start(portrait: Any) -> None:
     source = photo_source.source_of(portrait)
     owner = choose.ready()
     options = engine_options(portrait, portrait.preview.render_size)
+    change_notes.forget_source(portrait.uid)
     old = _sessions.pop(portrait.uid, None)
     live = bridge.preview.LivePreview(owner.client, source, portrait.engine or None, options)
     session = Session(portrait.uid, live)
@@ -199,7 +203,12 @@ def _on_timer() -> float | None:
     for uid in list(_sessions):
         if located(uid)[2] is None:
             stop(uid)  # removed by undo or with its scene
-    step()
+    try:
+        step()
+    except Exception as error:  # the preview must say so, and go on with the next frame
+        log.exception("heat: the preview failed")
+        for session in sessions():
+            session.trouble = f"The preview failed: {error}"
     return _TICK
 
 

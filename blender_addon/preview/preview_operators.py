@@ -49,11 +49,12 @@ class HEAT_OT_preview_start(Operator):
     def _wait(self, uid: str) -> set[str]:
         from . import live
 
-        session = live.session_of(uid)
-        assert session is not None
         end = time.monotonic() + self.wait
-        while session.frame is None and time.monotonic() < end:
+        while time.monotonic() < end:
             live.step()
+            session = live.session_of(uid)
+            if session is None or session.frame is not None:
+                break
             if session.live.state == "failed":
                 self.report({"ERROR"}, str(session.live.error))
                 live.stop(uid)
