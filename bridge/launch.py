@@ -24,6 +24,7 @@ from .handshake import new_secret
 SECRET_VARIABLE = "HEAT_SECRET"
 SECRET_FILE_VARIABLE = "HEAT_SECRET_FILE"
 PARENT_PIPE_VARIABLE = "HEAT_PARENT_PIPE"
+PARENT_ID_VARIABLE = "HEAT_PARENT_PID"
 PATIENCE = 60.0
 LONGEST_FIRST_LINE = 4096
 
@@ -74,7 +75,11 @@ class BackendProcess:
         secret = new_secret()
         environment = {**os.environ, **(env or {})}
         environment.pop(SECRET_FILE_VARIABLE, None)
-        environment |= {SECRET_VARIABLE: secret, PARENT_PIPE_VARIABLE: "1"}
+        environment |= {
+            SECRET_VARIABLE: secret,
+            PARENT_PIPE_VARIABLE: "1",
+            PARENT_ID_VARIABLE: str(os.getpid()),
+        }
         flags = getattr(subprocess, "CREATE_NO_WINDOW", 0) if sys.platform == "win32" else 0
         try:
             log = Path(log_path).open("ab", buffering=0)  # noqa: SIM115

@@ -98,9 +98,10 @@ class JobDesk:
 
     def _watch(self, job: Job) -> None:
         """Answer with the job's status now, and tell of each change from now on."""
-        revision = job.revision
-        self._channel.send(Kind.JOB_STATUS, job.header())
-        if job.name in self._watched or job.state in FINAL_STATES:
+        with job.changed:
+            revision, header = job.revision, job.header()
+        self._channel.send(Kind.JOB_STATUS, header)
+        if job.name in self._watched or header["state"] in FINAL_STATES:
             return
         self._watched.add(job.name)
         # A thread of its own: a client that does not read must hold up nobody else.

@@ -8,9 +8,11 @@ import ipaddress
 import json
 import logging
 import os
+import queue
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from types import FrameType
 
 from bridge.errors import HeatError, UsageError
@@ -61,24 +63,25 @@ def serve(
     if engine_name not in engine_names():
         known = ", ".join(engine_names())
         raise UsageError(f"there is no engine named {engine_name!r}; choose one of: {known}")
+    # Not an Event: a signal's handler may not wait for a lock that this very thread holds.
+    over: queue.SimpleQueue[str] = queue.SimpleQueue()
+    # First of all, as the parent may be gone before we are up.
+    watch_parent(lambda: over.put("the parent is gone"))
     _log_to_stderr()
     secret, written_to = read_secret()
-    over = threading.Event()
-    server = Server(secret, host, port, engine_name, device)
-    # Rendering and sending share one interpreter lock: short turns keep frames from waiting.
-    sys.setswitchinterval(SWITCH_SECONDS)
-    server.start()
-    _announce(server.address)
-    if written_to is not None:
-        LOG.info("a secret for clients was written to %s", written_to)
-    _warn_of_open_address(server.address[0])
-    watch_parent(over.set)
-    if warm_up:
-        threading.Thread(target=_warm_up, args=(server,), daemon=True).start()
-    with _ended_by_signals(over):
-        while not over.wait(3600.0):
-            pass
-    server.stop()
+    with _signals_told_to(over):
+        server = Server(secret, host, port, engine_name, device)
+        # Rendering and sending share one interpreter lock: short turns keep frames from waiting.
+        sys.setswitchinterval(SWITCH_SECONDS)
+        server.start()
+        _announce(server.address)
+        if written_to is not None:
+            LOG.info("a secret for clients was written to %s", written_to)
+        _warn_of_open_address(server.address[0])
+        if warm_up:
+            threading.Thread(target=_warm_up, args=(server,), daemon=True).start()
+        LOG.info("ending: %s", _wait(over))
+        server.stop()
     return 0
 
 
@@ -103,24 +106,28 @@ def _warn_of_open_address(host: str) -> None:
             LOG.warning("listening at %s: frames travel unencrypted on this network", host)
 
 
-class _ended_by_signals(contextlib.AbstractContextManager[None]):  # noqa: N801
-    """Sets an event at SIGINT and SIGTERM while it lasts."""
+def _wait(over: queue.SimpleQueue[str]) -> str:
+    # In steps, since on Windows a signal's handler runs only between them.
+    while True:
+        with contextlib.suppress(queue.Empty):
+            return over.get(timeout=1.0)
 
-    def __init__(self, over: threading.Event) -> None:
-        self._over = over
-        self._before: dict[int, object] = {}
 
-    def __enter__(self) -> None:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._end)
+@contextlib.contextmanager
+def _signals_told_to(over: queue.SimpleQueue[str]) -> Iterator[None]:
+    """Put SIGINT and SIGTERM into ``over`` while this lasts."""
 
-    def _end(self, _number: int, _frame: FrameType | None) -> None:
-        self._over.set()
+    def tell(number: int, _frame: FrameType | None) -> None:
+        over.put(signal.Signals(number).name)
 
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+    in_main = threading.current_thread() is threading.main_thread()
+    numbers = (signal.SIGINT, signal.SIGTERM) if in_main else ()
+    before = {number: signal.signal(number, tell) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _log_to_stderr() -> None:

@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 
-from bridge.errors import BackendLost, HeatError, MissingHere, SecretRefused
+from bridge.errors import BackendLost, HeatError, MissingHere, SecretRefused, UsageError
 from bridge.frames import sweep_stale_rings
 from bridge.handshake import check_secret, serve_handshake
 from bridge.wire import VERSION, Channel, Header
@@ -48,7 +48,7 @@ class Server:
     Raises
     ------
     UsageError
-        The secret is too short.
+        The secret is too short, or the port is no port.
     MissingHere
         Nothing can listen at that address.
     """
@@ -167,6 +167,8 @@ class Server:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= 65535:
+        raise UsageError(f"{port} is no port; choose one from 0 (any free one) to 65535")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, _, _, _, address = found[0]
