@@ -81,7 +81,7 @@ def run(part: Part) -> Outcome:
     """Run one part, print its output, and count."""
     began = time.monotonic()
     # Blender's own settings and extensions of the user stay untouched by any test.
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ}
     environment.setdefault("BLENDER_USER_RESOURCES", str(ROOT / ".cache" / "test-blender-home"))
     done = subprocess.run(
         part.command, cwd=ROOT, env=environment, text=True, check=False,
