@@ -49,9 +49,10 @@ def energy_centres(neutral: Floats, displacements: Floats) -> tuple[Floats, Floa
         Root of the weighted mean squared distance from the centre; NaN likewise.
     """
     weight = np.einsum("nmd,nmd->nm", displacements, displacements, dtype=np.float64)
-    total = weight.sum(axis=1)
-    weight /= np.where(total > 0.0, total, np.nan)[:, None]
+    total = np.where(weight.any(axis=1), weight.sum(axis=1), np.nan)
+    weight /= total[:, None]
     centres = weight @ neutral
+    centres[np.isnan(total)] = np.nan  # also where there are no vertices at all
     squared = weight @ np.einsum("md,md->m", neutral, neutral, dtype=np.float64)
     spread = np.sqrt(np.maximum(squared - np.einsum("nd,nd->n", centres, centres), 0.0))
     return centres, spread

@@ -15,10 +15,10 @@ from .auto_map import AutoMap, auto_map, names_told, notes_of
 from .facing import AUTO
 from .geometric_match import GeometricMatch, match_fields
 from .head_bone import find_head_bone
-from .key_fields import Floats, brute_neighbours
+from .key_fields import Floats, MeshKeys, brute_neighbours
 from .mesh_reading import read_mesh_keys
 from .rig_map import RigMap, default_bone_rows
-from .sampling import RigSource, key_names, problems, shape_keys
+from .sampling import RigSource, key_names, problems
 
 # About so many keys known by name are enough to lay the mesh over the face model.
 _ENOUGH_KNOWN = 12
@@ -58,14 +58,43 @@ class MappedRig:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class RigFacts:
+    """What `read_rig_facts` read; enough to map without touching Blender again.
+
+    Attributes
+    ----------
+    mesh_name : str
+        "" when there is no face mesh.
+    key_names : tuple of str
+        The shape keys without the reference key.
+    mesh_keys : MeshKeys or None
+        The displacements to compare, None when there is nothing to compare.
+    armature : bpy.types.Object or None
+        Only handed on.
+    armature_name, head_bone : str
+        "" for none.
+    preset : str
+        The preset asked for, "" for the best one.
+    """
+
+    mesh_name: str
+    key_names: tuple[str, ...]
+    mesh_keys: MeshKeys | None
+    armature: Any
+    armature_name: str
+    head_bone: str
+    preset: str
+
+
 def map_object(
     mesh: Any, armature: Any = None, *, preset: str = "", use_geometry: bool = True
 ) -> MappedRig:
-    """Fill a rig map for a mesh object and its armature.
+    """Fill a rig map for a mesh object and its armature, at once.
 
     Reads only, so linked and library-overridden rigs work too. Takes some tens of milliseconds
     when the names tell everything, up to a few seconds when the geometry of a large mesh is
-    compared.
+    compared: an interface calls `read_rig_facts` and lets a thread do `map_facts`.
 
     Parameters
     ----------
@@ -83,20 +112,51 @@ def map_object(
     BadInput
         The preset is unknown, or the mesh object is not a mesh or lost its linked file.
     """
+    return map_facts(read_rig_facts(mesh, armature, preset=preset, use_geometry=use_geometry))
+
+
+def read_rig_facts(
+    mesh: Any, armature: Any = None, *, preset: str = "", use_geometry: bool = True
+) -> RigFacts:
+    """Read what mapping needs, on Blender's main thread; parameters and errors as `map_object`."""
     if mesh is not None and (mesh.type != "MESH" or mesh.is_missing or mesh.data.is_missing):
         raise bridge.errors.BadInput(problems(RigSource(mesh))[0])
     armature = armature or find_armature(mesh)
-    found = _map_keys(mesh, preset, use_geometry)
-    head = find_head_bone(armature.data.bones.keys()) if armature is not None else ""
+    names = key_names(mesh)
+    known = tuple(names_told(names, preset)[1])
+    # A dozen known keys, spread over the list, tell how the mesh lies over the face model.
+    wanted = known[:: len(known) // _ENOUGH_KNOWN + 1]
+    if use_geometry:
+        wanted += tuple(name for name in names if name not in known)
+    return RigFacts(
+        mesh.name if mesh is not None else "",
+        names,
+        read_mesh_keys(mesh, wanted) if wanted else None,
+        armature,
+        armature.name if armature is not None else "",
+        find_head_bone(armature.data.bones.keys()) if armature is not None else "",
+        preset,
+    )
+
+
+def map_facts(facts: RigFacts) -> MappedRig:
+    """Map what was read. Uses no Blender data, so any thread may call it."""
+    keys = facts.mesh_keys
+
+    def compare(told: Mapping[str, Mapping[str, float]]) -> GeometricMatch:
+        assert keys is not None
+        return match_fields(keys, told, neighbours=tree_neighbours)
+
+    found = auto_map(facts.key_names, compare if keys is not None else None, facts.preset)
     similarity = found.match.similarity if found.match else None
     return MappedRig(
-        RigMap(found.rows, default_bone_rows() if head else ()),
-        armature,
-        head,
+        RigMap(found.rows, default_bone_rows() if facts.head_bone else ()),
+        facts.armature,
+        facts.head_bone,
         AUTO,
         1.0 / similarity.scale if similarity else 0.0,
         found.preset,
-        (*_key_notes(mesh, found), _head_note(armature, head)),
+        (*_key_notes(facts, found), _head_note(facts)),
     )
 
 
@@ -111,22 +171,6 @@ def find_armature(mesh: Any) -> Any:
     while parent is not None and parent.type != "ARMATURE":
         parent = parent.parent
     return parent
-
-
-def _map_keys(mesh: Any, preset: str, use_geometry: bool) -> AutoMap:
-    names = key_names(mesh)
-    if not names or shape_keys(mesh) is None:
-        return auto_map((), preset=preset)
-    known = tuple(names_told(names, preset)[1])
-    # A dozen known keys, spread over the list, tell how the mesh lies over the face model.
-    wanted = known[:: len(known) // _ENOUGH_KNOWN + 1]
-    if use_geometry:
-        wanted += tuple(name for name in names if name not in known)
-
-    def compare(told: Mapping[str, Mapping[str, float]]) -> GeometricMatch:
-        return match_fields(read_mesh_keys(mesh, wanted), told, neighbours=tree_neighbours)
-
-    return auto_map(names, compare if wanted else None, preset)
 
 
 def tree_neighbours(points: Floats, queries: Floats, k: int) -> tuple[Floats, NDArray[np.integer]]:
@@ -146,17 +190,17 @@ def tree_neighbours(points: Floats, queries: Floats, k: int) -> tuple[Floats, ND
     return distance, index
 
 
-def _key_notes(mesh: Any, found: AutoMap) -> tuple[str, ...]:
-    if mesh is None:
+def _key_notes(facts: RigFacts, found: AutoMap) -> tuple[str, ...]:
+    if not facts.mesh_name:
         return ("No face mesh is picked",)
     if not found.rows:
-        return (f'"{mesh.name}" has no shape keys: pick the mesh that has them, or add some',)
+        return (f'"{facts.mesh_name}" has no shape keys: pick the mesh that has them, or add some',)
     return notes_of(found)
 
 
-def _head_note(armature: Any, head: str) -> str:
-    if armature is None:
+def _head_note(facts: RigFacts) -> str:
+    if not facts.armature_name:
         return "No armature was found: the head will not turn"
-    if not head:
-        return f'No head bone was found in "{armature.name}": choose it by hand'
-    return f'Head bone "{head}" of "{armature.name}"'
+    if not facts.head_bone:
+        return f'No head bone was found in "{facts.armature_name}": choose it by hand'
+    return f'Head bone "{facts.head_bone}" of "{facts.armature_name}"'

@@ -27,6 +27,7 @@ _SEARCH_SCALES = (0.6, 0.75, 0.95, 1.2, 1.5)
 _REGIONS = (("",), ("eye", "brow"), ("mouth", "jaw"), ("eyeBlink",))
 _SEARCH_POINTS = 220
 _SEARCH_VERTICES = 1800
+_SEARCH_KEYS = 60
 _GOOD = 0.45
 _STRENGTH_DOUBT = 0.06
 _GAZE_BY_LIDS_ONLY = 0.97
@@ -173,9 +174,12 @@ def align_by_search(
         Mean best cosine of the keys, 0..1.
     """
     centres, _ = energy_centres(mesh.neutral, mesh.displacements)
-    centres = centres[np.isfinite(centres).all(axis=1)]
-    if len(centres) == 0:
+    moving = np.flatnonzero(np.isfinite(centres).all(axis=1))
+    if len(moving) == 0:
         return None, 0.0
+    moving = moving[:: len(moving) // _SEARCH_KEYS + 1]
+    centres = centres[moving]
+    mesh = MeshKeys(tuple(mesh.names[i] for i in moving), mesh.neutral, mesh.displacements[moving])
     small, coarse = _thinned(mesh, fields)
     ranked = []
     for start in _starts(centres, fields):

@@ -32,27 +32,35 @@ def read_mesh_keys(mesh: Any, names: Sequence[str]) -> MeshKeys:
         reference key.
     """
     keys = mesh.data.shape_keys
-    neutral = _positions(keys.reference_key, len(mesh.data.vertices))
-    centres, spreads = _where_keys_act(mesh, names, neutral)
+    count = len(mesh.data.vertices)
+    rest = {keys.reference_key.name: _positions(keys.reference_key, count)}
+    neutral = rest[keys.reference_key.name]
+    moved = [_moved(keys.key_blocks[name], count, rest) for name in names]
+    centres, spreads = np.empty((len(names), 3)), np.empty(len(names))
+    for i, (index, offset) in enumerate(moved):
+        centre, spread = energy_centres(neutral[index], offset[None])
+        centres[i], spreads[i] = centre[0], spread[0]
     kept = np.flatnonzero(face_region(neutral, centres, spreads))
     kept = kept[thin_evenly(neutral[kept], _MOST_VERTICES)]
-    moved = [_displacement(mesh, name, len(neutral))[kept] for name in names]
-    shape = (len(names), len(kept), 3)
-    return MeshKeys(tuple(names), neutral[kept], np.array(moved, np.float32).reshape(shape))
+    slot = np.full(count, -1)
+    slot[kept] = np.arange(len(kept))
+    displacements = np.zeros((len(names), len(kept), 3), np.float32)
+    for i, (index, offset) in enumerate(moved):
+        inside = slot[index] >= 0
+        displacements[i, slot[index[inside]]] = offset[inside]
+    return MeshKeys(tuple(names), neutral[kept], displacements)
 
 
-def _where_keys_act(mesh: Any, names: Sequence[str], neutral: Floats) -> tuple[Floats, Floats]:
-    centres, spreads = np.empty((len(names), 3)), np.empty(len(names))
-    for i, name in enumerate(names):
-        moved = _displacement(mesh, name, len(neutral))
-        centre, spread = energy_centres(neutral, moved[None])
-        centres[i], spreads[i] = centre[0], spread[0]
-    return centres, spreads
-
-
-def _displacement(mesh: Any, name: str, count: int) -> Floats:
-    block = mesh.data.shape_keys.key_blocks[name]
-    return _positions(block, count) - _positions(block.relative_key, count)
+def _moved(
+    block: Any, count: int, rest: dict[str, NDArray[np.float32]]
+) -> tuple[NDArray[np.intp], Floats]:
+    """Return which vertices a key moves, and how far; most keys move few."""
+    base = block.relative_key
+    if base.name not in rest:
+        rest[base.name] = _positions(base, count)
+    offset = _positions(block, count) - rest[base.name]
+    index = np.flatnonzero(offset.any(axis=1))
+    return index, offset[index]
 
 
 def _positions(block: Any, count: int) -> NDArray[np.float32]:
