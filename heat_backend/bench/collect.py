@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import platform
 from collections.abc import Callable
@@ -53,9 +54,12 @@ def collect(settings: BenchSettings, only: str | None, report: Report) -> list[R
         raise UsageError(f"no section {only!r}; choose one of: {', '.join(SECTIONS)}")
     rows: list[Row] = []
     for name, module in SECTIONS.items():
-        if only in (None, name):
-            section = importlib.import_module(module)
-            rows += section.rows(settings, report)
+        if only not in (None, name):
+            continue
+        if importlib.util.find_spec(module) is None:
+            report(f"{name}: this installation cannot measure it")
+            continue
+        rows += importlib.import_module(module).rows(settings, report)
     return rows
 
 
