@@ -19,7 +19,9 @@ from heat_backend.fit.camera import VIEWING_DISTANCE, Camera
 LANDMARK_SIGMA = 0.012  # outer-eye distances, in the picture
 OVAL_SIGMA = 0.05  # FaceMesh slides along the outline instead of staying on one point of skin
 DEPTH_SIGMA = 0.12  # its depth is a guess from one picture
+DEPTH_WEIGHT = 0.5
 EXPRESSION_SIGMA = 0.25
+POSE_UNKNOWNS = 6
 
 # FaceMesh's face outline (the ring of its outermost landmarks).
 OVAL = [
@@ -95,57 +97,125 @@ def _start(face: FaceLandmarks, basis: _LandmarkBasis) -> NDArray[np.float64]:
     )
 
 
+@dataclass(frozen=True)
+class _Problem:
+    """The least-squares problem of one face.
+
+    Unknowns: pitch, yaw, roll; centre x, y in outer-eye distances from the start; log of the
+    scale over the start's; identity weights; weights of the fitted expressions.
+    """
+
+    basis: _LandmarkBasis
+    start: NDArray[np.float64]
+    unit: float
+    scale: float
+    observed: NDArray[np.float64]  # (468, 2)
+    depth: NDArray[np.float64]  # (468,)
+    sigma: NDArray[np.float64]  # (468,)
+
+    def camera(self, x: NDArray[np.float64]) -> Camera:
+        center = (x[3] * self.unit + self.start[3], x[4] * self.unit + self.start[4])
+        return Camera(float(self.scale * np.exp(x[5])), center, VIEWING_DISTANCE)
+
+    def split(self, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        count = len(self.basis.identity)
+        return x[POSE_UNKNOWNS : POSE_UNKNOWNS + count], x[POSE_UNKNOWNS + count :]
+
+    def shaped(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        identity, expression = self.split(x)
+        shape: NDArray[np.float64] = (
+            self.basis.neutral
+            + np.tensordot(identity, self.basis.identity, 1)
+            + np.tensordot(expression, self.basis.expression, 1)
+        )
+        return shape
+
+    def _picture_terms(
+        self, x: NDArray[np.float64], shape: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        posed = shape @ rotation_matrix(x[:3]).T
+        flat = (self.camera(x).project(posed) - self.observed) / self.unit / self.sigma[:, None]
+        z = posed[:, 2] - self.depth
+        return np.concatenate([flat.ravel(), (z - z.mean()) * DEPTH_WEIGHT / DEPTH_SIGMA])
+
+    def residuals(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        identity, expression = self.split(x)
+        terms = self._picture_terms(x, self.shaped(x))
+        return np.concatenate([terms, identity, expression / EXPRESSION_SIGMA])
+
+    def jacobian(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return derivatives, by differences for the pose and in closed form for the rest."""
+        identity, expression = self.split(x)
+        shape = self.shaped(x)
+        here = self._picture_terms(x, shape)
+        columns = []
+        for k in range(POSE_UNKNOWNS):
+            step = x.copy()
+            step[k] += 1e-5
+            columns.append((self._picture_terms(step, shape) - here) / 1e-5)
+        rotation = rotation_matrix(x[:3])
+        posed = shape @ rotation.T
+        field = np.concatenate([self.basis.identity, self.basis.expression]) @ rotation.T
+        camera = self.camera(x)
+        depth = camera.distance - posed[:, 2]
+        grown = camera.scale * camera.distance / depth
+        along = grown * field[..., :2].transpose(2, 0, 1)
+        toward = grown / depth * field[..., 2]
+        du = (along[0] + toward * posed[:, 0]) / self.unit / self.sigma
+        dv = -(along[1] + toward * posed[:, 1]) / self.unit / self.sigma
+        dz = field[..., 2] - field[..., 2].mean(axis=1, keepdims=True)
+        flat = np.stack([du, dv], axis=-1).reshape(len(field), -1)
+        linear = np.concatenate([flat, dz * DEPTH_WEIGHT / DEPTH_SIGMA], axis=1)
+        prior = np.zeros((len(field), len(x)))
+        prior[:, POSE_UNKNOWNS:] = np.diag(
+            np.concatenate([np.ones(len(identity)), np.full(len(expression), 1 / EXPRESSION_SIGMA)])
+        )
+        picture = np.concatenate([np.stack(columns), linear]).T
+        return np.concatenate([picture, prior])
+
+
+def _problem(model: FaceModel, face: FaceLandmarks) -> _Problem:
+    basis = _landmark_basis(model)
+    start = _start(face, basis)
+    unit = face.outer_eye_distance
+    sigma = np.full(468, LANDMARK_SIGMA)
+    sigma[OVAL] = OVAL_SIGMA
+    return _Problem(
+        basis,
+        start,
+        unit,
+        unit / float(np.hypot(*(basis.neutral[263] - basis.neutral[33])[:2])),
+        face.points[:468, :2].astype(np.float64),
+        -face.points[:468, 2].astype(np.float64) / unit,
+        sigma,
+    )
+
+
 def fit_face(model: FaceModel, face: FaceLandmarks) -> FaceFit:
     """Fit the model to one face's landmarks.
 
     All terms are divided by the standard deviations at the top of this module; landmarks are
     measured in outer-eye distances so that picture sizes do not matter.
     """
-    basis = _landmark_basis(model)
-    start = _start(face, basis)
-    unit = face.outer_eye_distance
-    scale0 = unit / float(np.hypot(*(basis.neutral[263] - basis.neutral[33])[:2]))
-    observed = face.points[:468, :2].astype(np.float64)
-    depth = -face.points[:468, 2].astype(np.float64) / unit
-    sigma = np.full(468, LANDMARK_SIGMA)
-    sigma[OVAL] = OVAL_SIGMA
-    count_id, count_ex = len(basis.identity), len(basis.expression)
-
-    def unpack(x: NDArray[np.float64]) -> tuple[NDArray, NDArray, NDArray, Camera]:
-        camera = Camera(
-            scale0 * np.exp(x[5]),
-            (x[3] * unit + start[3], x[4] * unit + start[4]),
-            VIEWING_DISTANCE,
-        )
-        return x[6 : 6 + count_id], x[6 + count_id :], rotation_matrix(x[:3]).astype(float), camera
-
-    def residuals(x: NDArray[np.float64]) -> NDArray[np.float64]:
-        identity, expression, rotation, camera = unpack(x)
-        shape = (
-            basis.neutral
-            + np.tensordot(identity, basis.identity, 1)
-            + np.tensordot(expression, basis.expression, 1)
-        )
-        posed = shape @ rotation.T
-        flat = (camera.project(posed) - observed) / unit / sigma[:, None]
-        z = posed[:, 2] - depth
-        relief = (z - z.mean()) / DEPTH_SIGMA
-        return np.concatenate([flat.ravel(), relief * 0.5, identity, expression / EXPRESSION_SIGMA])
-
-    x0 = np.concatenate([start[:3], np.zeros(3 + count_id), np.full(count_ex, 0.02)])
+    problem = _problem(model, face)
+    count_id, count_ex = len(problem.basis.identity), len(problem.basis.expression)
+    x0 = np.concatenate([problem.start[:3], np.zeros(3 + count_id), np.full(count_ex, 0.02)])
     low = np.concatenate([np.full(6, -np.inf), np.full(count_id, -3.5), np.zeros(count_ex)])
     high = np.concatenate([np.full(6, np.inf), np.full(count_id, 3.5), np.ones(count_ex)])
     found = least_squares(
-        residuals,
+        problem.residuals,
         x0,
+        jac=problem.jacobian,
         bounds=(low, high),
         loss="soft_l1",
         f_scale=2.0,
-        max_nfev=12,
         x_scale="jac",
-    )
-    identity, fitted, rotation, camera = unpack(found.x)
+        max_nfev=25,
+    ).x
+    identity, fitted = problem.split(found)
     expression = np.zeros(model.expression.shape[0])
-    expression[basis.names] = fitted
-    error = np.sqrt(np.mean((residuals(found.x)[: 2 * 468].reshape(-1, 2) * sigma[:, None]) ** 2))
-    return FaceFit(identity, expression, rotation, camera, float(error * np.sqrt(2)))
+    expression[problem.basis.names] = fitted
+    missed = problem.residuals(found)[: 2 * 468].reshape(-1, 2) * problem.sigma[:, None]
+    error = float(np.sqrt((missed**2).sum(axis=1).mean()))
+    rotation = rotation_matrix(found[:3]).astype(np.float64)
+    return FaceFit(identity, expression, rotation, problem.camera(found), error)

@@ -15,8 +15,10 @@ from heat_backend.layers.outline import contact_shade, outline_patch
 # FaceMesh's iris landmarks: centre and ring, subject's right and left eye.
 IRIS_CENTER = {"right": 468, "left": 473}
 IRIS_RING = {"right": [469, 470, 471, 472], "left": [474, 475, 476, 477]}
+SCLERA_TINT = 0.5  # how much of the tint found between the lids is believed
+SCLERA_EVEN = 0.7  # how far the fill is evened out to the light of the bare sclera
 CLEAN_RIM = 0.075  # eye widths: beyond this no pink rim and no lash is left
-RIM = 0.05  # eye widths inside the margin: wet rim and lashes, which belong to the lids
+RIM = 0.035  # eye widths inside the margin: wet rim and lashes, which belong to the lids
 SHADE_REACH = 0.10  # eye widths
 SHADE_LEAST = 0.62
 
@@ -140,11 +142,23 @@ def _behind_lids(
     light = bare.mean(axis=2)
     sclera_known *= np.clip(light / max(1.0, float(light[sclera_known > 0].max())), 0, 1) ** 3
     white = pull_push(bare, sclera_known)
+    white = _pale(white, bare[sclera_known > 0.3])
     white = cv2.GaussianBlur(white, (0, 0), max(0.8, 0.03 * eye_width))
     iris = _radial_profile(bare, sure, rho)
     # The limbus, where iris and sclera meet, is soft over about a tenth of the radius.
     inside = np.clip((1.10 - rho) / 0.16, 0.0, 1.0)[..., None]
     return white * (1.0 - inside) + iris * inside, sure
+
+
+def _pale(white: NDArray[np.float32], samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Take skin's tint out of a filled sclera, and lift it to the sclera's own light."""
+    level = white.mean(axis=2, keepdims=True)
+    pale = level + SCLERA_TINT * (white - level)
+    if len(samples) < 8:
+        return pale
+    light = float(np.percentile(samples.mean(axis=1), 75))
+    lifted: NDArray[np.float32] = pale * (light / np.maximum(level, 1.0)) ** SCLERA_EVEN
+    return lifted
 
 
 def _radial_profile(

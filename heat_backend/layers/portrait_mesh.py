@@ -39,6 +39,7 @@ class Opening:
     def outline(self, pixels: NDArray[np.floating]) -> NDArray[np.floating]:
         """Its border as a smooth closed polygon (M, 2), given all vertices' pixels (N, 2)."""
         upper, lower = (_rounded(pixels[run]) for run in (self.upper, self.lower))
+        upper = _not_below(upper, lower)
         return np.concatenate([upper, lower[-2:0:-1]])
 
 
@@ -122,6 +123,20 @@ def _rounded(run: NDArray[np.floating]) -> NDArray[np.floating]:
         cut = np.stack([0.75 * a + 0.25 * b, 0.25 * a + 0.75 * b], axis=1).reshape(-1, 2)
         run = np.concatenate([run[:1], cut[1:-1], run[-1:]])
     return run
+
+
+def _not_below(upper: NDArray[np.floating], lower: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Lift the parts of an upper edge that crossed the lower one onto it: shut is shut."""
+    along = lower[-1] - lower[0]
+    length = float(np.hypot(*along))
+    if length < 1e-6:
+        return upper
+    axes = np.array([[along[0], along[1]], [-along[1], along[0]]]) / length
+    u, low = (upper - lower[0]) @ axes.T, (lower - lower[0]) @ axes.T
+    order = np.argsort(low[:, 0])
+    floor = np.interp(u[:, 0], low[order, 0], low[order, 1])
+    u[:, 1] = np.minimum(u[:, 1], floor)
+    return u @ axes + lower[0]
 
 
 def _stack(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float32]:

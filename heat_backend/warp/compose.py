@@ -89,8 +89,11 @@ def compose_person(
                     if nearest[i + di, j + dj] <= FAR:
                         behind += share
                         continue
-                    u = source[i + di, j + dj, 0] + (fx - dj) * stride + pad
-                    v = source[i + di, j + dj, 1] + (fy - di) * stride + pad
+                    # Half a cell at most: beyond that lies what the other surface hides.
+                    du = min(max(fx - dj, np.float32(-0.5)), np.float32(0.5)) * stride
+                    dv = min(max(fy - di, np.float32(-0.5)), np.float32(0.5)) * stride
+                    u = source[i + di, j + dj, 0] + du + pad
+                    v = source[i + di, j + dj, 1] + dv + pad
                     p = int(min(max(v + np.float32(0.5), np.float32(0.0)), limit_y))
                     q = int(min(max(u + np.float32(0.5), np.float32(0.0)), limit_x))
                     red += share * person[p, q, 0]

@@ -27,6 +27,7 @@ def paint_eye(
     camera: Camera,
     pose: HeadPose,
     gaze: NDArray[np.float32],
+    lids_moved: float,
 ) -> None:
     """Paint one eyeball into a frame through its lids' outline.
 
@@ -40,13 +41,18 @@ def paint_eye(
     pose : HeadPose
     gaze : ndarray, shape (3, 3), float32
         Turn of the eyeball in its head, against the photo.
+    lids_moved : float
+        How far the lids moved against the head, pixels.
     """
     center = turn_head(eye.center[None], pose)[0]
     at = camera.project(center).astype(np.float32)
     grown = (camera.distance - float(eye.center[2])) / (camera.distance - float(center[2]))
     shade = contact_shade(patch.mask, SHADE_REACH * eye.width_px * grown, SHADE_LEAST)
     inner = rim_mask(patch.mask, RIM * eye.width_px * grown)
-    turned = float(np.clip(np.linalg.norm(gaze - np.eye(3)) / CLEAN_FROM, 0.0, 1.0))
+    turned = float(
+        np.linalg.norm(gaze - np.eye(3)) / CLEAN_FROM + lids_moved / (RIM * eye.width_px)
+    )
+    turned = min(1.0, turned)
     texture = eye.texture if turned == 0.0 else eye.texture + turned * (eye.clean - eye.texture)
     back = np.ascontiguousarray((pose.rotation @ gaze).T, np.float32)
     _paint_ball(

@@ -14,6 +14,7 @@ from bridge.pose import rotation_angles, rotation_matrix
 # Farther than this one photo has nothing to show; the pose is held there.
 FARTHEST_YAW = np.radians(40.0)
 FARTHEST_PITCH = np.radians(35.0)
+ENOUGH = np.radians(85.0)
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,10 @@ def head_pose(coefficients: Coefficients, photo_rotation: NDArray[np.floating]) 
     photo_rotation : ndarray, shape (3, 3)
         Head axes in the photo: the limits count from the viewer, not from the photo.
     """
-    turn = rotation_matrix(coefficients.rotation)
+    asked = np.asarray(coefficients.rotation, np.float64)
+    # Past a right angle a turn reads as a smaller one with pitch and roll upside down.
+    within = np.array([ENOUGH, ENOUGH, np.inf])
+    turn = rotation_matrix(np.clip(asked, -within, within))
     pitch, yaw, roll = rotation_angles(turn @ photo_rotation)
     own_pitch, own_yaw, _ = rotation_angles(photo_rotation)
     most_yaw = max(FARTHEST_YAW, abs(own_yaw))

@@ -25,7 +25,7 @@ from heat_backend.layers.eyes import IRIS_CENTER, IRIS_RING, EyeLayer, build_eye
 from heat_backend.layers.matte import person_matte
 from heat_backend.layers.mouth import MouthLayer, build_mouth
 from heat_backend.layers.outline import outline_patch
-from heat_backend.layers.portrait_mesh import PortraitMesh, build_portrait_mesh
+from heat_backend.layers.portrait_mesh import Opening, PortraitMesh, build_portrait_mesh
 from heat_backend.warp.compose import compose_person
 from heat_backend.warp.flow import FlowGrid
 from heat_backend.warp.inside import paint_eye, paint_mouth
@@ -104,15 +104,20 @@ class WarpPortrait:
         patch = outline_patch(mesh.mouth.outline(pixels), self.width, self.height)
         if patch is not None:
             paint_mouth(
-                out, patch, layers.mouth, camera, pose, expression, self._lips_moved(expression)
+                out,
+                patch,
+                layers.mouth,
+                camera,
+                pose,
+                expression,
+                self._border_moved(mesh.mouth, expression),
             )
         return out
 
-    def _lips_moved(self, expression: NDArray[np.float32]) -> float:
-        """Farthest move of the inner lips against the head, pixels."""
-        mesh = self._layers.mesh
-        lips = np.concatenate([mesh.mouth.upper, mesh.mouth.lower])
-        moved = np.tensordot(expression, mesh.deltas[:, lips, :2], 1)
+    def _border_moved(self, opening: Opening, expression: NDArray[np.float32]) -> float:
+        """Farthest move of an opening's border against the head, pixels."""
+        border = np.concatenate([opening.upper, opening.lower])
+        moved = np.tensordot(expression, self._layers.mesh.deltas[:, border, :2], 1)
         return float(np.abs(moved).max()) * self._layers.camera.scale
 
     def _paint_eyes(
@@ -131,7 +136,15 @@ class WarpPortrait:
                 continue
             pitch, yaw = turns[index]
             gaze = rotation_matrix((pitch, yaw, 0.0)).astype(np.float32)
-            paint_eye(out, patch, layers.eyes[side], layers.camera, pose, gaze)
+            paint_eye(
+                out,
+                patch,
+                layers.eyes[side],
+                layers.camera,
+                pose,
+                gaze,
+                self._border_moved(opening, expression),
+            )
 
 
 class WarpEngine:
