@@ -11,7 +11,6 @@ from bpy.types import Operator
 from .. import operator_edge
 from ..properties import new_uid
 
-
 _CORNERS = ("BOTTOM_LEFT", "TOP_LEFT", "BOTTOM_RIGHT", "TOP_RIGHT")
 
 

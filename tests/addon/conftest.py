@@ -22,7 +22,30 @@ sys.path.insert(0, str(ROOT))
 _user_folder = tempfile.mkdtemp(prefix="heat-tests-")
 os.environ["BLENDER_USER_RESOURCES"] = _user_folder
 os.environ.pop("HEAT_BACKEND_PYTHON", None)
+
+_exit_status: list[int] = []
+
+
+def _leave_at_once() -> None:
+    """End before Blender 4.2's module crashes at its own end.
+
+    It does so whenever a property group with a Python callback was registered, even if it was
+    unregistered again; all tests are over and reported by then.
+    """
+    if _exit_status and "bpy" in sys.modules and sys.modules["bpy"].app.version < (4, 5, 0):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(_exit_status[0])
+
+
+# Registered first, hence called last.
+atexit.register(_leave_at_once)
 atexit.register(shutil.rmtree, _user_folder, ignore_errors=True)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Note how the run ended."""
+    _exit_status[:] = [int(exitstatus)]
 
 
 def backend_python() -> str:
