@@ -1,4 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Heat's backend: detects the face, prepares the portrait, renders frames and serves them."""
 
+import os
+
+# The matrices here are small: BLAS threads cost more than they bring, and beside a busy Blender
+# they spin for cores. It is read when numpy is first imported, so it stands here.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 __version__ = "0.1.0"

@@ -71,7 +71,7 @@ class Tracker:
 
 
 def pose_rows(tracker: Tracker) -> Iterator[Row]:
-    """Turns asked for against turns tracked."""
+    """Compare turns asked for with turns tracked."""
     for axis, angles in POSES.items():
         for angle in angles:
             rotation = np.zeros(3)
@@ -144,7 +144,7 @@ def _corner_height(points: NDArray[np.floating], side: str) -> float:
 
 
 def picture_rows(tracker: Tracker, photo: NDArray[np.uint8]) -> Iterator[Row]:
-    """The photo given back, and left alone outside the head."""
+    """Check that the photo is given back, and left alone outside the head."""
     own = psnr(tracker.frame(Coefficients.zero()), photo)
     yield Row("all-zero PSNR", own, ">= 45", own >= 45)
     left, right = tracker.still[:468, 0].min(), tracker.still[:468, 0].max()
@@ -193,9 +193,8 @@ def main(folder: str, *options: str) -> int:
         misses += len(missed)
         print(f"{path.name}: {len(rows) - len(missed)} of {len(rows)} hold")
         for row in rows if "--all" in options else missed:
-            print(
-                f"  {row.what:34} {row.value:8.2f}  must be {row.must}{'' if row.holds else '  <--'}"
-            )
+            mark = "" if row.holds else "  <--"
+            print(f"  {row.what:34} {row.value:8.2f}  must be {row.must}{mark}")
     return misses
 
 
