@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,16 @@ class Still:
     number: int
     second: float
     picture: Image.Image
+
+
+def font(size: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
+    """Take the DejaVu of matplotlib, which mediapipe brings along; Pillow's own lacks umlauts."""
+    spec = importlib.util.find_spec("matplotlib")
+    if spec is not None and spec.origin is not None:
+        dejavu = Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
+        if dejavu.is_file():
+            return ImageFont.truetype(str(dejavu), size)
+    return ImageFont.load_default(size)
 
 
 def read_stills(movie: Path, count: int) -> tuple[list[Still], float]:
@@ -90,8 +101,8 @@ def contact_sheet(
         "RGB", (gap + columns * (cell + gap), head + rows * (tall + label + gap)), PAPER
     )
     draw = ImageDraw.Draw(sheet)
-    draw.text((gap, 14), title, font=ImageFont.load_default(26), fill=INK)
-    small = ImageFont.load_default(15)
+    draw.text((gap, 14), title, font=font(24), fill=INK)
+    small = font(13)
     part = "" if box == (0, 0, width, height) else "close-ups of "
     about = f"{part}{movie.name}, {width} x {height}, {rate:g} frames a second"
     draw.text((gap, 50), about, font=small, fill=FAINT)
