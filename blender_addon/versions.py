@@ -64,15 +64,6 @@ def show_in_sequencers(scene: Any) -> None:
             workspace.sequencer_scene = scene
 
 
-def viewport_takes_linear() -> bool:
-    """Whether colours drawn over a viewport are converted from linear light to sRGB.
-
-    Up to 4.x the viewport's overlay buffer encodes what is written to it; from 5.0 on what is
-    written is what is shown.
-    """
-    return bool(bpy.app.version < (5, 0, 0))
-
-
 def buffer_view(buffer: Any, count: int) -> Any:
     """Return a float32 array over the memory of a one-dimensional `gpu.types.Buffer`."""
     import numpy as np

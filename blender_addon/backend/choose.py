@@ -82,6 +82,7 @@ def _local(python: Path, variables: dict[str, str]) -> LocalBackend:
         )
     # Blender's own settings for Python must not reach another one; empty counts as unset.
     variables |= {"PYTHONNOUSERSITE": "1", "PYTHONUTF8": "1", "PYTHONHOME": ""}
+    variables["PYTHONSAFEPATH"] = "1"  # nor a package in the folder Blender was started from
     if not is_packed():
         variables["PYTHONPATH"] = str(addon_folder().parent)
     return LocalBackend(

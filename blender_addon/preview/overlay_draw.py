@@ -57,11 +57,10 @@ void main()
     }
   }
   vec3 colour = sum / float(taps * taps);
-  if (to_linear == 1) {
-    vec3 low = colour / 12.92;
-    vec3 high = pow((colour + 0.055) / 1.055, vec3(2.4));
-    colour = mix(high, low, vec3(lessThanEqual(colour, vec3(0.04045))));
-  }
+  // The viewport's overlay buffer encodes linear light to sRGB, in 4.3 as in 5.2.
+  vec3 low = colour / 12.92;
+  vec3 high = pow((colour + 0.055) / 1.055, vec3(2.4));
+  colour = mix(high, low, vec3(lessThanEqual(colour, vec3(0.04045))));
   fragColor = vec4(colour, opacity);
 }
 """
@@ -118,7 +117,6 @@ def _draw_frame(session: Session, rect: Rect, opacity: float) -> None:
     shader.uniform_float("footprint", footprint)
     shader.uniform_float("opacity", opacity)
     shader.uniform_int("taps", taps)
-    shader.uniform_int("to_linear", int(versions.viewport_takes_linear()))
     corners = ((rect.x, rect.y), (rect.right, rect.y), (rect.right, rect.top), (rect.x, rect.top))
     batch = batch_for_shader(
         shader, "TRI_FAN", {"pos": corners, "uv": ((0, 1), (1, 1), (1, 0), (0, 0))}
@@ -145,7 +143,6 @@ def _the_shader() -> Any:
         info.push_constant("VEC2", "footprint")
         info.push_constant("FLOAT", "opacity")
         info.push_constant("INT", "taps")
-        info.push_constant("INT", "to_linear")
         info.sampler(0, "FLOAT_2D", "image")
         info.vertex_in(0, "VEC2", "pos")
         info.vertex_in(1, "VEC2", "uv")

@@ -129,6 +129,8 @@ def child_environment(base: Mapping[str, str]) -> dict[str, str]:
         kept.pop(name, None)
     kept["PYTHONNOUSERSITE"] = "1"
     kept["PYTHONUTF8"] = "1"
+    kept["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
+    kept["PYTHONSAFEPATH"] = "1"  # `-m` must not find a package in the folder we happen to be in
     return kept
 
 

@@ -80,11 +80,14 @@ class Step:
 def steps_of(plan: SetupPlan) -> tuple[Step, ...]:
     """Return the commands of a set-up, in order; running them again repairs what is there."""
     python = str(environment.python_in(plan.folder))
-    pip: tuple[str, ...] = (python, "-m", "pip", "install", "--no-input", "--progress-bar", "raw",
-           "--disable-pip-version-check")  # fmt: skip
+    bare: tuple[str, ...] = (python, "-m", "pip", "install", "--no-input")
+    steps = [Step("Making the environment", _make_command(plan), 0.0, 0.03)]
+    pip = (*bare, "--progress-bar", "raw")
     if plan.wheel_folder is not None:
-        pip = (*pip, "--no-index", "--find-links", str(plan.wheel_folder))
-    steps = [Step("Making the environment", _make_command(plan), 0.0, 0.04)]
+        pip = (*bare, "--progress-bar", "off", "--no-index", "--find-links", str(plan.wheel_folder))
+    else:
+        # Only from 24.1 on does pip tell how far a download is; venv may bring an older one.
+        steps.append(Step("Updating pip", (*bare, "--upgrade", "pip>=24.1"), 0.03, 0.01))
     torch = torch_requirement(plan.wheel)
     if torch and plan.build.index and plan.wheel_folder is None:
         # The plain index has torch too, only larger: better that than no backend.
@@ -265,9 +268,10 @@ def doctors_complaint(output: str) -> str | None:
         except ValueError:
             continue
         checks = report.get("checks", []) if isinstance(report, dict) else []
-        bad = [c for c in checks if isinstance(c, dict) and c.get("state") in ("missing", "broken")]
-        if bad:
-            return f"The backend was installed but {bad[0].get('name', 'a part')} does not work"
+        for check in checks:
+            if isinstance(check, dict) and check.get("state") not in {"ok", "optional"}:
+                name, detail = check.get("name", "a part"), check.get("detail", "does not work")
+                return f"The backend was installed, but {name}: {detail}"
     return None
 
 
