@@ -6,6 +6,6 @@ and returns a list of :class:`heat_backend.bench.rows.Row`; ``report(text)`` say
 measured.
 """
 
-from heat_backend.bench.rows import Row, median_ms
+from heat_backend.bench.rows import Row, medians_ms
 
-__all__ = ["Row", "median_ms"]
+__all__ = ["Row", "medians_ms"]

@@ -6,12 +6,13 @@ from __future__ import annotations
 import itertools
 import sys
 import time
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 
 from heat_backend.bench.collect import BenchSettings, Report
-from heat_backend.bench.rows import Row, median_ms
+from heat_backend.bench.rows import Row, medians_ms
 from heat_backend.bench.subject import bench_photo, performance, prepare
 
 _FRAMES = 60
@@ -45,8 +46,13 @@ def _rows_at(settings: BenchSettings, side: int) -> list[Row]:
     clip = performance(_FRAMES)
     buffer = np.empty((portrait.height, portrait.width, 4), np.uint8)
     frames = itertools.cycle(range(_FRAMES))
-    frame_ms = median_ms(lambda: portrait.render(clip.frame(next(frames)), buffer), _FRAMES)
-    remap_ms = _remap_ms(portrait.width, portrait.height)
+    frame_ms, remap_ms = medians_ms(
+        [
+            lambda: portrait.render(clip.frame(next(frames)), buffer),
+            _one_remap(portrait.width, portrait.height),
+        ],
+        _FRAMES,
+    )
     times, rate = _TARGETS[side]
     size = f"{portrait.width} x {portrait.height}"
     return [
@@ -64,15 +70,15 @@ def _rows_at(settings: BenchSettings, side: int) -> list[Row]:
     ]
 
 
-def _remap_ms(width: int, height: int) -> float:
-    """Median time of one bilinear remap of an RGBA8 picture by a smooth float map."""
+def _one_remap(width: int, height: int) -> Callable[[], object]:
+    """Make an action: one bilinear remap of an RGBA8 picture by a smooth float map."""
     rng = np.random.default_rng(0)
     picture = rng.integers(0, 255, (height, width, 4), np.uint8)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     x += 5 * np.sin(y / 40)
     y += 5 * np.cos(x / 40)
     target = np.empty_like(picture)
-    return median_ms(lambda: cv2.remap(picture, x, y, cv2.INTER_LINEAR, dst=target), _FRAMES)
+    return lambda: cv2.remap(picture, x, y, cv2.INTER_LINEAR, dst=target)
 
 
 def peak_memory_mib() -> float | None:

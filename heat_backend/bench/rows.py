@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 
@@ -48,13 +48,19 @@ class Row:
         return {**asdict(self), "met": self.met}
 
 
-def median_ms(action: Callable[[], object], repeats: int, warm_up: int = 2) -> float:
-    """Median wall time of ``action`` in milliseconds over ``repeats`` calls."""
-    for _ in range(warm_up):
-        action()
-    samples = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        action()
-        samples.append((time.perf_counter() - start) * 1e3)
-    return statistics.median(samples)
+def medians_ms(
+    actions: Sequence[Callable[[], object]], repeats: int, warm_up: int = 2
+) -> list[float]:
+    """Median wall time of each action in milliseconds over ``repeats`` calls.
+
+    The actions take turns, so that whatever else the machine does slows all of them alike and
+    their ratio holds.
+    """
+    samples: list[list[float]] = [[] for _ in actions]
+    for turn in range(warm_up + repeats):
+        for action, taken in zip(actions, samples, strict=True):
+            start = time.perf_counter()
+            action()
+            if turn >= warm_up:
+                taken.append((time.perf_counter() - start) * 1e3)
+    return [statistics.median(taken) for taken in samples]
