@@ -20,7 +20,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
-from scipy.spatial import cKDTree
 
 from bridge.pose import rotation_matrix
 from heat_backend.model import kit as source
@@ -35,6 +34,8 @@ PEOPLE = 10
 SPREAD = 0.8  # standard deviations of identity
 YAWS = (-20.0, -8.0, 0.0, 8.0, 20.0)
 PITCHES = (-10.0, 0.0, 10.0)
+EAR_FRONT = 2.3  # z in cm; what lies behind is ear, onto which cheek points must not slip
+SIDE = 2.5  # cm from the midline, beyond which a point belongs to one cheek
 FACING = 0.25  # least cosine between surface and line of sight for a hit to count
 
 
@@ -107,8 +108,9 @@ def hits(who: Subject, weights: Floats, rotation: Floats, mesh: object) -> Float
             continue
         corners, weight = skin[t], share[y, x]
         normal = weight @ normals[corners]
-        if normal[2] / np.linalg.norm(normal) >= FACING:
-            out[n] = weight @ who.kit.neutral[corners]
+        point = weight @ who.kit.neutral[corners]
+        if normal[2] / np.linalg.norm(normal) >= FACING and point[2] > EAR_FRONT:
+            out[n] = point
     return out
 
 
@@ -130,16 +132,35 @@ def embed(who: Subject) -> tuple[Floats, Floats]:
         static_image_mode=True, max_num_faces=1, refine_landmarks=True
     ) as mesh:
         samples = np.stack([hits(who, w, r, mesh) for w, r in views()])
-    centre = np.nanmedian(samples, axis=0)
+    samples = _near_side(samples)
+    centre = np.array([_middle(points) for points in samples.transpose(1, 0, 2)])
     spread = np.nanmedian(np.linalg.norm(samples - centre, axis=2), axis=0)
     pair = mirrored_pairs(centre)
     centre = (centre + centre[pair] * (-1, 1, 1)) / 2
     return centre, spread
 
 
-def nearest_vertex_distance(kit: Kit, points: Floats) -> Floats:
-    """Return how far points lie from the nearest skin vertex (a sanity figure)."""
-    return cKDTree(kit.neutral[slice(*source.SKIN)]).query(points)[0]
+def _near_side(samples: Floats) -> Floats:
+    """Drop (set NaN) what was seen of a cheek while it was turned away.
+
+    The tracker then slides the outline of the face along with the silhouette.
+    """
+    out = samples.copy()
+    yaw = np.array([np.arcsin(r[0, 2]) for _, r in views()])
+    x = np.nanmedian(samples[:, :, 0], axis=0)
+    away = (np.abs(x) > SIDE) & (yaw[:, None] * np.sign(x) > 0.05)
+    out[away] = np.nan
+    return out
+
+
+def _middle(points: Floats) -> Floats:
+    """Return the geometric median of the points (n, 3) that are not NaN."""
+    points = points[np.isfinite(points).all(axis=1)]
+    centre = np.median(points, axis=0)
+    for _ in range(50):
+        near = 1.0 / np.maximum(np.linalg.norm(points - centre, axis=1), 1e-3)
+        centre = (near[:, None] * points).sum(axis=0) / near.sum()
+    return centre
 
 
 def main() -> None:

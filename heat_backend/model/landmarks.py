@@ -226,10 +226,16 @@ def _eye_contours(
         corners = mesh.skin_vertex(kit.lm68[list(LM_EYE_CORNERS[side])])
         for n, v in zip(EYE_CORNERS[side], corners.tolist(), strict=True):
             out[n] = surface.vertex(v)
+        canthus = mesh.vertices[[corners[1], loop[0]]]
         upper = loop[: openings.lid_upper_count]
         lower = np.concatenate([loop[openings.lid_upper_count - 1 :], loop[:1]])
         for run, names in ((upper, EYE_UPPER[side]), (lower, EYE_LOWER[side])):
-            out |= {n: surface.along(_monotonic(mesh, run), points[n, 0]) for n in names}
+            for n in names:
+                if abs(points[n, 0]) < abs(canthus[1, 0]):
+                    # Between the corner and the eyeball lies the canthus, which is skin here.
+                    out[n] = surface.closest(_onto_curve(points[n : n + 1], canthus)[0])
+                else:
+                    out[n] = surface.along(_monotonic(mesh, run), points[n, 0])
     return out
 
 

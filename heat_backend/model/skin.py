@@ -175,7 +175,7 @@ def paint_skin(kit: Kit, openings: Openings) -> NDArray[np.uint8]:
     # The vermilion ends at the rings of the source's outer lip landmarks (12 to 15).
     outer_ring = np.interp(np.abs(position[:, 0]), [0.0, 0.7, 2.1, 2.6], [14.6, 14.6, 13.4, 12.4])
     lower = position[:, 1] < -3.5
-    outer_ring = np.where(lower, np.minimum(outer_ring, 13.4), outer_ring)
+    outer_ring = np.where(lower, np.minimum(outer_ring, 12.4), outer_ring)
     paint(outer_ring + 0.5 - steps, LIP_COLOUR)
     for side in BROWS:
         line = position[kit.lm68[side]]
