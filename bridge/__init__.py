@@ -1,26 +1,33 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The contract between Blender and the backend; standard library and numpy only."""
+"""The contract between Blender and the backend; standard library and numpy only.
 
-from . import (
-    client,
-    coefficients,
-    errors,
-    face_blink,
-    face_model,
-    frames,
-    handshake,
-    jobs,
-    launch,
-    motion_clip,
-    pose,
-    preview,
-)
+``import bridge`` is enough: each module is loaded when ``bridge.<module>`` is first used, since a
+start of Blender should not wait for sockets and processes.
+"""
 
-__all__ = [
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from . import client as client
+    from . import coefficients as coefficients
+    from . import errors as errors
+    from . import face_model as face_model
+    from . import frames as frames
+    from . import handshake as handshake
+    from . import jobs as jobs
+    from . import launch as launch
+    from . import motion_clip as motion_clip
+    from . import pose as pose
+    from . import preview as preview
+
+_MODULES = (
     "client",
     "coefficients",
     "errors",
-    "face_blink",
     "face_model",
     "frames",
     "handshake",
@@ -29,4 +36,14 @@ __all__ = [
     "motion_clip",
     "pose",
     "preview",
-]
+)
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _MODULES:
+        return importlib.import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULES})

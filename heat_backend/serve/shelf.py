@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from bridge import fields
 from bridge.errors import BadInput, Cancelled, ProtocolError
 from bridge.wire import Header
 from heat_backend.engine import Engine, EngineSettings, Photo, Portrait, make_engine
-from heat_backend.serve.turnstile import PortraitInTurn, Turnstile
+from heat_backend.serve.turnstile import PortraitInTurn, Turnstile, threads_must_not_overlap
 
 MAX_SIDE = 32768
 Progress = Callable[[str, float], None]
@@ -135,7 +136,9 @@ class Shelf:
             if found is not None:
                 return found
             engine = self._engine(request.engine)
-            portrait = engine.prepare(photo, request.settings, progress, cancelled)
+            alone = self.turnstile.turn() if threads_must_not_overlap() else nullcontext()
+            with alone:
+                portrait = engine.prepare(photo, request.settings, progress, cancelled)
             if cancelled():
                 raise Cancelled("stopped while the portrait was being prepared")
             in_turn = PortraitInTurn(portrait, self.turnstile)

@@ -8,6 +8,7 @@ goes on at half speed beside a preview.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -48,6 +49,18 @@ class Turnstile:
                     self._waiting.popleft().release()
                 else:
                     self._taken = False
+
+
+def threads_must_not_overlap() -> bool:
+    """Whether numba runs on its simplest thread pool, which ends the process at a second caller.
+
+    It does where neither OpenMP nor TBB is at hand (a bare macOS).
+    """
+    numba = sys.modules.get("numba")
+    try:
+        return numba is not None and numba.threading_layer() == "workqueue"
+    except ValueError:  # nothing has run in parallel yet
+        return False
 
 
 class PortraitInTurn:
