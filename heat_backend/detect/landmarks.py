@@ -51,7 +51,7 @@ class FaceLandmarks:
         """Pitch, yaw, roll in radians in the contract's axes, from the landmarks alone.
 
         The axes are the outer eye corners' line and the forehead-chin line made orthogonal; a
-        frontal face reads a pitch of about 7 degrees up, which is not corrected.
+        frontal face reads a pitch of about +7 degrees (down), which is not corrected.
         """
         points = self.points.astype(np.float64) * (1.0, -1.0, -1.0)
         x = points[263] - points[33]

@@ -16,6 +16,10 @@ from heat_backend.detect.landmarks import FaceLandmarks
 # FaceMesh's own face finder works on a picture of this order; larger ones only cost time.
 WORKING_SIDE = 1280
 MAX_FACES = 8
+ENLARGE_TO = 384  # pixels
+SAME_FACE = 0.4  # share of the smaller box that two findings of one face have in common
+
+Box = tuple[float, float, float, float]  # left, top, width, height
 
 
 class MediapipeMesh:
@@ -23,18 +27,30 @@ class MediapipeMesh:
 
     name = "mediapipe"
 
-    def __init__(self, mesh: Any) -> None:
+    def __init__(self, mesh: Any, finder: Any) -> None:
         self._mesh = mesh
+        self._finder = finder
 
     def detect(self, pixels: NDArray[np.uint8]) -> list[FaceLandmarks]:
         """Find all faces in RGB ``pixels`` (H, W, 3), largest first."""
         faces = self._detect_at(pixels)
+        boxes = self._far_boxes(pixels)
+        if not faces and not boxes:
+            boxes = _windows(pixels.shape[1], pixels.shape[0])
+        for box in boxes:
+            if not any(_overlap(face.box, box) > SAME_FACE for face in faces):
+                faces += [
+                    found
+                    for found in self._detect_in(pixels, box)
+                    if not any(_overlap(face.box, found.box) > SAME_FACE for face in faces)
+                ]
         if not faces:
-            # A face that fills the frame, or a small one, is out of the finder's range as it is.
-            for margin, zoom in ((0.35, 1.0), (0.0, 2.0)):
-                faces = self._detect_padded(pixels, margin, zoom)
-                if faces:
-                    break
+            # A face that fills the frame is out of the finders' range until it has a margin.
+            height, width = pixels.shape[:2]
+            margin = 0.35 * max(height, width)
+            faces = self._detect_in(
+                pixels, (-margin, -margin, width + 2 * margin, height + 2 * margin), around=0.0
+            )
         return sorted(faces, key=lambda face: -face.size)
 
     def _detect_at(self, pixels: NDArray[np.uint8]) -> list[FaceLandmarks]:
@@ -50,18 +66,52 @@ class MediapipeMesh:
             for face in found
         ]
 
-    def _detect_padded(
-        self, pixels: NDArray[np.uint8], margin: float, zoom: float
-    ) -> list[FaceLandmarks]:
+    def _far_boxes(self, pixels: NDArray[np.uint8]) -> list[Box]:
+        """Faces too small for FaceMesh's own finder, which is made for selfies."""
         height, width = pixels.shape[:2]
-        pad = int(margin * max(height, width))
-        view = cv2.copyMakeBorder(pixels, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
-        if zoom != 1.0:
-            if max(height, width) * zoom > 2 * WORKING_SIDE:
-                return []
-            view = cv2.resize(view, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
-        shift = np.array([pad, pad, 0], np.float32)
-        return [FaceLandmarks(f.points / zoom - shift) for f in self._detect_at(view)]
+        boxes = []
+        for found in self._finder.process(pixels).detections or []:
+            b = found.location_data.relative_bounding_box
+            boxes.append((b.xmin * width, b.ymin * height, b.width * width, b.height * height))
+        return boxes
+
+    def _detect_in(
+        self, pixels: NDArray[np.uint8], box: Box, around: float = 0.6
+    ) -> list[FaceLandmarks]:
+        """Detect in a box grown by ``around`` of its size, enlarged if it is small."""
+        height, width = pixels.shape[:2]
+        left, top, w, h = box
+        x0, y0 = int(left - around * w), int(top - around * h)
+        x1, y1 = int(left + (1 + around) * w) + 1, int(top + (1 + around) * h) + 1
+        pads = max(0, -y0), max(0, y1 - height), max(0, -x0), max(0, x1 - width)
+        view = cv2.copyMakeBorder(pixels, *pads, cv2.BORDER_REPLICATE)
+        view = view[y0 + pads[0] : y1 + pads[0], x0 + pads[2] : x1 + pads[2]]
+        if min(view.shape[:2]) < 8:
+            return []
+        zoom = max(1.0, ENLARGE_TO / max(view.shape[:2]))
+        view = cv2.resize(view, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
+        shift = np.array([x0, y0, 0], np.float32)
+        return [FaceLandmarks(f.points / zoom + shift) for f in self._detect_at(view)]
+
+
+def _windows(width: int, height: int) -> list[Box]:
+    """Overlapping squares over a picture in which no face was found at first sight."""
+    boxes = []
+    for share in (1.0, 0.5):
+        side = share * min(width, height)
+        for x in np.linspace(0.0, width - side, max(1, round(2 * width / side) - 1)):
+            for y in np.linspace(0.0, height - side, max(1, round(2 * height / side) - 1)):
+                boxes.append((float(x), float(y), side, side))
+    # The grown search area (see _detect_in) is the square itself.
+    return [(x + 0.27 * s, y + 0.27 * s, 0.46 * s, 0.46 * s) for x, y, s, _ in boxes]
+
+
+def _overlap(a: Box, b: Box) -> float:
+    """Intersection of two boxes over the smaller one's area."""
+    w = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    h = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    least = max(1.0, min(a[2] * a[3], b[2] * b[3]))
+    return max(0.0, w) * max(0.0, h) / least
 
 
 def create() -> MediapipeMesh:
@@ -83,8 +133,12 @@ def create() -> MediapipeMesh:
             refine_landmarks=True,
             min_detection_confidence=0.4,
         )
+        # Model 1 is the full-range finder, for faces some metres away.
+        finder = mediapipe.solutions.face_detection.FaceDetection(
+            model_selection=1, min_detection_confidence=0.5
+        )
     except (ImportError, AttributeError, FileNotFoundError) as error:
         raise MissingHere(
             "mediapipe 0.10.21 is not installed: run  python -m pip install mediapipe==0.10.21"
         ) from error
-    return MediapipeMesh(mesh)
+    return MediapipeMesh(mesh, finder)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 import cv2
@@ -34,6 +35,10 @@ from heat_backend.warp.posing import HeadPose, express, head_pose, turn_head
 PAD_SHARE = 0.2  # of the long side: how far the photo is continued over its border
 CELLS_ALONG = 512  # flow cells along the long side, at most
 CHIN = 152
+
+# Numba's plainest threading layer, all there is on some machines, crashes when two threads enter
+# parallel kernels at once; and two sessions are no faster side by side on the same cores.
+_KERNELS = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,11 @@ class WarpPortrait:
         """Render one frame, shape (height, width, 4), RGBA8."""
         if out is None:
             out = np.empty((self.height, self.width, 4), np.uint8)
+        with _KERNELS:
+            self._paint(coefficients, out)
+        return out
+
+    def _paint(self, coefficients: Coefficients, out: NDArray[np.uint8]) -> None:
         layers = self._layers
         mesh, camera = layers.mesh, layers.camera
         expression = np.asarray(coefficients.expression, np.float32)
@@ -112,7 +122,6 @@ class WarpPortrait:
                 expression,
                 self._border_moved(mesh.mouth, expression),
             )
-        return out
 
     def _border_moved(self, opening: Opening, expression: NDArray[np.float32]) -> float:
         """Farthest move of an opening's border against the head, pixels."""
