@@ -10,6 +10,7 @@ Sources and licence: NOTICE. The build script is ``heat_backend/model/build.py``
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -203,7 +204,7 @@ def read(path: Path) -> FaceModel:
         if str(arrays["format"]) != FORMAT or int(arrays["version"]) != VERSION:
             raise BadInput(f"{path.name} is not a face model of version {VERSION}")
         return _decode(arrays)
-    except (OSError, ValueError, KeyError) as e:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as e:
         raise BadInput(f"the face model {path.name} cannot be read ({e}): reinstall Heat") from e
 
 
