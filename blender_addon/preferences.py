@@ -112,6 +112,8 @@ class HeatPreferences(AddonPreferences):
         from .backend import status_lines
 
         line = status_lines.line()
+        if line.mend == "setup" and self.backend == "OWN":
+            return  # said above already
         layout.separator()
         text_lines.draw(layout, context, line.text, line.icon)
         row = layout.row()

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 # Room that a panel takes from the region's width at scale 1: margins, tabs, icon.
-_MARGIN = 60.0
+_MARGIN = 66.0
+_BOX = 16.0
 _LETTER = 6.6
 
 
@@ -47,11 +48,12 @@ def _pieces(word: str, width: float, measure: Callable[[str], float]) -> list[st
     return [*pieces, word]
 
 
-def draw(layout: Any, context: Any, text: str, icon: str = "NONE") -> None:
+def draw(layout: Any, context: Any, text: str, icon: str = "NONE", *, in_box: bool = False) -> None:
     """Draw a sentence as labels that fit the region, the icon before the first line."""
     scale = context.preferences.system.ui_scale
     region = context.region
-    draw_wide(layout, context, text, (region.width if region else 280) / scale - _MARGIN, icon)
+    width = (region.width if region else 280) / scale - _MARGIN
+    draw_wide(layout, context, text, width - (_BOX if in_box else 0.0), icon)
 
 
 def draw_wide(layout: Any, context: Any, text: str, width: float, icon: str = "NONE") -> None:

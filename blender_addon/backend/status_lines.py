@@ -16,21 +16,25 @@ _asked: tuple[float, str | None] = (-1e9, None)
 
 @dataclass(frozen=True)
 class StatusLine:
-    """A line and its icon; `warning` when the user has to do something."""
+    """A line and its icon; `warning` when the user has to do something.
+
+    `mend` tells what helps then: "setup" (the preferences) or "restart".
+    """
 
     text: str
     icon: str
     warning: bool = False
+    mend: str = ""
 
 
 def line() -> StatusLine:
     """Return the line of this moment."""
     wrong = missing()
     if wrong is not None:
-        return StatusLine(wrong, "ERROR", True)
+        return StatusLine(wrong, "ERROR", True, "setup")
     status = owner().status
     if status.state == "failed":
-        return StatusLine(status.message, "ERROR", True)
+        return StatusLine(status.message, "ERROR", True, "restart")
     if status.state == "starting":
         return StatusLine("The backend is starting", "SORTTIME")
     if status.state == "running":

@@ -99,7 +99,7 @@ def _draw_complaints(layout: Any, context: Any, portrait: Any) -> None:
     box = layout.box()
     shown = list(complaints.values())[:3]
     for text in shown:
-        text_lines.draw(box, context, text, "ERROR")
+        text_lines.draw(box, context, text, "ERROR", in_box=True)
     if len(complaints) > len(shown):
         box.label(text=f"and {len(complaints) - len(shown)} more rows")
     box.operator("heat.map_row_repair", icon="TOOL_SETTINGS")

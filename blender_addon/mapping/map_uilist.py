@@ -30,10 +30,15 @@ class HEAT_UL_key_rows(UIList):
     ) -> None:
         """Draw one row: only text, since a sidebar leaves little room; details stand below."""
         row = layout.row(align=True)
-        names = row.row(align=True).split(factor=0.5, align=True)
+        names = row.row(align=True)
         names.active = not item.mute
-        names.label(text=item.shape_key or "(none)", icon=_sign_of(data, item))
-        names.label(text=expression_menu.short(item.expression))
+        sign = _sign_of(data, item)
+        if item.shape_key.casefold() == item.expression.casefold():
+            names.label(text=item.shape_key, icon=sign)  # the same twice would only be cut off
+        else:
+            names = names.split(factor=0.5, align=True)
+            names.label(text=item.shape_key or "(none)", icon=sign)
+            names.label(text=expression_menu.short(item.expression))
         row.prop(item, "mute", text="", emboss=False, icon="HIDE_ON" if item.mute else "HIDE_OFF")
 
 

@@ -120,8 +120,9 @@ def _draw_backend(layout: Any, context: Any) -> None:
     if line.warning:
         text_lines.draw(layout, context, line.text, "ERROR")
         row = layout.row(align=True)
-        row.operator("heat.backend_restart", text="Try Again")
-        row.operator("heat.open_preferences", text="Set Up...")
+        if line.mend == "restart":
+            row.operator("heat.backend_restart", text="Try Again")
+        row.operator("heat.open_preferences", text="Set Up Backend...")
     else:
         text_lines.draw(layout, context, line.text, line.icon)
 

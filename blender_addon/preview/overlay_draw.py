@@ -14,6 +14,7 @@ from typing import Any
 import blf
 import bpy
 import gpu
+import numpy as np
 from gpu_extras.batch import batch_for_shader
 
 from .. import versions
@@ -91,6 +92,7 @@ def draw() -> None:
         if session.frame is not None:
             _draw_frame(session, rect, overlay.portrait.preview.opacity)
         else:
+            _warm_up(rect)
             _fill(rect, _PLATE)
         if session.frame is None or session.live.state != "live" or session.trouble:
             text = session.status()[0]
@@ -109,10 +111,16 @@ def _draw_frame(session: Session, rect: Rect, opacity: float) -> None:
     if is_new:
         texture = _upload(frame.pixels)
         _textures[session.uid] = (session.frame_number, texture)
+    _draw_texture(texture, rect, (frame.width, frame.height), opacity)
+    if is_new:
+        session.note_drawn(time.perf_counter() - began)
+
+
+def _draw_texture(texture: Any, rect: Rect, size: tuple[int, int], opacity: float) -> None:
     shader = _the_shader()
     shader.bind()
     shader.uniform_sampler("image", texture)
-    footprint = (frame.width / rect.width, frame.height / rect.height)
+    footprint = (size[0] / rect.width, size[1] / rect.height)
     taps = min(max(round(max(footprint)), 1), _MOST_TAPS)
     shader.uniform_float("footprint", footprint)
     shader.uniform_float("opacity", opacity)
@@ -122,8 +130,6 @@ def _draw_frame(session: Session, rect: Rect, opacity: float) -> None:
         shader, "TRI_FAN", {"pos": corners, "uv": ((0, 1), (1, 1), (1, 0), (0, 0))}
     )
     batch.draw(shader)
-    if is_new:
-        session.note_drawn(time.perf_counter() - began)
 
 
 def _upload(pixels: Any) -> Any:
@@ -152,6 +158,12 @@ def _the_shader() -> Any:
         info.fragment_source(_FRAGMENT)
         _shader = gpu.shader.create_from_info(info)
     return _shader
+
+
+def _warm_up(rect: Rect) -> None:
+    """Have the driver compile the shader while the portrait is prepared, not at the first frame."""
+    if _shader is None:
+        _draw_texture(_upload(np.zeros((1, 1, 4), np.uint8)), rect, (1, 1), 0.0)
 
 
 def _draw_border(rect: Rect, portrait: Any) -> None:

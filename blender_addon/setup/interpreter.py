@@ -17,8 +17,12 @@ from pathlib import Path
 from .. import bridge
 
 SUPPORTED = ((3, 11), (3, 12))
-_PROBE = "import sys, venv, ensurepip; print(sys.version_info[0], sys.version_info[1])"
+_PROBE = (
+    "import sys; print(sys.version_info[0], sys.version_info[1], flush=True); "
+    "import venv, ensurepip"
+)
 _PROBE_SECONDS = 20.0
+LACKS_VENV = "lacks venv"
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Interpreter:
 
 @dataclass(frozen=True)
 class Probe:
-    """What a candidate said of itself: its version, or why it cannot serve."""
+    """What a candidate said of itself: its version, and why it cannot serve, "" if it can."""
 
     version: tuple[int, int] | None
     trouble: str = ""
@@ -61,11 +65,11 @@ def probe(command: tuple[str, ...]) -> Probe:
         )
     except (OSError, subprocess.TimeoutExpired):
         return Probe(None, "does not run")
-    if done.returncode != 0:
-        lacking = "ensurepip" in done.stderr or "venv" in done.stderr
-        return Probe(None, "lacks venv" if lacking else "does not run")
-    major, minor = done.stdout.split()[:2]
-    return Probe((int(major), int(minor)))
+    try:
+        major, minor = (int(part) for part in done.stdout.split()[:2])
+    except ValueError:
+        return Probe(None, "does not run")
+    return Probe((major, minor), LACKS_VENV if done.returncode else "")
 
 
 def find(
@@ -101,11 +105,12 @@ def find(
     no_venv = ""
     for command in _on_path(look_up, platform):
         found = probe_with(command)
-        if found.version in SUPPORTED:
+        if found.version not in SUPPORTED:
+            continue
+        if not found.trouble:
             return Interpreter(command, found.version, "path")
-        if found.trouble == "lacks venv":
-            no_venv = no_venv or Path(command[0]).name
-    if own and (answer := probe_with((own,))).version in SUPPORTED:
+        no_venv = no_venv or "python{}.{}".format(*found.version)
+    if own and (answer := probe_with((own,))).version in SUPPORTED and not answer.trouble:
         return Interpreter((own,), answer.version, "blender")
     uv = look_up("uv")
     if uv:
@@ -136,12 +141,12 @@ def child_environment(base: Mapping[str, str]) -> dict[str, str]:
 
 def _named(named: str, probe_with: Callable[[tuple[str, ...]], Probe]) -> Interpreter:
     found = probe_with((named,))
-    if found.version in SUPPORTED:
+    if found.version in SUPPORTED and not found.trouble:
         return Interpreter((named,), found.version, "named")
-    if found.version is not None:
+    if found.version is not None and found.version not in SUPPORTED:
         said = "Python " + ".".join(map(str, found.version))
         wrong = f"is {said}, but 3.11 or 3.12 is needed"
-    elif found.trouble == "lacks venv":
+    elif found.trouble == LACKS_VENV:
         wrong = "cannot make environments: install its venv package"
     else:
         wrong = "does not run"

@@ -40,7 +40,7 @@ class HEAT_PT_render(Panel):
         wrong = view_transform.complaint(context.scene)
         if wrong:
             box = layout.box()
-            text_lines.draw(box, context, wrong, "COLOR")
+            text_lines.draw(box, context, wrong, "COLOR", in_box=True)
             box.operator("heat.fix_view_transform")
         if task is not None and busy:
             layout.progress(factor=task.fraction, text=f"{task.fraction:.0%}")

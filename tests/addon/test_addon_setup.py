@@ -192,8 +192,8 @@ class Machine:
 
     def probe(self, command):
         version = self.versions.get(command[0])
-        if isinstance(version, str):
-            return interpreter.Probe(None, version)
+        if version and len(version) > 2:
+            return interpreter.Probe(version[:2], version[2])
         return interpreter.Probe(version, "" if version else "does not run")
 
     def find(self, named="", own="", platform="linux"):
@@ -220,7 +220,9 @@ def test_what_to_install_is_said():
     ):
         Machine(python3=(3, 14)).find()
     with pytest.raises(bridge.errors.MissingHere, match=r"install the package python3\.11-venv"):
-        Machine(**{"python3.11": "lacks venv"}).find()
+        Machine(**{"python3.11": (3, 11, interpreter.LACKS_VENV)}).find()
+    with pytest.raises(bridge.errors.MissingHere, match=r"No Python 3\.11 or 3\.12"):
+        Machine(python3=(3, 13, interpreter.LACKS_VENV)).find()
     with pytest.raises(bridge.errors.MissingHere, match=r"python\.org"):
         Machine().find(platform="win32")
     with pytest.raises(bridge.errors.MissingHere, match=r"is Python 3\.14, but 3\.11 or 3\.12"):
