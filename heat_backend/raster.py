@@ -8,6 +8,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 FAR = np.float32(-1e9)
+NOWHERE = np.float32(-1e6)
 BANDS = 4
 
 
@@ -75,36 +76,46 @@ def raster_attributes(
                             )
 
 
-@njit(cache=True, fastmath=True)
+@njit(cache=True, parallel=True, fastmath=True)
 def grow_by_one(target: NDArray[np.float32], nearest: NDArray[np.float32]) -> None:
     """Extend the attributes by one pixel around what is covered, continuing their slope.
 
     Bilinear look-ups at the border of the covered region then read sensible values. The new
-    pixels keep ``nearest`` at ``FAR``, so they still count as uncovered.
+    pixels keep ``nearest`` at ``FAR``, so they still count as uncovered; those beyond get the
+    attribute ``NOWHERE``.
     """
     height, width, channels = target.shape
-    for y in range(height):
+    for y in prange(height):
         for x in range(width):
-            if nearest[y, x] > FAR:
+            if nearest[y, x] <= FAR:
+                _extrapolate(target, nearest, y, x, height, width, channels)
+
+
+@njit(cache=True, fastmath=True)
+def _extrapolate(
+    target: NDArray[np.float32],
+    nearest: NDArray[np.float32],
+    y: int,
+    x: int,
+    height: int,
+    width: int,
+    channels: int,
+) -> None:
+    count = 0
+    for k in range(channels):
+        target[y, x, k] = 0.0
+    for dy in range(-1, 2):
+        for dx in range(-1, 2):
+            y1, x1 = y + dy, x + dx
+            if y1 < 0 or x1 < 0 or y1 >= height or x1 >= width or nearest[y1, x1] <= FAR:
                 continue
-            count = 0
+            y2, x2 = y1 + dy, x1 + dx
+            slope = 0 <= y2 < height and 0 <= x2 < width and nearest[y2, x2] > FAR
             for k in range(channels):
-                target[y, x, k] = 0.0
-            for dy in range(-1, 2):
-                for dx in range(-1, 2):
-                    y1, x1 = y + dy, x + dx
-                    if y1 < 0 or x1 < 0 or y1 >= height or x1 >= width:
-                        continue
-                    if nearest[y1, x1] <= FAR:
-                        continue
-                    y2, x2 = y1 + dy, x1 + dx
-                    slope = 0 <= y2 < height and 0 <= x2 < width and nearest[y2, x2] > FAR
-                    for k in range(channels):
-                        value = target[y1, x1, k]
-                        if slope:
-                            value += value - target[y2, x2, k]
-                        target[y, x, k] += value
-                    count += 1
-            if count > 0:
-                for k in range(channels):
-                    target[y, x, k] /= count
+                value = target[y1, x1, k]
+                if slope:
+                    value += value - target[y2, x2, k]
+                target[y, x, k] += value
+            count += 1
+    for k in range(channels):
+        target[y, x, k] = target[y, x, k] / count if count > 0 else NOWHERE

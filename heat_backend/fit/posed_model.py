@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.coefficients import EXPRESSION_INDEX
+from bridge.face_blink import personal_expression
 from bridge.face_model import PART_NAMES, FaceModel, shape
 from heat_backend.detect.landmarks import FaceLandmarks
 from heat_backend.fit.camera import Camera
@@ -78,7 +79,7 @@ def lay_on_photo(model: FaceModel, fit: FaceFit, face: FaceLandmarks) -> PosedMo
             shift[members] = missing[LIPS].mean(axis=0)
     pixels = pixels + shift
     rest = fit.camera.unproject(pixels, posed[:, 2])
-    expression = model.expression.copy()
+    expression = personal_expression(model, fit.identity).astype(np.float32)
     expression[LOOKS] *= LID_FOLLOWS_GAZE
     # What the photo already does is partly used up: a smile on a smile must not tear the lips.
     expression *= (1.0 - USED_UP * fit.expression).astype(np.float32)[:, None, None]

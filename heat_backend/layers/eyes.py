@@ -42,6 +42,8 @@ class EyeLayer:
     radius_px : float
     width_px : float
         Width of the opening at rest.
+    white : float
+        Luminance of the sclera, 0..255: how brightly white things are lit.
     """
 
     texture: NDArray[np.float32]
@@ -52,6 +54,7 @@ class EyeLayer:
     center_px: NDArray[np.float32]
     radius_px: float
     width_px: float
+    white: float
 
 
 def build_eye(
@@ -103,6 +106,7 @@ def build_eye(
         np.asarray(center_px, np.float32),
         float(radius_px),
         eye_width,
+        float(np.percentile(bare[mask > 0.5].mean(axis=1), 85)) if (mask > 0.5).any() else 0.0,
     )
 
 

@@ -82,7 +82,9 @@ def head_sheet(
     rest = posed.camera.unproject(grid, depth)
     visible = _visible_vertices(posed, skin_triangles)
     deltas = _carried_deltas(posed, visible, grid)
-    return Sheet(rest, deltas, follow, grid, _grid_triangles(len(grid) // columns, columns))
+    triangles = _grid_triangles(len(grid) // columns, columns)
+    triangles = triangles[_on_person(alpha, grid, triangles, SPACING * unit)]
+    return Sheet(rest, deltas, follow, grid, triangles)
 
 
 def _grid(posed: PosedModel, size: tuple[int, int], pad: int) -> tuple[NDArray[np.float64], int]:
@@ -106,6 +108,22 @@ def _grid_triangles(rows: int, columns: int) -> NDArray[np.int32]:
     c, d = index[1:, :-1].ravel(), index[1:, 1:].ravel()
     # Counter-clockwise with y up, as the rasteriser's front side wants it.
     return np.concatenate([np.stack([a, c, b], 1), np.stack([b, c, d], 1)]).astype(np.int32)
+
+
+def _on_person(
+    alpha: NDArray[np.float32],
+    grid: NDArray[np.float64],
+    triangles: NDArray[np.int32],
+    spacing: float,
+) -> NDArray[np.bool_]:
+    """Which triangles have any of the person in or right beside them; the others show nothing."""
+    size = 2 * int(np.ceil(1.5 * spacing)) + 1
+    near = cv2.dilate(alpha, np.ones((size, size), np.uint8))
+    at = grid[triangles].mean(axis=1).astype(np.float32)
+    found = cv2.remap(
+        near, at[None, :, 0], at[None, :, 1], cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(found[0] > 0.0)
 
 
 def _depth(

@@ -26,7 +26,7 @@ AMBIENT = 0.45
 FADE_DEPTH = 0.42  # outer-eye distances behind the lips at which light has fallen to 1/e
 CAVITY = (38.0, 14.0, 12.0)
 RIM = 0.02  # outer-eye distances: lip that the inner contour still holds
-REFERENCE_SKIN = 175.0  # luminance of well-lit skin for which the model's colours were chosen
+REFERENCE_WHITE = 215.0  # luminance of a well-lit sclera, for which the colours were chosen
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def build_mouth(
     posed: PosedModel,
     photo: NDArray[np.uint8],
     opening: NDArray[np.floating],
-    skin_level: float,
+    white: float,
 ) -> MouthLayer:
     """Build the layer.
 
@@ -78,15 +78,15 @@ def build_mouth(
     photo : ndarray, shape (H, W, 3), uint8
     opening : ndarray, shape (M, 2)
         Inner lip contour as a closed polygon, photo pixels.
-    skin_level : float
-        Median luminance of the face's skin, 0..255.
+    white : float
+        Luminance of the eyes' whites, 0..255: skin does not tell how brightly teeth are lit.
     """
     wanted = np.isin(model.triangle_part, [PART_NAMES.index(name) for name in PARTS])
     kept, flat = np.unique(model.triangles[wanted], return_inverse=True)
     triangles = flat.reshape(-1, 3).astype(np.int32)
     rest = posed.rest[kept]
     albedo = model.vertex_albedo[kept].astype(np.float64)
-    exposure = float(np.clip(skin_level / REFERENCE_SKIN, 0.25, 1.1))
+    exposure = float(np.clip(white / REFERENCE_WHITE, 0.25, 1.1))
     colour = _lit(albedo, rest, triangles, posed, model) * exposure
     back, back_triangles = _backdrop(rest, len(kept))
     cavity = np.tile(np.array(CAVITY) * exposure, (4, 1))

@@ -17,6 +17,7 @@ from heat_backend.raster import FAR, raster_attributes
 
 # A triangle seen at a flatter angle than this at rest has no usable texture in the photo.
 LEAST_FACING = 0.1
+MOST_AVERTED = -0.2  # triangles turned away less would flicker along the outline
 LEAST_TURN = np.radians(6.0)
 FAR_SIDE_FROM = 0.3  # outer-eye distances from the middle
 FOLD_REACH = 0.2  # outer-eye distances from lids and lips
@@ -175,7 +176,7 @@ def _seen_and_hidden(
     raster_attributes(points, z, z[:, None], skin, scratch, nearest)
     at = np.rint(points[face].mean(axis=1)).astype(int)
     hidden = nearest[at[:, 1], at[:, 0]] > z[face].mean(axis=1) + OCCLUSION_SLACK
-    return facing & ~hidden, normal[:, 2] <= 0.0
+    return facing & ~hidden, normal[:, 2] <= MOST_AVERTED
 
 
 def _far_side(model: FaceModel, posed: PosedModel, face: NDArray[np.int32]) -> NDArray[np.bool_]:

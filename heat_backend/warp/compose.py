@@ -1,16 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The person, resampled through the flow and laid over the wall."""
+"""The person, resampled through the flow and laid over the wall.
+
+Almost all pixels go the short way: the coarse flow is interpolated, ``cv2.remap`` fetches the
+person, one pass blends it over the wall. Only flow cells where surfaces meet are mixed by hand.
+"""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from heat_backend.raster import FAR
+from heat_backend.raster import FAR, NOWHERE
+
+Region = tuple[int, int, int, int]  # left, top, right, bottom; right and bottom are exclusive
 
 
-@njit(cache=True, parallel=True, fastmath=True)
 def compose_person(
     out: NDArray[np.uint8],
     background: NDArray[np.uint8],
@@ -20,7 +26,7 @@ def compose_person(
     nearest: NDArray[np.float32],
     stride: int,
     jump: float,
-    region: tuple[int, int, int, int],
+    region: Region,
 ) -> None:
     """Write ``region`` of a frame.
 
@@ -28,7 +34,8 @@ def compose_person(
     ----------
     out : ndarray, shape (H, W, 4), uint8
         RGBA, written inside the region.
-    background : ndarray, shape (H, W, 3), uint8
+    background : ndarray, shape (H, W, 4), uint8
+        RGBA, alpha 255.
     person : ndarray, shape (H + 2 pad, W + 2 pad, 4), uint8
         Premultiplied RGBA.
     pad : int
@@ -43,98 +50,141 @@ def compose_person(
         A step of source coordinates between neighbouring cells, in pixels, above which they lie
         on different surfaces and must not be blended.
     region : tuple of int
-        left, top, right, bottom; right and bottom are exclusive.
     """
     left, top, right, bottom = region
+    if right <= left or bottom <= top:
+        return
+    places = np.empty((bottom - top, right - left, 2), np.float32)
+    _interpolate(source, stride, float(pad), left, top, places)
+    fetched = cv2.remap(person, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    view = out[top:bottom, left:right]
+    behind = background[top:bottom, left:right]
+    _lay_over(
+        fetched.view(np.uint32)[..., 0],
+        behind.view(np.uint32)[..., 0],
+        view.view(np.uint32)[..., 0],
+    )
+    _mix_seams(out, background, person, pad, source, nearest, stride, float(jump), region)
+
+
+@njit(cache=True, parallel=True, fastmath=True)
+def _interpolate(
+    source: NDArray[np.float32],
+    stride: int,
+    pad: float,
+    left: int,
+    top: int,
+    places: NDArray[np.float32],
+) -> None:
+    """Interpolate the flow bilinearly to every pixel of a region, in coordinates of the person."""
+    height, width = places.shape[:2]
     step = np.float32(1.0 / stride)
-    limit_x = np.float32(person.shape[1] - 1.001)
-    limit_y = np.float32(person.shape[0] - 1.001)
-    for y in prange(top, bottom):
-        gy = y * step
-        i = int(gy)
-        fy = gy - i
-        for x in range(left, right):
-            gx = x * step
-            j = int(gx)
-            fx = gx - j
-            w00 = (1 - fx) * (1 - fy)
-            w01 = fx * (1 - fy)
-            w10 = (1 - fx) * fy
-            w11 = fx * fy
-            c00 = nearest[i, j] > FAR
-            c01 = nearest[i, j + 1] > FAR
-            c10 = nearest[i + 1, j] > FAR
-            c11 = nearest[i + 1, j + 1] > FAR
-            cover = w00 * c00 + w01 * c01 + w10 * c10 + w11 * c11
-            if cover <= 0.002:
-                out[y, x, 0] = background[y, x, 0]
-                out[y, x, 1] = background[y, x, 1]
-                out[y, x, 2] = background[y, x, 2]
-                out[y, x, 3] = 255
+    for i in prange(height):
+        y = (top + i) // stride
+        fy = np.float32((top + i) - y * stride) * step
+        first = left // stride
+        for cell in range(first, (left + width - 1) // stride + 1):
+            ax = source[y, cell, 0] + fy * (source[y + 1, cell, 0] - source[y, cell, 0])
+            ay = source[y, cell, 1] + fy * (source[y + 1, cell, 1] - source[y, cell, 1])
+            bx = source[y, cell + 1, 0] + fy * (source[y + 1, cell + 1, 0] - source[y, cell + 1, 0])
+            by = source[y, cell + 1, 1] + fy * (source[y + 1, cell + 1, 1] - source[y, cell + 1, 1])
+            dx, dy = (bx - ax) * step, (by - ay) * step
+            for k in range(stride):
+                j = cell * stride + k - left
+                if 0 <= j < width:
+                    places[i, j, 0] = ax + k * dx + pad
+                    places[i, j, 1] = ay + k * dy + pad
+
+
+@njit(cache=True, parallel=True)
+def _lay_over(
+    person: NDArray[np.uint32], wall: NDArray[np.uint32], out: NDArray[np.uint32]
+) -> None:
+    """Blend premultiplied RGBA over opaque RGBA, two channels of a pixel in one multiplication."""
+    low = np.uint32(0x00FF00FF)
+    half = np.uint32(0x00800080)
+    eight = np.uint32(8)
+    for i in prange(out.shape[0]):
+        for j in range(out.shape[1]):
+            p, w = person[i, j], wall[i, j]
+            share = np.uint32(255) - (p >> np.uint32(24))
+            even = (w & low) * share + half
+            even = ((even + ((even >> eight) & low)) >> eight) & low
+            odd = ((w >> eight) & low) * share + half
+            odd = (odd + ((odd >> eight) & low)) & np.uint32(0xFF00FF00)
+            out[i, j] = p + (even | odd)
+
+
+@njit(cache=True, parallel=True, fastmath=True)
+def _mix_seams(
+    out: NDArray[np.uint8],
+    background: NDArray[np.uint8],
+    person: NDArray[np.uint8],
+    pad: int,
+    source: NDArray[np.float32],
+    nearest: NDArray[np.float32],
+    stride: int,
+    jump: float,
+    region: Region,
+) -> None:
+    """Repaint the cells whose corners lie on different surfaces, or on none.
+
+    There colours are mixed, not places: between the places lies neither surface.
+    """
+    left, top, right, bottom = region
+    for i in prange(top // stride, (bottom - 1) // stride + 1):
+        for j in range(left // stride, (right - 1) // stride + 1):
+            covered = 0
+            low_x = low_y = np.float32(1e9)
+            high_x = high_y = np.float32(-1e9)
+            for c in range(4):
+                a, b = i + (c >> 1), j + (c & 1)
+                if nearest[a, b] > FAR:
+                    covered += 1
+                low_x, high_x = min(low_x, source[a, b, 0]), max(high_x, source[a, b, 0])
+                low_y, high_y = min(low_y, source[a, b, 1]), max(high_y, source[a, b, 1])
+            if covered == 4 and high_x - low_x <= jump and high_y - low_y <= jump:
                 continue
-            sx0, sx1 = source[i, j, 0], source[i, j + 1, 0]
-            sx2, sx3 = source[i + 1, j, 0], source[i + 1, j + 1, 0]
-            sy0, sy1 = source[i, j, 1], source[i, j + 1, 1]
-            sy2, sy3 = source[i + 1, j, 1], source[i + 1, j + 1, 1]
-            torn = (
-                max(sx0, sx1, sx2, sx3) - min(sx0, sx1, sx2, sx3) > jump
-                or max(sy0, sy1, sy2, sy3) - min(sy0, sy1, sy2, sy3) > jump
-            )
-            if torn:
-                # Different surfaces meet here: mix their colours, not their places.
-                red = green = blue = behind = np.float32(0.0)
-                for c in range(4):
-                    di, dj = c >> 1, c & 1
-                    share = (fy if di else 1 - fy) * (fx if dj else 1 - fx)
-                    if nearest[i + di, j + dj] <= FAR:
-                        behind += share
-                        continue
-                    # Half a cell at most: beyond that lies what the other surface hides.
-                    du = min(max(fx - dj, np.float32(-0.5)), np.float32(0.5)) * stride
-                    dv = min(max(fy - di, np.float32(-0.5)), np.float32(0.5)) * stride
-                    u = source[i + di, j + dj, 0] + du + pad
-                    v = source[i + di, j + dj, 1] + dv + pad
-                    p = int(min(max(v + np.float32(0.5), np.float32(0.0)), limit_y))
-                    q = int(min(max(u + np.float32(0.5), np.float32(0.0)), limit_x))
-                    red += share * person[p, q, 0]
-                    green += share * person[p, q, 1]
-                    blue += share * person[p, q, 2]
-                    behind += share * (1 - person[p, q, 3] * np.float32(1.0 / 255.0))
-                out[y, x, 0] = np.uint8(
-                    min(red + behind * background[y, x, 0] + np.float32(0.5), np.float32(255.0))
-                )
-                out[y, x, 1] = np.uint8(
-                    min(green + behind * background[y, x, 1] + np.float32(0.5), np.float32(255.0))
-                )
-                out[y, x, 2] = np.uint8(
-                    min(blue + behind * background[y, x, 2] + np.float32(0.5), np.float32(255.0))
-                )
-                out[y, x, 3] = 255
+            if covered == 0 and source[i, j, 0] <= NOWHERE:
                 continue
-            u = w00 * sx0 + w01 * sx1 + w10 * sx2 + w11 * sx3
-            v = w00 * sy0 + w01 * sy1 + w10 * sy2 + w11 * sy3
-            u = min(max(u + pad, np.float32(0.0)), limit_x)
-            v = min(max(v + pad, np.float32(0.0)), limit_y)
-            p, q = int(v), int(u)
-            fv, fu = v - p, u - q
-            k00 = (1 - fu) * (1 - fv) * cover
-            k01 = fu * (1 - fv) * cover
-            k10 = (1 - fu) * fv * cover
-            k11 = fu * fv * cover
-            alpha = (
-                k00 * person[p, q, 3]
-                + k01 * person[p, q + 1, 3]
-                + k10 * person[p + 1, q, 3]
-                + k11 * person[p + 1, q + 1, 3]
-            )
-            behind = np.float32(1.0) - alpha * np.float32(1.0 / 255.0)
-            for k in range(3):
-                value = (
-                    k00 * person[p, q, k]
-                    + k01 * person[p, q + 1, k]
-                    + k10 * person[p + 1, q, k]
-                    + k11 * person[p + 1, q + 1, k]
-                    + behind * background[y, x, k]
-                )
-                out[y, x, k] = np.uint8(min(value + np.float32(0.5), np.float32(255.0)))
-            out[y, x, 3] = 255
+            for y in range(max(top, i * stride), min(bottom, (i + 1) * stride)):
+                for x in range(max(left, j * stride), min(right, (j + 1) * stride)):
+                    _mix_pixel(out, background, person, pad, source, nearest, stride, i, j, y, x)
+
+
+@njit(cache=True, fastmath=True)
+def _mix_pixel(
+    out: NDArray[np.uint8],
+    background: NDArray[np.uint8],
+    person: NDArray[np.uint8],
+    pad: int,
+    source: NDArray[np.float32],
+    nearest: NDArray[np.float32],
+    stride: int,
+    i: int,
+    j: int,
+    y: int,
+    x: int,
+) -> None:
+    fy, fx = (y - i * stride) / stride, (x - j * stride) / stride
+    red = green = blue = behind = np.float32(0.0)
+    for c in range(4):
+        di, dj = c >> 1, c & 1
+        share = (fy if di else 1 - fy) * (fx if dj else 1 - fx)
+        if nearest[i + di, j + dj] <= FAR:
+            behind += share
+            continue
+        # Half a cell at most: beyond that lies what the other surface hides.
+        du = min(max(fx - dj, -0.5), 0.5) * stride
+        dv = min(max(fy - di, -0.5), 0.5) * stride
+        v = source[i + di, j + dj, 1] + dv + pad + 0.5
+        u = source[i + di, j + dj, 0] + du + pad + 0.5
+        p = int(min(max(v, 0.0), person.shape[0] - 1.0))
+        q = int(min(max(u, 0.0), person.shape[1] - 1.0))
+        red += share * person[p, q, 0]
+        green += share * person[p, q, 1]
+        blue += share * person[p, q, 2]
+        behind += share * (1 - person[p, q, 3] / 255.0)
+    out[y, x, 0] = np.uint8(min(red + behind * background[y, x, 0] + 0.5, 255.0))
+    out[y, x, 1] = np.uint8(min(green + behind * background[y, x, 1] + 0.5, 255.0))
+    out[y, x, 2] = np.uint8(min(blue + behind * background[y, x, 2] + 0.5, 255.0))

@@ -33,7 +33,7 @@ from heat_backend.warp.inside import paint_eye, paint_mouth
 from heat_backend.warp.posing import HeadPose, express, head_pose, turn_head
 
 PAD_SHARE = 0.2  # of the long side: how far the photo is continued over its border
-CELLS_ALONG = 512  # flow cells along the long side, at most
+CELLS_ALONG = 640  # flow cells along the long side, at most
 CHIN = 152
 
 # Numba's plainest threading layer, all there is on some machines, crashes when two threads enter
@@ -74,9 +74,10 @@ class WarpPortrait:
         self.height, self.width = layers.photo.shape[:2]
         self.notes = notes
         self._layers = layers
-        stride = max(1, -(-max(self.width, self.height) // CELLS_ALONG))
+        stride = max(2, -(-max(self.width, self.height) // CELLS_ALONG))
         self._region = _moving_region(layers.mesh, (self.width, self.height), 2 * stride)
-        self._still = np.dstack([layers.photo, np.full(layers.photo.shape[:2], 255, np.uint8)])
+        self._still = _opaque(layers.photo)
+        self._wall = _opaque(layers.cutout.background)
         self._flow = FlowGrid(self.width, self.height, stride)
 
     def render(
@@ -101,7 +102,7 @@ class WarpPortrait:
         jump = 4.0 * self._flow.stride
         compose_person(
             out,
-            layers.cutout.background,
+            self._wall,
             layers.cutout.person,
             layers.cutout.pad,
             self._flow.source,
@@ -200,6 +201,10 @@ class WarpEngine:
         return portrait
 
 
+def _opaque(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
+
+
 def _moving_region(
     mesh: PortraitMesh, size: tuple[int, int], margin: int
 ) -> tuple[int, int, int, int]:
@@ -269,15 +274,6 @@ def _assemble(
             posed.camera.project(center),
             radius * posed.unit * grown,
         )
-    level = _skin_level(pixels, face)
-    mouth = build_mouth(model, posed, pixels, mesh.mouth.outline(mesh.pixels), level)
+    white = max(eye.white for eye in eyes.values())
+    mouth = build_mouth(model, posed, pixels, mesh.mouth.outline(mesh.pixels), white)
     return Layers(pixels, cutout, mesh, mouth, eyes, posed.camera, posed.rotation)
-
-
-def _skin_level(pixels: NDArray[np.uint8], face: FaceLandmarks) -> float:
-    """Median luminance of cheeks and nose."""
-    spots = face.points[[50, 280, 205, 425, 4, 117, 346], :2]
-    height, width = pixels.shape[:2]
-    x = np.clip(np.rint(spots[:, 0]).astype(int), 0, width - 1)
-    y = np.clip(np.rint(spots[:, 1]).astype(int), 0, height - 1)
-    return float(np.median(pixels[y, x].astype(np.float32) @ (0.2126, 0.7152, 0.0722)))
