@@ -120,8 +120,9 @@ def step() -> None:
     shown = False
     for session in sessions():
         began = time.perf_counter()
-        if session.take():
-            _show(session)
+        taken = session.take()
+        written = _write_image(session)
+        if taken or written:
             session.note_cost(time.perf_counter() - began)
             shown = True
         shown |= session.status_changed()
@@ -176,12 +177,22 @@ def _sample(session: Session) -> None:
         session.trouble = str(error)
 
 
-def _show(session: Session) -> None:
+def _write_image(session: Session) -> bool:
+    """Move the newest frame on toward the portrait's live image; True when it arrived there."""
+    _scene, _layer, portrait = located(session.uid)
+    if portrait is None or portrait.preview.mode != "IMAGE" or session.frame is None:
+        return False
     from . import live_image
 
-    _scene, _layer, portrait = located(session.uid)
-    if portrait is not None and portrait.preview.mode == "IMAGE" and session.frame is not None:
-        live_image.show(portrait, session.frame.pixels)
+    if session.converter is None:
+        session.converter = live_image.FrameConverter()
+    session.converter.offer(session.frame_number, session.frame.pixels)
+    values = session.converter.take()
+    if values is None:
+        return False
+    live_image.write(portrait, values)
+    session.image_number += 1
+    return True
 
 
 def _restart(uid: str) -> None:

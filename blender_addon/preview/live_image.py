@@ -6,6 +6,8 @@ A float image takes new pixels about four times faster than a byte image; it hol
 
 from __future__ import annotations
 
+import functools
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import bpy
@@ -15,7 +17,6 @@ from numpy.typing import NDArray
 from . import frame_packing
 
 _LINEAR = "Linear Rec.709"
-_room: dict[tuple[int, int], NDArray[np.float32]] = {}
 
 
 def image_of(portrait: Any, width: int, height: int) -> Any:
@@ -32,30 +33,65 @@ def image_of(portrait: Any, width: int, height: int) -> Any:
     return image
 
 
-def show(portrait: Any, pixels: NDArray[np.uint8]) -> None:
-    """Write a frame into the portrait's live image.
+def write(portrait: Any, values: NDArray[np.float32]) -> None:
+    """Write converted pixels into the portrait's live image.
 
     Parameters
     ----------
     portrait : HeatPortrait
         Its `preview.image` is used.
-    pixels : (H, W, 4) uint8
-        sRGB, rows from the top, opaque.
+    values : (H, W, 4) float32
+        Linear light, rows from the bottom, as `FrameConverter.take` gives them.
     """
-    height, width = pixels.shape[:2]
+    height, width = values.shape[:2]
     image = image_of(portrait, width, height)
-    out = _buffer(height, width)
-    frame_packing.image_pixels_into(pixels, out)
-    image.pixels.foreach_set(out.reshape(-1))
+    image.pixels.foreach_set(values.reshape(-1))
     image.update()
     _redraw_materials(image)
 
 
-def _buffer(height: int, width: int) -> NDArray[np.float32]:
-    if (height, width) not in _room:
-        _room.clear()  # one size is enough to keep; a 1024 px frame takes 16 MB
-        _room[height, width] = np.empty((height, width, 4), np.float32)
-    return _room[height, width]
+class FrameConverter:
+    """Turns frames into `Image.pixels` in a thread of its own, always the newest one."""
+
+    def __init__(self) -> None:
+        self._number = -1
+        self._waiting: NDArray[np.uint8] | None = None
+        self._job: Future[NDArray[np.float32]] | None = None
+        self._room = np.empty((0, 0, 4), np.float32)
+
+    def offer(self, number: int, pixels: NDArray[np.uint8]) -> None:
+        """Convert a frame next; one that was offered before under its number is not again."""
+        if number != self._number:
+            self._number, self._waiting = number, pixels
+            self._start()
+
+    def take(self) -> NDArray[np.float32] | None:
+        """Return (H, W, 4) float32 of the newest converted frame, or None while there is none.
+
+        It is valid until the next call.
+        """
+        self._start()
+        if self._job is None or not self._job.done():
+            return None
+        job, self._job = self._job, None
+        return job.result()
+
+    def _start(self) -> None:
+        if self._job is None and self._waiting is not None:
+            pixels, self._waiting = self._waiting, None
+            if self._room.shape != pixels.shape:
+                self._room = np.empty(pixels.shape, np.float32)
+            self._job = _threads().submit(_converted, pixels, self._room)
+
+
+def _converted(pixels: NDArray[np.uint8], out: NDArray[np.float32]) -> NDArray[np.float32]:
+    frame_packing.image_pixels_into(pixels, out)
+    return out
+
+
+@functools.cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="heat-image")
 
 
 def _redraw_materials(image: Any) -> None:

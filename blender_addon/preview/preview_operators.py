@@ -43,17 +43,18 @@ class HEAT_OT_preview_start(Operator):
         portrait = operator_edge.chosen_portrait(self, context)
         live.start(portrait)
         if bpy.app.background:
-            return self._wait(portrait.uid)
+            return self._wait(portrait)
         return {"FINISHED"}
 
-    def _wait(self, uid: str) -> set[str]:
+    def _wait(self, portrait: Any) -> set[str]:
         from . import live
 
+        uid = portrait.uid
         end = time.monotonic() + self.wait
         while time.monotonic() < end:
             live.step()
             session = live.session_of(uid)
-            if session is None or session.frame is not None:
+            if session is None or _is_shown(session, portrait):
                 break
             if session.live.state == "failed":
                 self.report({"ERROR"}, str(session.live.error))
@@ -94,6 +95,12 @@ class HEAT_OT_preview_stop(Operator):
 
 
 CLASSES = (HEAT_OT_preview_start, HEAT_OT_preview_stop)
+
+
+def _is_shown(session: Any, portrait: Any) -> bool:
+    if portrait.preview.mode == "IMAGE":
+        return bool(session.image_number)
+    return session.frame is not None
 
 
 def _reason_against(portrait: Any) -> str | None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -48,6 +49,9 @@ class Session:
         self.live = live
         self.frame: bridge.frames.Frame | None = None
         self.frame_number = 0
+        self.converter: Any = None
+        """Makes image pixels of frames, once the preview is shown as an image."""
+        self.image_number = 0
         self.trouble: str | None = None
         """Why the rig could not be sampled, in a line."""
         self.rate = FrameRate()
