@@ -14,6 +14,7 @@ from pathlib import Path
 
 import build_addon
 from demo.contact_sheet import contact_sheet
+from heat_backend.cli.quiet import native_logs_hidden
 
 ROOT = Path(__file__).resolve().parents[1]
 MADE = ("demo.mp4", "demo.blend", "contact_sheet.png")
@@ -81,7 +82,8 @@ def main() -> int:
     except (DemoError, build_addon.BuildError) as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1
-    contact_sheet(out / "demo.mp4", out / "contact_sheet.png", f"Heat: {photo.name} performs")
+    with native_logs_hidden():
+        contact_sheet(out / "demo.mp4", out / "contact_sheet.png", f"Heat: {photo.name} performs")
     for name in MADE:
         print(f"  {out / name}")
     print(f"done in {time.monotonic() - began:.0f} s")
