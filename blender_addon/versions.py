@@ -30,6 +30,23 @@ def strips_of(scene: Any) -> Any:
     return editor.strips if hasattr(editor, "strips") else editor.sequences
 
 
+def all_strips_of(scene: Any) -> Any:
+    """Return all strips of a scene that has a sequencer, those within meta strips too."""
+    editor = scene.sequence_editor
+    return editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all
+
+
+def strip_is_trimmed(strip: Any) -> bool:
+    """Return whether a strip hides some of its content, or holds a frame beyond it."""
+    if hasattr(strip, "left_handle_offset"):
+        offsets = ("left_handle_offset", "right_handle_offset", "content_trim_start",
+                   "content_trim_end")  # fmt: skip
+    else:
+        offsets = ("frame_offset_start", "frame_offset_end", "animation_offset_start",
+                   "animation_offset_end")  # fmt: skip
+    return any(getattr(strip, name, 0) for name in offsets)
+
+
 def strip_span(strip: Any) -> tuple[int, int]:
     """Return the first frame that a strip shows and the first that it does not show any more.
 

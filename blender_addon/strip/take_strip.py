@@ -71,27 +71,16 @@ def _span(strip: Any, record: TakeRecord) -> channels.Span:
         end=end,
         older=strip.get(UID_KEY, "") == record.uid,
         same_kind=strip.type == ("MOVIE" if record.is_movie else "IMAGE"),
-        untrimmed=_shows_all(strip),
+        untrimmed=not versions.strip_is_trimmed(strip),
         in_use=_is_input(strip),
         visual=strip.type != "SOUND",
     )
 
 
-def _shows_all(strip: Any) -> bool:
-    return not (
-        getattr(strip, "frame_offset_start", 0)
-        or getattr(strip, "frame_offset_end", 0)
-        or getattr(strip, "animation_offset_start", 0)
-        or getattr(strip, "animation_offset_end", 0)
-    )
-
-
 def _is_input(strip: Any) -> bool:
-    editor = strip.id_data.sequence_editor
-    everything = editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all
     return any(
         strip in (getattr(other, "input_1", None), getattr(other, "input_2", None))
-        for other in everything
+        for other in versions.all_strips_of(strip.id_data)
     )
 
 

@@ -100,6 +100,17 @@ def test_new_take_replaces_the_older_one_and_keeps_its_files(blender, portrait, 
     assert (part.channel, whole.channel) == (4, 3)
 
 
+def test_trimmed_take_is_replaced_by_the_whole(blender, portrait, backend):
+    from blender_addon import versions
+
+    blender.ops.heat.render()
+    (old,) = strips(blender)
+    old.frame_offset_end = 2
+    blender.ops.heat.render()
+    (strip,) = strips(blender)
+    assert versions.strip_span(strip) == (1, 7) and len(strip.elements) == 6
+
+
 def test_two_portraits_do_not_replace_each_other(blender, portrait, backend, photo):
     blender.ops.heat.render()
     blender.ops.heat.portrait_add(photo=str(photo))
