@@ -11,7 +11,7 @@ ifeq ($(shell uname -s)$(shell command -v nvidia-smi 2>/dev/null),Linux)
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 endif
 # What bpy and opencv load on Debian and Ubuntu, absent on a machine without a desktop.
-LIBRARIES := libgl1 libegl1 libsm6 libxi6 libxrender1 libxfixes3 libxkbcommon0 libglib2.0-0
+LIBRARIES := libgl1 libegl1 libsm6 libxi6 libxrender1 libxfixes3 libxkbcommon0 libglib2.0-0 libgomp1
 
 TORCH = $(shell sed -n 's/^ *"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
 VENV := .venv
@@ -62,6 +62,11 @@ define check_python
   echo "error: this Python 3.11 cannot make environments: sudo apt install python3.11-venv"; exit 1; } >&2
 endef
 
+define missing_libraries
+  echo "error: Blender's module or OpenCV does not load, most often for want of system libraries:"; \
+  echo "  sudo apt install $(LIBRARIES)"; exit 1;
+endef
+
 $(READY): pyproject.toml
 	$(check_python)
 	@echo "environment: $(VENV) (the first time takes minutes and about 3 GB)"
@@ -69,9 +74,7 @@ $(READY): pyproject.toml
 	@$(PY) $(PIP) $(SETUPTOOLS)
 	$(if $(TORCH_INDEX),@$(PY) $(PIP) --retries 0 --extra-index-url $(TORCH_INDEX) $(TORCH))
 	@$(PY) $(PIP) --no-build-isolation --editable '.[dev]'
-	@$(PY) -c 'import bpy, cv2' >/dev/null || { \
-	  echo "error: Blender's module or OpenCV does not load, most often for want of system libraries:"; \
-	  echo "  sudo apt install $(LIBRARIES)"; exit 1; } >&2
+	@$(PY) -c 'import bpy, cv2' >/dev/null || { $(missing_libraries) }
 	@touch $@
 
 $(READY42): Makefile
@@ -79,6 +82,7 @@ $(READY42): Makefile
 	@echo "environment: .venv-bpy42 ($(BPY42), about 1 GB)"
 	@[ -x .venv-bpy42/bin/python ] || $(PYTHON) -m venv .venv-bpy42
 	@.venv-bpy42/bin/python $(PIP) $(BPY42) $(PYTEST)
+	@.venv-bpy42/bin/python -c 'import bpy' >/dev/null || { $(missing_libraries) }
 	@touch $@
 
 $(READY45): Makefile
@@ -86,6 +90,7 @@ $(READY45): Makefile
 	@echo "environment: .venv-bpy45 ($(BPY45), about 1 GB)"
 	@[ -x .venv-bpy45/bin/python ] || $(PYTHON) -m venv .venv-bpy45
 	@.venv-bpy45/bin/python $(PIP) $(BPY45) $(PYTEST)
+	@.venv-bpy45/bin/python -c 'import bpy' >/dev/null || { $(missing_libraries) }
 	@touch $@
 
 clean:

@@ -87,6 +87,15 @@ def test_readme_commands_stand_in_the_makefile() -> None:
     assert named <= targets
 
 
+def test_readme_and_ci_name_the_same_system_libraries_as_the_makefile() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    libraries = re.search(r"^LIBRARIES := (.+)$", makefile, re.M)
+    assert libraries is not None
+    for name in ("README.md", ".ci/run"):
+        words = set(re.findall(r"[\w.-]+", (ROOT / name).read_text("utf-8")))
+        assert not set(libraries[1].split()) - words, name
+
+
 def test_readme_links_lead_to_files() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     links = re.findall(r"\]\(([^)#:]+)\)", readme)
