@@ -23,8 +23,9 @@ PARTS = (
 )
 LIGHT = np.array([0.15, 0.45, 0.88])  # from the front, a little above
 AMBIENT = 0.45
-FADE_DEPTH = 0.42  # outer-eye distances behind the lips at which light has fallen to 1/e
+FADE_DEPTH = 0.52  # outer-eye distances behind the lips at which light has fallen to 1/e
 CAVITY = (38.0, 14.0, 12.0)
+TEETH_TINT = 0.45  # spread of the channels over lightness: more is lip, gum or tongue
 RIM = 0.02  # outer-eye distances: lip that the inner contour still holds
 REFERENCE_WHITE = 215.0  # luminance of a well-lit sclera, for which the colours were chosen
 
@@ -87,11 +88,15 @@ def build_mouth(
     rest = posed.rest[kept]
     albedo = model.vertex_albedo[kept].astype(np.float64)
     exposure = float(np.clip(white / REFERENCE_WHITE, 0.25, 1.1))
+    own, core, whole, left, top = _own_opening(photo, opening, posed.unit)
+    tone = _own_teeth(own, core)
+    if tone is not None:
+        teeth = np.isin(model.vertex_part[kept], [PART_NAMES.index(name) for name in PARTS[:2]])
+        albedo[teeth] = tone / exposure * (albedo[teeth] / albedo[teeth].max())
     colour = _lit(albedo, rest, triangles, posed, model) * exposure
     back, back_triangles = _backdrop(rest, len(kept))
     cavity = np.tile(np.array(CAVITY) * exposure, (4, 1))
     still = np.zeros((len(posed.deltas), 4, 3), np.float32)
-    own, core, whole, left, top = _own_opening(photo, opening, posed.unit)
     return MouthLayer(
         rest=np.concatenate([rest, back]).astype(np.float32),
         deltas=np.concatenate([posed.deltas[:, kept], still], axis=1),
@@ -144,6 +149,23 @@ def _teeth_plane(model: FaceModel, posed: PosedModel) -> NDArray[np.float32]:
     x, y = posed.rest[model.lip_inner, :2].mean(axis=0)
     corners = [(x - 0.5, y - 0.5), (x + 0.5, y - 0.5), (x + 0.5, y + 0.5), (x - 0.5, y + 0.5)]
     return np.array([(*corner, z) for corner in corners], np.float32)
+
+
+def _own_teeth(
+    own: NDArray[np.float32] | None, core: NDArray[np.float32]
+) -> NDArray[np.float64] | None:
+    """Colour (3,) of the teeth that the photo shows, or None if it shows none."""
+    if own is None:
+        return None
+    inside = own[core > 0.7]
+    if len(inside) < 30:
+        return None
+    light = inside.mean(axis=1)
+    tint = inside.max(axis=1) - inside.min(axis=1)
+    teeth = inside[(light > 0.6 * np.percentile(light, 98)) & (tint < TEETH_TINT * light)]
+    if len(teeth) < 0.2 * len(inside):
+        return None
+    return np.asarray(np.percentile(teeth, 75, axis=0), np.float64)
 
 
 def _own_opening(

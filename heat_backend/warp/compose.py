@@ -12,9 +12,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from heat_backend.raster import FAR, NOWHERE
-
-Region = tuple[int, int, int, int]  # left, top, right, bottom; right and bottom are exclusive
+from heat_backend.warp.seams import Region, mix_seams
 
 
 def compose_person(
@@ -64,7 +62,7 @@ def compose_person(
         behind.view(np.uint32)[..., 0],
         view.view(np.uint32)[..., 0],
     )
-    _mix_seams(out, background, person, pad, source, nearest, stride, float(jump), region)
+    mix_seams(out, background, person, pad, source, nearest, stride, float(jump), region)
 
 
 @njit(cache=True, parallel=True, fastmath=True)
@@ -113,78 +111,3 @@ def _lay_over(
             odd = ((w >> eight) & low) * share + half
             odd = (odd + ((odd >> eight) & low)) & np.uint32(0xFF00FF00)
             out[i, j] = p + (even | odd)
-
-
-@njit(cache=True, parallel=True, fastmath=True)
-def _mix_seams(
-    out: NDArray[np.uint8],
-    background: NDArray[np.uint8],
-    person: NDArray[np.uint8],
-    pad: int,
-    source: NDArray[np.float32],
-    nearest: NDArray[np.float32],
-    stride: int,
-    jump: float,
-    region: Region,
-) -> None:
-    """Repaint the cells whose corners lie on different surfaces, or on none.
-
-    There colours are mixed, not places: between the places lies neither surface.
-    """
-    left, top, right, bottom = region
-    for i in prange(top // stride, (bottom - 1) // stride + 1):
-        for j in range(left // stride, (right - 1) // stride + 1):
-            covered = 0
-            low_x = low_y = np.float32(1e9)
-            high_x = high_y = np.float32(-1e9)
-            for c in range(4):
-                a, b = i + (c >> 1), j + (c & 1)
-                if nearest[a, b] > FAR:
-                    covered += 1
-                low_x, high_x = min(low_x, source[a, b, 0]), max(high_x, source[a, b, 0])
-                low_y, high_y = min(low_y, source[a, b, 1]), max(high_y, source[a, b, 1])
-            if covered == 4 and high_x - low_x <= jump and high_y - low_y <= jump:
-                continue
-            if covered == 0 and source[i, j, 0] <= NOWHERE:
-                continue
-            for y in range(max(top, i * stride), min(bottom, (i + 1) * stride)):
-                for x in range(max(left, j * stride), min(right, (j + 1) * stride)):
-                    _mix_pixel(out, background, person, pad, source, nearest, stride, i, j, y, x)
-
-
-@njit(cache=True, fastmath=True)
-def _mix_pixel(
-    out: NDArray[np.uint8],
-    background: NDArray[np.uint8],
-    person: NDArray[np.uint8],
-    pad: int,
-    source: NDArray[np.float32],
-    nearest: NDArray[np.float32],
-    stride: int,
-    i: int,
-    j: int,
-    y: int,
-    x: int,
-) -> None:
-    fy, fx = (y - i * stride) / stride, (x - j * stride) / stride
-    red = green = blue = behind = np.float32(0.0)
-    for c in range(4):
-        di, dj = c >> 1, c & 1
-        share = (fy if di else 1 - fy) * (fx if dj else 1 - fx)
-        if nearest[i + di, j + dj] <= FAR:
-            behind += share
-            continue
-        # Half a cell at most: beyond that lies what the other surface hides.
-        du = min(max(fx - dj, -0.5), 0.5) * stride
-        dv = min(max(fy - di, -0.5), 0.5) * stride
-        v = source[i + di, j + dj, 1] + dv + pad + 0.5
-        u = source[i + di, j + dj, 0] + du + pad + 0.5
-        p = int(min(max(v, 0.0), person.shape[0] - 1.0))
-        q = int(min(max(u, 0.0), person.shape[1] - 1.0))
-        red += share * person[p, q, 0]
-        green += share * person[p, q, 1]
-        blue += share * person[p, q, 2]
-        behind += share * (1 - person[p, q, 3] / 255.0)
-    out[y, x, 0] = np.uint8(min(red + behind * background[y, x, 0] + 0.5, 255.0))
-    out[y, x, 1] = np.uint8(min(green + behind * background[y, x, 1] + 0.5, 255.0))
-    out[y, x, 2] = np.uint8(min(blue + behind * background[y, x, 2] + 0.5, 255.0))
