@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from bridge.pose import rotation_angles, rotation_matrix
 # Farther than this one photo has nothing to show; the pose is held there.
 FARTHEST_YAW = np.radians(40.0)
 FARTHEST_PITCH = np.radians(35.0)
-ENOUGH = np.radians(85.0)
+ENOUGH = np.radians(85.0)  # past a right angle a turn reads as a smaller one, upside down
 
 
 @dataclass(frozen=True)
@@ -46,20 +47,33 @@ def head_pose(coefficients: Coefficients, photo_rotation: NDArray[np.floating]) 
         Head axes in the photo: the limits count from the viewer, not from the photo.
     """
     asked = np.asarray(coefficients.rotation, np.float64)
-    # Past a right angle a turn reads as a smaller one with pitch and roll upside down.
-    within = np.array([ENOUGH, ENOUGH, np.inf])
-    turn = rotation_matrix(np.clip(asked, -within, within))
-    pitch, yaw, roll = rotation_angles(turn @ photo_rotation)
-    own_pitch, own_yaw, _ = rotation_angles(photo_rotation)
-    most_yaw = max(FARTHEST_YAW, abs(own_yaw))
-    most_pitch = max(FARTHEST_PITCH, abs(own_pitch))
-    kept_yaw = float(np.clip(yaw, -most_yaw, most_yaw))
-    kept_pitch = float(np.clip(pitch, -most_pitch, most_pitch))
-    held = kept_yaw != yaw or kept_pitch != pitch
+    asked = np.clip(asked, -ENOUGH, ENOUGH)
+    limits = [
+        max(farthest, abs(float(own)))
+        for farthest, own in zip(
+            (FARTHEST_PITCH, FARTHEST_YAW), rotation_angles(photo_rotation)[:2], strict=True
+        )
+    ]
+
+    def within(share: float) -> bool:
+        angles = rotation_angles(rotation_matrix(asked * share) @ photo_rotation)
+        return bool(abs(angles[0]) <= limits[0] + 1e-9 and abs(angles[1]) <= limits[1] + 1e-9)
+
+    share, held = 1.0, not within(1.0)
     if held:
-        turn = rotation_matrix((kept_pitch, kept_yaw, roll)) @ np.asarray(photo_rotation).T
+        share = _largest(within)
+    turn = rotation_matrix(asked * share)
     translation = np.asarray(coefficients.translation, np.float32)
     return HeadPose(np.asarray(turn, np.float32), translation, held)
+
+
+def _largest(holds: Callable[[float], bool]) -> float:
+    """Largest share in 0..1 for which ``holds``, by bisection; it holds for 0."""
+    low, high = 0.0, 1.0
+    for _ in range(16):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return low
 
 
 def express(
