@@ -7,6 +7,7 @@ Everything here runs in Blender's main thread; the waiting is done in each sessi
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -114,16 +115,13 @@ def step() -> None:
     for uid in change_notes.take_sources():
         if uid in _sessions:
             _restart(uid)
-    if change_notes.take_rig():
-        for session in sessions():
-            _sample(session)
+    _sample_if_changed()
     shown = False
     for session in sessions():
         began = time.perf_counter()
-        taken = session.take()
-        written = _write_image(session)
-        if taken or written:
-            session.note_cost(time.perf_counter() - began)
+        shown |= session.take()
+        if _write_image(session):
+            session.note_cost(time.perf_counter() - began, of_shown=True)
             shown = True
         shown |= session.status_changed()
     if change_notes.take_redraw() or shown:
@@ -155,6 +153,14 @@ def _shown_scenes() -> Iterator[tuple[Any, Any]]:
     for scene in bpy.data.scenes:
         if scene.name not in seen:
             yield scene, scene.view_layers[0]
+
+
+def _sample_if_changed() -> None:
+    if change_notes.take_rig():
+        for session in sessions():
+            began = time.perf_counter()
+            _sample(session)
+            session.note_cost(time.perf_counter() - began)
 
 
 def _sample(session: Session) -> None:
@@ -217,10 +223,14 @@ def _on_timer() -> float | None:
     try:
         step()
     except Exception as error:  # the preview must say so, and go on with the next frame
-        log.exception("heat: the preview failed")
-        for session in sessions():
-            session.trouble = f"The preview failed: {error}"
+        _tell_all(error)
     return _TICK
+
+
+def _tell_all(error: Exception) -> None:
+    log.error("heat: the preview failed", exc_info=error)
+    for session in sessions():
+        session.trouble = f"The preview failed: {error}"
 
 
 def _forget_texture(uid: str) -> None:
@@ -253,13 +263,29 @@ def _on_change(*_args: Any) -> None:
 
 
 @persistent
+def _on_evaluated(_scene: Any, graph: Any = None) -> None:
+    """Sample and send at once, before Blender draws: the frame may be there when it has drawn.
+
+    Not while a render evaluates the scene, which it does in a thread of its own.
+    """
+    if not _sessions or (graph is not None and graph.mode != "VIEWPORT"):
+        return
+    change_notes.rig_changed()
+    if threading.get_ident() == threading.main_thread().ident:
+        try:
+            _sample_if_changed()
+        except Exception as error:
+            _tell_all(error)
+
+
+@persistent
 def _on_load_pre(*_args: Any) -> None:
     stop_all()
 
 
 _HANDLERS = (
-    ("depsgraph_update_post", _on_change),
-    ("frame_change_post", _on_change),
+    ("depsgraph_update_post", _on_evaluated),
+    ("frame_change_post", _on_evaluated),
     ("undo_post", _on_change),
     ("redo_post", _on_change),
     ("load_post", _on_change),

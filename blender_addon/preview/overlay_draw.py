@@ -88,6 +88,7 @@ def draw() -> None:
     gpu.state.blend_set("ALPHA")
     for overlay in overlay_layout.overlays(context):
         session, rect = overlay.session, overlay.rect
+        session.take()  # a frame that came while Blender drew the scene is shown at once
         text = ""
         if session.frame is not None:
             _draw_frame(session, rect, overlay.portrait.preview.opacity)
@@ -113,7 +114,7 @@ def _draw_frame(session: Session, rect: Rect, opacity: float) -> None:
         _textures[session.uid] = (session.frame_number, texture)
     _draw_texture(texture, rect, (frame.width, frame.height), opacity)
     if is_new:
-        session.note_drawn(time.perf_counter() - began)
+        session.note_cost(time.perf_counter() - began, of_shown=True)
 
 
 def _draw_texture(texture: Any, rect: Rect, size: tuple[int, int], opacity: float) -> None:

@@ -57,6 +57,7 @@ class Session:
         self.rate = FrameRate()
         self._sent: bridge.coefficients.Coefficients | None = None
         self._costs: deque[float] = deque(maxlen=_MEASURED)
+        self._unfinished = 0.0
         self._told = ""
 
     def send(self, coefficients: bridge.coefficients.Coefficients) -> None:
@@ -78,17 +79,17 @@ class Session:
             return False
         self.frame = frame
         self.frame_number += 1
+        self._costs.append(self._unfinished)
+        self._unfinished = 0.0
         self.rate.note(time.monotonic())
         return True
 
-    def note_cost(self, seconds: float) -> None:
-        """Note what a new frame cost Blender's main thread."""
-        self._costs.append(seconds * 1e3)
-
-    def note_drawn(self, seconds: float) -> None:
-        """Add what uploading and drawing the newest frame cost to what taking it did."""
-        if self._costs:
+    def note_cost(self, seconds: float, of_shown: bool = False) -> None:
+        """Note main-thread work: for the frame to come, or for the newest one that is shown."""
+        if of_shown and self._costs:
             self._costs[-1] += seconds * 1e3
+        else:
+            self._unfinished += seconds * 1e3
 
     def costs(self) -> tuple[float, float]:
         """Return median and largest cost of a frame on the main thread, ms; 0 before the first."""
