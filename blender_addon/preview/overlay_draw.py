@@ -17,7 +17,7 @@ import gpu
 import numpy as np
 from gpu_extras.batch import batch_for_shader
 
-from .. import versions
+from .. import change_notes, versions
 from . import frame_packing, overlay_layout
 from .overlay_rect import Rect, grip_point
 from .session import Session
@@ -86,9 +86,8 @@ def draw() -> None:
     if getattr(context.scene, "heat", None) is None:
         return
     gpu.state.blend_set("ALPHA")
-    for overlay in overlay_layout.overlays(context):
+    for overlay in _with_newest_frames(context):
         session, rect = overlay.session, overlay.rect
-        session.take()  # a frame that came while Blender drew the scene is shown at once
         text = ""
         if session.frame is not None:
             _draw_frame(session, rect, overlay.portrait.preview.opacity)
@@ -101,6 +100,22 @@ def draw() -> None:
         if text:
             _draw_text(rect, text, context.preferences.system.ui_scale)
     gpu.state.blend_set("NONE")
+
+
+def _with_newest_frames(context: Any) -> list[overlay_layout.Overlay]:
+    """Lay the overlays out, with frames that came while Blender drew the scene."""
+    overlays = overlay_layout.overlays(context)
+    if not any([overlay.session.take() for overlay in overlays]):
+        return overlays
+    viewports = [
+        area
+        for window in context.window_manager.windows
+        for area in window.screen.areas
+        if area.type == "VIEW_3D"
+    ]
+    if len(viewports) > 1:
+        change_notes.overlay_changed()  # another one may have been drawn before this one
+    return overlay_layout.overlays(context)  # a first frame brings the photo's proportions
 
 
 def _draw_frame(session: Session, rect: Rect, opacity: float) -> None:

@@ -77,6 +77,9 @@ def test_preview_shows_the_photo_in_the_viewport(
     box = overlay(whole_job)
     shown = cut(seen(whole_job, "live"), box)
     with Image.open(given["photo"]) as picture:
+        assert box[2] - box[0] == pytest.approx(
+            (box[3] - box[1]) * picture.width / picture.height, abs=2
+        )
         photo = picture.convert("RGB").resize((box[2] - box[0], box[3] - box[1]))
     # Wrong colour management alone shifts mid tones by 30 and more.
     assert np.abs(shown - np.asarray(photo, np.float32)).mean() < 10
