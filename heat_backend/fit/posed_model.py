@@ -23,6 +23,8 @@ LIPS = [61, 291, 0, 17, 13, 14, 37, 267, 84, 314, 78, 308]
 # The model's lids follow a glance all the way; a photo's lids, already posed, follow less.
 LID_FOLLOWS_GAZE = 0.35
 USED_UP = 0.5
+# Shapes that a moved photo shows weaker than a relit face would: no new furrows, no new shadows.
+READS_WEAKLY = {"browDownLeft": 1.35, "browDownRight": 1.35, "mouthPucker": 1.2}
 LOOKS = [
     EXPRESSION_INDEX[f"eyeLook{way}{side}"]
     for way in ("Down", "In", "Out", "Up")
@@ -80,6 +82,8 @@ def lay_on_photo(model: FaceModel, fit: FaceFit, face: FaceLandmarks) -> PosedMo
     pixels = pixels + shift
     rest = fit.camera.unproject(pixels, posed[:, 2])
     expression = personal_expression(model, fit.identity).astype(np.float32)
+    for name, gain in READS_WEAKLY.items():
+        expression[EXPRESSION_INDEX[name]] *= gain
     expression[LOOKS] *= LID_FOLLOWS_GAZE
     # What the photo already does is partly used up: a smile on a smile must not tear the lips.
     expression *= (1.0 - USED_UP * fit.expression).astype(np.float32)[:, None, None]

@@ -44,6 +44,8 @@ class EyeLayer:
         Width of the opening at rest.
     white : float
         Luminance of the sclera, 0..255: how brightly white things are lit.
+    lash : ndarray, shape (3,), float32
+        Colour of the lashes.
     """
 
     texture: NDArray[np.float32]
@@ -55,6 +57,7 @@ class EyeLayer:
     radius_px: float
     width_px: float
     white: float
+    lash: NDArray[np.float32]
 
 
 def build_eye(
@@ -107,7 +110,21 @@ def build_eye(
         float(radius_px),
         eye_width,
         float(np.percentile(bare[mask > 0.5].mean(axis=1), 85)) if (mask > 0.5).any() else 0.0,
+        _lash_colour(crop, opening - (left, top), eye_width),
     )
+
+
+def _lash_colour(
+    crop: NDArray[np.float32], opening: NDArray[np.floating], eye_width: float
+) -> NDArray[np.float32]:
+    """Colour of the darkest pixels along the lid margins."""
+    band = np.zeros(crop.shape[:2], np.uint8)
+    thick = max(1, round(2 * RIM * eye_width))
+    cv2.polylines(band, [np.rint(opening).astype(np.int32)], True, 255, thick)
+    pixels = crop[band > 0]
+    light = pixels.mean(axis=1)
+    dark = pixels[light <= np.percentile(light, 15)]
+    return np.asarray(dark.mean(axis=0), np.float32)
 
 
 def soften(mask: NDArray[np.float32], rim: float) -> NDArray[np.float32]:

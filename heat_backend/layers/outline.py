@@ -51,6 +51,12 @@ def outline_patch(
     return Patch(left, top, mask.astype(np.float32) * np.float32(1.0 / 255.0))
 
 
+def polygon_area(polygon: NDArray[np.floating]) -> float:
+    """Area of a closed polygon (M, 2), by the shoelace formula."""
+    x, y = polygon[:, 0], polygon[:, 1]
+    return float(0.5 * abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)))
+
+
 def contact_shade(mask: NDArray[np.float32], reach: float, least: float) -> NDArray[np.float32]:
     """Darkening near the outline, where lips and lids keep the light out.
 
