@@ -260,10 +260,11 @@ class HeatPortrait(PropertyGroup):
     )
     face: IntProperty(
         name="Face",
-        description="Which face, where the photo shows several; -1 is the largest, 0 the first",
-        default=-1,
-        min=-1,
-        max=63,
+        description="Which face, where the photo shows several: 1 is the largest, 2 the next; 0 "
+        "takes the largest",
+        default=0,
+        min=0,
+        max=64,
         update=change_notes.source_changed,
     )
     neutralise: BoolProperty(

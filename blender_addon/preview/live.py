@@ -78,7 +78,7 @@ def engine_options(portrait: Any, size: int) -> Any:
     return bridge.portrait_source.EngineOptions(
         size=size or None,
         device=portrait.device,
-        face=portrait.face if portrait.face >= 0 else None,
+        face=portrait.face or None,
         neutralise=portrait.neutralise,
     )
 
