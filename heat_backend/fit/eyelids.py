@@ -29,7 +29,7 @@ def close_exactly(
     ----------
     rest : ndarray, shape (V, 3)
         Vertices in the picture's axes, model units.
-    deltas : ndarray, shape (52, V, 3), float32
+    deltas : ndarray, shape (53, V, 3), float32
         Changed in place, for ``blink`` only.
     lid : ndarray, shape (M,), int32
         Lid margin: upper run from one corner to the other, then back over the lower lid.

@@ -14,6 +14,7 @@ from bridge.face_model import PART_NAMES, FaceModel, shape
 from heat_backend.detect.landmarks import FaceLandmarks
 from heat_backend.fit.camera import Camera
 from heat_backend.fit.landmark_fit import FaceFit
+from heat_backend.fit.neutral import relaxing_field
 from heat_backend.fit.residual import landmark_shift
 
 RIGID_PARTS = ("eye_left", "eye_right", "teeth_upper", "gums_upper")
@@ -40,8 +41,8 @@ class PosedModel:
     ----------
     rest : ndarray, shape (V, 3), float64
         Vertices about the head's pivot in the picture's axes, model units.
-    deltas : ndarray, shape (52, V, 3), float32
-        What each expression adds, same axes.
+    deltas : ndarray, shape (53, V, 3), float32
+        What each expression adds, same axes; last, what takes the photo's own expression away.
     pixels : ndarray, shape (V, 2), float64
         Where they are in the photo.
     camera : Camera
@@ -82,10 +83,12 @@ def lay_on_photo(model: FaceModel, fit: FaceFit, face: FaceLandmarks) -> PosedMo
     pixels = pixels + shift
     rest = fit.camera.unproject(pixels, posed[:, 2])
     expression = personal_expression(model, fit.identity).astype(np.float32)
+    relax = relaxing_field(model, fit, rest, expression)
     for name, gain in READS_WEAKLY.items():
         expression[EXPRESSION_INDEX[name]] *= gain
     expression[LOOKS] *= LID_FOLLOWS_GAZE
     # What the photo already does is partly used up: a smile on a smile must not tear the lips.
     expression *= (1.0 - USED_UP * fit.expression).astype(np.float32)[:, None, None]
-    deltas = (expression @ fit.rotation.T.astype(np.float32)).astype(np.float32)
+    turned = (expression @ fit.rotation.T.astype(np.float32)).astype(np.float32)
+    deltas = np.concatenate([turned, relax[None]])
     return PosedModel(rest, deltas, pixels, fit.camera, fit.camera.scale, fit.rotation)

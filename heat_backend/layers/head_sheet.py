@@ -34,7 +34,7 @@ class Sheet:
     Attributes
     ----------
     rest : ndarray, shape (N, 3), float64
-    deltas : ndarray, shape (52, N, 3), float32
+    deltas : ndarray, shape (53, N, 3), float32
     follow : ndarray, shape (N,), float64
         How much of the head's pose a vertex takes, 0..1.
     pixels : ndarray, shape (N, 2), float64

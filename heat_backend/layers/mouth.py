@@ -37,7 +37,7 @@ class MouthLayer:
     Attributes
     ----------
     rest : ndarray, shape (N, 3), float32
-    deltas : ndarray, shape (52, N, 3), float32
+    deltas : ndarray, shape (53, N, 3), float32
     look : ndarray, shape (N, 3), float32
         Lit colour r, g, b in 0..255.
     triangles : ndarray, shape (T, 3), int32

@@ -52,7 +52,7 @@ class PortraitMesh:
     ----------
     rest : ndarray, shape (N, 3), float32
         Vertices about the head's pivot in the picture's axes, model units.
-    deltas : ndarray, shape (52, N, 3), float32
+    deltas : ndarray, shape (53, N, 3), float32
         What each expression adds, same axes.
     follow : ndarray, shape (N,), float32
         How much of the head's pose a vertex takes, 0..1.

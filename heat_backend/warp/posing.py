@@ -84,8 +84,9 @@ def express(
     Parameters
     ----------
     rest : ndarray, shape (N, 3)
-    deltas : ndarray, shape (52, N, 3)
-    expression : ndarray, shape (52,)
+    deltas : ndarray, shape (53, N, 3)
+    expression : ndarray, shape (53,)
+        The 52 expressions, and how far the photo's own one is relaxed.
     """
     active = np.flatnonzero(expression)
     if len(active) == 0:

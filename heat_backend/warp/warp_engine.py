@@ -20,6 +20,7 @@ from heat_backend.engine import CancelCheck, EngineSettings, Photo, ProgressRepo
 from heat_backend.fit.camera import Camera
 from heat_backend.fit.eyelids import close_exactly
 from heat_backend.fit.landmark_fit import FaceFit, fit_face
+from heat_backend.fit.neutral import RELAX
 from heat_backend.fit.posed_model import PosedModel, lay_on_photo
 from heat_backend.layers.background import Cutout, cut_out
 from heat_backend.layers.eyes import IRIS_CENTER, IRIS_RING, EyeLayer, build_eye
@@ -72,10 +73,11 @@ class Layers:
 class WarpPortrait:
     """A prepared portrait; see :class:`heat_backend.engine.Portrait`."""
 
-    def __init__(self, layers: Layers, notes: tuple[str, ...]) -> None:
+    def __init__(self, layers: Layers, notes: tuple[str, ...], neutralise: bool = False) -> None:
         self.height, self.width = layers.photo.shape[:2]
         self.notes = notes
         self._layers = layers
+        self._relaxed = 1.0 if neutralise else 0.0
         stride = max(2, -(-max(self.width, self.height) // CELLS_ALONG))
         self._region = _moving_region(layers.mesh, (self.width, self.height), 2 * stride)
         self._still = _opaque(layers.photo)
@@ -99,7 +101,8 @@ class WarpPortrait:
     def _paint(self, coefficients: Coefficients, out: NDArray[np.uint8]) -> None:
         layers = self._layers
         mesh, camera = layers.mesh, layers.camera
-        expression = np.asarray(coefficients.expression, np.float32)
+        own = np.array([self._relaxed], np.float32)
+        expression = np.concatenate([np.asarray(coefficients.expression, np.float32), own])
         pose = head_pose(coefficients, layers.rotation)
         posed = turn_head(express(mesh.rest, mesh.deltas, expression), pose, mesh.follow)
         pixels = camera.project(posed).astype(np.float32)
@@ -144,7 +147,7 @@ class WarpPortrait:
         expression: NDArray[np.float32],
     ) -> None:
         layers = self._layers
-        turns = gaze_angles(expression)
+        turns = gaze_angles(expression[:RELAX])
         for index, side in enumerate(("left", "right")):
             opening = layers.mesh.eye_left if side == "left" else layers.mesh.eye_right
             outline = opening.outline(pixels)
@@ -195,7 +198,7 @@ class WarpEngine:
         step("fitting the face model", 0.2)
         fit = fit_face(model, face)
         posed = lay_on_photo(model, fit, face)
-        _fit_blinks(model, posed)
+        _fit_blinks(model, posed, settings.neutralise)
         step("cutting out the head", 0.4)
         pad = int(PAD_SHARE * max(pixels.shape[:2]))
         alpha = person_matte(pixels, face.box)
@@ -204,7 +207,7 @@ class WarpEngine:
         step("building the layers", 0.8)
         mesh = build_portrait_mesh(model, posed, alpha, face.points[CHIN, :2], pad)
         layers = _assemble(pixels, face, model, fit, posed, cutout, mesh)
-        portrait = WarpPortrait(layers, photo.notes)
+        portrait = WarpPortrait(layers, photo.notes, settings.neutralise)
         portrait.render(Coefficients.zero())
         step("ready", 1.0)
         return portrait
@@ -253,10 +256,11 @@ def _resize(
     )
 
 
-def _fit_blinks(model: FaceModel, posed: PosedModel) -> None:
+def _fit_blinks(model: FaceModel, posed: PosedModel, neutralise: bool) -> None:
+    rest = posed.rest + posed.deltas[RELAX] if neutralise else posed.rest
     skin = np.flatnonzero(model.vertex_part == PART_NAMES.index("face"))
     for lid, blink in ((model.lid_left, "eyeBlinkLeft"), (model.lid_right, "eyeBlinkRight")):
-        close_exactly(posed.rest, posed.deltas, lid, model.lid_upper_count, skin, blink)
+        close_exactly(rest, posed.deltas, lid, model.lid_upper_count, skin, blink)
 
 
 def _assemble(

@@ -170,3 +170,12 @@ def test_every_portrait_of_the_kit_comes_back_and_turns(path):
     assert fidelity.psnr(tracker.frame(Coefficients.zero()), photo.pixels) >= 45.0
     turned = tracker.at(Coefficients.of(rotation=(0.0, np.radians(15.0), 0.0)))
     assert tracked.pose_change(turned, tracker.still)[1] == pytest.approx(15.0, abs=6.0)
+
+
+def test_neutralise_closes_the_photos_smile(tracker, astronaut):
+    relaxed = fidelity.Tracker(prepare(astronaut, neutralise=True), make_detector("mediapipe"))
+    assert tracked.mouth_width(relaxed.still) < 0.9 * tracked.mouth_width(tracker.still)
+    assert tracked.mouth_opening(relaxed.still) < 0.5 * tracked.mouth_opening(tracker.still)
+    shut = relaxed.expressed(**fidelity.both("eyeBlink"))
+    for side in tracked.SIDES:
+        assert tracked.eye_opening(shut, side) < 0.6 * tracked.eye_opening(relaxed.still, side)
