@@ -38,6 +38,7 @@ def main() -> None:
     aim_camera(scene, portrait.mesh)
     bpy.ops.wm.save_as_mainfile(filepath=str(out / "demo.blend"))
     portrait.photo_path = bpy.path.relpath(given["photo"])
+    portrait.neutralise = True  # the rig speaks and smiles by itself, from a face at rest
     bpy.ops.heat.fix_view_transform()
     portrait.output.file_format = "MP4"
     portrait.output.folder = "//takes"

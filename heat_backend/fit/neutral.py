@@ -17,6 +17,7 @@ RELAX = len(EXPRESSION_NAMES)
 # One photo cannot tell low brows from lowered brows: only part of what was fitted is undone.
 BROW_SHARE = 0.4
 LOWER_LIP_SHARE = 0.65  # of what keeps the lips apart; the rest is the upper lip's
+FARTHEST_CLOSING = 0.12  # outer-eye distances; a shout pulled shut would crumple the lips
 LIP_REACH = 0.25  # outer-eye distances over which skin follows the lips
 
 
@@ -50,13 +51,13 @@ def relaxing_field(
 
 
 def _close_lips(model: FaceModel, head: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Offsets in head axes that let the inner lips meet; none where they already do."""
+    """Return offsets in head axes that let the inner lips meet, as far as that looks right."""
     loop, count = model.lip_inner, model.lip_upper_count
     upper = loop[:count]
     lower = np.concatenate([loop[:1], loop[count:][::-1], loop[count - 1 : count]])
     order = np.argsort(head[upper, 0])
     ceiling = np.interp(head[lower, 0], head[upper, 0][order], head[upper, 1][order])
-    gap = np.maximum(0.0, ceiling - head[lower, 1])
+    gap = np.clip(ceiling - head[lower, 1], 0.0, FARTHEST_CLOSING)
     line = ceiling - 0.5 * gap
     skin = np.flatnonzero(model.vertex_part == PART_NAMES.index("face"))
     x, y = head[skin, 0], head[skin, 1]

@@ -23,7 +23,7 @@ MOUTH_PARTS = ("teeth_lower", "gums_lower", "tongue")
 LIPS = [61, 291, 0, 17, 13, 14, 37, 267, 84, 314, 78, 308]
 # The model's lids follow a glance all the way; a photo's lids, already posed, follow less.
 LID_FOLLOWS_GAZE = 0.35
-USED_UP = 0.5
+USED_UP = 0.5  # of a shape that the photo shows fully: a smile on a smile must not tear lips
 # Shapes that a moved photo shows weaker than a relit face would: no new furrows, no new shadows.
 READS_WEAKLY = {"browDownLeft": 1.35, "browDownRight": 1.35, "mouthPucker": 1.2}
 LOOKS = [
@@ -60,8 +60,14 @@ class PosedModel:
     rotation: NDArray[np.float64]
 
 
-def lay_on_photo(model: FaceModel, fit: FaceFit, face: FaceLandmarks) -> PosedModel:
-    """Pose the fitted model and shift it so that its landmarks fall on the photo's."""
+def lay_on_photo(
+    model: FaceModel, fit: FaceFit, face: FaceLandmarks, neutralise: bool = False
+) -> PosedModel:
+    """Pose the fitted model and shift it so that its landmarks fall on the photo's.
+
+    With ``neutralise`` the expressions are those of a face at rest; else what the photo already
+    does of one is partly used up.
+    """
     shaped = shape(model, fit.identity, fit.expression).astype(np.float64)
     posed = shaped @ fit.rotation.T
     pixels = fit.camera.project(posed)
@@ -87,8 +93,8 @@ def lay_on_photo(model: FaceModel, fit: FaceFit, face: FaceLandmarks) -> PosedMo
     for name, gain in READS_WEAKLY.items():
         expression[EXPRESSION_INDEX[name]] *= gain
     expression[LOOKS] *= LID_FOLLOWS_GAZE
-    # What the photo already does is partly used up: a smile on a smile must not tear the lips.
-    expression *= (1.0 - USED_UP * fit.expression).astype(np.float32)[:, None, None]
+    if not neutralise:
+        expression *= (1.0 - USED_UP * fit.expression).astype(np.float32)[:, None, None]
     turned = (expression @ fit.rotation.T.astype(np.float32)).astype(np.float32)
     deltas = np.concatenate([turned, relax[None]])
     return PosedModel(rest, deltas, pixels, fit.camera, fit.camera.scale, fit.rotation)

@@ -197,7 +197,7 @@ class WarpEngine:
         model = load_model()
         step("fitting the face model", 0.2)
         fit = fit_face(model, face)
-        posed = lay_on_photo(model, fit, face)
+        posed = lay_on_photo(model, fit, face, settings.neutralise)
         _fit_blinks(model, posed, settings.neutralise)
         step("cutting out the head", 0.4)
         pad = int(PAD_SHARE * max(pixels.shape[:2]))
