@@ -48,6 +48,18 @@ class Row:
         return {**asdict(self), "met": self.met}
 
 
+def table(rows: Sequence[Row]) -> str:
+    """Lay the rows out for people."""
+    lines = [f"{'what':<58} {'median':>10} {'target':>12}  met"]
+    for row in rows:
+        target = "" if row.target is None else f"{'<=' if row.at_most else '>='} {row.target:g}"
+        met = {None: "", True: "yes", False: "NO"}[row.met]
+        lines.append(f"{row.what:<58} {row.median:>7.2f} {row.unit:<2} {target:>12}  {met}")
+        if row.note:
+            lines.append(f"    {row.note}")
+    return "\n".join(lines)
+
+
 def medians_ms(
     actions: Sequence[Callable[[], object]], repeats: int, warm_up: int = 2
 ) -> list[float]:

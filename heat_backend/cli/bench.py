@@ -7,13 +7,9 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from heat_backend.cli import options
 from heat_backend.cli.quiet import native_logs_hidden
-
-if TYPE_CHECKING:
-    from heat_backend.bench import Row
 
 HELP = "measure speed and memory on this machine, beside the numbers to reach"
 
@@ -33,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure and print; a missed target is told, not an error."""
     from heat_backend.bench.collect import BenchSettings, collect, machine
+    from heat_backend.bench.rows import table
 
     settings = BenchSettings(portrait=args.portrait, engine=args.engine, device=args.device)
     with native_logs_hidden(not args.debug):
@@ -40,16 +37,5 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"machine": machine(), "rows": [row.as_dict() for row in rows]}))
     else:
-        print(_table(rows))
+        print(table(rows))
     return 0
-
-
-def _table(rows: list[Row]) -> str:
-    lines = [f"{'what':<58} {'median':>10} {'target':>12}  met"]
-    for row in rows:
-        target = "" if row.target is None else f"{'<=' if row.at_most else '>='} {row.target:g}"
-        met = {None: "", True: "yes", False: "NO"}[row.met]
-        lines.append(f"{row.what:<58} {row.median:>7.2f} {row.unit:<2} {target:>12}  {met}")
-        if row.note:
-            lines.append(f"    {row.note}")
-    return "\n".join(lines)

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from heat_backend.warp.seams import Region, mix_seams
 
+# Range of the fixed-point places in 32nds of a pixel: 16-bit whole pixels.
+FARTHEST_LEFT, FARTHEST_RIGHT = -32000 * 32, 32000 * 32
+
 
 def compose_person(
     out: NDArray[np.uint8],
@@ -52,9 +55,10 @@ def compose_person(
     left, top, right, bottom = region
     if right <= left or bottom <= top:
         return
-    places = np.empty((bottom - top, right - left, 2), np.float32)
-    _interpolate(source, stride, float(pad), left, top, places)
-    fetched = cv2.remap(person, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    whole = np.empty((bottom - top, right - left, 2), np.int16)
+    parts = np.empty((bottom - top, right - left), np.uint16)
+    _interpolate(source, stride, float(pad), left, top, whole, parts)
+    fetched = cv2.remap(person, whole, parts, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     view = out[top:bottom, left:right]
     behind = background[top:bottom, left:right]
     _lay_over(
@@ -72,10 +76,15 @@ def _interpolate(
     pad: float,
     left: int,
     top: int,
-    places: NDArray[np.float32],
+    whole: NDArray[np.int16],
+    parts: NDArray[np.uint16],
 ) -> None:
-    """Interpolate the flow bilinearly to every pixel of a region, in coordinates of the person."""
-    height, width = places.shape[:2]
+    """Interpolate the flow bilinearly to every pixel of a region, in coordinates of the person.
+
+    Written the way ``cv2.remap`` takes them fastest: whole pixels, and an index of the 32nds of
+    x and y (OpenCV's fixed-point map format, CV_16SC2 and CV_16UC1).
+    """
+    height, width = parts.shape
     step = np.float32(1.0 / stride)
     for i in prange(height):
         y = (top + i) // stride
@@ -90,8 +99,13 @@ def _interpolate(
             for k in range(stride):
                 j = cell * stride + k - left
                 if 0 <= j < width:
-                    places[i, j, 0] = ax + k * dx + pad
-                    places[i, j, 1] = ay + k * dy + pad
+                    u = int(np.floor((ax + k * dx + pad) * 32 + np.float32(0.5)))
+                    v = int(np.floor((ay + k * dy + pad) * 32 + np.float32(0.5)))
+                    u = min(max(u, FARTHEST_LEFT), FARTHEST_RIGHT)
+                    v = min(max(v, FARTHEST_LEFT), FARTHEST_RIGHT)
+                    whole[i, j, 0] = u >> 5
+                    whole[i, j, 1] = v >> 5
+                    parts[i, j] = (v & 31) * 32 + (u & 31)
 
 
 @njit(cache=True, parallel=True)
