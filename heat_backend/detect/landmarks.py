@@ -47,6 +47,11 @@ class FaceLandmarks:
         """Distance of the outer eye corners in the picture, pixels."""
         return float(np.hypot(*(self.points[33, :2] - self.points[263, :2])))
 
+    def scaled(self, factor: float) -> FaceLandmarks:
+        """Return the face in the picture resized by ``factor`` (pixel centres at integers)."""
+        centre = np.array([0.5, 0.5, 0.0], np.float32)
+        return FaceLandmarks((self.points + centre) * np.float32(factor) - centre)
+
     def head_angles(self) -> tuple[float, float, float]:
         """Pitch, yaw, roll in radians in the contract's axes, from the landmarks alone.
 

@@ -38,8 +38,8 @@ class MouthLayer:
     ----------
     rest : ndarray, shape (N, 3), float32
     deltas : ndarray, shape (53, N, 3), float32
-    look : ndarray, shape (N, 3), float32
-        Lit colour r, g, b in 0..255.
+    look : ndarray, shape (N, 4), float32
+        Lit colour r, g, b in 0..255, and 1 on the tongue.
     triangles : ndarray, shape (T, 3), int32
     own : ndarray, shape (h, w, 3), float32, or None
         The photo around an opening that it shows; None where its lips are closed.
@@ -49,6 +49,10 @@ class MouthLayer:
         Photo pixel of the first column and row of the three.
     plane : ndarray, shape (4, 3), float32
         Corners of the plane on which they lie: it moves with the skull, as upper teeth do.
+    forward : ndarray, shape (3,), float32
+        Where the face looks in the photo.
+    lips : float
+        How far forward the lips are, model units.
     """
 
     rest: NDArray[np.float32]
@@ -61,6 +65,8 @@ class MouthLayer:
     left: int
     top: int
     plane: NDArray[np.float32]
+    forward: NDArray[np.float32]
+    lips: float
 
 
 def build_mouth(
@@ -95,12 +101,15 @@ def build_mouth(
         albedo[teeth] = tone / exposure * (albedo[teeth] / albedo[teeth].max())
     colour = _lit(albedo, rest, triangles, posed, model) * exposure
     back, back_triangles = _backdrop(rest, len(kept))
+    tongue = (model.vertex_part[kept] == PART_NAMES.index("tongue")).astype(np.float64)
     cavity = np.tile(np.array(CAVITY) * exposure, (4, 1))
     still = np.zeros((len(posed.deltas), 4, 3), np.float32)
     return MouthLayer(
         rest=np.concatenate([rest, back]).astype(np.float32),
         deltas=np.concatenate([posed.deltas[:, kept], still], axis=1),
-        look=np.concatenate([colour, cavity]).astype(np.float32),
+        look=np.concatenate(
+            [np.concatenate([colour, cavity]), np.append(tongue, np.zeros(4))[:, None]], axis=1
+        ).astype(np.float32),
         triangles=np.concatenate([triangles, back_triangles]).astype(np.int32),
         own=own,
         core=core,
@@ -108,6 +117,8 @@ def build_mouth(
         left=left,
         top=top,
         plane=_teeth_plane(model, posed),
+        forward=posed.rotation[:, 2].astype(np.float32),
+        lips=float((posed.rest[model.lip_inner] @ posed.rotation[:, 2]).mean()),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from bridge.coefficients import EXPRESSION_INDEX
 from heat_backend.fit.camera import Camera
 from heat_backend.layers.eyes import RIM, SHADE_LEAST, SHADE_REACH, EyeLayer, soften
 from heat_backend.layers.mouth import MouthLayer
@@ -17,7 +18,11 @@ from heat_backend.warp.posing import HeadPose, express, turn_head
 
 CLEAN_FROM = np.radians(5.0)
 LIP_SHADE_REACH = 0.045  # outer-eye distances
-LIP_SHADE_LEAST = 0.35
+LIP_SHADE_LEAST = 0.45
+TONGUE_OUT = EXPRESSION_INDEX["tongueOut"]
+TONGUE_ROOM = 0.06  # outer-eye distances behind the lips where the tongue is still between them
+TONGUE_LIT = 0.45
+TONGUE_REACH = 0.5  # outer-eye distances that a tongue reaches beyond the lips at most
 
 
 def paint_eye(
@@ -151,7 +156,7 @@ def paint_mouth(
         opening is kept up to its rim; later the rim, which is lip, must not stay on the teeth.
     """
     h, w = patch.mask.shape
-    inner = _rendered_mouth(patch, mouth, camera, pose, expression)
+    inner, tongue = _rendered_mouth(patch, mouth, camera, pose, expression)
     if mouth.own is not None:
         warp = _plane_map(mouth, camera, pose, patch)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -162,8 +167,16 @@ def paint_mouth(
         known = (core + (whole - core) * still)[..., None]
         inner = own * known + inner * (1.0 - known)
     view = out[patch.top : patch.top + h, patch.left : patch.left + w, :3]
-    mixed = view + patch.mask[..., None] * (inner - view)
+    mask = patch.mask
+    if expression[TONGUE_OUT] > 0.0:
+        mask = np.maximum(mask, tongue * min(1.0, 4.0 * float(expression[TONGUE_OUT])))
+    mixed = view + mask[..., None] * (inner - view)
     np.copyto(view, np.rint(np.clip(mixed, 0, 255)), casting="unsafe")
+
+
+def mouth_margin(camera: Camera, expression: NDArray[np.float32]) -> int:
+    """Return by how many pixels what is painted reaches beyond the lips: the tongue may."""
+    return 2 + round(float(max(0.0, expression[TONGUE_OUT])) * TONGUE_REACH * camera.scale)
 
 
 def _rendered_mouth(
@@ -172,21 +185,31 @@ def _rendered_mouth(
     camera: Camera,
     pose: HeadPose,
     expression: NDArray[np.float32],
-) -> NDArray[np.float32]:
-    """Render the model's mouth over the patch, shape (h, w, 3), 0..255."""
-    posed = turn_head(express(mouth.rest, mouth.deltas, expression), pose)
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Render the model's mouth over the patch: colour (h, w, 3) in 0..255, tongue (h, w) 0..1."""
+    expressed = express(mouth.rest, mouth.deltas, expression)
+    posed = turn_head(expressed, pose)
+    attributes = mouth.look
+    if expression[TONGUE_OUT] > 0.0:
+        before = (expressed @ mouth.forward - mouth.lips) / TONGUE_ROOM + 1.0
+        attributes = mouth.look.copy()
+        attributes[:, 3] *= np.clip(before, 0.0, 1.0)
     points = camera.project(posed).astype(np.float32) - np.array(
         (patch.left, patch.top), np.float32
     )
     h, w = patch.mask.shape
-    look = np.zeros((h, w, 3), np.float32)
+    look = np.zeros((h, w, 4), np.float32)
     nearest = np.full((h, w), FAR, np.float32)
     depth = np.ascontiguousarray(posed[:, 2])
-    raster_attributes(points, depth, mouth.look, mouth.triangles, look, nearest)
-    colour = cv2.GaussianBlur(look, (0, 0), max(0.5, 0.004 * camera.scale))
-    reach = LIP_SHADE_REACH * camera.scale
-    lit: NDArray[np.float32] = colour * contact_shade(patch.mask, reach, LIP_SHADE_LEAST)[..., None]
-    return lit
+    raster_attributes(points, depth, attributes, mouth.triangles, look, nearest)
+    soft = cv2.GaussianBlur(look, (0, 0), max(0.5, 0.004 * camera.scale))
+    shade = contact_shade(patch.mask, LIP_SHADE_REACH * camera.scale, LIP_SHADE_LEAST)
+    # A tongue that is out stands before the lips, not in their shadow.
+    out = soft[..., 3] * float(np.clip(2.0 * expression[TONGUE_OUT], 0.0, 1.0))
+    shade = shade + out * (1.0 - shade)
+    # Its colour was lit where it lies at rest, deep in the mouth.
+    lit = soft[..., :3] * (shade * (1.0 + TONGUE_LIT * out))[..., None]
+    return np.asarray(lit, np.float32), soft[..., 3]
 
 
 def _plane_map(

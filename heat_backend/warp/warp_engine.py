@@ -30,13 +30,14 @@ from heat_backend.layers.outline import outline_patch, polygon_area
 from heat_backend.layers.portrait_mesh import Opening, PortraitMesh, build_portrait_mesh
 from heat_backend.warp.compose import compose_person
 from heat_backend.warp.flow import FlowGrid
-from heat_backend.warp.inside import paint_eye, paint_mouth
+from heat_backend.warp.inside import mouth_margin, paint_eye, paint_mouth
 from heat_backend.warp.lash_line import paint_lash_line
 from heat_backend.warp.posing import HeadPose, express, head_pose, turn_head
 
 PAD_SHARE = 0.2  # of the long side: how far the photo is continued over its border
 CELLS_ALONG = 640  # flow cells along the long side, at most
 CHIN = 152
+HELD = "the head is held at about 40 degrees from the viewer where it was to turn farther"
 SIDEWAYS_GAZE = 1.25  # a photo's irises read as turned less than they are; measured by tracking
 
 # Numba's plainest threading layer, all there is on some machines, crashes when two threads enter
@@ -104,6 +105,8 @@ class WarpPortrait:
         own = np.array([self._relaxed], np.float32)
         expression = np.concatenate([np.asarray(coefficients.expression, np.float32), own])
         pose = head_pose(coefficients, layers.rotation)
+        if pose.held and HELD not in self.notes:
+            self.notes = (*self.notes, HELD)
         posed = turn_head(express(mesh.rest, mesh.deltas, expression), pose, mesh.follow)
         pixels = camera.project(posed).astype(np.float32)
         np.copyto(out, self._still)
@@ -121,7 +124,8 @@ class WarpPortrait:
             self._region,
         )
         self._paint_eyes(out, pixels, pose, expression)
-        patch = outline_patch(mesh.mouth.outline(pixels), self.width, self.height)
+        margin = mouth_margin(camera, expression)
+        patch = outline_patch(mesh.mouth.outline(pixels), self.width, self.height, margin)
         if patch is not None:
             paint_mouth(
                 out,
@@ -249,11 +253,7 @@ def _resize(
     factor = size / max(height, width)
     shape = max(1, round(width * factor)), max(1, round(height * factor))
     how = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
-    scale = np.array([shape[0] / width, shape[1] / height, shape[0] / width], np.float32)
-    centre = np.array([0.5, 0.5, 0.0], np.float32)
-    return cv2.resize(pixels, shape, interpolation=how), FaceLandmarks(
-        (face.points + centre) * scale - centre
-    )
+    return cv2.resize(pixels, shape, interpolation=how), face.scaled(shape[0] / width)
 
 
 def _fit_blinks(model: FaceModel, posed: PosedModel, neutralise: bool) -> None:

@@ -44,7 +44,7 @@ def test_help_names_each_command_and_loads_nothing_heavy() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=False
     )
     assert done.returncode == 0, done.stderr
-    for command in ("inspect", "render", "serve", "bench", "doctor"):
+    for command in ("inspect", "render", "serve", "sheet", "bench", "doctor"):
         assert command in done.stdout
 
 

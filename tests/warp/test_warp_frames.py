@@ -124,6 +124,14 @@ def test_beyond_the_farthest_turn_the_last_good_pose_is_held(tracker):
     assert not np.array_equal(turned(20.0), turned(80.0))
 
 
+def test_a_held_turn_is_said_once(astronaut):
+    portrait = prepare(astronaut, size=256)
+    assert not portrait.notes
+    for degrees in (60.0, 70.0):
+        portrait.render(Coefficients.of(rotation=(0.0, np.radians(degrees), 0.0)))
+    assert len(portrait.notes) == 1
+
+
 def test_other_sizes_keep_the_framing(astronaut):
     crop = np.ascontiguousarray(astronaut[:400, 60:360])
     portrait = prepare(crop, size=320)
