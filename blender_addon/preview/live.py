@@ -17,6 +17,7 @@ from bpy.app.handlers import persistent
 
 from .. import change_notes
 from ..properties import find_portrait
+from . import tagging
 
 if TYPE_CHECKING:
     from .session import Session
@@ -89,7 +90,7 @@ def stop(uid: str) -> None:
     if session is not None:
         session.stop()
         _forget_texture(uid)
-        redraw()
+        tagging.everything()
     if not _sessions:
         _stop_drawing()
 
@@ -116,16 +117,27 @@ def step() -> None:
         if uid in _sessions:
             _restart(uid)
     _sample_if_changed()
-    shown = False
+    anew = change_notes.take_redraw()
+    behind = panels = False
     for session in sessions():
         began = time.perf_counter()
-        shown |= session.take()
+        behind |= session.take() or session.take_drawn_early()
         if _write_image(session):
             session.note_cost(time.perf_counter() - began, of_shown=True)
-            shown = True
-        shown |= session.status_changed()
-    if change_notes.take_redraw() or shown:
-        redraw()
+        anew |= session.overlay_text_changed()
+        panels |= session.status_changed()
+    if anew:
+        for session in sessions():
+            session.drawn_in.clear()
+        tagging.everything()
+    elif behind:
+        tagging.views(_is_behind)
+    if panels:
+        tagging.panels()
+
+
+def _is_behind(region: int) -> bool:
+    return any(session.is_behind(region) for session in sessions())
 
 
 def located(uid: str) -> tuple[Any, Any, Any]:
@@ -135,14 +147,6 @@ def located(uid: str) -> tuple[Any, Any, Any]:
         if portrait is not None:
             return scene, layer, portrait
     return None, None, None
-
-
-def redraw() -> None:
-    """Have the viewports and image editors drawn again."""
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type in {"VIEW_3D", "IMAGE_EDITOR"}:
-                area.tag_redraw()
 
 
 def _shown_scenes() -> Iterator[tuple[Any, Any]]:
@@ -197,6 +201,7 @@ def _write_image(session: Session) -> bool:
     if values is None:
         return False
     live_image.write(portrait, values)
+    tagging.image(portrait.preview.image)
     session.image_number += 1
     return True
 

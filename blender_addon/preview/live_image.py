@@ -14,7 +14,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from . import frame_packing
+from . import frame_packing, tagging
 
 _LINEAR = "Linear Rec.709"
 
@@ -95,5 +95,5 @@ def _threads() -> ThreadPoolExecutor:
 
 
 def _redraw_materials(image: Any) -> None:
-    if image.users > 1:  # something besides the portrait shows it
+    if tagging.is_used_elsewhere(image):
         image.update_tag()

@@ -13,13 +13,16 @@ import numpy as np
 from .. import bridge
 
 _MEASURED = 240
+_RATE_HOLDS = 0.5
 
 
 class FrameRate:
-    """Frames a second over the last second or so."""
+    """Frames a second over the last second or so; a figure that holds still long enough to read."""
 
     def __init__(self) -> None:
         self._arrivals: deque[float] = deque(maxlen=120)
+        self._value = 0.0
+        self._next = 0.0
 
     def note(self, now: float) -> None:
         """Count a frame that arrived."""
@@ -27,6 +30,11 @@ class FrameRate:
 
     def value(self, now: float) -> float:
         """Return frames a second; 0 while nothing has moved for a second."""
+        if now >= self._next:
+            self._value, self._next = self._over_the_last_second(now), now + _RATE_HOLDS
+        return self._value
+
+    def _over_the_last_second(self, now: float) -> float:
         recent = [t for t in self._arrivals if now - t < 1.0]
         if len(recent) < 2:
             return 0.0
@@ -52,6 +60,9 @@ class Session:
         self.converter: Any = None
         """Makes image pixels of frames, once the preview is shown as an image."""
         self.image_number = 0
+        self.drawn_in: dict[int, int] = {}
+        """Number of the frame that each viewport region, given by its pointer, shows."""
+        self._drawn_early = False
         self.trouble: str | None = None
         """Why the rig could not be sampled, in a line."""
         self.rate = FrameRate()
@@ -59,6 +70,7 @@ class Session:
         self._costs: deque[float] = deque(maxlen=_MEASURED)
         self._unfinished = 0.0
         self._told = ""
+        self._overlay_text = ""
 
     def send(self, coefficients: bridge.coefficients.Coefficients) -> None:
         """Send a pose unless it is the one that was sent last."""
@@ -83,6 +95,21 @@ class Session:
         self._unfinished = 0.0
         self.rate.note(time.monotonic())
         return True
+
+    def take_while_drawing(self) -> bool:
+        """Take the newest frame in a viewport's drawing; other viewports may then be behind."""
+        taken = self.take()
+        self._drawn_early |= taken
+        return taken
+
+    def take_drawn_early(self) -> bool:
+        """Return whether a frame was taken in a viewport's drawing, and forget it."""
+        taken, self._drawn_early = self._drawn_early, False
+        return taken
+
+    def is_behind(self, region: int) -> bool:
+        """Return whether a viewport region shows the overlay with an older frame."""
+        return self.drawn_in.get(region, self.frame_number) != self.frame_number
 
     def note_cost(self, seconds: float, of_shown: bool = False) -> None:
         """Note main-thread work: for the frame to come, or for the newest one that is shown."""
@@ -120,6 +147,18 @@ class Session:
         """Return whether the line differs from the last time this was asked."""
         told = self.status()[0]
         changed, self._told = told != self._told, told
+        return changed
+
+    def overlay_text(self) -> str:
+        """Return what stands on the overlay; empty while it simply shows the newest frame."""
+        if self.frame is None or self.live.state != "live" or self.trouble:
+            return self.status()[0]
+        return ""
+
+    def overlay_text_changed(self) -> bool:
+        """Return whether that text differs from the last time this was asked."""
+        text = self.overlay_text()
+        changed, self._overlay_text = text != self._overlay_text, text
         return changed
 
     def stop(self) -> None:
