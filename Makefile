@@ -29,7 +29,7 @@ SETUPTOOLS := setuptools==84.2.1
 help:
 	@echo "make demo [PORTRAIT=photo.jpg]  a photo performs: out/demo.mp4, out/demo.blend, out/contact_sheet.png"
 	@echo "make test [BLENDER=path]        lint, types, unit, headless Blender and window tests"
-	@echo "make bench                      the benchmark on this machine"
+	@echo "make bench [BLENDER=path]       the benchmark on this machine"
 	@echo "make addon                      the extension zip, in dist/"
 	@echo "make screenshots BLENDER=path   the pictures of docs/"
 
@@ -40,7 +40,7 @@ test: $(READY) $(READY42) $(READY45)
 	@BLENDER="$(BLENDER)" $(PY) tests/run_all.py
 
 bench: $(READY)
-	@$(PY) -m heat_backend bench
+	@BLENDER="$(BLENDER)" $(PY) -m bench
 
 addon: $(READY)
 	@$(PY) build_addon.py $(if $(BLENDER),--blender "$(BLENDER)")

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 ARTIFACTS = ROOT / ".cache" / "gui"
 OLDEST = (4, 2)
+WINDOW_SIZE = (1600, 1000)
 LAUNCHER_MARK = b"made by modern-blender"
 
 
@@ -82,13 +83,22 @@ def backend_runs_inside(blender: Blender) -> bool:
 
 
 @contextmanager
-def display(blender: Blender) -> Iterator[dict[str, str]]:
+def display(blender: Blender, size: tuple[int, int] = WINDOW_SIZE) -> Iterator[dict[str, str]]:
     """Environment with a display: the present one, or an Xvfb for as long as it is needed."""
     if blender.brings_display or os.environ.get("DISPLAY"):
         yield {}
         return
     receive, send = os.pipe()
-    command = ["Xvfb", "-displayfd", str(send), "-screen", "0", "1600x1000x24", "-nolisten", "tcp"]
+    command = [
+        "Xvfb",
+        "-displayfd",
+        str(send),
+        "-screen",
+        "0",
+        f"{size[0]}x{size[1]}x24",
+        "-nolisten",
+        "tcp",
+    ]
     server = subprocess.Popen(command, pass_fds=(send,), stderr=subprocess.DEVNULL)
     os.close(send)
     try:
@@ -100,12 +110,13 @@ def display(blender: Blender) -> Iterator[dict[str, str]]:
 
 
 def launch(blender: Blender, story: str, folder: Path, given: dict[str, Any],
-           screen: dict[str, str]) -> subprocess.Popen[str]:  # fmt: skip
+           screen: dict[str, str], size: tuple[int, int] = WINDOW_SIZE
+           ) -> subprocess.Popen[str]:  # fmt: skip
     """Start Blender on a story of this folder, with settings of its own and a log."""
     home = folder / "home"
     home.mkdir(parents=True)
     environment = {**os.environ, **screen, "MB_HOME": str(home), "MB_BIND": sys.base_prefix}
-    environment |= {"BLENDER_USER_RESOURCES": str(home), "MB_SIZE": "1600x1000"}
+    environment |= {"BLENDER_USER_RESOURCES": str(home), "MB_SIZE": f"{size[0]}x{size[1]}"}
     given = {**given, "folder": str(folder), "root": str(ROOT)}
     command = [
         str(blender.path),
@@ -113,8 +124,7 @@ def launch(blender: Blender, story: str, folder: Path, given: dict[str, Any],
         "--window-geometry",
         "0",
         "0",
-        "1600",
-        "1000",
+        *map(str, size),
     ]
     command += ["--python-exit-code", "3", "--python", str(HERE / f"{story}.py")]
     with (folder / "blender.log").open("w") as log:

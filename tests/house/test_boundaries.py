@@ -81,8 +81,8 @@ def test_relative_imports_stay_inside_their_package(house: str) -> None:
 
 
 def test_only_the_add_on_and_its_tests_know_blender() -> None:
-    """Blender's modules belong to the add-on, the demo that drives it, and their tests."""
-    places = {"blender_addon", "demo", "tests", "docs"}
+    """Blender's modules belong to the add-on, demo and bench that drive it, and their tests."""
+    places = {"blender_addon", "demo", "bench", "tests", "docs"}
     for path in ROOT.glob("*.py"):
         assert not BLENDER & set(imported_roots(path)), path.name
     for folder in (p for p in ROOT.iterdir() if p.is_dir() and not p.name.startswith(".")):
