@@ -121,7 +121,7 @@ class HEAT_OT_add_sample_rig(Operator):
         """Add the rig; it is mapped to the active portrait, or to a new one."""
         from ..mapping import auto_mapping
         from ..properties import active_portrait
-        from ..rig import sample_rig
+        from ..rig import free_place, sample_rig
 
         mesh, armature = sample_rig.add_sample_rig(context)
         portrait = active_portrait(context.scene)
@@ -130,6 +130,7 @@ class HEAT_OT_add_sample_rig(Operator):
             portrait = add_portrait(context.scene, "Portrait")
         portrait.mesh, portrait.armature = mesh, armature
         auto_mapping.apply(portrait)
+        free_place.show_selected(context.scene)
         return {"FINISHED"}
 
 

@@ -9,34 +9,27 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import bridge, versions
+from .. import bridge
+from . import free_place, sample_look
 from .model_fields import gaze_displacements
 
 COLLECTION_NAME = "Heat Sample Rig"
 MESH_NAME = "Heat Sample Head"
 ARMATURE_NAME = "Heat Sample Armature"
-COLOUR_NAME = "Albedo"
 HEAD_HEIGHT = 0.22  # metres from the chin to the crown
-# Material -> (parts of the model, roughness, colour where the vertex colours are not shown).
-_MATERIALS: dict[str, tuple[tuple[str, ...], float, tuple[float, float, float]]] = {
-    "Heat Skin": (
-        ("face", "head", "neck", "lid_margin_left", "lid_margin_right"),
-        0.55,
-        (0.60, 0.36, 0.27),
-    ),
-    "Heat Eyes": (("eye_left", "eye_right"), 0.12, (0.80, 0.78, 0.75)),
-    "Heat Teeth": (("teeth_upper", "teeth_lower"), 0.25, (0.75, 0.70, 0.60)),
-    "Heat Mouth": (("gums_upper", "gums_lower", "tongue", "mouth_socket"), 0.4, (0.45, 0.14, 0.14)),
-}
+# Room to a neighbour where the cursor stands in something, metres.
+_GAP = 0.1
 
 
 def add_sample_rig(context: Any) -> tuple[Any, Any]:
     """Add the head mesh and its armature to the scene, at the 3D cursor, in their own collection.
 
+    Where something else stands at the cursor, they go beside it along X.
+
     Works in background Blender too. Afterwards Object Mode is on and the mesh is selected and
     active. The head faces -Y, is about 0.22 m tall from chin to crown, has 52 shape keys with
     ARKit's names (the eyeballs turn with eyeLook*), and the bones "neck" and "head". The neck
-    stands on the cursor.
+    stands on the cursor's height.
 
     Parameters
     ----------
@@ -63,18 +56,27 @@ def add_sample_rig(context: Any) -> tuple[Any, Any]:
     model = bridge.face_model.load()
     size = _metres(model)
     base = -float(model.vertices[:, 1].min()) * size
+    place = _place(context, _to_blender(model.vertices, size, base))
     collection = bpy.data.collections.new(COLLECTION_NAME)
     scene.collection.children.link(collection)
     mesh = _head_object(model, size, base)
     armature = bpy.data.objects.new(ARMATURE_NAME, bpy.data.armatures.new(ARMATURE_NAME))
     collection.objects.link(mesh)
     collection.objects.link(armature)
-    armature.location = scene.cursor.location
+    armature.location = place
     crown = base + float(model.vertices[:, 1].max()) * size
     _add_bones(context, armature, base, crown)
     _bind(model, mesh, armature)
     _select_only(context, mesh)
     return mesh, armature
+
+
+def _place(context: Any, points: NDArray[np.floating]) -> tuple[float, float, float]:
+    """Return where the rig stands: at the 3D cursor, or beside what is there already."""
+    cursor = np.array(context.scene.cursor.location, np.float64)
+    bounds = (points.min(axis=0) + cursor, points.max(axis=0) + cursor)
+    shift = free_place.shift_to_free(bounds, free_place.taken_boxes(context), _GAP)
+    return (float(cursor[0]) + shift, float(cursor[1]), float(cursor[2]))
 
 
 def _metres(model: Any) -> float:
@@ -96,7 +98,7 @@ def _head_object(model: Any, size: float, base: float) -> Any:
     neutral = _to_blender(model.vertices, size, base)
     data.from_pydata(neutral.tolist(), [], model.triangles.tolist())
     data.shade_smooth()
-    _colour(data, model)
+    sample_look.give(data, model)
     data.update()
     mesh = bpy.data.objects.new(MESH_NAME, data)
     mesh.shape_key_add(name="Basis", from_mix=False)
@@ -108,33 +110,6 @@ def _head_object(model: Any, size: float, base: float) -> Any:
         block.points.foreach_set("co", moved.ravel())
     mesh.active_shape_key_index = 0
     return mesh
-
-
-def _colour(data: Any, model: Any) -> None:
-    """Give the mesh vertex colours and a material for each kind of surface."""
-    albedo = np.ones((len(model.vertices), 4), np.float32)
-    albedo[:, :3] = model.vertex_albedo / 255.0
-    layer = data.color_attributes.new(COLOUR_NAME, "BYTE_COLOR", "POINT")
-    layer.data.foreach_set("color_srgb", albedo.ravel())
-    names = bridge.face_model.PART_NAMES
-    slot = np.zeros(len(model.triangles), np.int32)
-    for i, (label, (parts, roughness, colour)) in enumerate(_MATERIALS.items()):
-        data.materials.append(_material(label, roughness, colour))
-        slot[np.isin(model.triangle_part, [names.index(part) for part in parts])] = i
-    data.polygons.foreach_set("material_index", slot)
-
-
-def _material(label: str, roughness: float, colour: tuple[float, float, float]) -> Any:
-    material = versions.new_node_material(label)
-    material.diffuse_color = (*colour, 1.0)
-    nodes, links = material.node_tree.nodes, material.node_tree.links
-    shader = next(node for node in nodes if node.type == "BSDF_PRINCIPLED")
-    shader.inputs["Roughness"].default_value = roughness
-    source = nodes.new("ShaderNodeVertexColor")
-    source.layer_name = COLOUR_NAME
-    source.location = (-250.0, 250.0)
-    links.new(source.outputs["Color"], shader.inputs["Base Color"])
-    return material
 
 
 def _add_bones(context: Any, armature: Any, pivot: float, crown: float) -> None:

@@ -56,7 +56,6 @@ def test_it_is_a_head_of_human_size_that_faces_minus_y():
     eyes = points[_part("eye_left") | _part("eye_right")].mean(axis=0)
     assert eyes[1] < 0.5 * (skull[:, 1].min() + skull[:, 1].max()) - 0.03
     assert points[_part("eye_left")].mean(axis=0)[0] > 1.0
-    assert len(mesh.data.materials) == 4
 
 
 def test_a_second_one_may_follow_even_from_edit_mode():
@@ -65,6 +64,51 @@ def test_a_second_one_may_follow_even_from_edit_mode():
     second, _ = sample_rig.add_sample_rig(bpy.context)
     assert first != second
     assert bpy.context.selected_objects == [second]
+
+
+def test_it_stands_beside_what_is_at_the_cursor():
+    bpy.ops.wm.read_factory_settings()  # the default cube is where the cursor is
+    boxes = []
+    for _ in range(2):
+        mesh, armature = sample_rig.add_sample_rig(bpy.context)
+        boxes.append(_shape(mesh))
+        assert bpy.context.view_layer.objects.active == mesh
+        assert armature.location.z == 0.0
+    assert boxes[0][:, 0].min() > 1.0 and boxes[0][:, 0].max() < 2.0
+    assert boxes[0][:, 0].max() < boxes[1][:, 0].min() < boxes[0][:, 0].max() + 0.2
+
+
+def test_it_stands_in_a_room_and_on_a_ground_at_the_cursor():
+    bpy.ops.mesh.primitive_cube_add(size=8.0, location=(0.0, 0.0, 4.0))
+    bpy.ops.mesh.primitive_plane_add(size=2.0)
+    bpy.ops.mesh.primitive_cube_add(size=2.0)
+    bpy.context.object.hide_set(True)
+    _, armature = sample_rig.add_sample_rig(bpy.context)
+    assert tuple(armature.location) == (0.0, 0.0, 0.0)
+
+
+def test_solid_view_shows_where_the_eyes_look():
+    mesh, _ = sample_rig.add_sample_rig(bpy.context)
+    points = _shape(mesh)
+    colours, centres = {}, {}
+    for i, material in enumerate(mesh.data.materials):
+        faces = [f for f in mesh.data.polygons if f.material_index == i]
+        assert faces, material.name
+        colours[material.name] = np.array(material.diffuse_color[:3])
+        used = sorted({v for f in faces for v in f.vertices})
+        centres[material.name] = points[used]
+    assert colours["Heat Pupil"].max() < 0.01 < 0.7 < colours["Heat Eye White"].min()
+    assert np.abs(colours["Heat Iris"] - colours["Heat Eye White"]).min() > 0.5
+    assert np.abs(colours["Heat Lips"] - colours["Heat Skin"]).max() > 0.2
+    # The pupils lie in front of the whites, within the irises.
+    assert centres["Heat Pupil"][:, 1].max() < centres["Heat Eye White"][:, 1].mean()
+    for side in (1, -1):
+        pupil, iris = (
+            part[part[:, 0] * side > 0] for part in (centres["Heat Pupil"], centres["Heat Iris"])
+        )
+        assert np.linalg.norm(pupil.mean(axis=0) - iris.mean(axis=0)) < 0.001
+        assert np.ptp(pupil[:, 0]) < 0.6 * np.ptp(iris[:, 0])
+    assert len(centres["Heat Lips"]) > 100
 
 
 def test_eyes_turn_with_the_look_keys():
