@@ -94,7 +94,25 @@ class HEAT_OT_preview_stop(Operator):
         return {"FINISHED"}
 
 
-CLASSES = (HEAT_OT_preview_start, HEAT_OT_preview_stop)
+class HEAT_OT_fix_anti_aliasing(Operator):
+    """Draw viewports without anti-aliasing."""
+
+    bl_idname = "heat.fix_anti_aliasing"
+    bl_label = "Turn Anti-Aliasing Off"
+    bl_description = (
+        "Set Viewport Anti-Aliasing in Blender's preferences to none, for all viewports. Renders "
+        "are not concerned"
+    )
+
+    def execute(self, context: Any) -> set[str]:
+        """Set it."""
+        from . import software_drawing
+
+        software_drawing.fix(context)
+        return {"FINISHED"}
+
+
+CLASSES = (HEAT_OT_preview_start, HEAT_OT_preview_stop, HEAT_OT_fix_anti_aliasing)
 
 
 def _is_shown(session: Any, portrait: Any) -> bool:

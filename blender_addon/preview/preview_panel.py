@@ -45,6 +45,7 @@ class HEAT_PT_preview(Panel):
             text_lines.draw(layout, context, text, icon)
             if session.live.state == "failed":
                 layout.operator("heat.backend_restart", text="Try Again", icon="FILE_REFRESH")
+            _draw_slowness(layout, context)
         settings = portrait.preview
         column = layout.column()
         column.row(align=True).prop(settings, "mode", expand=True)
@@ -59,6 +60,15 @@ class HEAT_PT_preview(Panel):
             column.prop(settings, "offset", index=1, text="Y")
         elif settings.image is not None:
             column.prop(settings, "image", text="Image")
+
+
+def _draw_slowness(layout: Any, context: Any) -> None:
+    from . import software_drawing
+
+    slow = software_drawing.complaint(context)
+    if slow is not None:
+        text_lines.draw(layout, context, slow, "INFO")
+        layout.operator("heat.fix_anti_aliasing")
 
 
 CLASSES = (HEAT_PT_preview,)
