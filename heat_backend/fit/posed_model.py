@@ -14,6 +14,7 @@ from bridge.face_model import PART_NAMES, FaceModel, shape
 from heat_backend.detect.landmarks import FaceLandmarks
 from heat_backend.fit.camera import Camera
 from heat_backend.fit.landmark_fit import FaceFit
+from heat_backend.fit.lip_contact import SEALED, close_lips, lip_gap
 from heat_backend.fit.neutral import relaxing_field
 from heat_backend.fit.residual import landmark_shift
 
@@ -22,15 +23,10 @@ MOUTH_PARTS = ("teeth_lower", "gums_lower", "tongue")
 # FaceMesh's lips: outer and inner ring. The jaw and all that hangs on it moves as they do.
 LIPS = [61, 291, 0, 17, 13, 14, 37, 267, 84, 314, 78, 308]
 # The model's lids follow a glance all the way; a photo's lids, already posed, follow less.
-LID_FOLLOWS_GAZE = 0.35
+LID_FOLLOWS_GAZE = {"Down": 0.75, "Up": 0.5, "In": 0.35, "Out": 0.35}
 USED_UP = 0.5  # of a shape that the photo shows fully: a smile on a smile must not tear lips
 # Shapes that a moved photo shows weaker than a relit face would: no new furrows, no new shadows.
 READS_WEAKLY = {"browDownLeft": 1.35, "browDownRight": 1.35, "mouthPucker": 1.2}
-LOOKS = [
-    EXPRESSION_INDEX[f"eyeLook{way}{side}"]
-    for way in ("Down", "In", "Out", "Up")
-    for side in ("Left", "Right")
-]
 
 
 @dataclass(frozen=True)
@@ -89,12 +85,28 @@ def lay_on_photo(
     pixels = pixels + shift
     rest = fit.camera.unproject(pixels, posed[:, 2])
     expression = personal_expression(model, fit.identity).astype(np.float32)
+    _seal_lips(model, rest @ fit.rotation, expression)
     relax = relaxing_field(model, fit, rest, expression)
     for name, gain in READS_WEAKLY.items():
         expression[EXPRESSION_INDEX[name]] *= gain
-    expression[LOOKS] *= LID_FOLLOWS_GAZE
+    for way, share in LID_FOLLOWS_GAZE.items():
+        for side in ("Left", "Right"):
+            expression[EXPRESSION_INDEX[f"eyeLook{way}{side}"]] *= share
     if not neutralise:
         expression *= (1.0 - USED_UP * fit.expression).astype(np.float32)[:, None, None]
     turned = (expression @ fit.rotation.T.astype(np.float32)).astype(np.float32)
     deltas = np.concatenate([turned, relax[None]])
     return PosedModel(rest, deltas, pixels, fit.camera, fit.camera.scale, fit.rotation)
+
+
+def _seal_lips(
+    model: FaceModel, head: NDArray[np.float64], expression: NDArray[np.float32]
+) -> None:
+    """Take out of ``expression`` (52, V, 3) what would part this photo's lips by accident."""
+    own = lip_gap(model, head)
+    for name in SEALED:
+        moved = head + expression[EXPRESSION_INDEX[name]]
+        excess = np.maximum(0.0, lip_gap(model, moved) - own)
+        if excess.max() > 0.0:
+            closing = close_lips(model, moved, excess)
+            expression[EXPRESSION_INDEX[name]] += closing.astype(np.float32)

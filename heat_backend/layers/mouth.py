@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bridge.face_model import PART_NAMES, FaceModel
 from heat_backend.fit.posed_model import PosedModel
+from heat_backend.layers.mouth_colour import exposure, mouth_colours, photographed_teeth
 from heat_backend.layers.outline import outline_patch
 
 PARTS = (
@@ -21,13 +22,9 @@ PARTS = (
     "tongue",
     "mouth_socket",
 )
-LIGHT = np.array([0.15, 0.45, 0.88])  # from the front, a little above
-AMBIENT = 0.45
-FADE_DEPTH = 0.52  # outer-eye distances behind the lips at which light has fallen to 1/e
 CAVITY = (38.0, 14.0, 12.0)
-TEETH_TINT = 0.45  # spread of the channels over lightness: more is lip, gum or tongue
+THIN_RIM = 0.15  # of the height of the opening
 RIM = 0.02  # outer-eye distances: lip that the inner contour still holds
-REFERENCE_WHITE = 215.0  # luminance of a well-lit sclera, for which the colours were chosen
 
 
 @dataclass(frozen=True)
@@ -38,8 +35,8 @@ class MouthLayer:
     ----------
     rest : ndarray, shape (N, 3), float32
     deltas : ndarray, shape (53, N, 3), float32
-    look : ndarray, shape (N, 4), float32
-        Lit colour r, g, b in 0..255, and 1 on the tongue.
+    look : ndarray, shape (N, 5), float32
+        Lit colour r, g, b in 0..255, 1 on the tongue, 1 where the lips turn inward.
     triangles : ndarray, shape (T, 3), int32
     own : ndarray, shape (h, w, 3), float32, or None
         The photo around an opening that it shows; None where its lips are closed.
@@ -92,24 +89,18 @@ def build_mouth(
     kept, flat = np.unique(model.triangles[wanted], return_inverse=True)
     triangles = flat.reshape(-1, 3).astype(np.int32)
     rest = posed.rest[kept]
-    albedo = model.vertex_albedo[kept].astype(np.float64)
-    exposure = float(np.clip(white / REFERENCE_WHITE, 0.25, 1.1))
     own, core, whole, left, top = _own_opening(photo, opening, posed.unit)
-    tone = _own_teeth(own, core)
-    if tone is not None:
-        teeth = np.isin(model.vertex_part[kept], [PART_NAMES.index(name) for name in PARTS[:2]])
-        albedo[teeth] = tone / exposure * (albedo[teeth] / albedo[teeth].max())
-    colour = _lit(albedo, rest, triangles, posed, model) * exposure
-    back, back_triangles = _backdrop(rest, len(kept))
+    tone = photographed_teeth(own, core)
+    colour, lining = mouth_colours(model, posed, kept, triangles, photo, white, tone)
     tongue = (model.vertex_part[kept] == PART_NAMES.index("tongue")).astype(np.float64)
-    cavity = np.tile(np.array(CAVITY) * exposure, (4, 1))
+    look = np.concatenate([colour, tongue[:, None], lining[:, None]], axis=1)
+    back, back_triangles = _backdrop(rest, len(kept))
+    cavity = np.tile([*(np.array(CAVITY) * exposure(white)), 0.0, 0.0], (4, 1))
     still = np.zeros((len(posed.deltas), 4, 3), np.float32)
     return MouthLayer(
         rest=np.concatenate([rest, back]).astype(np.float32),
         deltas=np.concatenate([posed.deltas[:, kept], still], axis=1),
-        look=np.concatenate(
-            [np.concatenate([colour, cavity]), np.append(tongue, np.zeros(4))[:, None]], axis=1
-        ).astype(np.float32),
+        look=np.concatenate([look, cavity]).astype(np.float32),
         triangles=np.concatenate([triangles, back_triangles]).astype(np.int32),
         own=own,
         core=core,
@@ -120,26 +111,6 @@ def build_mouth(
         forward=posed.rotation[:, 2].astype(np.float32),
         lips=float((posed.rest[model.lip_inner] @ posed.rotation[:, 2]).mean()),
     )
-
-
-def _lit(
-    albedo: NDArray[np.float64],
-    rest: NDArray[np.float64],
-    triangles: NDArray[np.int32],
-    posed: PosedModel,
-    model: FaceModel,
-) -> NDArray[np.float64]:
-    corners = rest[triangles]
-    face_normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normal = np.zeros_like(rest)
-    for k in range(3):
-        np.add.at(normal, triangles[:, k], face_normal)
-    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
-    lambert = np.clip(normal @ (LIGHT / np.linalg.norm(LIGHT)), 0.0, 1.0)
-    lips = posed.rest[model.lip_inner, 2].max()
-    depth = np.maximum(0.0, lips - rest[:, 2])
-    reached = np.exp(-((depth / FADE_DEPTH) ** 2))
-    return albedo * ((AMBIENT + (1.0 - AMBIENT) * lambert) * reached)[:, None]
 
 
 def _backdrop(
@@ -162,23 +133,6 @@ def _teeth_plane(model: FaceModel, posed: PosedModel) -> NDArray[np.float32]:
     return np.array([(*corner, z) for corner in corners], np.float32)
 
 
-def _own_teeth(
-    own: NDArray[np.float32] | None, core: NDArray[np.float32]
-) -> NDArray[np.float64] | None:
-    """Colour (3,) of the teeth that the photo shows, or None if it shows none."""
-    if own is None:
-        return None
-    inside = own[core > 0.7]
-    if len(inside) < 30:
-        return None
-    light = inside.mean(axis=1)
-    tint = inside.max(axis=1) - inside.min(axis=1)
-    teeth = inside[(light > 0.6 * np.percentile(light, 98)) & (tint < TEETH_TINT * light)]
-    if len(teeth) < 0.2 * len(inside):
-        return None
-    return np.asarray(np.percentile(teeth, 75, axis=0), np.float64)
-
-
 def _own_opening(
     photo: NDArray[np.uint8], opening: NDArray[np.floating], unit: float
 ) -> tuple[NDArray[np.float32] | None, NDArray[np.float32], NDArray[np.float32], int, int]:
@@ -190,7 +144,9 @@ def _own_opening(
     h, w = patch.mask.shape
     own = photo[patch.top : patch.top + h, patch.left : patch.left + w].astype(np.float32)
     whole = (cv2.dilate(patch.mask, np.ones((7, 7), np.uint8)) > 0.0).astype(np.float32)
-    rim = max(1, round(RIM * unit))
+    # A thin opening keeps most of its height: its teeth are what the eye goes to.
+    height = float(patch.mask.sum(axis=0).max())
+    rim = max(1, round(min(RIM * unit, THIN_RIM * height)))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim + 1, 2 * rim + 1))
     core = cv2.GaussianBlur(cv2.erode(patch.mask, disc), (0, 0), max(0.6, 0.7 * rim))
     return own, core.astype(np.float32), whole, patch.left, patch.top

@@ -17,8 +17,9 @@ from heat_backend.raster import FAR, raster_attributes
 from heat_backend.warp.posing import HeadPose, express, turn_head
 
 CLEAN_FROM = np.radians(5.0)
+SETTLED = 0.012  # outer-eye distances that lips move before their rim lets go of the teeth
 LIP_SHADE_REACH = 0.045  # outer-eye distances
-LIP_SHADE_LEAST = 0.45
+LIP_SHADE_LEAST = 0.55
 TONGUE_OUT = EXPRESSION_INDEX["tongueOut"]
 TONGUE_ROOM = 0.06  # outer-eye distances behind the lips where the tongue is still between them
 TONGUE_LIT = 0.45
@@ -163,7 +164,7 @@ def paint_mouth(
         own = cv2.warpPerspective(mouth.own, warp, (w, h), flags=flags)
         core = cv2.warpPerspective(mouth.core, warp, (w, h), flags=flags)
         whole = cv2.warpPerspective(mouth.whole, warp, (w, h), flags=flags)
-        still = float(np.exp(-((deformed / 1.5) ** 2)))
+        still = float(np.exp(-((deformed / (SETTLED * camera.scale)) ** 2)))
         known = (core + (whole - core) * still)[..., None]
         inner = own * known + inner * (1.0 - known)
     view = out[patch.top : patch.top + h, patch.left : patch.left + w, :3]
@@ -198,12 +199,13 @@ def _rendered_mouth(
         (patch.left, patch.top), np.float32
     )
     h, w = patch.mask.shape
-    look = np.zeros((h, w, 4), np.float32)
+    look = np.zeros((h, w, 5), np.float32)
     nearest = np.full((h, w), FAR, np.float32)
     depth = np.ascontiguousarray(posed[:, 2])
     raster_attributes(points, depth, attributes, mouth.triangles, look, nearest)
     soft = cv2.GaussianBlur(look, (0, 0), max(0.5, 0.004 * camera.scale))
     shade = contact_shade(patch.mask, LIP_SHADE_REACH * camera.scale, LIP_SHADE_LEAST)
+    shade = shade + soft[..., 4] * (1.0 - shade)
     # A tongue that is out stands before the lips, not in their shadow.
     out = soft[..., 3] * float(np.clip(2.0 * expression[TONGUE_OUT], 0.0, 1.0))
     shade = shade + out * (1.0 - shade)

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Lips that stay together: how far they are apart, and the skin's move that lets them meet."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from bridge.face_model import PART_NAMES, FaceModel
+
+LOWER_LIP_SHARE = 0.65  # of what keeps the lips apart; the rest is the upper lip's
+LIP_REACH = 0.25  # outer-eye distances over which skin follows the lips
+
+# Shapes that move closed lips without parting them. On a photo's lips, which lie elsewhere than
+# the model's, the model's own offsets would part them a little.
+SEALED = (
+    *("mouthRollUpper", "mouthRollLower", "mouthShrugUpper", "mouthShrugLower", "mouthPucker"),
+    *("mouthLeft", "mouthRight", "cheekPuff", "jawLeft", "jawRight"),
+    *(
+        f"mouth{kind}{side}"
+        for kind in ("Press", "Smile", "Frown", "Dimple", "Stretch")
+        for side in ("Left", "Right")
+    ),
+)
+
+
+def lip_gap(model: FaceModel, head: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Height of the mouth's opening under each vertex of the lower run, corner to corner.
+
+    Parameters
+    ----------
+    model : FaceModel
+    head : ndarray, shape (V, 3)
+        Vertices in head axes, model units.
+    """
+    upper, lower = _runs(model)
+    order = np.argsort(head[upper, 0])
+    ceiling = np.interp(head[lower, 0], head[upper, 0][order], head[upper, 1][order])
+    return np.maximum(0.0, ceiling - head[lower, 1])
+
+
+def close_lips(
+    model: FaceModel, head: NDArray[np.floating], gap: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Offsets (V, 3) in head axes that bring the lips nearer by ``gap``, the skin following.
+
+    Parameters
+    ----------
+    model : FaceModel
+    head : ndarray, shape (V, 3)
+    gap : ndarray
+        How much to close, as :func:`lip_gap` counts.
+    """
+    upper, lower = _runs(model)
+    skin = np.flatnonzero(model.vertex_part == PART_NAMES.index("face"))
+    x, y = head[skin, 0], head[skin, 1]
+    along = np.argsort(head[lower, 0])
+    at = head[lower, 0][along]
+    here = np.interp(x, at, gap[along])
+    middle = head[lower, 1] + 0.5 * lip_gap(model, head)
+    below = y < np.interp(x, at, middle[along])
+    below[np.isin(skin, lower[1:-1])] = True
+    below[np.isin(skin, upper[1:-1])] = False
+    distance, _ = cKDTree(head[model.lip_inner, :2]).query(head[skin, :2])
+    follow = np.exp(-((distance / LIP_REACH) ** 2))
+    moved = np.zeros(head.shape)
+    moved[skin, 1] = np.where(below, LOWER_LIP_SHARE, LOWER_LIP_SHARE - 1.0) * here * follow
+    return moved
+
+
+def _runs(model: FaceModel) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Upper and lower inner lip, both from the subject's right corner to the left."""
+    loop, count = model.lip_inner, model.lip_upper_count
+    lower = np.concatenate([loop[:1], loop[count:][::-1], loop[count - 1 : count]])
+    return loop[:count], lower
