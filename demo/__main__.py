@@ -4,25 +4,23 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import build_addon
+from bridge.errors import HeatError
+from demo.blender_run import DemoError, Steps, perform
 from demo.contact_sheet import contact_sheet
 from heat_backend.cli.quiet import native_logs_hidden
 
 ROOT = Path(__file__).resolve().parents[1]
-MADE = ("demo.mp4", "demo.blend", "contact_sheet.png")
-BLENDER_HOME = ROOT / ".cache" / "demo-blender"
-
-
-class DemoError(Exception):
-    """The demo cannot go on; the message says what to do."""
+MADE = ("demo.mp4", "demo.blend", "contact_sheet.png", "demo.npz")
+BLEND_NOTE = (
+    "demo.blend opens in Blender 5.0 or newer, as Blender 5.0 wrote it; "
+    "the add-on itself works in 4.2 and newer"
+)
 
 
 def default_photo(out: Path) -> Path:
@@ -35,58 +33,79 @@ def default_photo(out: Path) -> Path:
     return photo
 
 
-def perform(package: Path, photo: Path, out: Path) -> None:
-    """Run the Blender part in a process of its own, with settings of its own.
+def check_photo(path: Path) -> None:
+    """Look at a photo as the engine will, before anything else is done.
 
     Raises
     ------
-    DemoError
-        If it fails; carries the last lines it printed.
+    HeatError
+        It cannot be read, or shows no face that can be driven; one line says what to do.
     """
-    shutil.rmtree(BLENDER_HOME, ignore_errors=True)
-    BLENDER_HOME.mkdir(parents=True)
-    given = {"zip": str(package), "photo": str(photo), "out": str(out), "python": sys.executable}
-    log = out / "demo.log"
-    with log.open("w", encoding="utf-8") as lines:
-        done = subprocess.run(
-            [sys.executable, "-m", "demo.in_blender", json.dumps(given)],
-            cwd=ROOT, env={**os.environ, "BLENDER_USER_RESOURCES": str(BLENDER_HOME)},
-            stdout=lines, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False,
-        )  # fmt: skip
-    if done.returncode != 0 or not (out / "demo.mp4").is_file():
-        told = log.read_text("utf-8", "replace").splitlines()
-        # What an operator reports reaches a script as a RuntimeError with this prefix.
-        prefix = "RuntimeError: Error: "
-        reasons = [line.removeprefix(prefix) for line in told if line.startswith(prefix)]
-        raise DemoError("\n".join(reasons[-1:] or told[-5:]) + f"\n(everything it said: {log})")
+    from heat_backend.detect import choose_face, make_detector
+    from heat_backend.photo import load_photo
+
+    photo = load_photo(path)
+    with native_logs_hidden():
+        choose_face(make_detector("mediapipe").detect(photo.pixels), None, photo.name)
+
+
+def run(portrait: Path | None, out: Path) -> None:
+    """Make the results beside those of an earlier run, and replace them at the end.
+
+    Raises
+    ------
+    HeatError, DemoError, BuildError, OSError
+        It could not be done; the earlier results stand as they were.
+    """
+    steps = Steps(sys.stdout)
+    if portrait is not None:
+        check_photo(portrait)
+    out.mkdir(parents=True, exist_ok=True)
+    photo = default_photo(out) if portrait is None else portrait
+    steps.say("building the add-on")
+    package = build_addon.build(ROOT / "dist")
+    making = out / ".making"
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir()
+    try:
+        steps.say(f"{photo.name} performs in headless Blender")
+        perform(package, photo, making, out, out / "demo.log", steps)
+        steps.say("drawing the contact sheet")
+        with native_logs_hidden():
+            title = f"Heat: {photo.name} performs"
+            contact_sheet(making / "demo.mp4", making / "contact_sheet.png", title)
+        for name in MADE:
+            (making / name).replace(out / name)
+    finally:
+        steps.end()
+        shutil.rmtree(making, ignore_errors=True)
 
 
 def main() -> int:
-    """Run the demo; 0 done, 1 with a plain line that says why not."""
+    """Run the demo; 0 done, 1 with a plain line that says why not, 130 stopped."""
     parser = argparse.ArgumentParser(prog="make demo", description="A photo performs.")
     parser.add_argument("--portrait", type=Path, help="your own photo")
     parser.add_argument("--out", type=Path, default=ROOT / "out")
     arguments = parser.parse_args()
+    portrait = arguments.portrait and arguments.portrait.absolute()
     out = arguments.out.resolve()
-    out.mkdir(parents=True, exist_ok=True)
-    for name in (*MADE, "demo.blend1", "demo.npz"):
-        (out / name).unlink(missing_ok=True)  # what stands there afterwards is of this run
     began = time.monotonic()
     try:
-        photo = arguments.portrait.resolve() if arguments.portrait else default_photo(out)
-        if not photo.is_file():
-            raise DemoError(f"there is no photo at {photo}")
-        package = build_addon.build(ROOT / "dist")
-        print(f"{photo.name} performs in headless Blender ...", flush=True)
-        perform(package, photo, out)
-    except (DemoError, build_addon.BuildError) as problem:
+        run(portrait, out)
+    except (HeatError, DemoError, build_addon.BuildError) as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1
-    with native_logs_hidden():
-        contact_sheet(out / "demo.mp4", out / "contact_sheet.png", f"Heat: {photo.name} performs")
+    except OSError as problem:
+        where = problem.filename or out
+        print(f"error: cannot write {where}: {problem.strerror or problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; the results of an earlier run stand as they were", file=sys.stderr)
+        return 130
+    print(f"done in {time.monotonic() - began:.0f} s")
     for name in MADE:
         print(f"  {out / name}")
-    print(f"done in {time.monotonic() - began:.0f} s")
+    print(BLEND_NOTE)
     return 0
 
 

@@ -23,11 +23,13 @@ FPS = 24
 
 
 def main() -> None:
-    """Make ``out/demo.blend`` and the movie beside it."""
+    """Make ``demo.blend`` and the movie beside it."""
     given: dict[str, str] = json.loads(sys.argv[1])
-    out = Path(given["out"])
+    making = Path(given["making"])
     bpy.ops.wm.read_factory_settings()
+    bpy.context.preferences.filepaths.save_version = 0  # no demo.blend1 beside it
     install(given["zip"], given["python"])
+    print("Heat: keying and mapping the sample rig", flush=True)
     scene = bpy.context.scene
     portrait = prepare_scene(scene, given["photo"])
     shot = performance()
@@ -36,14 +38,14 @@ def main() -> None:
     key_face(portrait.mesh, shot)
     key_head(portrait.armature, portrait.head_bone, shot)
     aim_camera(scene, portrait.mesh)
-    bpy.ops.wm.save_as_mainfile(filepath=str(out / "demo.blend"))
-    portrait.photo_path = bpy.path.relpath(given["photo"])
+    bpy.ops.wm.save_as_mainfile(filepath=str(making / "demo.blend"))
     portrait.neutralise = True  # the rig speaks and smiles by itself, from a face at rest
     bpy.ops.heat.fix_view_transform()
     portrait.output.file_format = "MP4"
     portrait.output.folder = "//takes"
     bpy.ops.heat.render()
-    name_take(scene, out)
+    name_take(scene, making)
+    portrait.photo_path = bpy.path.relpath(given["photo"], start=given["out"])
     bpy.ops.wm.save_mainfile()
 
 
@@ -96,14 +98,14 @@ def key_head(armature: Any, bone_name: str, shot: Performance) -> None:
         bone.keyframe_insert("rotation_quaternion", frame=frame_at(second))
 
 
-def name_take(scene: Any, out: Path) -> None:
+def name_take(scene: Any, folder: Path) -> None:
     """Give the take's movie and motion clip the demo's names, and let the strip follow."""
     (strip,) = scene.sequence_editor.strips
     take = Path(bpy.path.abspath(strip.filepath))
-    take.replace(out / "demo.mp4")
-    take.with_suffix(".npz").replace(out / "demo.npz")
-    strip.filepath = bpy.path.relpath(str(out / "demo.mp4"))
-    shutil.rmtree(out / "takes")
+    take.replace(folder / "demo.mp4")
+    take.with_suffix(".npz").replace(folder / "demo.npz")
+    strip.filepath = bpy.path.relpath(str(folder / "demo.mp4"))
+    shutil.rmtree(folder / "takes")
 
 
 def frame_at(second: float) -> int:

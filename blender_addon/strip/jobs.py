@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _TICK = 0.03
 _REDRAW = 0.25
+_TELL = 0.5
 _tasks: dict[str, RenderTask] = {}
 _drawn = 0.0
 
@@ -144,9 +145,17 @@ def cancel(uid: str) -> None:
 
 
 def finish(task: RenderTask) -> None:
-    """Move a render on until it ends: for background Blender, where no timer fires."""
+    """Move a render on until it ends: for background Blender, where no timer fires.
+
+    Its progress is printed, as Blender prints that of its own renders there.
+    """
+    told, when = "", 0.0
     while not task.finished:
         task.step()
+        line = task.line()
+        if line != told and not task.finished and time.monotonic() - when > _TELL:
+            told, when = line, time.monotonic()
+            print(f"Heat: {line}", flush=True)
         if task.state == "rendering":
             time.sleep(0.01)
     _after(task)

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Blender part of the demo as a process of its own, and what it says on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TextIO
+
+ROOT = Path(__file__).resolve().parents[1]
+
+SAYS = "Heat: "
+"""Begins the lines that are progress; the add-on in background Blender prints such ones too."""
+# What an operator reports reaches a script as a RuntimeError with this prefix.
+REPORTED = "RuntimeError: Error: "
+_FRAME = re.compile(r"Frame (\d+) of (\d+)")
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the message says what to do."""
+
+
+class Steps:
+    """Shows steps and frames: one line that changes on a terminal, else a line each quarter.
+
+    Parameters
+    ----------
+    stream : text stream
+        Where to, such as standard output.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._live = stream.isatty()
+        self._open = False
+        self._quarter = 0
+
+    def say(self, line: str) -> None:
+        """Show a step that stays to be read."""
+        self.end()
+        print(line, file=self._stream, flush=True)
+
+    def hear(self, line: str) -> None:
+        """Show a line of progress, such as ``Frame 12 of 120, 4 s left``."""
+        if self._live:
+            print(f"\r\033[K  {line}", end="", file=self._stream, flush=True)
+            self._open = True
+            return
+        frame = _FRAME.match(line)
+        if frame is None:
+            self.say(f"  {line}")
+            return
+        quarter = 4 * int(frame[1]) // max(1, int(frame[2]))
+        if quarter > self._quarter:
+            self._quarter = quarter
+            self.say(f"  {line}")
+
+    def end(self) -> None:
+        """Leave the line that changes as it stands."""
+        if self._open:
+            print(file=self._stream, flush=True)
+            self._open = False
+
+
+def perform(package: Path, photo: Path, making: Path, out: Path, log: Path, steps: Steps) -> None:
+    """Run ``demo.in_blender`` with settings of its own.
+
+    Parameters
+    ----------
+    package, photo : path
+        The add-on's zip and the photo.
+    making, out : path
+        The folder to write to, and the one to which the results are moved afterwards.
+    log : path
+        Everything it says.
+    steps : Steps
+        Told of its progress.
+
+    Raises
+    ------
+    DemoError
+        If it fails; carries what it gave as the reason.
+    """
+    home = making / "blender-settings"
+    home.mkdir()
+    given = {"zip": package, "photo": photo, "making": making, "out": out, "python": sys.executable}
+    command = [sys.executable, "-m", "demo.in_blender"]
+    command.append(json.dumps({name: str(value) for name, value in given.items()}))
+    told = []
+    with (
+        log.open("w", encoding="utf-8") as kept,
+        subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, "BLENDER_USER_RESOURCES": str(home)},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            text=True, encoding="utf-8", errors="replace",
+        ) as process,
+    ):  # fmt: skip
+        assert process.stdout is not None
+        for line in process.stdout:
+            kept.write(line)
+            told.append(line.rstrip())
+            if line.startswith(SAYS):
+                steps.hear(line.removeprefix(SAYS).rstrip())
+    steps.end()
+    if process.returncode != 0 or not (making / "demo.mp4").is_file():
+        reasons = [line.removeprefix(REPORTED) for line in told if line.startswith(REPORTED)]
+        raise DemoError("\n".join(reasons[-1:] or told[-5:]) + f"\n(everything it said: {log})")

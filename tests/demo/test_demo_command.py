@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``make demo``: what it leaves when it works, and that it leaves all alone when it does not."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from demo import __main__ as command
+from demo.blender_run import DemoError, Steps
+
+ROOT = Path(__file__).resolve().parents[2]
+OPENED = """
+import json, sys
+import bpy
+bpy.ops.wm.open_mainfile(filepath=sys.argv[1])
+(strip,) = bpy.context.scene.sequence_editor.strips
+print("FOUND " + json.dumps({"strip": strip.filepath, "frames": strip.frame_final_duration,
+      "there": bpy.path.abspath(strip.filepath)}))
+"""
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """A folder with the results of an earlier run."""
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in (*command.MADE, "demo.log", "demo.blend1"):
+        (out / name).write_text(f"an earlier {name}")
+    return out
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["demo", *map(str, arguments)])
+    return command.main()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("a folder", "is a folder"),
+        ("notes.txt", "is not a picture"),
+        ("wall.png", "no face found in wall.png"),
+        ("missing.jpg", "there is no file"),
+    ],
+)
+def test_a_wrong_portrait_leaves_everything_as_it_was(
+    results: Path,
+    tmp_path: Path,
+    name: str,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "a folder").mkdir()
+    (tmp_path / "notes.txt").write_text("hello")
+    Image.fromarray(np.full((200, 300, 3), 128, np.uint8)).save(tmp_path / "wall.png")
+    before = contents(results)
+    assert run(monkeypatch, "--portrait", tmp_path / name, "--out", results) == 1
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert words in line
+    assert contents(results) == before
+
+
+def test_a_run_that_fails_half_way_keeps_the_last_good_one(
+    results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(package: Path, photo: Path, making: Path, *more: object) -> None:
+        (making / "demo.mp4").write_text("half a movie")
+        raise DemoError("the disk is full")
+
+    monkeypatch.setattr(command, "perform", fail)
+    monkeypatch.setattr(command.build_addon, "build", lambda out: out / "heat.zip")
+    before = contents(results)
+    assert run(monkeypatch, "--out", results) == 1
+    assert capsys.readouterr().err == "error: the disk is full\n"
+    after = contents(results)
+    assert {name: after[name] for name in before} == before
+    assert set(after) - set(before) == {"astronaut.png"}
+
+
+def test_progress_is_one_changing_line_on_a_terminal_and_few_lines_elsewhere() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    for stream, most in ((Terminal(), 3), (io.StringIO(), 7)):
+        steps = Steps(stream)
+        steps.say("it begins")
+        for frame in range(1, 121):
+            steps.hear(f"Frame {frame} of 120")
+        steps.say("it is over")
+        lines = stream.getvalue().splitlines()
+        assert len(stream.getvalue().split("\n")) - 1 <= most
+        assert "Frame 120 of 120" in stream.getvalue()
+        assert (lines[0], lines[-1]) == ("it begins", "it is over")
+
+
+def test_the_whole_demo(tmp_path: Path) -> None:
+    if importlib.util.find_spec("bpy") is None:
+        pytest.skip("the bpy module is not installed here")
+    out = tmp_path / "what came out"
+    done = subprocess.run(
+        [sys.executable, "-m", "demo", "--out", str(out)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert sorted(path.name for path in out.iterdir()) == sorted(
+        [*command.MADE, "demo.log", "astronaut.png"]
+    )
+    assert "Frame" in done.stdout, "the render's progress must show"
+    assert "Blender 5.0 or newer" in done.stdout.splitlines()[-1]
+    opened = subprocess.run(
+        [sys.executable, "-c", OPENED, str(out / "demo.blend")],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    (line,) = (line for line in opened.stdout.splitlines() if line.startswith("FOUND "))
+    found = json.loads(line.removeprefix("FOUND "))
+    assert found["strip"] == "//demo.mp4"
+    assert Path(found["there"]).samefile(out / "demo.mp4")
+    assert found["frames"] == 120
