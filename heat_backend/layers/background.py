@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 from heat_backend.layers.fill import pull_push
 
 # Below this a pixel is left to the wall: what little of it is hair would show as a ghost otherwise.
-SOLVABLE = 0.03
-NOISE_ALPHA = (
-    0.03  # differences from the wall up to this share are taken for the wall's own texture
-)
+CROWN = 0.22  # height over width of the part of a head that an upper border cuts off
+SOLVABLE = 0.004
 
 
 @dataclass(frozen=True)
@@ -71,8 +69,38 @@ def _continue_over_border(person: NDArray[np.uint8], pad: int) -> NDArray[np.uin
     padded = cv2.copyMakeBorder(person, pad, pad, pad, pad, cv2.BORDER_REFLECT)
     edge = cv2.copyMakeBorder(person[..., 3], pad, pad, pad, pad, cv2.BORDER_REPLICATE)
     share = np.minimum(edge, padded[..., 3]).astype(np.float32)
+    share[:pad] *= _crown(person[0, :, 3], pad)
     share /= np.maximum(padded[..., 3], 1)
     return np.ascontiguousarray(np.rint(padded * share[..., None]).astype(np.uint8))
+
+
+def _crown(edge: NDArray[np.uint8], pad: int) -> NDArray[np.float32]:
+    """Round off hair that the upper border cuts: mirrored whole, it would be a second head.
+
+    Parameters
+    ----------
+    edge : ndarray, shape (W,), uint8
+        Opacity along the border.
+    pad : int
+
+    Returns
+    -------
+    ndarray, shape (pad, W + 2 pad), float32
+        0..1; row ``pad - 1`` touches the photo.
+    """
+    height = np.zeros(len(edge) + 2 * pad, np.float32)
+    hair = np.flatnonzero(np.diff(np.concatenate([[0], (edge > 127).astype(np.int8), [0]])))
+    for start, end in zip(hair[::2], hair[1::2], strict=True):
+        at = np.arange(start, end)
+        # Where a side border cuts the hair too, its middle lies beyond that border.
+        low = start - (end - start) if start == 0 else start
+        high = end + (end - start) if end == len(edge) else end
+        across = (at + 0.5 - 0.5 * (low + high)) / (0.5 * (high - low))
+        height[at + pad] = CROWN * (high - low) * np.sqrt(np.maximum(0.0, 1.0 - across**2))
+    height[:pad], height[-pad:] = height[pad], height[-pad - 1]
+    above = np.arange(pad, 0, -1, dtype=np.float32)[:, None]
+    soft = np.maximum(2.0, 0.15 * height)
+    return np.clip((height - above) / soft + 0.5, 0.0, 1.0).astype(np.float32)
 
 
 def _least_alpha(
@@ -84,8 +112,7 @@ def _least_alpha(
     """
     darker = 1.0 - photo / np.maximum(wall, 1.0)
     brighter = (photo - wall) / np.maximum(255.0 - wall, 1.0)
-    needed = np.maximum(darker, brighter).max(axis=2)
-    needed = np.clip((needed - NOISE_ALPHA) / (1.0 - NOISE_ALPHA), 0.0, 1.0)
+    needed = np.clip(np.maximum(darker, brighter).max(axis=2), 0.0, 1.0)
     return (needed * np.clip(_near(alpha, 2.0) * 3.0, 0.0, 1.0)).astype(np.float32)
 
 

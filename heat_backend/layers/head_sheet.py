@@ -22,7 +22,7 @@ from heat_backend.raster import FAR, raster_attributes
 SPACING = 0.06
 SIDE_REACH, UP_REACH, DOWN_REACH = 3.0, 3.2, 3.4
 NECK_TOP, NECK_BOTTOM = 0.05, 1.25  # below the chin: still head, no longer head
-ROLL_BAND, ROLL_DROP = 0.30, 0.42  # the outline turns away over this width by this depth
+ROLL_BAND, ROLL_DROP = 0.30, 0.30  # the outline turns away over this width by this depth
 BORDER_FADE = 0.6
 BEHIND_FACE = 0.10
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import LinearNDInterpolator
@@ -17,7 +18,8 @@ from heat_backend.raster import FAR, raster_attributes
 
 # A triangle seen at a flatter angle than this at rest has no usable texture in the photo.
 LEAST_FACING = 0.1
-MOST_AVERTED = -0.2  # triangles turned away less would flicker along the outline
+MOST_AVERTED = 0.12  # triangles turned away more have no skin of their own in the photo
+SAFE_INSIDE = 0.02  # outer-eye distances from the outline to skin that is surely skin
 LEAST_TURN = np.radians(6.0)
 FAR_SIDE_FROM = 0.3  # outer-eye distances from the middle
 FOLD_REACH = 0.2  # outer-eye distances from lids and lips
@@ -58,9 +60,16 @@ class PortraitMesh:
         How much of the head's pose a vertex takes, 0..1.
     pixels : ndarray, shape (N, 2), float32
         Where in the photo a vertex finds its colour.
+    far_pixels : ndarray, shape (N, 2), float32
+        The same for frames that turn the far side into view: the mesh may lie a little beyond the
+        outline in the photo, and what is a sliver there becomes a broad strip of wall.
     bias : ndarray, shape (N,), float32
         Added to the depth: the sheet stays behind the face.
     triangles : ndarray, shape (T, 3), int32
+    averted : ndarray, shape (A, 3), int32
+        Triangles of the far side, to be drawn only when the head turns it into view.
+    averted_side : float
+        Where the face looks in the photo: 1 to image right, -1 to image left.
     mouth, eye_left, eye_right : Opening
     """
 
@@ -68,8 +77,11 @@ class PortraitMesh:
     deltas: NDArray[np.float32]
     follow: NDArray[np.float32]
     pixels: NDArray[np.float32]
+    far_pixels: NDArray[np.float32]
     bias: NDArray[np.float32]
     triangles: NDArray[np.int32]
+    averted: NDArray[np.int32]
+    averted_side: float
     mouth: Opening
     eye_left: Opening
     eye_right: Opening
@@ -98,7 +110,7 @@ def build_portrait_mesh(
     place_behind = np.full(len(model.vertices), -1)
     place_behind[behind] = np.arange(len(behind)) + len(kept)
     mirrored = posed.pixels[_mirror_image(model)[behind]]
-    triangles = np.concatenate([place[shown], place_behind[averted]])
+    front, behind_triangles = place[shown], place_behind[averted]
     sources = np.concatenate([posed.pixels[kept], mirrored])
     kept = np.concatenate([kept, behind])
     count = len(kept)
@@ -109,8 +121,11 @@ def build_portrait_mesh(
         ),
         follow=_stack(_face_follow(posed, kept, sheet), sheet.follow),
         pixels=_stack(sources, sheet.pixels),
+        far_pixels=_stack(_pulled_in(alpha, sources, posed.unit), sheet.pixels),
         bias=_stack(np.zeros(count), np.full(len(sheet.rest), -BEHIND_FACE)),
-        triangles=np.concatenate([triangles, sheet.triangles + count]).astype(np.int32),
+        triangles=np.concatenate([front, sheet.triangles + count]).astype(np.int32),
+        averted=behind_triangles.astype(np.int32),
+        averted_side=float(np.sign(posed.rotation[0, 2])),
         mouth=_opening(place[model.lip_inner], model.lip_upper_count, sources),
         eye_left=_opening(place[model.lid_left], model.lid_upper_count, sources),
         eye_right=_opening(place[model.lid_right], model.lid_upper_count, sources),
@@ -146,6 +161,28 @@ def _stack(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float
 
 def _triangles_of(model: FaceModel, *names: str) -> NDArray[np.bool_]:
     return np.isin(model.triangle_part, [PART_NAMES.index(name) for name in names])
+
+
+def _pulled_in(
+    alpha: NDArray[np.float32], pixels: NDArray[np.floating], unit: float
+) -> NDArray[np.float64]:
+    """Move places (N, 2) that lie on the wall or the outline to the nearest safe skin."""
+    margin = max(1, round(SAFE_INSIDE * unit))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
+    safe = cv2.erode((alpha > 0.98).astype(np.uint8), disc, borderValue=1)
+    if not safe.any():
+        return np.asarray(pixels, np.float64)
+    _, labels = cv2.distanceTransformWithLabels(
+        1 - safe, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    where = np.zeros((labels.max() + 1, 2))
+    rows, columns = np.nonzero(safe)
+    where[labels[rows, columns]] = np.stack([columns, rows], axis=1)
+    height, width = alpha.shape
+    at = np.rint(pixels).astype(int)
+    x, y = np.clip(at[:, 0], 0, width - 1), np.clip(at[:, 1], 0, height - 1)
+    unsafe = (safe[y, x] == 0) & (at[:, 0] == x) & (at[:, 1] == y)
+    return np.where(unsafe[:, None], where[labels[y, x]], pixels)
 
 
 def _mirror_image(model: FaceModel) -> NDArray[np.intp]:

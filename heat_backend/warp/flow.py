@@ -30,7 +30,11 @@ class FlowGrid:
         self.nearest: NDArray[np.float32] = np.zeros(shape, np.float32)
 
     def fill(
-        self, mesh: PortraitMesh, pixels: NDArray[np.float32], depth: NDArray[np.float32]
+        self,
+        mesh: PortraitMesh,
+        pixels: NDArray[np.float32],
+        depth: NDArray[np.float32],
+        far_side: bool = False,
     ) -> None:
         """Rasterise the posed mesh.
 
@@ -41,12 +45,17 @@ class FlowGrid:
             Posed vertices in output pixels.
         depth : ndarray, shape (N,)
             Their depth, growing toward the viewer.
+        far_side : bool
+            Draw the side that the photo does not show.
         """
         points, depths = [pixels], [depth + mesh.bias]
-        sources, triangles = [mesh.pixels], [mesh.triangles]
+        home = mesh.far_pixels if far_side else mesh.pixels
+        sources, triangles = [home], [mesh.triangles]
+        if far_side:
+            triangles.append(mesh.averted)
         start = len(pixels)
         for opening in (mesh.mouth, mesh.eye_left, mesh.eye_right):
-            p, z, s, t = curtains(opening, pixels, depth, mesh.pixels)
+            p, z, s, t = curtains(opening, pixels, depth, home)
             points.append(p)
             depths.append(z)
             sources.append(s)

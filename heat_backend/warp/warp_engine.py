@@ -37,6 +37,7 @@ from heat_backend.warp.posing import HeadPose, express, head_pose, turn_head
 PAD_SHARE = 0.2  # of the long side: how far the photo is continued over its border
 CELLS_ALONG = 640  # flow cells along the long side, at most
 CHIN = 152
+FAR_SIDE_FROM = np.sin(np.radians(3.0))
 HELD = "the head is held at about 40 degrees from the viewer where it was to turn farther"
 SIDEWAYS_GAZE = 1.25  # a photo's irises read as turned less than they are; measured by tracking
 
@@ -110,7 +111,9 @@ class WarpPortrait:
         posed = turn_head(express(mesh.rest, mesh.deltas, expression), pose, mesh.follow)
         pixels = camera.project(posed).astype(np.float32)
         np.copyto(out, self._still)
-        self._flow.fill(mesh, pixels, np.ascontiguousarray(posed[:, 2]))
+        # How far the face is turned from where it looks in the photo toward the other side.
+        back = -float(pose.rotation[0, 2]) * mesh.averted_side
+        self._flow.fill(mesh, pixels, np.ascontiguousarray(posed[:, 2]), back > FAR_SIDE_FROM)
         jump = 4.0 * self._flow.stride
         compose_person(
             out,
