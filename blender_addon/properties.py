@@ -35,6 +35,7 @@ FACING_ITEMS = (
     ("POS_Z_Y_UP", "+Z, Y is up", "As many rigs imported from FBX or glTF"),
     ("NEG_Z_Y_UP", "-Z, Y is up", "Faces -Z, Y is up"),
 )
+_FIRST_SIZE = 1024
 CORNER_ITEMS = (
     ("TOP_LEFT", "Top Left", ""),
     ("TOP_RIGHT", "Top Right", ""),
@@ -55,6 +56,15 @@ def _is_mesh(_self: Any, candidate: Any) -> bool:
 
 def _is_armature(_self: Any, candidate: Any) -> bool:
     return candidate.type == "ARMATURE"
+
+
+def _is_photo_size(portrait: Any) -> bool:
+    return bool(portrait.size == 0)
+
+
+def _set_photo_size(portrait: Any, wanted: bool) -> None:
+    if wanted != (portrait.size == 0):
+        portrait.size = 0 if wanted else _FIRST_SIZE
 
 
 class HeatPreviewSettings(PropertyGroup):
@@ -246,6 +256,12 @@ class HeatPortrait(PropertyGroup):
         default=0,
         min=0,
         max=16384,
+    )
+    photo_size: BoolProperty(
+        name="Photo's size",
+        description="Render the frames as large as the photo is; off, their long side is chosen",
+        get=_is_photo_size,
+        set=_set_photo_size,
     )
     device: EnumProperty(
         name="Device",

@@ -19,7 +19,8 @@ class HEAT_PT_map(Panel):
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Heat"
-    bl_order = 3
+    bl_order = 5
+    bl_options = {"DEFAULT_CLOSED"}
 
     @classmethod
     def poll(cls, context: Any) -> bool:
@@ -28,16 +29,14 @@ class HEAT_PT_map(Panel):
 
     def draw(self, context: Any) -> None:
         """Draw the rows."""
+        from . import map_rows
+
         layout = self.layout
         portrait = active_portrait(context.scene)
-        row = layout.row(align=True)
-        row.operator("heat.auto_map", icon="FILE_REFRESH")
-        row.menu("HEAT_MT_map_presets", text="Presets")
-        if not portrait.key_rows and not portrait.bone_rows:
-            text_lines.draw(layout, context, "No rows yet: Auto-Map fills them in.", "INFO")
+        text_lines.draw(layout, context, *map_rows.state_line(portrait))
         # The list gets the whole width: two names stand in each row.
         layout.template_list(
-            "HEAT_UL_key_rows", "", portrait, "key_rows", portrait, "key_index", rows=6
+            "HEAT_UL_key_rows", "", portrait, "key_rows", portrait, "key_index", rows=4
         )
         row = layout.row(align=True)
         row.operator("heat.map_row_add", text="Add", icon="ADD").kind = "KEY"

@@ -71,3 +71,16 @@ def row_complaints(portrait: Any) -> dict[int, str]:
         return {}
     dead = rig_map.dead_rows(to_rig_map(portrait), key_names(portrait.mesh))
     return {row.index: row.message for row in dead}
+
+
+def state_line(portrait: Any) -> tuple[str, str]:
+    """Return in words how much of the rig is mapped, and an icon."""
+    rows, bones = len(portrait.key_rows), len(portrait.bone_rows)
+    if not rows and not bones:
+        return "No rows yet: Auto-Map fills them in", "INFO"
+    dead = row_complaints(portrait)
+    idle = sum(row.expression == UNMAPPED for row in portrait.key_rows) + len(dead)
+    text = f"Mapped: {rows - idle} of {rows} shape keys, {bones} head bone rows"
+    if idle:
+        return f"{text}. For the others, see Rig Map", "ERROR" if dead else "INFO"
+    return text, "CHECKMARK"

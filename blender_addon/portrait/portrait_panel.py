@@ -59,6 +59,7 @@ class HEAT_PT_photo(Panel):
 
     def draw(self, context: Any) -> None:
         """Draw the choices in the order in which one makes them."""
+        from ..mapping import map_rows
         from . import photo_source, rig_source
 
         layout = self.layout
@@ -85,6 +86,11 @@ class HEAT_PT_photo(Panel):
             column.prop_search(portrait, "head_bone", bones, "bones", text="", icon="BONE_DATA")
         for text in rig_source.complaints(portrait):
             text_lines.draw(column, context, text, "INFO")
+        if portrait.mesh is not None or portrait.armature is not None:
+            row = column.row(align=True)
+            row.operator("heat.auto_map", icon="FILE_REFRESH")
+            row.menu("HEAT_MT_map_presets", text="Presets")
+            text_lines.draw(column, context, *map_rows.state_line(portrait))
 
 
 class HEAT_PT_engine(Panel):

@@ -216,7 +216,8 @@ def _restart(uid: str) -> None:
     try:
         start(portrait)
     except bridge.errors.HeatError as error:
-        _sessions[uid].trouble = str(error)
+        session = _sessions[uid]
+        session.trouble = session.live.error = str(error)  # what was wrong before is past
 
 
 def _on_timer() -> float | None:

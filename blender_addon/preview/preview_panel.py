@@ -10,6 +10,8 @@ from bpy.types import Panel
 from .. import text_lines
 from ..properties import active_portrait
 
+_POSING = "Pose with the mesh's shape keys (Object Data properties) and the head bone"
+
 
 class HEAT_PT_preview(Panel):
     """Start, stop, state and place of the active portrait's preview."""
@@ -19,7 +21,7 @@ class HEAT_PT_preview(Panel):
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Heat"
-    bl_order = 4
+    bl_order = 3
 
     @classmethod
     def poll(cls, context: Any) -> bool:
@@ -44,14 +46,36 @@ class HEAT_PT_preview(Panel):
                 layout.progress(factor=session.live.progress[1], text="Preparing")
             text_lines.draw(layout, context, text, icon)
             if session.live.state == "failed":
-                layout.operator("heat.backend_restart", text="Try Again", icon="FILE_REFRESH")
+                _draw_try_again(layout)
+            elif session.live.state == "live" and portrait.mesh is not None:
+                text_lines.draw(layout, context, _POSING, "POSE_HLT")
             _draw_slowness(layout, context)
         settings = portrait.preview
-        column = layout.column()
-        column.row(align=True).prop(settings, "mode", expand=True)
+        layout.row(align=True).prop(settings, "mode", expand=True)
+        if settings.mode == "IMAGE":
+            text_lines.draw(layout, context, _where_the_picture_is(settings), "IMAGE_DATA")
+
+
+class HEAT_PT_preview_look(Panel):
+    """How large the preview is, and where the overlay lies."""
+
+    bl_label = "Size & Place"
+    bl_idname = "HEAT_PT_preview_look"
+    bl_parent_id = "HEAT_PT_preview"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Heat"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Any) -> None:
+        """Draw what a beginner rarely needs: the overlay can be dragged, too."""
+        settings = active_portrait(context.scene).preview
+        column = self.layout.column()
         column.use_property_split = True
         column.use_property_decorate = False
         column.prop(settings, "render_size")
+        if settings.render_size == 0:
+            column.label(text="0: the photo's own size", icon="BLANK1")
         if settings.mode == "OVERLAY":
             column.prop(settings, "corner")
             column.prop(settings, "size")
@@ -71,4 +95,20 @@ def _draw_slowness(layout: Any, context: Any) -> None:
         layout.operator("heat.fix_anti_aliasing")
 
 
-CLASSES = (HEAT_PT_preview,)
+def _draw_try_again(layout: Any) -> None:
+    """Draw the button that mends: the backend's, where that is what failed, else the portrait's."""
+    from ..backend import status_lines
+
+    if status_lines.line().mend == "restart":
+        layout.operator("heat.backend_restart", text="Try Again", icon="FILE_REFRESH")
+    else:
+        layout.operator("heat.preview_start", text="Try Again", icon="FILE_REFRESH")
+
+
+def _where_the_picture_is(settings: Any) -> str:
+    if settings.image is None:
+        return "The picture becomes an image of this .blend when the preview starts"
+    return f'The picture is the image "{settings.image.name}": pick it in an Image Editor'
+
+
+CLASSES = (HEAT_PT_preview, HEAT_PT_preview_look)

@@ -118,6 +118,16 @@ def find(
     raise bridge.errors.MissingHere(_what_to_install(no_venv, platform))
 
 
+def described(found: Interpreter) -> str:
+    """Return in a sentence which interpreter the environment is made from."""
+    version = "Python {}.{}".format(*found.version)
+    if found.origin == "uv":
+        return f"Made by uv ({found.command[0]}), which brings {version}"
+    if found.origin == "blender":
+        return f"Made from Blender's own {version}, which stays as it is"
+    return f"Made from {version}: {' '.join(found.command)}"
+
+
 def child_environment(base: Mapping[str, str]) -> dict[str, str]:
     """Return an environment for another Python than Blender's, free of Blender's settings."""
     kept = dict(base)

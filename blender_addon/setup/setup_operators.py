@@ -21,6 +21,8 @@ class HEAT_OT_setup_backend(Operator):
         "Blender's own Python is left alone. Run again, it repairs what is there"
     )
 
+    _found = ""
+
     @classmethod
     def poll(cls, _context: Any) -> bool:
         """Whether none is under way."""
@@ -30,7 +32,15 @@ class HEAT_OT_setup_backend(Operator):
         return operator_edge.allow(cls, reason)
 
     def invoke(self, context: Any, _event: Any) -> set[str]:
-        """Show the size of the download and ask."""
+        """Look for an interpreter; show it and the size of the download, and ask."""
+        return self._ask(context)
+
+    @operator_edge.told
+    def _ask(self, context: Any) -> set[str]:
+        from . import interpreter, setup_task
+
+        plan = setup_task.plan(preferences.current())
+        self._found = interpreter.described(plan.interpreter)
         return context.window_manager.invoke_props_dialog(
             self, width=420, title="Set Up Backend", confirm_text="Set Up"
         )
@@ -44,6 +54,7 @@ class HEAT_OT_setup_backend(Operator):
         column = self.layout.column()
         text_lines.draw_wide(column, context, setup_task.size_line(prefs) + ".", 400)
         text_lines.draw_wide(column, context, f"Into {data_folder.environment()}", 400)
+        text_lines.draw_wide(column, context, self._found, 400)
         if isinstance(prefs, preferences.HeatPreferences):
             column.prop(prefs, "torch_build")
 

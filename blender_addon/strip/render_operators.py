@@ -122,11 +122,63 @@ class HEAT_OT_fix_view_transform(Operator):
         return {"FINISHED"}
 
 
+class HEAT_OT_match_resolution(Operator):
+    """Give the scene the size of the rendered frames."""
+
+    bl_idname = "heat.match_resolution"
+    bl_label = "Match Scene to Photo"
+    bl_description = (
+        "Set the scene's resolution to the size of this portrait's rendered frames, so that "
+        "Blender's own renders show them without bars"
+    )
+    bl_options = {"REGISTER", "UNDO"}
+
+    portrait: StringProperty(name="Portrait", description="Name; empty for the active one")
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Whether there is a portrait."""
+        return operator_edge.allow(cls, operator_edge.no_portrait(context))
+
+    @operator_edge.told
+    def execute(self, context: Any) -> set[str]:
+        """Set it."""
+        from . import take_view
+
+        portrait = operator_edge.chosen_portrait(self, context)
+        width, height = take_view.match_resolution(context.scene, portrait.uid)
+        self.report({"INFO"}, f"The scene renders {width} x {height} now")
+        return {"FINISHED"}
+
+
+class HEAT_OT_open_sequencer(Operator):
+    """Show the Video Sequencer."""
+
+    bl_idname = "heat.open_sequencer"
+    bl_label = "Open Video Sequencer"
+    bl_description = "Show the Video Sequencer with the strip, in a new window where none is open"
+
+    @classmethod
+    def poll(cls, _context: Any) -> bool:
+        """Whether there is a window."""
+        reason = "Blender has no window here" if bpy.app.background else None
+        return operator_edge.allow(cls, reason)
+
+    def execute(self, context: Any) -> set[str]:
+        """Show it."""
+        from . import take_view
+
+        take_view.open_sequencer(context)
+        return {"FINISHED"}
+
+
 CLASSES = (
     HEAT_OT_render,
     HEAT_OT_render_resume,
     HEAT_OT_render_cancel,
     HEAT_OT_fix_view_transform,
+    HEAT_OT_match_resolution,
+    HEAT_OT_open_sequencer,
 )
 
 

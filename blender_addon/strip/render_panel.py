@@ -19,7 +19,7 @@ class HEAT_PT_render(Panel):
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Heat"
-    bl_order = 5
+    bl_order = 4
 
     @classmethod
     def poll(cls, context: Any) -> bool:
@@ -58,6 +58,23 @@ class HEAT_PT_render(Panel):
         if task is not None:
             icon = {"done": "CHECKMARK", "failed": "ERROR"}.get(task.state, "INFO")
             text_lines.draw(layout, context, task.line(), icon)
+        _draw_take(layout, context, portrait)
+
+
+def _draw_take(layout: Any, context: Any, portrait: Any) -> None:
+    """Draw where the finished take is, and what the scene's own render would make of it."""
+    from . import take_view
+
+    place = take_view.place_line(context.scene, portrait.uid)
+    if place is None:
+        return
+    text_lines.draw(layout, context, place, "SEQUENCE")
+    layout.operator("heat.open_sequencer", icon="WINDOW")
+    wrong = take_view.complaint(context.scene, portrait.uid)
+    if wrong:
+        box = layout.box()
+        text_lines.draw(box, context, wrong, "INFO", in_box=True)
+        box.operator("heat.match_resolution")
 
 
 def _draw_settings(column: Any, portrait: Any) -> None:
@@ -66,7 +83,9 @@ def _draw_settings(column: Any, portrait: Any) -> None:
     column.use_property_decorate = False
     column.prop(output, "file_format")
     column.prop(output, "folder")
-    column.prop(portrait, "size")
+    column.prop(portrait, "photo_size")
+    if not portrait.photo_size:
+        column.prop(portrait, "size")
     column.prop(output, "range_source")
     if output.range_source == "OWN":
         ends = column.column(align=True)

@@ -22,6 +22,8 @@ OPERATORS = [
     "render_cancel",
     "render_resume",
     "fix_view_transform",
+    "match_resolution",
+    "open_sequencer",
     "setup_backend",
     "setup_cancel",
     "open_log",
