@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from bridge.errors import BadInput
 from heat_backend.cli import options
 from heat_backend.cli.interrupt import stop_request
 from heat_backend.cli.progress import Progress
@@ -41,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume", action="store_true", help="go on where a stopped export of the same shot ended"
     )
     parser.add_argument(
-        "--overwrite", action="store_true", help="replace frames or a movie of another shot"
+        "--overwrite", action="store_true", help="replace frames or a movie that are there already"
     )
     options.add_json_progress(parser)
 
@@ -54,6 +57,17 @@ def run(args: argparse.Namespace) -> int:
             return _render(args, progress, stopped)
     finally:
         progress.clear()
+
+
+@contextmanager
+def _overwriting_named() -> Iterator[None]:
+    from heat_backend.export import Occupied
+
+    try:
+        yield
+    except Occupied as error:
+        text = f"{error.found}: choose {error.elsewhere}, or add --overwrite to replace it"
+        raise BadInput(text) from error
 
 
 def _render(args: argparse.Namespace, progress: Progress, stopped: options.CancelCheck) -> int:
@@ -70,19 +84,20 @@ def _render(args: argparse.Namespace, progress: Progress, stopped: options.Cance
     photo = load_photo(args.portrait)
     with native_logs_hidden(not args.debug):
         portrait = engine.prepare(photo, settings, progress.preparing, stopped)
-    result = export(
-        portrait,
-        clip,
-        args.out,
-        frames=frames,
-        fps=clip.fps,
-        resume=args.resume,
-        engine_label=f"{engine.name} {engine.version}",
-        progress=progress.frames,
-        cancelled=stopped,
-        portrait_id=portrait_key(photo, settings),
-        overwrite=args.overwrite,
-    )
+    with _overwriting_named():
+        result = export(
+            portrait,
+            clip,
+            args.out,
+            frames=frames,
+            fps=clip.fps,
+            resume=args.resume,
+            engine_label=f"{engine.name} {engine.version}",
+            progress=progress.frames,
+            cancelled=stopped,
+            portrait_id=portrait_key(photo, settings),
+            overwrite=args.overwrite,
+        )
     notes = (*photo.notes, *portrait.notes, *result.notes)
     progress.finish(
         out=str(args.out),

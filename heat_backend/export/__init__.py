@@ -3,5 +3,6 @@
 
 from heat_backend.export.run import ExportResult, check_target, export, is_movie_name
 from heat_backend.export.shot import portrait_key
+from heat_backend.export.storage import Occupied
 
-__all__ = ["ExportResult", "check_target", "export", "is_movie_name", "portrait_key"]
+__all__ = ["ExportResult", "Occupied", "check_target", "export", "is_movie_name", "portrait_key"]

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.errors import BadInput, MissingHere
+from bridge.errors import MissingHere
 from heat_backend import __version__
 from heat_backend.export.h264 import H264Encoder, even
 from heat_backend.export.packet_log import PacketLog
 from heat_backend.export.shot import Shot
-from heat_backend.export.storage import storage_error, writing
+from heat_backend.export.storage import Occupied, storage_error, writing
 from heat_backend.export.work_folder import WorkFolder
 
 # Beyond it hardware players and older editors give up on H.264.
@@ -24,10 +24,12 @@ _WIDE = 4096
 class Movie:
     """Takes the frames of one movie in order, on one thread."""
 
-    def __init__(self, target: Path, work: WorkFolder, shot: Shot, fps: Fraction) -> None:
+    def __init__(
+        self, target: Path, work: WorkFolder, shot: Shot, frames: range, fps: Fraction
+    ) -> None:
         self._target = target
         self._work = work
-        self._shot = shot
+        self._comment = f"{shot.statement}, {extent(frames, fps)}"
         self._fps = fps
         self._encoder: H264Encoder | None = None
         with writing(target):
@@ -72,7 +74,7 @@ class Movie:
             av.open(str(self._log.stream_path), format="h264") as raw,
             av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}) as movie,
         ):
-            movie.metadata["comment"] = self._shot.statement
+            movie.metadata["comment"] = self._comment
             movie.metadata["encoder"] = f"Heat {__version__}"
             stream = movie.add_stream_from_template(raw.streams.video[0])
             stream.time_base = step
@@ -100,33 +102,44 @@ def movie_notes(width: int, height: int) -> list[str]:
     return notes
 
 
-def movie_shot(path: Path) -> str | None:
-    """Key of the shot in an existing movie; None when it is not one of Heat's."""
+def extent(frames: range, fps: Fraction) -> str:
+    """Say which frames of the clip a movie holds, counted from 1, and how fast it shows them."""
+    return f"frames {frames.start + 1}-{frames.stop} at {fps} a second"
+
+
+def movie_content(path: Path) -> tuple[str, str]:
+    """Shot's key and :func:`extent` of an existing movie; empty when it is not one of Heat's."""
     import av
 
     try:
         with av.open(str(path)) as movie:
             comment = movie.metadata.get("comment", "")
     except (OSError, av.FFmpegError):
-        return None
-    marker = "; shot "
-    return comment.rpartition(marker)[2] if marker in comment else None
+        return "", ""
+    _, marker, told = comment.rpartition("; shot ")
+    key, _, holds = told.partition(", ") if marker else ("", "", "")
+    return key, holds
 
 
-def check_replaceable(path: Path, shot: Shot, overwrite: bool) -> bool:
-    """Whether the movie at ``path`` exists and is of this very shot.
+def check_replaceable(
+    path: Path, shot: Shot, frames: range, fps: Fraction, overwrite: bool
+) -> bool:
+    """Whether the movie at ``path`` exists and holds these very frames of this very shot.
 
     Raises
     ------
-    BadInput
+    Occupied
         When another file stands there that may not be replaced.
     """
     if not path.exists():
         return False
-    if movie_shot(path) == shot.key:
+    key, holds = movie_content(path)
+    if (key, holds) == (shot.key, extent(frames, fps)):
         return True
-    if not overwrite:
-        raise BadInput(
-            f"{path} exists and is not of this shot: choose another name, or allow overwriting"
-        )
-    return False
+    if overwrite:
+        return False
+    if key != shot.key:
+        raise Occupied(f"{path} exists and is not of this shot", "another name")
+    raise Occupied(
+        f"{path} exists and holds {holds or 'other frames'} of this shot", "another name"
+    )

@@ -104,13 +104,14 @@ def export(
         From :func:`heat_backend.export.portrait_key`; without it the portrait is known by its
         frame at rest.
     overwrite : bool
-        Whether frames of another shot, or another file named ``out``, may be replaced.
+        Whether frames of another shot, or another file named ``out`` (a movie of other frames of
+        this shot too), may be replaced.
 
     Raises
     ------
     BadInput
-        A range outside the clip, a target that cannot be written or holds another shot, an
-        unfinished export of another shot.
+        A range outside the clip, a target that cannot be written, an unfinished export of
+        another shot; ``Occupied`` when the target holds what may not be replaced.
     MissingHere
         A full disk, or no H.264 encoder.
     Cancelled
@@ -201,7 +202,7 @@ class _Job:
             stamp = self._movie_stamp()
             begun = work.read_stamp()
             allowed = self.overwrite or begun == {**stamp, "overwrite": True}
-            finished = check_replaceable(target, self.shot, allowed)
+            finished = check_replaceable(target, self.shot, self.frames, self.rate, allowed)
             if self.resume and finished and not begun:
                 done = True
                 self.progress(len(self.frames), len(self.frames))
@@ -216,7 +217,7 @@ class _Job:
         return rendered
 
     def _render_movie(self, target: Path, work: WorkFolder) -> int:
-        movie = Movie(target, work, self.shot, self.rate)
+        movie = Movie(target, work, self.shot, self.frames, self.rate)
         try:
             todo = list(self.frames)[movie.frames_kept :]
             self._render(movie.write, todo, writers=1)

@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.errors import BadInput
 from heat_backend import __version__
 from heat_backend.export.png import encode_png, read_texts
 from heat_backend.export.shot import Shot
-from heat_backend.export.storage import writing
+from heat_backend.export.storage import Occupied, writing
 from heat_backend.export.work_folder import WorkFolder
 
 _FRAME_NAME = re.compile(r"frame_\d{6,}\.png")
@@ -75,16 +74,15 @@ def frames_to_render(
 
     Raises
     ------
-    BadInput
+    Occupied
         When frames of another shot stand in the folder and may not be replaced.
     """
     own, foreign = frames_present(folder, shot)
     if foreign and not overwrite:
         example = min(foreign)
-        raise BadInput(
-            f"{folder} holds frames of another shot ({example}): choose another folder, "
-            "or allow overwriting"
-            + (" (portrait, clip or settings changed since?)" if resume else "")
+        changed = "; were portrait, clip or settings changed since?" if resume else ""
+        raise Occupied(
+            f"{folder} holds frames of another shot ({example}{changed})", "another folder"
         )
     return [index for index in frames if not resume or frame_path(folder, index).name not in own]
 

@@ -10,6 +10,23 @@ from pathlib import Path
 
 from bridge.errors import BadInput, HeatError, MissingHere
 
+
+class Occupied(BadInput):
+    """Files stand where an export would write, and nobody allowed to replace them.
+
+    Attributes
+    ----------
+    found, elsewhere : str
+        What stands there, and what else could be chosen; a caller may say in its own words how
+        overwriting is allowed.
+    """
+
+    def __init__(self, found: str, elsewhere: str) -> None:
+        super().__init__(f"{found}: choose {elsewhere}, or allow overwriting")
+        self.found = found
+        self.elsewhere = elsewhere
+
+
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 

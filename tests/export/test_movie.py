@@ -13,7 +13,7 @@ import pytest
 
 from bridge.errors import BadInput, Cancelled, MissingHere
 from heat_backend.engine import Photo
-from heat_backend.export import ExportResult, h264, packet_log
+from heat_backend.export import ExportResult, Occupied, h264, packet_log
 from heat_backend.export.shot import frame_rate
 from tests.export.conftest import CountingPortrait, hidden, make_clip, picture
 
@@ -212,6 +212,21 @@ def test_another_file_of_that_name_is_kept_unless_overwriting_is_asked(
     assert out.read_bytes() == b"someone's home video"
     assert hidden(tmp_path) == []
     run_export(out, make_clip(4), overwrite=True)
+    assert len(decode(out)) == 4
+
+
+@pytest.mark.parametrize("change", [{"frames": range(2, 4)}, {"fps": Fraction(25)}])
+def test_other_frames_of_the_same_shot_do_not_replace_a_movie_unasked(
+    tmp_path: Path, run_export: Run, change: dict[str, object]
+) -> None:
+    out = tmp_path / "a.mp4"
+    run_export(out, make_clip(4), frames=range(2))
+    for resume in (False, True):
+        with pytest.raises(Occupied, match="frames 1-2 at 24 a second of this shot"):
+            run_export(out, make_clip(4), resume=resume, **{"frames": range(2), **change})
+    assert len(decode(out)) == 2
+    assert hidden(tmp_path) == []
+    run_export(out, make_clip(4), frames=range(4), overwrite=True)
     assert len(decode(out)) == 4
 
 
