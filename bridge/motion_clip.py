@@ -32,6 +32,7 @@ VERSION = 1
 MAX_UNPACKED = 1 << 30
 """Bytes that a clip may take once unpacked: a crafted file must not fill the memory."""
 MAX_FPS = 1000.0
+ADVICE = "choose an .npz that Heat wrote, as Render to Sequencer and `make demo` do"
 
 Array = NDArray[np.float32]
 
@@ -201,6 +202,8 @@ def load(path: str | Path | BinaryIO) -> MotionClip:
 
 
 def _read_fields(path: str | Path | BinaryIO, what: str) -> dict[str, NDArray]:
+    if isinstance(path, (str, Path)) and Path(path).is_dir():
+        raise BadInput(f"a folder, not a motion clip: {ADVICE}")
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(info.file_size for info in archive.infolist()) > MAX_UNPACKED:
@@ -209,17 +212,21 @@ def _read_fields(path: str | Path | BinaryIO, what: str) -> dict[str, NDArray]:
             path.seek(0)
         with np.load(path, allow_pickle=False) as fields:
             return {name: fields[name] for name in fields.files}
+    except FileNotFoundError as error:
+        raise BadInput(f"there is no such motion clip: {ADVICE}") from error
+    except PermissionError as error:
+        raise BadInput("no permission to read it: change the file's permissions") from error
     except OSError as error:
-        raise BadInput(error.strerror or "cannot be read") from error
+        raise BadInput(f"cannot be read ({error.strerror or error}): {ADVICE}") from error
     except (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError) as error:
-        raise BadInput("not a motion clip, or a damaged one") from error
+        raise BadInput(f"not a motion clip, or a damaged one: {ADVICE}") from error
     except (NotImplementedError, MemoryError, SyntaxError) as error:
-        raise BadInput("not a motion clip, or a damaged one") from error
+        raise BadInput(f"not a motion clip, or a damaged one: {ADVICE}") from error
 
 
 def _from_fields(fields: dict[str, NDArray]) -> MotionClip:
     if _scalar(fields, "format", np.str_) != FORMAT:
-        raise BadInput(f"format: not {FORMAT!r}")
+        raise BadInput(f"format: not {FORMAT!r}, so no motion clip: {ADVICE}")
     version = int(float(_scalar(fields, "version", np.number)))
     if version > VERSION:
         raise BadInput(f"version: {version} is newer than {VERSION}, the one known here; update")
@@ -255,7 +262,7 @@ def _expression_order(names: tuple[str, ...]) -> list[int]:
 
 def _needed(fields: dict[str, NDArray], name: str) -> NDArray:
     if name not in fields:
-        raise BadInput(f"{name}: missing")
+        raise BadInput(f"{name}: missing, so no whole motion clip: {ADVICE}")
     return fields[name]
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from heat_backend.detect.landmarks import MIN_FACE_PX, FaceLandmarks
 
 _SMALL_FACE_PX = 200
+_TURNED_DEGREES = 20.0
 _PROFILE_DEGREES = 35.0
 _STEEP_DEGREES = 30.0
 # FaceMesh lays foreheads too far forward: faces that look straight ahead read about this much down.
@@ -71,12 +72,13 @@ def _size_and_place(face: FaceLandmarks, width: int, height: int) -> list[str]:
 def _turned(face: FaceLandmarks) -> list[str]:
     pose = pose_degrees(face)
     found = []
-    if abs(pose["yaw"]) > _PROFILE_DEGREES:
+    if abs(pose["yaw"]) > _TURNED_DEGREES:
         side = "right" if pose["yaw"] > 0 else "left"
-        found.append(
-            f"the head is turned {abs(pose['yaw']):.0f} degrees to the picture's {side}, nearly "
-            "a profile: the far side of the face is made up"
-        )
+        turned = f"the head is turned by {abs(pose['yaw']):.0f} degrees to the picture's {side}"
+        if abs(pose["yaw"]) > _PROFILE_DEGREES:
+            found.append(f"{turned}, nearly a profile: the far side of the face is made up")
+        else:
+            found.append(f"{turned}: the far side of the face has little detail")
     if abs(pose["pitch"]) > _STEEP_DEGREES:
         way = "down" if pose["pitch"] > 0 else "up"
         found.append(f"the head looks {way} by {abs(pose['pitch']):.0f} degrees")

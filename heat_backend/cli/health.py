@@ -126,7 +126,12 @@ def check_face_model() -> Check:
     except Exception as error:  # a missing or damaged file, or an incomplete package
         text = " ".join(str(error).split())[:160]
         return Check("face model", MISSING, text, "install Heat again")
-    return Check("face model", OK, f"{len(model.vertices)} vertices, {len(model.identity)} shapes")
+    return Check(
+        "face model",
+        OK,
+        f"{len(model.vertices)} vertices, {len(model.identity)} identity shapes, "
+        f"{len(model.expression)} expressions",
+    )
 
 
 def check_detector() -> Check:

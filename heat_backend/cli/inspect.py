@@ -8,7 +8,6 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bridge.errors import BadInput
 from heat_backend.cli import options
 from heat_backend.cli.quiet import native_logs_hidden
 
@@ -50,16 +49,9 @@ def describe(photo: Photo, faces: list[FaceLandmarks], number: int) -> dict[str,
         When there is no face, or none of that number.
     """
     from heat_backend.cli.face_report import UNCHECKED, difficulties, pose_degrees
-    from heat_backend.detect.landmarks import MIN_FACE_PX
+    from heat_backend.detect.landmarks import MIN_FACE_PX, numbered_face
 
-    if not faces:
-        raise BadInput(
-            f"no face found in {photo.name}: "
-            "use a photo that shows one face from the front, well lit"
-        )
-    if number > len(faces):
-        raise BadInput(f"face {number} asked for, but {photo.name} shows {len(faces)}")
-    face = faces[number - 1]
+    face = numbered_face(faces, number, photo.name)
     height, width = photo.pixels.shape[:2]
     return {
         "image": photo.name,

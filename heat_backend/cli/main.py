@@ -14,6 +14,7 @@ from typing import NoReturn
 from bridge.errors import HeatError, UsageError
 from heat_backend import __version__
 from heat_backend.cli import bench, doctor, inspect, render, serve, sheet
+from heat_backend.cli.usage_words import plain_usage
 
 _DESCRIPTION = "Heat makes a portrait photo perform: it renders motion clips onto one picture."
 
@@ -38,7 +39,7 @@ class _Parser(argparse.ArgumentParser):
     """Raises a :class:`UsageError` where argparse would print its usage and leave."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} (see `{self.prog} --help`)")
+        raise UsageError(f"{plain_usage(message)} (see `{self.prog} --help`)")
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -95,6 +95,28 @@ def make_detector(name: str) -> Detector:
     return detector
 
 
+def numbered_face(faces: list[FaceLandmarks], number: int | None, name: str) -> FaceLandmarks:
+    """Pick the largest face, or number N counted from 1 by size, whether it can be driven or not.
+
+    Raises
+    ------
+    bridge.errors.BadInput
+        When there is no face, or no face of that number.
+    """
+    if not faces:
+        raise BadInput(
+            f"no face found in {name}: use a photo that shows one face from the front, "
+            "not in profile, and well lit"
+        )
+    if number is not None and not 1 <= number <= len(faces):
+        if len(faces) == 1:
+            shows = "shows only one face: leave the number (--face) out"
+        else:
+            shows = f"shows {len(faces)} faces: choose a number from 1 to {len(faces)}"
+        raise BadInput(f"face {number} asked for, but {name} {shows}")
+    return faces[(number or 1) - 1]
+
+
 def choose_face(faces: list[FaceLandmarks], number: int | None, name: str) -> FaceLandmarks:
     """Pick the face to drive: the largest, or number N counted from 1 by size.
 
@@ -103,13 +125,7 @@ def choose_face(faces: list[FaceLandmarks], number: int | None, name: str) -> Fa
     bridge.errors.BadInput
         When there is no face, no face of that number, or the face is too small to drive.
     """
-    if not faces:
-        raise BadInput(
-            f"no face found in {name}: use a photo that shows one face from the front, well lit"
-        )
-    if number is not None and not 1 <= number <= len(faces):
-        raise BadInput(f"face {number} asked for, but {name} shows {len(faces)}: choose 1 to it")
-    face = faces[(number or 1) - 1]
+    face = numbered_face(faces, number, name)
     if face.size < MIN_FACE_PX:
         raise BadInput(
             f"the face in {name} is only {face.size:.0f} pixels high: "

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import logging
 import os
@@ -175,7 +176,23 @@ def _listen(host: str, port: int) -> socket.socket:
         # create_server lets the port be taken again at once after a restart, where that is safe.
         return socket.create_server(address[:2], family=family, backlog=64)
     except (OSError, OverflowError, UnicodeError) as error:
-        raise MissingHere(f"cannot listen at {host}:{port} ({error})") from error
+        raise MissingHere(
+            f"cannot listen at {host}{f':{port}' if port else ''}: {_why_not(error)}"
+        ) from error
+
+
+def _why_not(error: Exception) -> str:
+    """Say why an address cannot be listened at, and what to do."""
+    number = getattr(error, "errno", None)
+    if isinstance(error, (socket.gaierror, UnicodeError)):
+        return "no address of that name is known; use 127.0.0.1, which is this machine"
+    if number == errno.EADDRNOTAVAIL:
+        return "that address is not this machine's; use 127.0.0.1, which is"
+    if number == errno.EADDRINUSE:
+        return "another program uses that port; choose another, or 0 for any free one"
+    if number in (errno.EACCES, errno.EPERM):
+        return "that port needs an administrator; choose one from 1024 on, or 0 for any free one"
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _one_line(error: HeatError) -> str:

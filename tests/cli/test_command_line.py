@@ -75,7 +75,14 @@ def test_the_module_and_its_version() -> None:
 def test_wrong_usage_is_one_line_and_status_2(heat: Heat, arguments: list[str]) -> None:
     answer = heat(*arguments)
     assert answer.status == 2
-    assert answer.error
+    assert "argument " not in answer.error, "argparse's own words"
+
+
+def test_wrong_usage_names_what_there_is(heat: Heat) -> None:
+    assert "no command dance: choose one of inspect, render" in heat("dance").error
+    assert "--face two: give a whole number" in heat("inspect", "a.png", "--face", "two").error
+    assert "needed: --motion, --out" in heat("render", "--portrait", "a.png").error
+    assert "--face: its value is missing" in heat("inspect", "a.png", "--face").error
 
 
 def test_render_a_sequence(heat: Heat, photo: Path, clip: Path, tmp_path: Path) -> None:
@@ -157,8 +164,27 @@ def test_resume_and_overwrite(heat: Heat, photo: Path, clip: Path, tmp_path: Pat
     answer = render(heat, photo, other, out, "--resume")
     assert answer.status == 3
     assert "another shot" in answer.error
+    assert "--overwrite" in answer.error
     assert render(heat, photo, other, out, "--overwrite").status == 0
     assert len(names(out)) == 12
+
+
+def test_a_movie_of_other_frames_is_not_replaced_unasked(
+    heat: Heat, photo: Path, clip: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "take.mp4"
+    assert render(heat, photo, clip, out, "--frames", "1-4").status == 0
+    before = out.read_bytes()
+    for more in (["--frames", "5-8"], [], ["--resume"]):
+        answer = render(heat, photo, clip, out, *more)
+        assert answer.status == 3
+        assert "frames 1-4" in answer.error
+        assert "--overwrite" in answer.error
+    assert out.read_bytes() == before
+    assert render(heat, photo, clip, out, "--frames", "1-4", "--resume").status == 0
+    assert render(heat, photo, clip, out, "--frames", "5-7", "--overwrite").status == 0
+    with av.open(str(out)) as movie:
+        assert movie.streams.video[0].frames == 3
 
 
 @pytest.mark.parametrize(
@@ -210,8 +236,9 @@ def test_clips_that_cannot_be_used(heat: Heat, photo: Path, clip: Path, tmp_path
         changed("newer", version=np.array(99)): "version",
         changed("names", expression_names=np.array(["wink"] * 52)): "expression_names",
         truncated: "motion clip",
-        tmp_path / "missing.npz": "missing.npz",
-        photo: "motion clip",
+        tmp_path / "missing.npz": "missing.npz: there is no such motion clip: choose an .npz",
+        tmp_path: "a folder, not a motion clip: choose an .npz",
+        photo: "not a motion clip, or a damaged one: choose an .npz",
     }
     for path, words in cases.items():
         answer = render(heat, photo, path, tmp_path / "out")
@@ -281,6 +308,8 @@ def test_doctor_finds_this_environment_sound(heat: Heat) -> None:
         states
     )
     assert states["StyleHEAT checkpoints"] == "optional"
+    (model,) = (check for check in report["checks"] if check["name"] == "face model")
+    assert "52 expressions" in model["detail"]
 
 
 def test_doctor_names_what_mends_a_missing_package(

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bridge import face_model
+from bridge.pose import rotation_matrix
 from heat_backend.cli.face_report import difficulties, pose_degrees
 from heat_backend.detect import FaceLandmarks, make_detector
+from heat_backend.model.raster import Camera, picture
 from tests.cli.conftest import Answer, save_clip
 
 Heat = Callable[..., Answer]
@@ -107,6 +111,11 @@ def test_three_faces(heat: Heat, clip: Path, tmp_path: Path) -> None:
     for answer in (heat("inspect", path, "--face", 4), render(heat, path, clip, "--face", 4)):
         assert answer.status == 3
         assert "face 4" in answer.error
+        assert "from 1 to 3" in answer.error
+    alone = save(tmp_path / "one.png", astronaut())
+    for answer in (heat("inspect", alone, "--face", 2), render(heat, alone, clip, "--face", 2)):
+        assert answer.status == 3
+        assert "only one face" in answer.error
 
 
 def test_render_drives_one_of_three_faces(heat: Heat, clip: Path, tmp_path: Path) -> None:
@@ -138,6 +147,48 @@ def test_a_profile_is_called_one(face: FaceLandmarks, yaw: float, side: str) -> 
     told = difficulties(profile, 1, 512, 512)
     assert any("profile" in text and f"picture's {side}" in text for text in told)
     assert not any("profile" in text for text in difficulties(turned(face, yaw / 4), 1, 512, 512))
+
+
+def head_turned(yaw_degrees: float) -> np.ndarray:
+    """A picture of our own head model, turned; positive to the picture's right."""
+    model = face_model.load()
+    turn = rotation_matrix((0.0, np.radians(yaw_degrees), 0.0))
+    vertices = model.vertices.astype(np.float64) @ turn.T
+    x, y, z = (vertices.min(axis=0) + vertices.max(axis=0)) / 2
+    camera = Camera(target=(x, y, z), distance=8.0, scale=130.0, size=512)
+    return picture(vertices, model.triangles, model.vertex_albedo, camera)
+
+
+@pytest.mark.parametrize("yaw", [-90.0, -85.0, 75.0, 85.0, 90.0])
+def test_a_picture_in_profile_is_told_in_one_line(
+    heat: Heat, clip: Path, tmp_path: Path, yaw: float
+) -> None:
+    path = save(tmp_path / "profile.png", head_turned(yaw))
+    told = heat("inspect", path)
+    if told.status == 0:
+        assert sum("profile:" in line for line in told.out.splitlines()) == 1
+        assert told.err == ""
+    else:
+        assert told.status == 3
+        assert "no face found in profile.png" in told.error
+    answer = render(heat, path, clip)
+    assert answer.status == told.status
+    if answer.status:
+        assert answer.error == told.error
+    assert "Traceback" not in answer.err
+
+
+@pytest.mark.parametrize(("yaw", "side"), [(24.0, "right"), (-24.0, "left")])
+def test_a_face_turned_a_little_is_told_so(
+    heat: Heat, tmp_path: Path, yaw: float, side: str
+) -> None:
+    path = save(tmp_path / "turned.png", head_turned(yaw))
+    (hard,) = (t for t in json.loads(heat("inspect", path, "--json").out)["hard"] if "turned" in t)
+    found = re.search(r"turned by (\d+) degrees to the picture's (\w+)", hard)
+    assert found is not None
+    assert int(found[1]) == pytest.approx(abs(yaw), abs=7)
+    assert found[2] == side
+    assert "profile" not in hard
 
 
 def test_closed_eyes_and_faces_cut_off(face: FaceLandmarks) -> None:

@@ -42,9 +42,14 @@ def test_the_first_line_says_where_and_a_client_can_connect() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status"), [(["--engine", "magic"], 2), (["--host", "no such host"], 4)]
+    ("arguments", "status", "words"),
+    [
+        (["--engine", "magic"], 2, "choose one of"),
+        (["--host", "no such host"], 4, "use 127.0.0.1"),
+        (["--host", "nonsense.invalid"], 4, "use 127.0.0.1"),
+    ],
 )
-def test_what_cannot_be_served(arguments: list[str], status: int) -> None:
+def test_what_cannot_be_served(arguments: list[str], status: int, words: str) -> None:
     process = start_heat("serve", *arguments, HEAT_SECRET=new_secret())
     try:
         out, err = process.communicate(timeout=60)
@@ -54,3 +59,5 @@ def test_what_cannot_be_served(arguments: list[str], status: int) -> None:
     assert out == ""
     assert err.startswith("error: ")
     assert len(err.splitlines()) == 1
+    assert words in err
+    assert "Errno" not in err

@@ -24,6 +24,7 @@ import bpy
 bpy.ops.wm.open_mainfile(filepath=sys.argv[1])
 (strip,) = bpy.context.scene.sequence_editor.strips
 print("FOUND " + json.dumps({"strip": strip.filepath, "frames": strip.frame_final_duration,
+      "photo": bpy.context.scene.bl_system_properties_get()["heat"]["portraits"][0]["photo_path"],
       "there": bpy.path.abspath(strip.filepath)}))
 """
 
@@ -129,6 +130,7 @@ def test_the_whole_demo(tmp_path: Path) -> None:
     )  # fmt: skip
     (line,) = (line for line in opened.stdout.splitlines() if line.startswith("FOUND "))
     found = json.loads(line.removeprefix("FOUND "))
+    assert found["photo"] == "//astronaut.png"
     assert found["strip"] == "//demo.mp4"
     assert Path(found["there"]).samefile(out / "demo.mp4")
     assert found["frames"] == 120
