@@ -19,13 +19,18 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 READY42 := .venv-bpy42/.ready
 READY45 := .venv-bpy45/.ready
-PIP := -m pip --disable-pip-version-check install
+PIP := -m pip install --quiet --disable-pip-version-check
 BPY42 := bpy==4.2.23
 BPY45 := bpy==4.5.15
 PYTEST := pytest==9.2.0
 SETUPTOOLS := setuptools==84.2.1
 
-.PHONY: help demo test bench addon screenshots environment clean
+# A Python that is named although there is an environment already is looked at too.
+ifeq ($(origin PYTHON)$(if $(wildcard $(PY)),,none),command line)
+GIVEN_PYTHON := given-python
+endif
+
+.PHONY: help demo test bench addon screenshots environment given-python clean
 help:
 	@echo "make demo [PORTRAIT=photo.jpg]  a photo performs: out/demo.mp4, out/demo.blend, out/contact_sheet.png"
 	@echo "make test [BLENDER=path]        lint, types, unit, headless Blender and window tests"
@@ -62,22 +67,30 @@ define check_python
   echo "error: this Python 3.11 cannot make environments: sudo apt install python3.11-venv"; exit 1; } >&2
 endef
 
+given-python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
+	  echo "error: PYTHON=$(PYTHON) is not Python 3.11, which Heat needs: leave it out, $(VENV) has one" >&2; exit 1; }
+	@base='import os, sys; print(os.path.realpath(sys.base_prefix))'; \
+	[ "$$($(PY) -c "$$base")" = "$$($(PYTHON) -c "$$base")" ] || \
+	  echo "note: $(VENV) was made with another Python 3.11 and is used; delete it to have it made with $(PYTHON)"
+
 define missing_libraries
   echo "error: Blender's module or OpenCV does not load, most often for want of system libraries:"; \
   echo "  sudo apt install $(LIBRARIES)"; exit 1;
 endef
 
-$(READY): pyproject.toml
+$(READY): pyproject.toml | $(GIVEN_PYTHON)
 	$(check_python)
 	@echo "environment: $(VENV) (the first time takes minutes and about 3 GB)"
 	@[ -x $(PY) ] || $(PYTHON) -m venv $(VENV)
 	@$(PY) $(PIP) $(SETUPTOOLS)
-	$(if $(TORCH_INDEX),@$(PY) $(PIP) --retries 0 --extra-index-url $(TORCH_INDEX) $(TORCH))
+	$(if $(TORCH_INDEX),@echo "  torch ..." && $(PY) $(PIP) --retries 0 --extra-index-url $(TORCH_INDEX) $(TORCH))
+	@echo "  Blender's module, the face detector and the rest (the longest step) ..."
 	@$(PY) $(PIP) --no-build-isolation --editable '.[dev]'
 	@$(PY) -c 'import bpy, cv2' >/dev/null || { $(missing_libraries) }
 	@touch $@
 
-$(READY42): Makefile
+$(READY42): Makefile | $(GIVEN_PYTHON)
 	$(check_python)
 	@echo "environment: .venv-bpy42 ($(BPY42), about 1 GB)"
 	@[ -x .venv-bpy42/bin/python ] || $(PYTHON) -m venv .venv-bpy42
@@ -85,7 +98,7 @@ $(READY42): Makefile
 	@.venv-bpy42/bin/python -c 'import bpy' >/dev/null || { $(missing_libraries) }
 	@touch $@
 
-$(READY45): Makefile
+$(READY45): Makefile | $(GIVEN_PYTHON)
 	$(check_python)
 	@echo "environment: .venv-bpy45 ($(BPY45), about 1 GB)"
 	@[ -x .venv-bpy45/bin/python ] || $(PYTHON) -m venv .venv-bpy45
