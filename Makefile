@@ -19,7 +19,8 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 READY42 := .venv-bpy42/.ready
 READY45 := .venv-bpy45/.ready
-PIP := -m pip install --quiet --disable-pip-version-check
+# Twice quiet: errors are told, warnings about a machine's own index settings are not.
+PIP := -m pip install -qq --disable-pip-version-check
 BPY42 := bpy==4.2.23
 BPY45 := bpy==4.5.15
 PYTEST := pytest==9.2.0
