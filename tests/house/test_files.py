@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from demo.__main__ import MADE
+from heat_backend.cli.main import COMMANDS
+
 ROOT = Path(__file__).resolve().parents[2]
 MEGABYTE = 1_000_000
 SPDX = "# SPDX-License-Identifier: GPL-3.0-or-later"
@@ -101,3 +104,12 @@ def test_readme_links_lead_to_files() -> None:
     links = re.findall(r"\]\(([^)#:]+)\)", readme)
     assert links
     assert not [link for link in links if not (ROOT / link).exists()]
+
+
+def test_readme_names_what_the_demo_leaves_and_commands_that_exist() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    left = (*MADE, "astronaut.png", "demo.log")
+    assert not [name for name in left if f"`out/{name}`" not in readme]
+    named = set(re.findall(r"-m heat_backend ([a-z]+)", readme))
+    assert {"inspect", "render", "sheet", "doctor"} <= named
+    assert named <= {command.name for command in COMMANDS}
