@@ -100,11 +100,16 @@ def perform(package: Path, photo: Path, making: Path, out: Path, log: Path, step
         ) as process,
     ):  # fmt: skip
         assert process.stdout is not None
-        for line in process.stdout:
-            kept.write(line)
-            told.append(line.rstrip())
-            if line.startswith(SAYS):
-                steps.hear(line.removeprefix(SAYS).rstrip())
+        try:
+            for line in process.stdout:
+                kept.write(line)
+                told.append(line.rstrip())
+                if line.startswith(SAYS):
+                    steps.hear(line.removeprefix(SAYS).rstrip())
+        except BaseException:  # Ctrl-C: nothing may go on writing behind our back
+            process.kill()
+            process.wait()
+            raise
     steps.end()
     if process.returncode != 0 or not (making / "demo.mp4").is_file():
         reasons = [line.removeprefix(REPORTED) for line in told if line.startswith(REPORTED)]
