@@ -8,12 +8,15 @@ from typing import Any
 
 import bpy
 import numpy as np
+from mathutils import Euler, Vector
 from numpy.typing import NDArray
 
 # What encloses more than this is a room, a ground or a sky: one stands in it, not beside it.
 _SURROUNDINGS = 5.0
 _SOLID = {"MESH", "CURVE", "CURVES", "SURFACE", "META", "FONT", "POINTCLOUD", "VOLUME"}
 _TOUCH = 1e-4
+_FRONTAL = 0.8  # cosine of how far from the front a face still shows both eyes well
+_FROM_THE_FRONT = (1.4, 0.0, 0.3)  # a little from above and aside, radians
 
 Box = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -69,15 +72,25 @@ def taken_boxes(context: Any) -> list[Box]:
 
 
 def show_selected(scene: Any) -> None:
-    """Frame the selected objects in all 3D views of a scene's windows.
+    """Frame the selected objects, which face -Y, in all 3D views of a scene's windows.
 
+    A free view that would show them from the side or from behind is turned to their front.
     Views through a camera stay, and in background Blender nothing happens.
     """
     if bpy.app.background:
         return
     for window, area, region in _views(scene):
         with bpy.context.temp_override(window=window, area=area, region=region):
+            _turn_to_front(area.spaces.active.region_3d)
             bpy.ops.view3d.view_selected()
+
+
+def _turn_to_front(view: Any) -> None:
+    if view.view_perspective != "PERSP":
+        return
+    toward_viewer = view.view_rotation @ Vector((0.0, 0.0, 1.0))
+    if -toward_viewer.y < _FRONTAL:
+        view.view_rotation = Euler(_FROM_THE_FRONT).to_quaternion()
 
 
 def _views(scene: Any) -> Iterator[tuple[Any, Any, Any]]:

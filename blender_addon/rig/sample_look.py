@@ -68,15 +68,27 @@ def face_slots(model: Any) -> NDArray[np.int32]:
         The nearest in colour among the surfaces of the triangle's part.
     """
     corners = model.vertex_albedo[model.triangles].astype(np.float64)
-    # The lightest corner decides, so that the edge of pupil and iris runs along a ring of vertices.
-    lightest = corners.sum(axis=2).argmax(axis=1)
-    colour = corners[np.arange(len(corners)), lightest]
     names = bridge.face_model.PART_NAMES
+    colour = corners.mean(axis=1)
+    # Of an eye's triangle the lightest corner counts: pupil and iris end along rings of vertices.
+    eye = np.isin(model.triangle_part, [names.index(part) for part in _EYES])
+    lightest = corners.sum(axis=2).argmax(axis=1)
+    colour[eye] = corners[np.flatnonzero(eye), lightest[eye]]
     away = np.full((len(corners), len(SURFACES)), np.inf)
     for slot, surface in enumerate(SURFACES.values()):
         mine = np.isin(model.triangle_part, [names.index(part) for part in surface.parts])
-        away[mine, slot] = np.linalg.norm(colour[mine] - surface.colour, axis=1)
+        apart = _tones(colour[mine]) - _tones(np.array(surface.colour, np.float64))
+        away[mine, slot] = np.linalg.norm(apart, axis=1)
     return away.argmin(axis=1).astype(np.int32)
+
+
+def _tones(colour: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (..., 3) colours as lightness and hue, the latter weighing more.
+
+    The soft edge of a brow is as dark as a lip, and only its hue tells it from one.
+    """
+    red, green, blue = colour[..., 0], colour[..., 1], colour[..., 2]
+    return np.stack([colour.mean(axis=-1), 2.0 * (red - green), 2.0 * (green - blue)], axis=-1)
 
 
 def _material(label: str, surface: Surface) -> Any:

@@ -123,6 +123,7 @@ def _add_bones(context: Any, armature: Any, pivot: float, crown: float) -> None:
     head.parent, head.use_connect = neck, True
     bpy.ops.object.mode_set(mode="OBJECT")
     armature.show_in_front = True
+    armature.data.display_type = "STICK"  # thin, so that the face can be seen
 
 
 def _bind(model: Any, mesh: Any, armature: Any) -> None:

@@ -109,6 +109,9 @@ def test_solid_view_shows_where_the_eyes_look():
         assert np.linalg.norm(pupil.mean(axis=0) - iris.mean(axis=0)) < 0.001
         assert np.ptp(pupil[:, 0]) < 0.6 * np.ptp(iris[:, 0])
     assert len(centres["Heat Lips"]) > 100
+    eyes = points[_part("eye_left")]
+    assert centres["Heat Lips"][:, 2].max() < eyes[:, 2].min() - 0.01  # brows are no lips
+    assert (centres["Heat Lashes"][:, 2] > eyes[:, 2].max()).any()
 
 
 def test_eyes_turn_with_the_look_keys():
