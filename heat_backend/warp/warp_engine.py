@@ -14,7 +14,7 @@ from bridge.coefficients import Coefficients
 from bridge.errors import Cancelled, MissingHere, UsageError
 from bridge.face_model import PART_NAMES, FaceModel, gaze_angles
 from bridge.face_model import load as load_model
-from bridge.pose import rotation_matrix
+from bridge.pose import rotation_angles, rotation_matrix
 from heat_backend.detect import FaceLandmarks, choose_face, make_detector
 from heat_backend.engine import CancelCheck, EngineSettings, Photo, ProgressReport
 from heat_backend.fit.camera import Camera
@@ -37,6 +37,7 @@ from heat_backend.warp.posing import HeadPose, express, head_pose, turn_head
 PAD_SHARE = 0.2  # of the long side: how far the photo is continued over its border
 CELLS_ALONG = 640  # flow cells along the long side, at most
 CHIN = 152
+NEARLY_PROFILE = 40.0  # degrees
 FAR_SIDE_FROM = np.sin(np.radians(3.0))
 HELD = "the head is held at about 40 degrees from the viewer where it was to turn farther"
 SIDEWAYS_GAZE = 1.25  # a photo's irises read as turned less than they are; measured by tracking
@@ -214,7 +215,7 @@ class WarpEngine:
         step("building the layers", 0.8)
         mesh = build_portrait_mesh(model, posed, alpha, face.points[CHIN, :2], pad)
         layers = _assemble(pixels, face, model, fit, posed, cutout, mesh)
-        portrait = WarpPortrait(layers, photo.notes, settings.neutralise)
+        portrait = WarpPortrait(layers, photo.notes + _warnings(posed), settings.neutralise)
         portrait.render(Coefficients.zero())
         step("ready", 1.0)
         return portrait
@@ -233,6 +234,14 @@ def _moving_region(
     left, top = (int(max(0, v)) for v in low)
     right, bottom = (int(min(s, v)) for s, v in zip(size, high, strict=True))
     return left, top, right, bottom
+
+
+def _warnings(posed: PosedModel) -> tuple[str, ...]:
+    """What the user should know before judging the frames."""
+    yaw = abs(float(np.degrees(rotation_angles(posed.rotation)[1])))
+    if yaw < NEARLY_PROFILE:
+        return ()
+    return (f"the face is turned away by {yaw:.0f} degrees: its far side is a guess",)
 
 
 def create() -> WarpEngine:
