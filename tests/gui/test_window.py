@@ -71,6 +71,13 @@ def test_installed_zip_opens_its_tab_and_maps_the_sample_rig(whole_job: window.T
     assert "Traceback" not in whole_job.log
 
 
+def test_added_sample_rig_fills_the_view_with_its_face(whole_job: window.Told) -> None:
+    view = whole_job.findings["view"]
+    assert 0.2 < view["distance"] < 2.0
+    assert abs(view["off_the_head"]) < 0.1
+    assert view["from_the_front"] > 0.7
+
+
 def test_preview_shows_the_photo_in_the_viewport(
     whole_job: window.Told, given: dict[str, Any]
 ) -> None:

@@ -21,6 +21,15 @@ def story(given: dict[str, Any], findings: dict[str, Any]) -> driver.Story:
     driver.remove_default_objects()
     bpy.ops.heat.portrait_add(photo=given["photo"])
     bpy.ops.heat.add_sample_rig()
+    yield 1.0
+    view = driver.area_of("VIEW_3D").spaces.active.region_3d
+    head = bpy.context.object
+    middle = sum(corner[2] for corner in head.bound_box) / 8
+    findings["view"] = {
+        "distance": view.view_distance,
+        "off_the_head": (view.view_location - head.matrix_world.translation).z - middle,
+        "from_the_front": -(view.view_rotation.to_matrix().col[2].y),
+    }
     bpy.ops.heat.auto_map()
     portrait = bpy.context.scene.heat.portraits[0]
     findings["rows"] = len(portrait.key_rows)
