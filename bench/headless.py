@@ -33,32 +33,32 @@ def rows(given: Given, report: Callable[[str], None]) -> list[Row] | str:
     starts = [float(blender(given, "register")["registration_ms"]) for _ in range(STARTS)]
     live = blender(given, "live", photo=str(given.photo), python=sys.executable, side=SIDE)
     registration = Row(
-        f"add-on registration, headless Blender {version}", statistics.median(starts), "ms",
-        REGISTRATION_MS, note="import and register() of the installed zip in a fresh process",
+        "add-on registration", statistics.median(starts), "ms", REGISTRATION_MS,
+        note=f"import and register() of the zip in a fresh headless Blender {version}",
     )  # fmt: skip
-    return [registration, *main_thread_rows(live, f"live image, headless Blender {version}")]
+    return [registration, *main_thread_rows(live, "live image", f"headless Blender {version}")]
 
 
-def main_thread_rows(live: dict[str, Any], where: str) -> list[Row]:
+def main_thread_rows(live: dict[str, Any], how: str, where: str) -> list[Row]:
     """Make the rows of the add-on's own work on Blender's main thread.
 
     Parameters
     ----------
     live : dict
         ``frame_ms`` and ``block_ms``: lists of milliseconds, of frames and of single calls.
-    where : str
-        What showed the frames.
+    how, where : str
+        How the frames were shown, and by which Blender.
     """
     block = max(live["block_ms"])
     return [
         Row(
-            f"main thread, one {SIDE} x {SIDE} frame, {where}",
+            f"add-on's main thread, a {SIDE} x {SIDE} frame, {how}",
             statistics.median(live["frame_ms"]), "ms", FRAME_MS,
-            note=f"{len(live['frame_ms'])} frames; longest {max(live['frame_ms']):.1f} ms",
+            note=f"{where}; {len(live['frame_ms'])} frames; longest {max(live['frame_ms']):.1f} ms",
         ),
         Row(
-            f"longest single block, {where}", block, "ms", BLOCK_MS,
-            note="the longest of all calls into the add-on; the longest of a frame has median "
+            f"longest single block, {how}", block, "ms", BLOCK_MS,
+            note=f"{where}; the longest of all calls; the longest of a frame has median "
             f"{statistics.median(live['block_ms']):.1f} ms",
         ),
     ]  # fmt: skip

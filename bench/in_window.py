@@ -22,7 +22,7 @@ from main_thread import MainThread  # noqa: E402
 
 QUIET_SECONDS = 0.4
 IDLE = 0.85
-LONGEST_WAIT_SECONDS = 10.0
+WAIT_SECONDS = 45.0
 GIVE_UP_SECONDS = 5.0
 WARM_UP = 3
 PATCH = 24
@@ -41,6 +41,8 @@ class Watch:
         if self._process.stdout.readline().strip() != "watching":
             raise RuntimeError("the screen cannot be watched")
         self.rects = rects
+        self.patience = WAIT_SECONDS
+        """How long in all to wait for a machine that does something else."""
         self.changes: list[tuple[float, int]] = []
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -160,13 +162,14 @@ def slide(
 
 def stillness(watch: Watch) -> driver.Story:
     """Wait until the picture stands, and for a while until nothing else keeps the machine busy."""
-    end = time.monotonic() + LONGEST_WAIT_SECONDS
     while True:
         before = processor_seconds()
         yield QUIET_SECONDS
         idle, total = (now - then for now, then in zip(processor_seconds(), before, strict=True))
-        if watch.is_quiet() and (idle >= IDLE * total or time.monotonic() > end):
-            return
+        if watch.is_quiet():
+            if idle >= IDLE * total or watch.patience <= 0.0:
+                return
+            watch.patience -= QUIET_SECONDS
 
 
 def processor_seconds() -> tuple[int, int]:

@@ -42,7 +42,7 @@ def _rows(blender: window.Blender, given: Given, report: Callable[[str], None]) 
     version = f"Blender {blender.version[0]}.{blender.version[1]}"
     report(f"add-on in a window of {version} ...")
     told = play(blender, given, SIZES[0], {"what": "main_thread", "side": SIDE})
-    found = main_thread_rows(told, f"overlay, window of {version}")
+    found = main_thread_rows(told, "overlay", f"window of {version}")
     for number, size in enumerate(SIZES):
         report(f"slider to screen, {size[0]} x {size[1]} ...")
         told = play(blender, given, size, {"what": "latency", "side": 512, "rounds": ROUNDS})
@@ -54,7 +54,7 @@ def latency_rows(told: dict[str, Any], size: tuple[int, int], target: float | No
     """Make the rows of one window; the target stands for viewports without anti-aliasing."""
     view = "{} x {}".format(*told["viewport"])
     found = []
-    for smooth, words in (("OFF", "no anti-aliasing"), ("8", "Blender's anti-aliasing")):
+    for smooth, words in (("OFF", "no AA"), ("8", "AA of 8")):
         with_preview, alone = (told["latency_ms"][f"{smooth} {what}"]
                                for what in ("preview", "blender"))  # fmt: skip
         found.append(
