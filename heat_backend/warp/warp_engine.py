@@ -237,7 +237,7 @@ def _moving_region(
 
 
 def _warnings(posed: PosedModel) -> tuple[str, ...]:
-    """What the user should know before judging the frames."""
+    """Tell what the user should know before judging the frames."""
     yaw = abs(float(np.degrees(rotation_angles(posed.rotation)[1])))
     if yaw < NEARLY_PROFILE:
         return ()
