@@ -45,7 +45,8 @@ def main_thread_rows(live: dict[str, Any], how: str, where: str) -> list[Row]:
     Parameters
     ----------
     live : dict
-        ``frame_ms`` and ``block_ms``: lists of milliseconds, of frames and of single calls.
+        ``frame_ms`` and ``block_ms``: lists of milliseconds, of frames and of the longest call
+        of each; ``start_block_ms``: the longest call before those.
     how, where : str
         How the frames were shown, and by which Blender.
     """
@@ -59,7 +60,8 @@ def main_thread_rows(live: dict[str, Any], how: str, where: str) -> list[Row]:
         Row(
             f"longest single block, {how}", block, "ms", BLOCK_MS,
             note=f"{where}; the longest of all calls; the longest of a frame has median "
-            f"{statistics.median(live['block_ms']):.1f} ms",
+            f"{statistics.median(live['block_ms']):.1f} ms; once, as the preview starts, "
+            f"{live['start_block_ms']:.0f} ms",
         ),
     ]  # fmt: skip
 

@@ -41,8 +41,6 @@ class Watch:
         if self._process.stdout.readline().strip() != "watching":
             raise RuntimeError("the screen cannot be watched")
         self.rects = rects
-        self.patience = WAIT_SECONDS
-        """How long in all to wait for a machine that does something else."""
         self.changes: list[tuple[float, int]] = []
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -104,7 +102,10 @@ def main_thread(portrait: Any, clock: MainThread, findings: dict[str, Any]) -> d
     """Move the slider again and again, each time until its frame is drawn."""
     key = portrait.mesh.data.shape_keys.key_blocks["jawOpen"]
     session = driver.part("preview.live").session_of(portrait.uid)
+    patience = Patience()
     for number in range(60):
+        yield from patience.wait(0.15)
+        clock.forget()
         seen = session.frame_number
         key.value = 0.1 + 0.01 * number
         end = time.monotonic() + GIVE_UP_SECONDS
@@ -120,14 +121,19 @@ def latency(portrait: Any, rounds: int, findings: dict[str, Any]) -> driver.Stor
     """Time the slider with and without preview, without and with anti-aliasing, in turns."""
     mouth = yield from place_of_mouth(portrait)
     watch = Watch([mouth, middle_of_viewport()])
+    patience = Patience()
     found: dict[str, list[float]] = {}
     move = mover(portrait)
     for smooth in ("OFF", "8") * 2:
         bpy.context.preferences.system.viewport_aa = smooth
-        yield from slide(move, watch, 0, rounds, found.setdefault(f"{smooth} preview", []))
+        yield from slide(
+            move, watch, patience, 0, rounds, found.setdefault(f"{smooth} preview", [])
+        )
         bpy.ops.heat.preview_stop()
         yield 1.0
-        yield from slide(move, watch, 1, rounds, found.setdefault(f"{smooth} blender", []))
+        yield from slide(
+            move, watch, patience, 1, rounds, found.setdefault(f"{smooth} blender", [])
+        )
         yield from started(portrait)
     watch.stop()
     findings["latency_ms"] = found
@@ -144,11 +150,16 @@ def mover(portrait: Any) -> Callable[[], None]:
 
 
 def slide(
-    move: Callable[[], None], watch: Watch, index: int, rounds: int, found: list[float]
+    move: Callable[[], None],
+    watch: Watch,
+    patience: Patience,
+    index: int,
+    rounds: int,
+    found: list[float],
 ) -> driver.Story:
     """Move the slider when all is still, and note when the rectangle changed on the screen."""
     for number in range(WARM_UP + rounds):
-        yield from stillness(watch)
+        yield from patience.wait(QUIET_SECONDS, watch.is_quiet)
         began = time.perf_counter()
         move()
         while watch.since(began, index) is None:
@@ -160,16 +171,24 @@ def slide(
             found.append(took)
 
 
-def stillness(watch: Watch) -> driver.Story:
-    """Wait until the picture stands, and for a while until nothing else keeps the machine busy."""
-    while True:
-        before = processor_seconds()
-        yield QUIET_SECONDS
-        idle, total = (now - then for now, then in zip(processor_seconds(), before, strict=True))
-        if watch.is_quiet():
-            if idle >= IDLE * total or watch.patience <= 0.0:
-                return
-            watch.patience -= QUIET_SECONDS
+class Patience:
+    """Waits for a machine that does nothing else, so long in all and then no more."""
+
+    def __init__(self) -> None:
+        self._left = WAIT_SECONDS
+
+    def wait(self, seconds: float, is_quiet: Callable[[], bool] = lambda: True) -> driver.Story:
+        """Wait until the picture stands, and for that long nothing kept the machine busy."""
+        while True:
+            before = processor_seconds()
+            yield seconds
+            idle, total = (
+                now - then for now, then in zip(processor_seconds(), before, strict=True)
+            )
+            if is_quiet():
+                if idle >= IDLE * total or self._left <= 0.0:
+                    return
+                self._left -= seconds
 
 
 def processor_seconds() -> tuple[int, int]:

@@ -33,6 +33,7 @@ class MainThread:
         self._calls: list[float] = []
         self._frames: list[float] = []
         self._blocks: list[float] = []
+        self._at_start = 0.0
 
     def part(self, name: str) -> Any:
         """Import a module of the add-on."""
@@ -52,16 +53,30 @@ class MainThread:
             drawing = self.part("preview.overlay_draw")
             drawing.draw = self._timed(drawing.draw)
 
+    def forget(self) -> None:
+        """Forget the calls since the last frame, which were for none."""
+        if not self._frames:
+            self._at_start = max([self._at_start, *self._calls])
+        self._calls.clear()
+
     def frame_shown(self, counts: bool) -> None:
         """End a frame: all calls since the last one were for it."""
         calls, self._calls = self._calls, []
-        if counts and calls:
+        if not calls:
+            return
+        if counts:
             self._frames.append(sum(calls))
             self._blocks.append(max(calls))
+        else:
+            self._at_start = max(self._at_start, *calls)
 
     def numbers(self) -> dict[str, Any]:
-        """Return milliseconds of whole frames, and of the longest call of each."""
-        return {"frame_ms": self._frames, "block_ms": self._blocks}
+        """Return milliseconds of frames, of the longest call of each, of the longest at first."""
+        return {
+            "frame_ms": self._frames,
+            "block_ms": self._blocks,
+            "start_block_ms": self._at_start,
+        }
 
     def _timed(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
