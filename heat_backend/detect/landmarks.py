@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.errors import BadInput, UsageError
+from bridge.pose import rotation_angles
 
 _DETECTORS = {"mediapipe": "heat_backend.detect.mediapipe_mesh"}
 
@@ -58,14 +59,25 @@ class FaceLandmarks:
         The axes are the outer eye corners' line and the forehead-chin line made orthogonal; a
         frontal face reads a pitch of about +7 degrees (down), which is not corrected.
         """
-        points = self.points.astype(np.float64) * (1.0, -1.0, -1.0)
-        x = points[263] - points[33]
-        x /= np.linalg.norm(x)
-        y = points[10] - points[152]
-        y -= x * (x @ y)
-        y /= np.linalg.norm(y)
-        z = np.cross(x, y)
-        return float(np.arctan2(y[2], z[2])), float(np.arcsin(-x[2])), float(np.arctan2(x[1], x[0]))
+        pitch, yaw, roll = rotation_angles(head_axes(self.points))
+        return float(pitch), float(yaw), float(roll)
+
+
+def head_axes(points: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Head axes as columns (3, 3): x along the eyes, y up the face, z to the viewer.
+
+    Parameters
+    ----------
+    points : ndarray, shape (478, 3)
+        Landmarks as in :class:`FaceLandmarks`.
+    """
+    flipped = points.astype(np.float64) * (1.0, -1.0, -1.0)
+    x = flipped[263] - flipped[33]
+    x /= np.linalg.norm(x)
+    y = flipped[10] - flipped[152]
+    y -= x * (x @ y)
+    y /= np.linalg.norm(y)
+    return np.stack([x, y, np.cross(x, y)], axis=1)
 
 
 class Detector(Protocol):

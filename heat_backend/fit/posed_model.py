@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bridge.coefficients import EXPRESSION_INDEX
 from bridge.face_blink import personal_expression
-from bridge.face_model import PART_NAMES, FaceModel, shape
+from bridge.face_model import PART_NAMES, FaceModel, landmarks, shape
 from heat_backend.detect.landmarks import FaceLandmarks
 from heat_backend.fit.camera import Camera
 from heat_backend.fit.landmark_fit import FaceFit
@@ -67,23 +67,34 @@ def lay_on_photo(
     shaped = shape(model, fit.identity, fit.expression).astype(np.float64)
     posed = shaped @ fit.rotation.T
     pixels = fit.camera.project(posed)
-    corners = model.triangles[model.landmark_triangle]
-    landmarks = (pixels[corners] * model.landmark_weights[..., None]).sum(axis=1)
-    missing = face.points[:468, :2].astype(np.float64) - landmarks
-    shift = landmark_shift(pixels, landmarks, missing, fit.camera.scale)
+    placed = landmarks(model, pixels)
+    missing = face.points[:468, :2].astype(np.float64) - placed
+    shift = landmark_shift(pixels, placed, missing, fit.camera.scale)
+    _move_solids_whole(model, shift, missing)
+    pixels = pixels + shift
+    rest = fit.camera.unproject(pixels, posed[:, 2])
+    deltas = _own_deltas(model, fit, rest, neutralise)
+    return PosedModel(rest, deltas, pixels, fit.camera, fit.camera.scale, fit.rotation)
+
+
+def _move_solids_whole(
+    model: FaceModel, shift: NDArray[np.float64], missing: NDArray[np.float64]
+) -> None:
+    """Give each solid part one ``shift`` (V, 2): that of the skin around it."""
     part = np.array(PART_NAMES)[model.vertex_part]
-    # Solid things move as one: their shift is that of the skin around them.
     for name in RIGID_PARTS + MOUTH_PARTS:
         members = part == name
-        if not members.any():
-            continue
         if name.startswith("eye"):
             around = model.lid_left if name == "eye_left" else model.lid_right
             shift[members] = shift[around].mean(axis=0)
         else:
             shift[members] = missing[LIPS].mean(axis=0)
-    pixels = pixels + shift
-    rest = fit.camera.unproject(pixels, posed[:, 2])
+
+
+def _own_deltas(
+    model: FaceModel, fit: FaceFit, rest: NDArray[np.float64], neutralise: bool
+) -> NDArray[np.float32]:
+    """Offsets (53, V, 3) of this person's expressions in this photo, picture axes."""
     expression = personal_expression(model, fit.identity).astype(np.float32)
     _seal_lips(model, rest @ fit.rotation, expression)
     relax = relaxing_field(model, fit, rest, expression)
@@ -95,8 +106,7 @@ def lay_on_photo(
     if not neutralise:
         expression *= (1.0 - USED_UP * fit.expression).astype(np.float32)[:, None, None]
     turned = (expression @ fit.rotation.T.astype(np.float32)).astype(np.float32)
-    deltas = np.concatenate([turned, relax[None]])
-    return PosedModel(rest, deltas, pixels, fit.camera, fit.camera.scale, fit.rotation)
+    return np.concatenate([turned, relax[None]])
 
 
 def _seal_lips(

@@ -86,6 +86,11 @@ class PortraitMesh:
     eye_left: Opening
     eye_right: Opening
 
+    @property
+    def eyes(self) -> dict[str, Opening]:
+        """The eye openings by the subject's side."""
+        return {"left": self.eye_left, "right": self.eye_right}
+
 
 def build_portrait_mesh(
     model: FaceModel,

@@ -9,6 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.pose import rotation_angles
+from heat_backend.detect.landmarks import head_axes
+
 Points = NDArray[np.floating]
 SIDES = ("Right", "Left")  # the subject's
 
@@ -26,23 +29,9 @@ def eye_distance(points: Points) -> float:
     return _apart(points, 33, 263)
 
 
-def head_axes(points: Points) -> NDArray[np.float64]:
-    """Head axes as columns (3, 3): x along the eyes, y up the face, z to the viewer."""
-    flipped = points.astype(np.float64) * (1.0, -1.0, -1.0)
-    x = flipped[263] - flipped[33]
-    x /= np.linalg.norm(x)
-    y = flipped[10] - flipped[152]
-    y -= x * (x @ y)
-    y /= np.linalg.norm(y)
-    return np.stack([x, y, np.cross(x, y)], axis=1)
-
-
 def pose_change(points: Points, still: Points) -> NDArray[np.float64]:
     """Pitch, yaw, roll in degrees by which the head is turned against a still frame."""
-    r = head_axes(points) @ head_axes(still).T
-    return np.degrees(
-        [np.arctan2(r[2, 1], r[2, 2]), np.arcsin(-r[2, 0]), np.arctan2(r[1, 0], r[0, 0])]
-    )
+    return np.degrees(rotation_angles(head_axes(points) @ head_axes(still).T))
 
 
 def eye_opening(points: Points, side: str) -> float:

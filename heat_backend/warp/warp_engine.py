@@ -27,7 +27,7 @@ from heat_backend.layers.eyes import IRIS_CENTER, IRIS_RING, EyeLayer, build_eye
 from heat_backend.layers.matte import person_matte
 from heat_backend.layers.mouth import MouthLayer, build_mouth
 from heat_backend.layers.outline import outline_patch, polygon_area
-from heat_backend.layers.portrait_mesh import Opening, PortraitMesh, build_portrait_mesh
+from heat_backend.layers.portrait_mesh import PortraitMesh, build_portrait_mesh
 from heat_backend.warp.compose import compose_person
 from heat_backend.warp.flow import FlowGrid
 from heat_backend.warp.inside import mouth_margin, paint_eye, paint_mouth
@@ -86,7 +86,12 @@ class WarpPortrait:
         self._still = _opaque(layers.photo)
         self._eye_areas = {
             side: max(1.0, polygon_area(opening.outline(layers.mesh.pixels)))
-            for side, opening in (("left", layers.mesh.eye_left), ("right", layers.mesh.eye_right))
+            for side, opening in layers.mesh.eyes.items()
+        }
+        openings = {"mouth": layers.mesh.mouth, **layers.mesh.eyes}
+        self._border_deltas = {
+            name: layers.mesh.deltas[:, np.concatenate([opening.upper, opening.lower]), :2]
+            for name, opening in openings.items()
         }
         self._wall = _opaque(layers.cutout.background)
         self._flow = FlowGrid(self.width, self.height, stride)
@@ -111,7 +116,7 @@ class WarpPortrait:
             self.notes = (*self.notes, HELD)
         posed = turn_head(express(mesh.rest, mesh.deltas, expression), pose, mesh.follow)
         pixels = camera.project(posed).astype(np.float32)
-        np.copyto(out, self._still)
+        self._copy_still(out)
         # How far the face is turned from where it looks in the photo toward the other side.
         back = -float(pose.rotation[0, 2]) * mesh.averted_side
         self._flow.fill(mesh, pixels, np.ascontiguousarray(posed[:, 2]), back > FAR_SIDE_FROM)
@@ -138,13 +143,20 @@ class WarpPortrait:
                 camera,
                 pose,
                 expression,
-                self._border_moved(mesh.mouth, expression),
+                self._border_moved("mouth", expression),
             )
 
-    def _border_moved(self, opening: Opening, expression: NDArray[np.float32]) -> float:
+    def _copy_still(self, out: NDArray[np.uint8]) -> None:
+        """Copy the photo where nothing moves: around the region that is painted anew."""
+        left, top, right, bottom = self._region
+        out[:top], out[bottom:] = self._still[:top], self._still[bottom:]
+        rows = slice(top, bottom)
+        out[rows, :left] = self._still[rows, :left]
+        out[rows, right:] = self._still[rows, right:]
+
+    def _border_moved(self, opening: str, expression: NDArray[np.float32]) -> float:
         """Farthest move of an opening's border against the head, pixels."""
-        border = np.concatenate([opening.upper, opening.lower])
-        moved = np.tensordot(expression, self._layers.mesh.deltas[:, border, :2], 1)
+        moved = np.tensordot(expression, self._border_deltas[opening], 1)
         return float(np.abs(moved).max()) * self._layers.camera.scale
 
     def _paint_eyes(
@@ -156,15 +168,13 @@ class WarpPortrait:
     ) -> None:
         layers = self._layers
         turns = gaze_angles(expression[:RELAX])
-        for index, side in enumerate(("left", "right")):
-            opening = layers.mesh.eye_left if side == "left" else layers.mesh.eye_right
+        for (side, opening), (pitch, yaw) in zip(layers.mesh.eyes.items(), turns, strict=True):
             outline = opening.outline(pixels)
             closed = 1.0 - polygon_area(outline) / self._eye_areas[side]
             paint_lash_line(out, pixels[opening.upper], layers.eyes[side], closed)
             patch = outline_patch(outline, self.width, self.height)
             if patch is None:
                 continue
-            pitch, yaw = turns[index]
             gaze = rotation_matrix((pitch, SIDEWAYS_GAZE * yaw, 0.0)).astype(np.float32)
             paint_eye(
                 out,
@@ -173,7 +183,7 @@ class WarpPortrait:
                 layers.camera,
                 pose,
                 gaze,
-                self._border_moved(opening, expression),
+                self._border_moved(side, expression),
             )
 
 
@@ -285,7 +295,7 @@ def _assemble(
     mesh: PortraitMesh,
 ) -> Layers:
     eyes = {}
-    for side, opening in (("left", mesh.eye_left), ("right", mesh.eye_right)):
+    for side, opening in mesh.eyes.items():
         ball = posed.rest[model.vertex_part == PART_NAMES.index(f"eye_{side}")]
         center = ball.mean(axis=0)
         radius = float(np.linalg.norm(ball - center, axis=1).mean())
