@@ -161,7 +161,8 @@ def _behind_lids(
         sclera_known = (sure * (rho > 0.9)).astype(np.float32)
     # Bright pixels are bare sclera, dark ones lie in the shadow of lashes.
     light = bare.mean(axis=2)
-    sclera_known *= np.clip(light / max(1.0, float(light[sclera_known > 0].max())), 0, 1) ** 3
+    brightest = float(light[sclera_known > 0].max(initial=1.0))
+    sclera_known *= np.clip(light / brightest, 0, 1) ** 3
     white = pull_push(bare, sclera_known)
     white = _pale(white, bare[sclera_known > 0.3])
     white = cv2.GaussianBlur(white, (0, 0), max(0.8, 0.03 * eye_width))

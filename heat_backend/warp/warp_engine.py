@@ -4,24 +4,27 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.coefficients import Coefficients
+from bridge.coefficients import EXPRESSION_NAMES, Coefficients
 from bridge.errors import Cancelled, MissingHere, UsageError
 from bridge.face_model import PART_NAMES, FaceModel, gaze_angles
 from bridge.face_model import load as load_model
 from bridge.pose import rotation_angles, rotation_matrix
 from heat_backend.detect import FaceLandmarks, choose_face, make_detector
+from heat_backend.detect.landmarks import Detector
 from heat_backend.engine import CancelCheck, EngineSettings, Photo, ProgressReport
 from heat_backend.fit.camera import Camera
 from heat_backend.fit.eyelids import close_exactly
 from heat_backend.fit.landmark_fit import FaceFit, fit_face
 from heat_backend.fit.neutral import RELAX
 from heat_backend.fit.posed_model import PosedModel, lay_on_photo
+from heat_backend.fit.response import measured_gains, respond
 from heat_backend.layers.background import Cutout, cut_out
 from heat_backend.layers.eyes import IRIS_CENTER, IRIS_RING, EyeLayer, build_eye
 from heat_backend.layers.matte import person_matte
@@ -40,6 +43,7 @@ CHIN = 152
 NEARLY_PROFILE = 40.0  # degrees
 FAR_SIDE_FROM = np.sin(np.radians(3.0))
 HELD = "the head is held at about 40 degrees from the viewer where it was to turn farther"
+QUICK_DETECTORS = ("mediapipe",)  # those that track some twenty frames within a second
 SIDEWAYS_GAZE = 1.25  # a photo's irises read as turned less than they are; measured by tracking
 
 # Numba's plainest threading layer, all there is on some machines, crashes when two threads enter
@@ -77,6 +81,7 @@ class WarpPortrait:
     """A prepared portrait; see :class:`heat_backend.engine.Portrait`."""
 
     def __init__(self, layers: Layers, notes: tuple[str, ...], neutralise: bool = False) -> None:
+        self.gains = np.ones(len(EXPRESSION_NAMES), np.float32)
         self.height, self.width = layers.photo.shape[:2]
         self.notes = notes
         self._layers = layers
@@ -110,7 +115,8 @@ class WarpPortrait:
         layers = self._layers
         mesh, camera = layers.mesh, layers.camera
         own = np.array([self._relaxed], np.float32)
-        expression = np.concatenate([np.asarray(coefficients.expression, np.float32), own])
+        asked = np.asarray(coefficients.expression, np.float32)
+        expression = np.concatenate([respond(asked, self.gains), own])
         pose = head_pose(coefficients, layers.rotation)
         if pose.held and HELD not in self.notes:
             self.notes = (*self.notes, HELD)
@@ -209,7 +215,8 @@ class WarpEngine:
             progress(text, share)
 
         step("finding the face", 0.0)
-        faces = make_detector(settings.detector).detect(photo.pixels)
+        detector = make_detector(settings.detector)
+        faces = detector.detect(photo.pixels)
         found = choose_face(faces, settings.face, photo.name)
         pixels, face = _resize(photo.pixels, found, settings.size)
         model = load_model()
@@ -227,8 +234,29 @@ class WarpEngine:
         layers = _assemble(pixels, face, model, fit, posed, cutout, mesh)
         portrait = WarpPortrait(layers, photo.notes + _warnings(posed), settings.neutralise)
         portrait.render(Coefficients.zero())
+        if settings.detector in QUICK_DETECTORS:
+            step("measuring how the face responds", 0.9)
+            portrait.gains = measured_gains(_tracking(portrait, detector, face))
         step("ready", 1.0)
         return portrait
+
+
+def _tracking(
+    portrait: WarpPortrait, detector: Detector, face: FaceLandmarks
+) -> Callable[[Mapping[str, float]], NDArray[np.floating] | None]:
+    """Render and track one face, which stays about where it is in the photo."""
+    home = face.points[:468, :2].mean(axis=0)
+
+    def track(expression: Mapping[str, float]) -> NDArray[np.floating] | None:
+        frame = portrait.render(Coefficients.of(expression=expression))
+        found = detector.detect(np.ascontiguousarray(frame[..., :3]))
+        near = [
+            (float(np.hypot(*(f.points[:468, :2].mean(axis=0) - home))), f.points) for f in found
+        ]
+        near = [pair for pair in near if pair[0] < face.outer_eye_distance]
+        return min(near, key=lambda pair: pair[0])[1] if near else None
+
+    return track
 
 
 def _opaque(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
