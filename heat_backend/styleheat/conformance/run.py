@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs recorded cases one after another and judges every output."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from bridge.errors import BadInput, HeatError
+from heat_backend.styleheat.cases import all_cases
+from heat_backend.styleheat.conformance.case_file import CaseFile
+from heat_backend.styleheat.conformance.case_run import CaseRun, SyntheticNetworks
+from heat_backend.styleheat.conformance.judge import Measure, judge
+from heat_backend.styleheat.manifest import Manifest
+
+GPU_FACTOR = 3.0
+
+
+@dataclass(frozen=True)
+class OutputReport:
+    """What one output came to."""
+
+    name: str
+    measures: tuple[Measure, ...]
+
+    @property
+    def ok(self) -> bool:
+        return all(measure.ok for measure in self.measures)
+
+    @property
+    def worst(self) -> Measure:
+        """The judged measure that comes nearest to its limit, or oversteps it most."""
+        judged = [measure for measure in self.measures if measure.judged]
+        return max(judged, key=lambda m: float("inf") if np.isnan(m.share) else m.share)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {
+            "output": self.name,
+            "ok": self.ok,
+            "max_error": self.measures[0].error,
+            "tolerance": self.measures[0].limit,
+            "measures": [
+                {"name": m.name, "error": m.error, "limit": m.limit, "ok": m.ok, "judged": m.judged}
+                for m in self.measures
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class CaseReport:
+    """What one case came to."""
+
+    name: str
+    seed: int
+    outputs: tuple[OutputReport, ...]
+    seconds: float
+    failure: str | None = None
+    """Why it could not be run or judged whole."""
+
+    @property
+    def ok(self) -> bool:
+        return self.failure is None and all(output.ok for output in self.outputs)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {
+            "case": self.name,
+            "seed": self.seed,
+            "ok": self.ok,
+            "seconds": round(self.seconds, 2),
+            "failure": self.failure,
+            "outputs": [output.as_dict() for output in self.outputs],
+        }
+
+
+def run_cases(
+    cases: Sequence[CaseFile], manifest: Manifest, device: torch.device
+) -> Iterator[CaseReport]:
+    """Run cases in float32, weights of one seed at a time in memory.
+
+    Parameters
+    ----------
+    cases : sequence of CaseFile
+        By seed, as :func:`find_cases` gives them.
+    manifest : Manifest
+        Layout and fill rules of the weights.
+    device : torch.device
+        Where to compute; off the CPU, the limits are three times as wide.
+
+    Yields
+    ------
+    CaseReport
+        One a case, as soon as it is known.
+    """
+    factor = 1.0 if device.type == "cpu" else GPU_FACTOR
+    networks: SyntheticNetworks | None = None
+    with _true_float32():
+        for index, case in enumerate(cases):
+            if networks is None or networks.seed != case.seed:
+                networks = SyntheticNetworks(manifest, case.seed, device)
+            yield run_case(case, networks, factor)
+            ahead = (later for later in cases[index + 1 :] if later.seed == case.seed)
+            networks.keep_only(tuple({name for later in ahead for name in later.networks}))
+
+
+def run_case(case: CaseFile, networks: SyntheticNetworks, factor: float = 1.0) -> CaseReport:
+    """Run one case and judge each of its outputs."""
+    began = time.monotonic()
+    reports: list[OutputReport] = []
+    failure: str | None = None
+    function = all_cases().get(case.name)
+    if function is None:
+        failure = "unknown case: this version of Heat does not know how to run it"
+    else:
+        try:
+            with torch.no_grad():
+                outputs = function(CaseRun(case.inputs(), networks))
+            arrays = {key: _array(value) for key, value in outputs.items()}
+            reports = [
+                OutputReport(name, tuple(judge(case, name, arrays[name], factor)))
+                for name in case.outputs
+                if name in arrays
+            ]
+            lacking = sorted(set(case.outputs) - set(arrays))
+            failure = f"no output {', '.join(lacking)}" if lacking else None
+        except HeatError as error:
+            failure = str(error)
+        except (MemoryError, torch.OutOfMemoryError):
+            failure = "not enough memory on this device"
+        except Exception as error:  # one broken case must not hide the others
+            failure = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return CaseReport(case.name, case.seed, tuple(reports), time.monotonic() - began, failure)
+
+
+def pick_device(name: str) -> torch.device:
+    """Choose where to compute.
+
+    Raises
+    ------
+    BadInput
+        When ``cuda`` is asked for and there is none.
+    """
+    if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise BadInput("no CUDA device here: choose --device cpu")
+    return torch.device("cuda")
+
+
+class _true_float32:  # noqa: N801  (a context manager that reads as one)
+    """TF32 off for a while: the cases are in true float32."""
+
+    def __enter__(self) -> None:
+        self._before = (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32)
+        self._set(False, False)
+
+    def __exit__(self, *_: object) -> None:
+        self._set(*self._before)
+
+    @staticmethod
+    def _set(matmul: bool, cudnn: bool) -> None:
+        torch.backends.cuda.matmul.allow_tf32 = matmul
+        torch.backends.cudnn.allow_tf32 = cudnn
+
+
+def _array(value: Any) -> np.ndarray[Any, Any]:
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu().numpy()
+    return np.asarray(value)
