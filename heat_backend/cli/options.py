@@ -29,7 +29,7 @@ def add_face_options(parser: argparse.ArgumentParser) -> None:
         "--detector",
         default=DEFAULT_DETECTOR,
         metavar="NAME",
-        help="what finds the face's landmarks (default: %(default)s)",
+        help="what finds the face: mediapipe or face-alignment (default: %(default)s)",
     )
 
 

@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from bridge.errors import BadInput, UsageError
 from bridge.pose import rotation_angles
 
-_DETECTORS = {"mediapipe": "heat_backend.detect.mediapipe_mesh"}
+_DETECTORS = {
+    "mediapipe": "heat_backend.detect.mediapipe_mesh",
+    "face-alignment": "heat_backend.detect.face_alignment_net",
+}
 
 MIN_FACE_PX = 64
 

@@ -11,7 +11,7 @@ from scipy.optimize import least_squares
 
 from bridge.coefficients import EXPRESSION_INDEX
 from bridge.face_model import FaceModel
-from bridge.pose import rotation_matrix
+from bridge.pose import rotation_angles, rotation_matrix
 from heat_backend.detect.landmarks import FaceLandmarks
 from heat_backend.fit.camera import VIEWING_DISTANCE, Camera
 
@@ -61,15 +61,15 @@ class FaceFit:
 
 @dataclass(frozen=True)
 class _LandmarkBasis:
-    neutral: NDArray[np.float64]  # (468, 3)
-    identity: NDArray[np.float64]  # (K, 468, 3)
-    expression: NDArray[np.float64]  # (E, 468, 3), the fitted shapes only
+    neutral: NDArray[np.float64]  # (L, 3)
+    identity: NDArray[np.float64]  # (K, L, 3)
+    expression: NDArray[np.float64]  # (E, L, 3), the fitted shapes only
     names: list[int]
 
 
-def _landmark_basis(model: FaceModel) -> _LandmarkBasis:
-    corners = model.triangles[model.landmark_triangle]  # (468, 3)
-    weights = model.landmark_weights[:, :, None].astype(np.float64)
+def _landmark_basis(model: FaceModel, chosen: NDArray[np.intp] | slice) -> _LandmarkBasis:
+    corners = model.triangles[model.landmark_triangle[chosen]]  # (L, 3)
+    weights = model.landmark_weights[chosen, :, None].astype(np.float64)
 
     def at_landmarks(field: NDArray[np.float32]) -> NDArray[np.float64]:
         return (field[..., corners, :] * weights).sum(axis=-2)
@@ -109,9 +109,10 @@ class _Problem:
     start: NDArray[np.float64]
     unit: float
     scale: float
-    observed: NDArray[np.float64]  # (468, 2)
-    depth: NDArray[np.float64]  # (468,)
-    sigma: NDArray[np.float64]  # (468,)
+    observed: NDArray[np.float64]  # (L, 2)
+    depth: NDArray[np.float64]  # (L,)
+    sigma: NDArray[np.float64]  # (L,)
+    depth_weight: float = DEPTH_WEIGHT
 
     def camera(self, x: NDArray[np.float64]) -> Camera:
         center = (x[3] * self.unit + self.start[3], x[4] * self.unit + self.start[4])
@@ -136,7 +137,7 @@ class _Problem:
         posed = shape @ rotation_matrix(x[:3]).T
         flat = (self.camera(x).project(posed) - self.observed) / self.unit / self.sigma[:, None]
         z = posed[:, 2] - self.depth
-        return np.concatenate([flat.ravel(), (z - z.mean()) * DEPTH_WEIGHT / DEPTH_SIGMA])
+        return np.concatenate([flat.ravel(), (z - z.mean()) * self.depth_weight / DEPTH_SIGMA])
 
     def residuals(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         identity, expression = self.split(x)
@@ -165,7 +166,7 @@ class _Problem:
         dv = -(along[1] + toward * posed[:, 1]) / self.unit / self.sigma
         dz = field[..., 2] - field[..., 2].mean(axis=1, keepdims=True)
         flat = np.stack([du, dv], axis=-1).reshape(len(field), -1)
-        linear = np.concatenate([flat, dz * DEPTH_WEIGHT / DEPTH_SIGMA], axis=1)
+        linear = np.concatenate([flat, dz * self.depth_weight / DEPTH_SIGMA], axis=1)
         prior = np.zeros((len(field), len(x)))
         prior[:, POSE_UNKNOWNS:] = np.diag(
             np.concatenate([np.ones(len(identity)), np.full(len(expression), 1 / EXPRESSION_SIGMA)])
@@ -175,7 +176,7 @@ class _Problem:
 
 
 def _problem(model: FaceModel, face: FaceLandmarks) -> _Problem:
-    basis = _landmark_basis(model)
+    basis = _landmark_basis(model, slice(None))
     start = _start(face, basis)
     unit = face.outer_eye_distance
     sigma = np.full(468, LANDMARK_SIGMA)
@@ -191,13 +192,51 @@ def _problem(model: FaceModel, face: FaceLandmarks) -> _Problem:
     )
 
 
+def _sparse_problem(
+    model: FaceModel, chosen: NDArray[np.intp], points: NDArray[np.floating]
+) -> _Problem:
+    """Pose to start from by the best affine view of the neutral face, made a turn."""
+    basis = _landmark_basis(model, chosen)
+    observed = points.astype(np.float64)
+    oval = np.isin(chosen, OVAL)
+    shape, flat = basis.neutral[~oval], observed[~oval] * (1.0, -1.0)
+    middle, flat_middle = shape.mean(axis=0), flat.mean(axis=0)
+    affine = np.linalg.lstsq(shape - middle, flat - flat_middle, rcond=None)[0].T
+    u, stretch, v = np.linalg.svd(affine, full_matrices=False)
+    rows = u @ v
+    turn = np.stack([*rows, np.cross(*rows)])
+    scale = float(stretch.mean())
+    center = flat_middle - scale * (turn @ middle)[:2]
+    start = np.array([*rotation_angles(turn), center[0], -center[1], 0.0])
+    sigma = np.where(oval, OVAL_SIGMA, LANDMARK_SIGMA)
+    unit = scale  # the model's unit is its outer-eye distance
+    return _Problem(basis, start, unit, scale, observed, np.zeros(len(chosen)), sigma, 0.0)
+
+
 def fit_face(model: FaceModel, face: FaceLandmarks) -> FaceFit:
     """Fit the model to one face's landmarks.
 
     All terms are divided by the standard deviations at the top of this module; landmarks are
     measured in outer-eye distances so that picture sizes do not matter.
     """
-    problem = _problem(model, face)
+    return _solved(model, _problem(model, face))
+
+
+def fit_points(model: FaceModel, chosen: NDArray[np.intp], points: NDArray[np.floating]) -> FaceFit:
+    """Fit the model to some FaceMesh landmarks of which only the picture places are known.
+
+    Parameters
+    ----------
+    model : FaceModel
+    chosen : ndarray, shape (L,), int
+        Which landmarks.
+    points : ndarray, shape (L, 2)
+        Where they are, pixels, y down.
+    """
+    return _solved(model, _sparse_problem(model, chosen, points))
+
+
+def _solved(model: FaceModel, problem: _Problem) -> FaceFit:
     count_id, count_ex = len(problem.basis.identity), len(problem.basis.expression)
     x0 = np.concatenate([problem.start[:3], np.zeros(3 + count_id), np.full(count_ex, 0.02)])
     low = np.concatenate([np.full(6, -np.inf), np.full(count_id, -3.5), np.zeros(count_ex)])
@@ -215,7 +254,9 @@ def fit_face(model: FaceModel, face: FaceLandmarks) -> FaceFit:
     identity, fitted = problem.split(found)
     expression = np.zeros(model.expression.shape[0])
     expression[problem.basis.names] = fitted
-    missed = problem.residuals(found)[: 2 * 468].reshape(-1, 2) * problem.sigma[:, None]
+    missed = (
+        problem.residuals(found)[: 2 * len(problem.sigma)].reshape(-1, 2) * problem.sigma[:, None]
+    )
     error = float(np.sqrt((missed**2).sum(axis=1).mean()))
     rotation = rotation_matrix(found[:3]).astype(np.float64)
     return FaceFit(identity, expression, rotation, problem.camera(found), error)
