@@ -36,6 +36,7 @@ class BenchSettings:
 # Each module has ``rows(settings, report) -> list[Row]``.
 SECTIONS = {
     "engine": "heat_backend.bench.engine_section",
+    "memory": "heat_backend.bench.memory_section",
     "export": "heat_backend.bench.export_section",
     "bridge": "heat_backend.bench.bridge_section",
 }
