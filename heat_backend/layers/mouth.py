@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from bridge.face_model import PART_NAMES, FaceModel
 from heat_backend.fit.posed_model import PosedModel
-from heat_backend.layers.mouth_colour import exposure, mouth_colours, photographed_teeth
+from heat_backend.layers.mouth_colour import mouth_colours, photographed_teeth
 from heat_backend.layers.outline import outline_patch
+from heat_backend.layers.own_mouth import OwnMouth, build_own_mouth
+from heat_backend.layers.portrait_mesh import PortraitMesh
 
 PARTS = (
     "teeth_upper",
@@ -37,15 +39,11 @@ class MouthLayer:
     deltas : ndarray, shape (53, N, 3), float32
     look : ndarray, shape (N, 5), float32
         Lit colour r, g, b in 0..255, 1 on the tongue, 1 where the lips turn inward.
+    look_out : ndarray, shape (N, 3), float32
+        Lit colour with the tongue out.
     triangles : ndarray, shape (T, 3), int32
-    own : ndarray, shape (h, w, 3), float32, or None
-        The photo around an opening that it shows; None where its lips are closed.
-    core, whole : ndarray, shape (h, w), float32
-        1 well inside that opening, and up to and over its rim.
-    left, top : int
-        Photo pixel of the first column and row of the three.
-    plane : ndarray, shape (4, 3), float32
-        Corners of the plane on which they lie: it moves with the skull, as upper teeth do.
+    own : OwnMouth or None
+        What the photo shows between its lips; None where they are closed.
     forward : ndarray, shape (3,), float32
         Where the face looks in the photo.
     lips : float
@@ -55,13 +53,9 @@ class MouthLayer:
     rest: NDArray[np.float32]
     deltas: NDArray[np.float32]
     look: NDArray[np.float32]
+    look_out: NDArray[np.float32]
     triangles: NDArray[np.int32]
-    own: NDArray[np.float32] | None
-    core: NDArray[np.float32]
-    whole: NDArray[np.float32]
-    left: int
-    top: int
-    plane: NDArray[np.float32]
+    own: OwnMouth | None
     forward: NDArray[np.float32]
     lips: float
 
@@ -70,8 +64,8 @@ def build_mouth(
     model: FaceModel,
     posed: PosedModel,
     photo: NDArray[np.uint8],
-    opening: NDArray[np.floating],
-    white: float,
+    mesh: PortraitMesh,
+    light: NDArray[np.float64],
 ) -> MouthLayer:
     """Build the layer.
 
@@ -80,34 +74,30 @@ def build_mouth(
     model : FaceModel
     posed : PosedModel
     photo : ndarray, shape (H, W, 3), uint8
-    opening : ndarray, shape (M, 2)
-        Inner lip contour as a closed polygon, photo pixels.
-    white : float
-        Luminance of the eyes' whites, 0..255: skin does not tell how brightly teeth are lit.
+    mesh : PortraitMesh
+    light : ndarray, shape (3,)
+        How white things are lit, see :func:`heat_backend.layers.mouth_colour.exposure`: skin
+        does not tell how brightly teeth are.
     """
     wanted = np.isin(model.triangle_part, [PART_NAMES.index(name) for name in PARTS])
     kept, flat = np.unique(model.triangles[wanted], return_inverse=True)
     triangles = flat.reshape(-1, 3).astype(np.int32)
     rest = posed.rest[kept]
-    own, core, whole, left, top = _own_opening(photo, opening, posed.unit)
-    tone = photographed_teeth(own, core)
-    colour, lining = mouth_colours(model, posed, kept, triangles, photo, white, tone)
+    outline = mesh.mouth.outline(mesh.pixels)
+    tone = photographed_teeth(*_own_opening(photo, outline, posed.unit))
+    colours = mouth_colours(model, posed, kept, triangles, photo, light, tone)
     tongue = (model.vertex_part[kept] == PART_NAMES.index("tongue")).astype(np.float64)
-    look = np.concatenate([colour, tongue[:, None], lining[:, None]], axis=1)
+    look = np.column_stack([colours.inside, tongue, colours.lining])
     back, back_triangles = _backdrop(rest, len(kept))
-    cavity = np.tile([*(np.array(CAVITY) * exposure(white)), 0.0, 0.0], (4, 1))
+    cavity = np.tile([*(np.array(CAVITY) * light), 0.0, 0.0], (4, 1))
     still = np.zeros((len(posed.deltas), 4, 3), np.float32)
     return MouthLayer(
         rest=np.concatenate([rest, back]).astype(np.float32),
         deltas=np.concatenate([posed.deltas[:, kept], still], axis=1),
         look=np.concatenate([look, cavity]).astype(np.float32),
+        look_out=np.concatenate([colours.out, cavity[:, :3]]).astype(np.float32),
         triangles=np.concatenate([triangles, back_triangles]).astype(np.int32),
-        own=own,
-        core=core,
-        whole=whole,
-        left=left,
-        top=top,
-        plane=_teeth_plane(model, posed),
+        own=build_own_mouth(photo, posed, mesh, _teeth_front(model, posed)),
         forward=posed.rotation[:, 2].astype(np.float32),
         lips=float((posed.rest[model.lip_inner] @ posed.rotation[:, 2]).mean()),
     )
@@ -124,29 +114,24 @@ def _backdrop(
     return back, np.array([[0, 1, 2], [2, 1, 3]], np.int32) + start
 
 
-def _teeth_plane(model: FaceModel, posed: PosedModel) -> NDArray[np.float32]:
-    """Return a rectangle parallel to the picture through the front of the upper teeth."""
+def _teeth_front(model: FaceModel, posed: PosedModel) -> float:
+    """Depth of the front of the upper teeth."""
     teeth = posed.rest[model.vertex_part == PART_NAMES.index("teeth_upper")]
-    z = float(np.percentile(teeth[:, 2], 85))
-    x, y = posed.rest[model.lip_inner, :2].mean(axis=0)
-    corners = [(x - 0.5, y - 0.5), (x + 0.5, y - 0.5), (x + 0.5, y + 0.5), (x - 0.5, y + 0.5)]
-    return np.array([(*corner, z) for corner in corners], np.float32)
+    return float(np.percentile(teeth[:, 2], 85))
 
 
 def _own_opening(
     photo: NDArray[np.uint8], opening: NDArray[np.floating], unit: float
-) -> tuple[NDArray[np.float32] | None, NDArray[np.float32], NDArray[np.float32], int, int]:
-    """Crop of the photo around its own opening, with a mask for its core and its whole."""
-    nothing = np.zeros((1, 1), np.float32)
+) -> tuple[NDArray[np.float32] | None, NDArray[np.float32]]:
+    """Crop of the photo around its own opening, with a mask for its core."""
     patch = outline_patch(opening, photo.shape[1], photo.shape[0], margin=6)
     if patch is None:
-        return None, nothing, nothing, 0, 0
+        return None, np.zeros((1, 1), np.float32)
     h, w = patch.mask.shape
     own = photo[patch.top : patch.top + h, patch.left : patch.left + w].astype(np.float32)
-    whole = (cv2.dilate(patch.mask, np.ones((7, 7), np.uint8)) > 0.0).astype(np.float32)
     # A thin opening keeps most of its height: its teeth are what the eye goes to.
     height = float(patch.mask.sum(axis=0).max())
     rim = max(1, round(min(RIM * unit, THIN_RIM * height)))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim + 1, 2 * rim + 1))
     core = cv2.GaussianBlur(cv2.erode(patch.mask, disc), (0, 0), max(0.6, 0.7 * rim))
-    return own, core.astype(np.float32), whole, patch.left, patch.top
+    return own, core.astype(np.float32)

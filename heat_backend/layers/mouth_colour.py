@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from bridge.coefficients import EXPRESSION_INDEX
 from bridge.face_model import PART_NAMES, FaceModel
 from heat_backend.fit.posed_model import PosedModel
 
@@ -19,11 +22,70 @@ TEETH_TINT = 0.45  # spread of the channels over lightness: more is lip, gum or 
 LINING_DEPTH = 0.10  # outer-eye distances inward over which the lips' own colour goes on
 LIP_INWARD = 0.035  # from the inner contour to where a lip's colour is read
 CHEEK_FROM, CHEEK_TO = 0.11, 0.25  # half widths between which cheeks shade the back teeth
+TINT_BELIEVED = 0.7  # of the tint of the eyes' whites: they are not quite white
+TINT_RANGE = 0.72, 1.3
+FLESH_LIKE_LIPS = 0.45  # how far tongue and gums take the lips' colour
+TONGUE_TONE = np.array([1.04, 0.9, 0.92])  # of the lips' colour
+GUM_TONE = np.array([0.95, 0.86, 0.88])
+GUM_LINE_UPPER, GUM_LINE_LOWER = -0.05, -0.205  # heights in the neutral model
+GUM_LINE_SOFT = 0.03
+GROOVE = 0.045  # half width of the furrow along the tongue
+GROOVE_SHADE = 0.8
+WET = 46.0  # brightness of the gleam on a wet tongue
+GLEAM = 24.0
 
 
-def exposure(white: float) -> float:
-    """Factor of the light in the photo against the light the colours were chosen for."""
-    return float(np.clip(white / REFERENCE_WHITE, 0.25, 1.1))
+def light_of_eyes(
+    photo: NDArray[np.uint8], openings: list[NDArray[np.floating]]
+) -> NDArray[np.float64]:
+    """Colour (3,), 0..255, of the whites of the eyes: how white things are lit in the photo.
+
+    Parameters
+    ----------
+    photo : ndarray, shape (H, W, 3), uint8
+    openings : list of ndarray, shape (M, 2)
+        Lid margins as closed polygons, photo pixels.
+    """
+    mask = np.zeros(photo.shape[:2], np.uint8)
+    for opening in openings:
+        cv2.fillPoly(mask, [np.rint(opening).astype(np.int32)], 1)
+    seen = photo[mask > 0].astype(np.float64)
+    if len(seen) == 0:
+        return np.full(3, REFERENCE_WHITE)
+    light = seen.mean(axis=1)
+    return np.asarray(np.median(seen[light >= np.percentile(light, 80)], axis=0))
+
+
+def exposure(white: float, tint: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Factors (3,) of the light in the photo against the light the colours were chosen for.
+
+    Parameters
+    ----------
+    white : float
+        Luminance of the eyes' whites without the lids' shadow, 0..255.
+    tint : ndarray, shape (3,)
+        Their colour, at any brightness.
+    """
+    level = float(np.clip(white / REFERENCE_WHITE, 0.25, 1.1))
+    cast = (tint / max(float(tint.mean()), 1.0)) ** TINT_BELIEVED
+    return np.asarray(level * np.clip(cast, *TINT_RANGE))
+
+
+@dataclass(frozen=True)
+class MouthColours:
+    """Lit colours of the mouth's vertices.
+
+    Attributes
+    ----------
+    inside, out : ndarray, shape (N, 3)
+        0..255, with the tongue in the mouth and out of it.
+    lining : ndarray, shape (N,)
+        1 where a vertex has the lips' own colour, 0 deeper inside.
+    """
+
+    inside: NDArray[np.float64]
+    out: NDArray[np.float64]
+    lining: NDArray[np.float64]
 
 
 def mouth_colours(
@@ -32,10 +94,10 @@ def mouth_colours(
     kept: NDArray[np.intp],
     triangles: NDArray[np.int32],
     photo: NDArray[np.uint8],
-    white: float,
+    light: NDArray[np.float64],
     teeth_tone: NDArray[np.float64] | None,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Lit colours of the mouth's vertices, and which of them are lip turned inward.
+) -> MouthColours:
+    """Colour and light the mouth.
 
     Parameters
     ----------
@@ -46,37 +108,64 @@ def mouth_colours(
     triangles : ndarray, shape (T, 3), int32
         Over the N vertices.
     photo : ndarray, shape (H, W, 3), uint8
-    white : float
-        Luminance of the eyes' whites, 0..255: skin does not tell how brightly teeth are lit.
+    light : ndarray, shape (3,)
+        See :func:`exposure`.
     teeth_tone : ndarray, shape (3,), or None
         Colour of the teeth that the photo shows, if it does.
-
-    Returns
-    -------
-    colour : ndarray, shape (N, 3)
-        0..255.
-    lining : ndarray, shape (N,)
-        1 where a vertex has the lips' own colour, 0 deeper inside.
     """
-    light = exposure(white)
-    albedo = model.vertex_albedo[kept].astype(np.float64)
     part = np.array(PART_NAMES)[model.vertex_part[kept]]
+    lip, lining = _lining(model, posed, kept, photo)
+    albedo = _unlit(model, kept, part, light, np.median(lip, axis=0), teeth_tone)
     teeth = np.isin(part, ("teeth_upper", "teeth_lower"))
-    if teeth_tone is not None:
-        albedo[teeth] = teeth_tone / light * (albedo[teeth] / albedo[teeth].max())
-    shade = _shade(posed.rest[kept], triangles, posed.rest[model.lip_inner, 2].max())
+    lips = posed.rest[model.lip_inner, 2].max()
+    shade, _ = _shade(posed.rest[kept], triangles, lips)
     beside = np.abs(model.vertices[kept, 0])
     cheeks = np.clip((CHEEK_TO - beside) / (CHEEK_TO - CHEEK_FROM), 0.12, 1.0)
     shade = np.where(teeth, shade * cheeks, shade)
-    colour = albedo * shade[:, None] * light
-    lip, lining = _lining(model, posed, kept, photo)
     lining = np.where(part == "mouth_socket", lining, 0.0)
-    return colour + lining[:, None] * (lip - colour), lining
+    colour: NDArray[np.float64] = albedo * shade[:, None]
+    colour += lining[:, None] * (lip - colour)
+    tongue = part == "tongue"
+    reached = posed.rest[kept] + posed.deltas[EXPRESSION_INDEX["tongueOut"], kept]
+    shade, gleam = _shade(reached, triangles, lips)
+    wet = WET * float(light.mean()) * gleam
+    out = np.where(tongue[:, None], albedo * shade[:, None] + wet[:, None], colour)
+    return MouthColours(colour, np.clip(out, 0.0, 255.0), np.asarray(lining, np.float64))
+
+
+def _unlit(
+    model: FaceModel,
+    kept: NDArray[np.intp],
+    part: NDArray[np.str_],
+    light: NDArray[np.float64],
+    lips: NDArray[np.float64],
+    teeth_tone: NDArray[np.float64] | None,
+) -> NDArray[np.float64]:
+    """Colours (N, 3) under the photo's light, before shading."""
+    colour = model.vertex_albedo[kept].astype(np.float64) * light
+    teeth = np.isin(part, ("teeth_upper", "teeth_lower"))
+    if teeth_tone is not None:
+        own = model.vertex_albedo[kept][teeth].astype(np.float64)
+        colour[teeth] = teeth_tone * (own / own.max())
+    gums = np.isin(part, ("gums_upper", "gums_lower"))
+    x, y = model.vertices[kept, 0], model.vertices[kept, 1]
+    for where, tone in ((part == "tongue", TONGUE_TONE), (gums, GUM_TONE)):
+        # Authored colours darken toward the throat; the lips' colour has to do so, too.
+        dark = colour[where].mean(axis=1, keepdims=True)
+        dark = dark / max(float(dark.max()), 1.0)
+        colour[where] += FLESH_LIKE_LIPS * (lips * tone * dark - colour[where])
+    gum = colour[gums].max(axis=0)
+    above = np.where(part == "teeth_upper", y - GUM_LINE_UPPER, GUM_LINE_LOWER - y)
+    root = np.where(teeth, np.clip(above / GUM_LINE_SOFT, 0.0, 1.0), 0.0)[:, None]
+    colour += root * (gum - colour)
+    furrow = np.where(part == "tongue", np.exp(-((x / GROOVE) ** 2)), 0.0)
+    return np.asarray(colour * (1.0 - (1.0 - GROOVE_SHADE) * furrow)[:, None])
 
 
 def _shade(
     rest: NDArray[np.float64], triangles: NDArray[np.int32], lips: float
-) -> NDArray[np.float64]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Light (N,) that reaches each vertex, and its gleam (N,), 0..1, if it is wet."""
     corners = rest[triangles]
     face_normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normal = np.zeros_like(rest)
@@ -84,9 +173,11 @@ def _shade(
         np.add.at(normal, triangles[:, k], face_normal)
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
     lambert = np.clip(normal @ (LIGHT / np.linalg.norm(LIGHT)), 0.0, 1.0)
+    half = LIGHT / np.linalg.norm(LIGHT) + (0.0, 0.0, 1.0)
+    gleam = np.clip(normal @ (half / np.linalg.norm(half)), 0.0, 1.0) ** GLEAM
     depth = np.maximum(0.0, lips - rest[:, 2])
     reached = np.exp(-((depth / FADE_DEPTH) ** 2))
-    return np.asarray((AMBIENT + (1.0 - AMBIENT) * lambert) * reached)
+    return np.asarray((AMBIENT + (1.0 - AMBIENT) * lambert) * reached), np.asarray(gleam * reached)
 
 
 def _lining(

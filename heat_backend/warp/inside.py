@@ -13,6 +13,7 @@ from heat_backend.fit.camera import Camera
 from heat_backend.layers.eyes import RIM, SHADE_LEAST, SHADE_REACH, EyeLayer, soften
 from heat_backend.layers.mouth import MouthLayer
 from heat_backend.layers.outline import Patch, contact_shade
+from heat_backend.layers.own_mouth import OwnMouth
 from heat_backend.raster import FAR, raster_attributes
 from heat_backend.warp.posing import HeadPose, express, turn_head
 
@@ -22,7 +23,7 @@ LIP_SHADE_REACH = 0.045  # outer-eye distances
 LIP_SHADE_LEAST = 0.55
 TONGUE_OUT = EXPRESSION_INDEX["tongueOut"]
 TONGUE_ROOM = 0.06  # outer-eye distances behind the lips where the tongue is still between them
-TONGUE_LIT = 0.45
+TONGUE_EDGE = 0.8  # pixels of softness: its outline is not cut by the lips
 TONGUE_REACH = 0.5  # outer-eye distances that a tongue reaches beyond the lips at most
 
 
@@ -159,14 +160,10 @@ def paint_mouth(
     h, w = patch.mask.shape
     inner, tongue = _rendered_mouth(patch, mouth, camera, pose, expression)
     if mouth.own is not None:
-        warp = _plane_map(mouth, camera, pose, patch)
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        own = cv2.warpPerspective(mouth.own, warp, (w, h), flags=flags)
-        core = cv2.warpPerspective(mouth.core, warp, (w, h), flags=flags)
-        whole = cv2.warpPerspective(mouth.whole, warp, (w, h), flags=flags)
         still = float(np.exp(-((deformed / (SETTLED * camera.scale)) ** 2)))
-        known = (core + (whole - core) * still)[..., None]
-        inner = own * known + inner * (1.0 - known)
+        own, known = _own_mouth(patch, mouth.own, camera, pose, expression, still)
+        known *= 1.0 - tongue * out_share(expression)
+        inner += known[..., None] * (own - inner)
     view = out[patch.top : patch.top + h, patch.left : patch.left + w, :3]
     mask = patch.mask
     if expression[TONGUE_OUT] > 0.0:
@@ -195,6 +192,7 @@ def _rendered_mouth(
         before = (expressed @ mouth.forward - mouth.lips) / TONGUE_ROOM + 1.0
         attributes = mouth.look.copy()
         attributes[:, 3] *= np.clip(before, 0.0, 1.0)
+        attributes[:, :3] += out_share(expression) * (mouth.look_out - attributes[:, :3])
     points = camera.project(posed).astype(np.float32) - np.array(
         (patch.left, patch.top), np.float32
     )
@@ -203,24 +201,41 @@ def _rendered_mouth(
     nearest = np.full((h, w), FAR, np.float32)
     depth = np.ascontiguousarray(posed[:, 2])
     raster_attributes(points, depth, attributes, mouth.triangles, look, nearest)
-    soft = cv2.GaussianBlur(look, (0, 0), max(0.5, 0.004 * camera.scale))
+    tongue_edge = TONGUE_EDGE if expression[TONGUE_OUT] > 0.0 else 0.5
+    soft = cv2.GaussianBlur(look, (0, 0), max(tongue_edge, 0.004 * camera.scale))
     shade = contact_shade(patch.mask, LIP_SHADE_REACH * camera.scale, LIP_SHADE_LEAST)
     shade = shade + soft[..., 4] * (1.0 - shade)
     # A tongue that is out stands before the lips, not in their shadow.
-    out = soft[..., 3] * float(np.clip(2.0 * expression[TONGUE_OUT], 0.0, 1.0))
+    out = soft[..., 3] * out_share(expression)
     shade = shade + out * (1.0 - shade)
-    # Its colour was lit where it lies at rest, deep in the mouth.
-    lit = soft[..., :3] * (shade * (1.0 + TONGUE_LIT * out))[..., None]
+    lit = soft[..., :3] * shade[..., None]
     return np.asarray(lit, np.float32), soft[..., 3]
 
 
-def _plane_map(
-    mouth: MouthLayer, camera: Camera, pose: HeadPose, patch: Patch
-) -> NDArray[np.float64]:
-    """Homography from the patch's pixels to those of the photo's own mouth crop."""
-    there = camera.project(turn_head(mouth.plane, pose)) - (patch.left, patch.top)
-    here = camera.project(mouth.plane) - (mouth.left, mouth.top)
-    found: NDArray[np.float64] = cv2.getPerspectiveTransform(
-        there.astype(np.float32), here.astype(np.float32)
+def out_share(expression: NDArray[np.float32]) -> float:
+    """How far the tongue is between the lips, 0..1."""
+    return float(np.clip(2.0 * expression[TONGUE_OUT], 0.0, 1.0))
+
+
+def _own_mouth(
+    patch: Patch,
+    own: OwnMouth,
+    camera: Camera,
+    pose: HeadPose,
+    expression: NDArray[np.float32],
+    still: float,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Move what the photo shows: colour (h, w, 3) in 0..255, and how much is shown (h, w)."""
+    posed = turn_head(express(own.rest, own.deltas, expression), pose)
+    points = camera.project(posed).astype(np.float32) - np.array(
+        (patch.left, patch.top), np.float32
     )
-    return found
+    h, w = patch.mask.shape
+    found = np.zeros((h, w, 3), np.float32)
+    nearest = np.full((h, w), FAR, np.float32)
+    depth = np.ascontiguousarray(posed[:, 2])
+    raster_attributes(points, depth, own.at(still), own.triangles, found, nearest)
+    colour = cv2.remap(
+        own.photo, found[..., :2], None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return colour, found[..., 2]

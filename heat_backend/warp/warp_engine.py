@@ -29,6 +29,7 @@ from heat_backend.layers.background import Cutout, cut_out
 from heat_backend.layers.eyes import IRIS_CENTER, IRIS_RING, EyeLayer, build_eye
 from heat_backend.layers.matte import person_matte
 from heat_backend.layers.mouth import MouthLayer, build_mouth
+from heat_backend.layers.mouth_colour import exposure, light_of_eyes
 from heat_backend.layers.outline import outline_patch, polygon_area
 from heat_backend.layers.portrait_mesh import PortraitMesh, build_portrait_mesh
 from heat_backend.warp.compose import compose_person
@@ -338,5 +339,7 @@ def _assemble(
             radius * posed.unit * grown,
         )
     white = max(eye.white for eye in eyes.values())
-    mouth = build_mouth(model, posed, pixels, mesh.mouth.outline(mesh.pixels), white)
+    openings = [opening.outline(mesh.pixels) for opening in mesh.eyes.values()]
+    light = exposure(white, light_of_eyes(pixels, openings))
+    mouth = build_mouth(model, posed, pixels, mesh, light)
     return Layers(pixels, cutout, mesh, mouth, eyes, posed.camera, posed.rotation)
