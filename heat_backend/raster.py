@@ -86,8 +86,24 @@ def grow_by_one(target: NDArray[np.float32], nearest: NDArray[np.float32]) -> No
     """
     height, width, channels = target.shape
     for y in prange(height):
+        # Most of a row is far from anything covered: only the span around that is looked at.
+        first, last = width, -1
+        for near in range(max(0, y - 1), min(height, y + 2)):
+            x = 0
+            while x < first and nearest[near, x] <= FAR:
+                x += 1
+            first = min(first, x)
+            x = width - 1
+            while x > last and nearest[near, x] <= FAR:
+                x -= 1
+            last = max(last, x)
         for x in range(width):
-            if nearest[y, x] <= FAR:
+            if nearest[y, x] > FAR:
+                continue
+            if x < first - 1 or x > last + 1:
+                for k in range(channels):
+                    target[y, x, k] = NOWHERE
+            else:
                 _extrapolate(target, nearest, y, x, height, width, channels)
 
 

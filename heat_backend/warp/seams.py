@@ -85,9 +85,12 @@ def _paint_seams(
                     near = near or seams[a, b] != 0
             if not near:
                 continue
+            met = _surfaces(source, nearest, stride, i, j)
             for y in range(max(top, i * stride), min(bottom, (i + 1) * stride)):
                 for x in range(max(left, j * stride), min(right, (j + 1) * stride)):
-                    _mix_pixel(out, background, person, pad, source, nearest, stride, i, j, y, x)
+                    _mix_pixel(
+                        out, background, person, pad, source, nearest, stride, i, j, y, x, met
+                    )
 
 
 @njit(cache=True, fastmath=True)
@@ -103,6 +106,45 @@ def _weight(t: float, k: int) -> float:
 
 
 @njit(cache=True, fastmath=True)
+def _surfaces(
+    source: NDArray[np.float32], nearest: NDArray[np.float32], stride: int, i: int, j: int
+) -> tuple[bool, float, float, float, float, float]:
+    """Find what meets around a cell.
+
+    Returns
+    -------
+    covered : bool
+        Whether there is anything.
+    front_x, front_y : float
+        Flow (source less place, pixels) of the nearest node.
+    back_x, back_y : float
+        Flow of the node that differs most from it.
+    apart : float
+        Square of their distance.
+    """
+    front_i, front_j = -1, -1
+    for a in range(i - 1, i + 3):
+        for b in range(j - 1, j + 3):
+            if nearest[a, b] > FAR and (front_i < 0 or nearest[a, b] > nearest[front_i, front_j]):
+                front_i, front_j = a, b
+    zero = np.float32(0.0)
+    if front_i < 0:
+        return False, zero, zero, zero, zero, zero
+    front_x = source[front_i, front_j, 0] - front_j * stride
+    front_y = source[front_i, front_j, 1] - front_i * stride
+    far, back_x, back_y = zero, front_x, front_y
+    for a in range(i - 1, i + 3):
+        for b in range(j - 1, j + 3):
+            if nearest[a, b] > FAR:
+                dx = source[a, b, 0] - b * stride
+                dy = source[a, b, 1] - a * stride
+                apart = (dx - front_x) ** 2 + (dy - front_y) ** 2
+                if apart > far:
+                    far, back_x, back_y = apart, dx, dy
+    return True, front_x, front_y, back_x, back_y, far
+
+
+@njit(cache=True, fastmath=True)
 def _mix_pixel(
     out: NDArray[np.uint8],
     background: NDArray[np.uint8],
@@ -115,28 +157,14 @@ def _mix_pixel(
     j: int,
     y: int,
     x: int,
+    met: tuple[bool, float, float, float, float, float],
 ) -> None:
-    """Mix the front surface around a pixel with what is behind it."""
-    front_i, front_j = -1, -1
-    for a in range(i - 1, i + 3):
-        for b in range(j - 1, j + 3):
-            if nearest[a, b] > FAR and (front_i < 0 or nearest[a, b] > nearest[front_i, front_j]):
-                front_i, front_j = a, b
-    if front_i < 0:
+    """Mix the front surface around a pixel with what is behind it; ``met`` is the cell's."""
+    covered, front_x, front_y, back_x, back_y, far = met
+    if not covered:
         for k in range(3):
             out[y, x, k] = background[y, x, k]
         return
-    front_x = source[front_i, front_j, 0] - front_j * stride
-    front_y = source[front_i, front_j, 1] - front_i * stride
-    far, back_x, back_y = np.float32(0.0), front_x, front_y
-    for a in range(i - 1, i + 3):
-        for b in range(j - 1, j + 3):
-            if nearest[a, b] > FAR:
-                dx = source[a, b, 0] - b * stride
-                dy = source[a, b, 1] - a * stride
-                apart = (dx - front_x) ** 2 + (dy - front_y) ** 2
-                if apart > far:
-                    far, back_x, back_y = apart, dx, dy
     ty, tx = (y - i * stride) / stride, (x - j * stride) / stride
     front = back = empty = 0.0
     fx = fy = bx = by = 0.0
