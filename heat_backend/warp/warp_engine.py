@@ -22,6 +22,7 @@ from heat_backend.engine import CancelCheck, EngineSettings, Photo, ProgressRepo
 from heat_backend.fit.camera import Camera
 from heat_backend.fit.eyelids import close_exactly
 from heat_backend.fit.landmark_fit import FaceFit, fit_face
+from heat_backend.fit.lid_skin import smooth_lid_skin
 from heat_backend.fit.neutral import RELAX
 from heat_backend.fit.posed_model import PosedModel, lay_on_photo
 from heat_backend.fit.response import measured_gains, respond
@@ -312,6 +313,7 @@ def _fit_blinks(model: FaceModel, posed: PosedModel, neutralise: bool) -> None:
     skin = np.flatnonzero(model.vertex_part == PART_NAMES.index("face"))
     for lid, blink in ((model.lid_left, "eyeBlinkLeft"), (model.lid_right, "eyeBlinkRight")):
         close_exactly(rest, posed.deltas, lid, model.lid_upper_count, skin, blink)
+    smooth_lid_skin(model, posed)
 
 
 def _assemble(
