@@ -200,16 +200,25 @@ def check_folders() -> Iterator[Check]:
 
 
 def check_checkpoints() -> Check:
-    """Say that no downloaded weights are needed."""
-    from heat_backend.engine import engine_names
+    """Say which of the StyleHEAT weights are here; the warp engine needs none of them."""
+    from bridge.errors import HeatError
+    from heat_backend.styleheat.weights.catalogue import ENGINE, FILES
+    from heat_backend.styleheat.weights.folder import ABSENT, find_folder
 
-    if "styleheat" in engine_names():
-        return Check("StyleHEAT checkpoints", OPTIONAL, "see `heat weights list`")
-    return Check(
-        "StyleHEAT checkpoints",
-        OPTIONAL,
-        "not there and not needed: the warp engine uses no downloaded weights",
-    )
+    name, mend = "StyleHEAT checkpoints", "heat weights fetch"
+    try:
+        folder = find_folder()
+    except HeatError as error:
+        return Check(name, OPTIONAL, str(error), "set HEAT_WEIGHTS to a folder")
+    needed = [file for file in FILES if file.use == ENGINE]
+    lacking = folder.lacking()
+    if not lacking:
+        return Check(name, OK, f"all {len(needed)} that the engine needs, in {folder.path}")
+    if all(folder.state(file) == ABSENT for file in needed):
+        detail = f"not in {folder.path}; the warp engine needs none"
+        return Check(name, OPTIONAL, detail, mend)
+    gone = ", ".join(file.place for file in lacking)
+    return Check(name, OPTIONAL, f"{folder.path} lacks {gone}; the warp engine needs none", mend)
 
 
 def _cache_folder() -> str:

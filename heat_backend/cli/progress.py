@@ -34,6 +34,18 @@ class Progress:
         elif self._bar:
             self._draw(fraction, what)
 
+    def bytes(self, what: str, done: int, total: int) -> None:
+        """Tell how much of a file has been fetched or read; ``total`` -1 when it is unknown."""
+        now = time.monotonic()
+        if done != total and now - self._drawn < _REDRAW_SECONDS:
+            return
+        self._drawn = now
+        if self._json:
+            self._line(step="file", what=what, done=done, total=total)
+        elif self._bar:
+            known = f" of {total / 1e6:,.0f}" if total >= 0 else ""
+            self._draw(done / total if total > 0 else 0.0, f"{what}: {done / 1e6:,.0f}{known} MB")
+
     def frames(self, done: int, total: int) -> None:
         """Tell how many frames are finished."""
         now = time.monotonic()

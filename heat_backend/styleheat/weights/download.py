@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Downloads one file so that nothing is lost: what came is kept beside its place, and resumed.
+
+``NAME.part`` grows, ``NAME.part.json`` says which version of which address it belongs to. A part
+becomes a file only through whoever asked for it, once it is found to be right.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import http.client
+import json
+import re
+import shutil
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bridge.errors import BadInput, Cancelled, HeatError, MissingHere, UsageError
+
+Report = Callable[[int, int], None]
+CancelCheck = Callable[[], bool]
+
+_PIECE = 1 << 18
+_TIMEOUT = 60.0
+_MOST_FAILURES = 3
+_PAUSE = 1.0
+_RESERVE = 200_000_000  # bytes that stay free on the disk
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_AGENT = "heat-weights/1"
+
+
+class _BrokenError(Exception):
+    """The connection ended before the file did."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """Which version of what a part belongs to; ``size`` -1 where the server does not tell."""
+
+    address: str
+    validator: str
+    size: int
+
+
+def part_of(place: Path) -> Path:
+    """Return where an unfinished download of ``place`` is kept."""
+    return place.with_name(place.name + ".part")
+
+
+def discard(place: Path) -> None:
+    """Throw an unfinished download away."""
+    for path in (part_of(place), _note_of(place)):
+        path.unlink(missing_ok=True)
+
+
+def download(address: str, place: Path, report: Report, cancelled: CancelCheck) -> Path:
+    """Bring a file here, going on with what is here of it.
+
+    Parameters
+    ----------
+    address : str
+        http or https.
+    place : Path
+        Where the file is to stand in the end; nothing is written there.
+    report : callable
+        Told (bytes here, bytes in all or -1).
+    cancelled : callable
+        Asked between pieces.
+
+    Returns
+    -------
+    Path
+        The whole download (see :func:`part_of`), for the caller to check and move.
+
+    Raises
+    ------
+    MissingHere
+        The server cannot be reached, does not have it, or the disk is full.
+    BadInput
+        The server answers with something else, or the folder cannot be written to.
+    Cancelled
+        ``cancelled()`` became true; what came is kept.
+    """
+    if urllib.parse.urlsplit(address).scheme not in {"http", "https"}:
+        raise UsageError(f"{address}: give an address that begins with http:// or https://")
+    with _writing(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+    failures = 0
+    while True:
+        before = _size(part_of(place))
+        try:
+            _go_on(address, place, report, cancelled)
+        except _BrokenError as broken:
+            failures = 0 if _size(part_of(place)) > before else failures + 1
+            if failures >= _MOST_FAILURES:
+                raise MissingHere(_broken_line(address, place, str(broken))) from broken
+            time.sleep(_PAUSE * failures)
+            continue
+        _note_of(place).unlink(missing_ok=True)
+        return part_of(place)
+
+
+def _go_on(address: str, place: Path, report: Report, cancelled: CancelCheck) -> None:
+    """One connection: ask for the rest, and append it."""
+    part, kept = part_of(place), _kept_version(address, place)
+    have = _size(part) if kept is not None else 0
+    if kept is not None and have == kept.size:
+        return
+    headers = {"User-Agent": _AGENT, "Accept-Encoding": "identity"}
+    if kept is not None and have:
+        headers |= {"Range": f"bytes={have}-", "If-Range": kept.validator}
+    with _answer(urllib.request.Request(address, headers=headers), place) as answer:
+        start, version = _understand(answer, address, have)
+        _check_kind(answer, address)
+        _check_room(place, version.size - start)
+        with _writing(place):
+            _note_of(place).write_text(json.dumps(asdict(version)), encoding="utf-8")
+        _append(answer, place, start, version.size, report, cancelled)
+    if version.size >= 0 and _size(part) != version.size:
+        raise _BrokenError("the connection ended early")
+
+
+def _append(
+    answer: Any, place: Path, start: int, size: int, report: Report, cancelled: CancelCheck
+) -> None:
+    done = start
+    with _writing(place), part_of(place).open("r+b" if start else "wb") as file:
+        file.seek(start)
+        file.truncate()
+        report(done, size)
+        while True:
+            if cancelled():
+                raise Cancelled("stopped; what was fetched is kept, the next fetch goes on there")
+            piece = _read(answer)
+            if not piece:
+                return
+            done += file.write(piece)
+            report(done, size)
+
+
+def _read(answer: Any) -> bytes:
+    try:
+        return bytes(answer.read(_PIECE))
+    except (OSError, http.client.HTTPException) as error:
+        raise _BrokenError(_reason(error)) from error
+
+
+@contextmanager
+def _answer(request: urllib.request.Request, place: Path) -> Iterator[Any]:
+    """Open an address; what the server refuses becomes a line."""
+    host = urllib.parse.urlsplit(request.full_url).netloc
+    try:
+        answer = urllib.request.urlopen(request, timeout=_TIMEOUT)
+    except urllib.error.HTTPError as error:
+        if error.code == 416:  # what is here is not the beginning of what is there
+            discard(place)
+            raise _BrokenError("the file has changed on the server") from error
+        raise _refusal(error, host, place) from error
+    except urllib.error.URLError as error:
+        raise _BrokenError(_reason(error.reason)) from error
+    except (OSError, http.client.HTTPException) as error:
+        raise _BrokenError(_reason(error)) from error
+    with contextlib.closing(answer):
+        yield answer
+
+
+def _understand(answer: Any, address: str, have: int) -> tuple[int, Version]:
+    """Return from which byte the answer goes on, and the version that it is of."""
+    start, size = 0, int(answer.headers.get("Content-Length") or -1)
+    if answer.status == 206:
+        found = re.fullmatch(
+            r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("Content-Range", "").strip()
+        )
+        if found is None or int(found[1]) != have:
+            raise BadInput(f"{address}: the server answers with another part than asked for")
+        start, size = have, -1 if found[2] == "*" else int(found[2])
+    tag = answer.headers.get("ETag", "")
+    # A weak tag does not promise the same bytes.
+    validator = tag if tag.startswith('"') else answer.headers.get("Last-Modified", "")
+    return start, Version(address, validator, size)
+
+
+def _check_kind(answer: Any, address: str) -> None:
+    if answer.headers.get_content_type() == "text/html":
+        host = urllib.parse.urlsplit(address).netloc
+        raise BadInput(
+            f"{host} answers with a web page in place of the file: a login or proxy page may be "
+            f"in between; open {address} in a browser"
+        )
+
+
+def _check_room(place: Path, needed: int) -> None:
+    free = shutil.disk_usage(place.parent).free
+    if needed > 0 and free < needed + _RESERVE:
+        raise MissingHere(
+            f"{place.name} needs {(needed + _RESERVE) / 1e9:.1f} GB more on the disk of "
+            f"{place.parent}, where {free / 1e9:.1f} GB are free: make room, or name another "
+            "folder (HEAT_WEIGHTS), then fetch again"
+        )
+
+
+def _kept_version(address: str, place: Path) -> Version | None:
+    """Return what is known of the part that is here, or None when it cannot be gone on with."""
+    try:
+        raw = json.loads(_note_of(place).read_text("utf-8"))
+        kept = Version(str(raw["address"]), str(raw["validator"]), int(raw["size"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    usable = kept.address == address and kept.validator and part_of(place).is_file()
+    return kept if usable else None
+
+
+def _refusal(error: urllib.error.HTTPError, host: str, place: Path) -> HeatError:
+    said = f"{error.code} {error.reason}".strip()
+    if error.code in {404, 410}:
+        return MissingHere(
+            f"{host} does not have {place.name} ({said}): get it elsewhere and put it at {place}"
+        )
+    if error.code in {401, 403, 407, 451}:
+        return MissingHere(f"{host} refuses {place.name} ({said}): a proxy or login may be needed")
+    return MissingHere(f"{host} cannot serve {place.name} now ({said}): fetch again later")
+
+
+def _broken_line(address: str, place: Path, reason: str) -> str:
+    host = urllib.parse.urlsplit(address).netloc
+    have, kept = _size(part_of(place)), _kept_version(address, place)
+    if have and kept is not None:
+        share = f"{have / kept.size:.0%}" if kept.size > 0 else f"{have / 1e6:.0f} MB"
+        return (
+            f"the connection to {host} broke ({reason}): {share} of {place.name} is kept; "
+            "fetch again to go on from there"
+        )
+    return (
+        f"{place.name} cannot be fetched from {host} ({reason}): check the connection or proxy, "
+        "then fetch again"
+    )
+
+
+@contextmanager
+def _writing(place: Path) -> Iterator[None]:
+    """Turn the ``OSError`` of a write into the user's line."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise MissingHere(
+                f"the disk of {place.parent} is full: what was fetched is kept; make room, then "
+                "fetch again"
+            ) from error
+        reason = _reason(error)
+        raise BadInput(f"cannot write to {place.parent}: {reason}; name another folder") from error
+
+
+def _reason(error: object) -> str:
+    text = (getattr(error, "strerror", None) or str(error) or type(error).__name__).strip()
+    return " ".join(text.split())[:120]
+
+
+def _note_of(place: Path) -> Path:
+    return place.with_name(place.name + ".part.json")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checks files of a weights folder: the checksum that they had at first, and their layout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from bridge.errors import BadInput, MissingHere
+from heat_backend.styleheat.weights import record
+from heat_backend.styleheat.weights.catalogue import WeightFile, licence_of
+from heat_backend.styleheat.weights.folder import HALF, THERE, WeightsFolder
+from heat_backend.styleheat.weights.record import Record, Seen
+
+Report = Callable[[int, int], None]
+CancelCheck = Callable[[], bool]
+
+_LATENT = 512
+_ROWS = 18
+_MAT = ".mat"
+
+
+def files_of(folder: WeightsFolder, file: WeightFile) -> tuple[str, ...]:
+    """Return the paths in the folder of all that belongs to a file and is there."""
+    if not file.is_archive:
+        return (file.place,) if folder.place(file).is_file() else ()
+    names = dict.fromkeys(name for needed in file.members for name in needed)
+    return tuple(f"{file.place}/{n}" for n in names if (folder.place(file) / n).is_file())
+
+
+def verify(
+    folder: WeightsFolder,
+    file: WeightFile,
+    known: Record,
+    report: Report,
+    cancelled: CancelCheck,
+) -> dict[str, Seen]:
+    """Read a file through and compare it with its record, its publisher's name and its layout.
+
+    Parameters
+    ----------
+    folder : WeightsFolder
+        Where it stands.
+    file : WeightFile
+        Which one.
+    known : Record
+        Of the folder.
+    report : callable
+        Told (bytes read, bytes in all) of each of its parts.
+    cancelled : callable
+        Asked between pieces.
+
+    Returns
+    -------
+    dict of Seen
+        What to record of it, by path in the folder.
+
+    Raises
+    ------
+    MissingHere
+        It is not there, or only half.
+    BadInput
+        It has changed, or is not the published file.
+    """
+    state = folder.state(file)
+    if state != THERE:
+        lacks = "lacks some of its files" if state == HALF else "is not there"
+        raise MissingHere(f"{folder.place(file)} {lacks}: run `heat weights fetch {file.name}`")
+    seen: dict[str, Seen] = {}
+    for place in files_of(folder, file):
+        seen[place] = look_at(folder.path / place, file, place, known, report, cancelled)
+    return seen
+
+
+def look_at(
+    path: Path,
+    file: WeightFile,
+    place: str,
+    known: Record,
+    report: Report,
+    cancelled: CancelCheck,
+) -> Seen:
+    """Check one file at ``path`` that stands, or is to stand, at ``place`` in the folder.
+
+    Raises
+    ------
+    BadInput
+        As :func:`verify`.
+    """
+    try:
+        seen = record.look(path, report, cancelled)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror or error}") from error
+    name, before = Path(place).name, known.files.get(place)
+    if before is not None and before != seen:
+        raise BadInput(
+            f"{name} is not the file that was fetched first (SHA-256 {seen.sha256[:12]}… in place "
+            f"of {before.sha256[:12]}…); if its publisher changed it, fetch with --new-checksum"
+        )
+    if not seen.sha256.startswith(file.digest_start):
+        raise BadInput(
+            f"{name} is not what its publisher names (SHA-256 {seen.sha256[:12]}…, not "
+            f"{file.digest_start}…): delete it and fetch it again"
+        )
+    check_layout(path, place)
+    return seen
+
+
+def check_layout(path: Path, place: str) -> None:
+    """Check what is in a file against what should stand at ``place``.
+
+    Raises
+    ------
+    BadInput
+        It is damaged or of another kind.
+    """
+    name = Path(place).name
+    if place.endswith(_MAT):
+        _check_mat(path, name)
+    elif place == "ffhq_PCA.npz":
+        _check_statistics(path, name)
+    elif place.endswith((".pt", ".pth")):
+        _check_torch(path, place, name)
+
+
+def _check_torch(path: Path, place: str, name: str) -> None:
+    from heat_backend.styleheat import checkpoints
+
+    if checkpoints.sections_of(place):
+        checkpoints.check_layout(path, place)
+        return
+    content = checkpoints.read_torch_file(path, name)
+    if place == "ffhq_pca.pt":
+        shapes = {key: tuple(getattr(content.get(key), "shape", ())) for key in _PCA_KEYS} if (
+            isinstance(content, dict)
+        ) else {}  # fmt: skip
+        if not all(shapes.values()) or shapes["comp"][-1] != _LATENT:
+            raise BadInput(f"{name} holds no latent components (mean, comp, std): fetch it again")
+    elif place.startswith("interfacegan_directions/"):
+        shape = tuple(getattr(content, "shape", ()))
+        if not shape or not _broadcasts(shape, (1, _ROWS, _LATENT)):
+            raise BadInput(f"{name} holds no direction of 18 x 512 values: fetch it again")
+
+
+_PCA_KEYS = ("mean", "comp", "std")
+
+
+def _broadcasts(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    try:
+        return np.broadcast_shapes(shape, wanted) == wanted
+    except ValueError:
+        return False
+
+
+def _check_statistics(path: Path, name: str) -> None:
+    keys = ("X_mean", "X_comp", "X_stdev")
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            mean, comp, deviation = (stored[key] for key in keys)
+    except Exception as error:  # numpy's reader fails in many ways on a damaged file
+        raise BadInput(f"{name} is damaged or lacks {', '.join(keys)}: fetch it again") from error
+    if mean.size != _LATENT or comp.shape[-1] != _LATENT or deviation.size != comp.shape[0]:
+        raise BadInput(f"{name} holds statistics of another model: fetch it again")
+
+
+def _check_mat(path: Path, name: str) -> None:
+    from scipy.io import whosmat
+
+    try:
+        entries: dict[str, tuple[int, ...]] = {key: shape for key, shape, _ in whosmat(path)}
+    except Exception as error:  # scipy's reader fails in many ways on a damaged file
+        raise BadInput(f"{name} is damaged or no MATLAB file: fetch it again") from error
+    if name == "similarity_Lm3D_all.mat" and entries.get("lm") != (68, 3):
+        raise BadInput(f"{name} does not hold 68 points (`lm`): fetch it again")
+
+
+def states(folder: WeightsFolder, files: tuple[WeightFile, ...]) -> Iterator[dict[str, object]]:
+    """Describe files and what of them is here, as plain values; nothing is read through."""
+    known = record.read(folder.path)
+    for file in files:
+        here = files_of(folder, file)
+        recorded = bool(here) and all(place in known.files for place in here)
+        sizes = [(folder.path / place).stat().st_size for place in here]
+        resized = any(
+            known.files[place].size != size
+            for place, size in zip(here, sizes, strict=True)
+            if place in known.files
+        )
+        yield {
+            "name": file.name,
+            "path": str(folder.place(file)),
+            "what": file.what,
+            "use": file.use,
+            "licence": file.licence,
+            "licence_title": licence_of(file).title,
+            "accepted": file.licence in known.licences,
+            "state": "changed" if resized else folder.state(file),
+            "recorded": recorded,
+            "bytes": sum(sizes),
+            "address": file.address,
+        }
