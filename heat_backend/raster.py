@@ -65,7 +65,8 @@ def raster_attributes(
                     wc = 1.0 - wa - wb
                     if wa < -1e-4 or wb < -1e-4 or wc < -1e-4:
                         continue
-                    z = wa * depth[a] + wb * depth[b] + wc * depth[c]
+                    # Rounded as it is kept: of surfaces that touch, the first one drawn stays.
+                    z = np.float32(wa * depth[a] + wb * depth[b] + wc * depth[c])
                     if z > nearest[y, x]:
                         nearest[y, x] = z
                         for k in range(channels):

@@ -48,29 +48,50 @@ class FlowGrid:
         far_side : bool
             Draw the side that the photo does not show.
         """
-        points, depths = [pixels], [depth + mesh.bias]
-        home = mesh.far_pixels if far_side else mesh.pixels
-        sources, triangles = [home], [mesh.triangles]
-        if far_side:
-            triangles.append(mesh.averted)
-        start = len(pixels)
-        for opening in (mesh.mouth, mesh.eye_left, mesh.eye_right):
-            p, z, s, t = curtains(opening, pixels, depth, home)
-            points.append(p)
-            depths.append(z)
-            sources.append(s)
-            triangles.append(t + start)
-            start += len(p)
+        points, depths, sources, triangles = flow_mesh(mesh, pixels, depth, far_side)
         self.nearest.fill(FAR)
         raster_attributes(
-            np.concatenate(points) / np.float32(self.stride),
-            np.concatenate(depths),
-            np.concatenate(sources),
-            np.concatenate(triangles),
+            points / np.float32(self.stride),
+            depths,
+            sources,
+            triangles,
             self.source,
             self.nearest,
         )
         grow_by_one(self.source, self.nearest)
+
+
+def flow_mesh(
+    mesh: PortraitMesh,
+    pixels: NDArray[np.float32],
+    depth: NDArray[np.float32],
+    far_side: bool,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
+    """Collect what is rasterised: see :meth:`FlowGrid.fill` for the parameters.
+
+    Returns
+    -------
+    points (M, 2) in output pixels, depth (M,), source (M, 2), triangles (T, 3)
+    """
+    points, depths = [pixels], [depth + mesh.bias]
+    home = mesh.far_pixels if far_side else mesh.pixels
+    sources, triangles = [home], [mesh.triangles]
+    if far_side:
+        triangles.append(mesh.averted)
+    start = len(pixels)
+    for opening in (mesh.mouth, mesh.eye_left, mesh.eye_right):
+        p, z, s, t = curtains(opening, pixels, depth, home)
+        points.append(p)
+        depths.append(z)
+        sources.append(s)
+        triangles.append(t + start)
+        start += len(p)
+    return (
+        np.concatenate(points),
+        np.concatenate(depths),
+        np.concatenate(sources),
+        np.concatenate(triangles),
+    )
 
 
 def curtains(

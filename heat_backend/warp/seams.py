@@ -8,6 +8,8 @@ between coarse cells then comes out as a curve instead of stairs.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
@@ -15,6 +17,8 @@ from numpy.typing import NDArray
 from heat_backend.raster import FAR, NOWHERE
 
 Region = tuple[int, int, int, int]  # left, top, right, bottom; right and bottom are exclusive
+
+Surfaces = tuple[bool, Any, Any, Any, Any, Any]  # see _surfaces; 32-bit floats
 
 SHARPEN = 1.7  # undoes part of the softness that the smooth weights bring
 
@@ -108,7 +112,7 @@ def _weight(t: float, k: int) -> float:
 @njit(cache=True, fastmath=True)
 def _surfaces(
     source: NDArray[np.float32], nearest: NDArray[np.float32], stride: int, i: int, j: int
-) -> tuple[bool, float, float, float, float, float]:
+) -> Surfaces:
     """Find what meets around a cell.
 
     Returns
@@ -157,7 +161,7 @@ def _mix_pixel(
     j: int,
     y: int,
     x: int,
-    met: tuple[bool, float, float, float, float, float],
+    met: Surfaces,
 ) -> None:
     """Mix the front surface around a pixel with what is behind it; ``met`` is the cell's."""
     covered, front_x, front_y, back_x, back_y, far = met

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.coefficients import EXPRESSION_NAMES, Coefficients
-from bridge.errors import Cancelled, MissingHere, UsageError
+from bridge.errors import Cancelled
 from bridge.face_model import PART_NAMES, FaceModel, gaze_angles
 from bridge.face_model import load as load_model
 from bridge.pose import rotation_angles, rotation_matrix
@@ -33,10 +33,9 @@ from heat_backend.layers.mouth import MouthLayer, build_mouth
 from heat_backend.layers.mouth_colour import exposure, light_of_eyes
 from heat_backend.layers.outline import outline_patch, polygon_area
 from heat_backend.layers.portrait_mesh import PortraitMesh, build_portrait_mesh
-from heat_backend.warp.compose import compose_person
-from heat_backend.warp.flow import FlowGrid
 from heat_backend.warp.inside import mouth_margin, paint_eye, paint_mouth
 from heat_backend.warp.lash_line import paint_lash_line
+from heat_backend.warp.painter import Scene, chosen_device, make_painter, opaque
 from heat_backend.warp.posing import HeadPose, express, head_pose, turn_head
 
 PAD_SHARE = 0.2  # of the long side: how far the photo is continued over its border
@@ -82,7 +81,13 @@ class Layers:
 class WarpPortrait:
     """A prepared portrait; see :class:`heat_backend.engine.Portrait`."""
 
-    def __init__(self, layers: Layers, notes: tuple[str, ...], neutralise: bool = False) -> None:
+    def __init__(
+        self,
+        layers: Layers,
+        notes: tuple[str, ...],
+        neutralise: bool = False,
+        device: str = "cpu",
+    ) -> None:
         self.gains = np.ones(len(EXPRESSION_NAMES), np.float32)
         self.height, self.width = layers.photo.shape[:2]
         self.notes = notes
@@ -90,7 +95,7 @@ class WarpPortrait:
         self._relaxed = 1.0 if neutralise else 0.0
         stride = max(2, -(-max(self.width, self.height) // CELLS_ALONG))
         self._region = _moving_region(layers.mesh, (self.width, self.height), 2 * stride)
-        self._still = _opaque(layers.photo)
+        self._still = opaque(layers.photo)
         self._eye_areas = {
             side: max(1.0, polygon_area(opening.outline(layers.mesh.pixels)))
             for side, opening in layers.mesh.eyes.items()
@@ -100,8 +105,8 @@ class WarpPortrait:
             name: layers.mesh.deltas[:, np.concatenate([opening.upper, opening.lower]), :2]
             for name, opening in openings.items()
         }
-        self._wall = _opaque(layers.cutout.background)
-        self._flow = FlowGrid(self.width, self.height, stride)
+        scene = Scene(layers.mesh, layers.cutout, self.width, self.height, stride, self._region)
+        self._painter = make_painter(scene, device)
 
     def render(
         self, coefficients: Coefficients, out: NDArray[np.uint8] | None = None
@@ -127,19 +132,8 @@ class WarpPortrait:
         self._copy_still(out)
         # How far the face is turned from where it looks in the photo toward the other side.
         back = -float(pose.rotation[0, 2]) * mesh.averted_side
-        self._flow.fill(mesh, pixels, np.ascontiguousarray(posed[:, 2]), back > FAR_SIDE_FROM)
-        jump = 4.0 * self._flow.stride
-        compose_person(
-            out,
-            self._wall,
-            layers.cutout.person,
-            layers.cutout.pad,
-            self._flow.source,
-            self._flow.nearest,
-            self._flow.stride,
-            jump,
-            self._region,
-        )
+        depth = np.ascontiguousarray(posed[:, 2])
+        self._painter.paint(out, pixels, depth, back > FAR_SIDE_FROM)
         self._paint_eyes(out, pixels, pose, expression)
         margin = mouth_margin(camera, expression)
         patch = outline_patch(mesh.mouth.outline(pixels), self.width, self.height, margin)
@@ -209,7 +203,7 @@ class WarpEngine:
         cancelled: CancelCheck,
     ) -> WarpPortrait:
         """Do all per-portrait work; see the protocol for what it raises."""
-        _check_device(settings.device)
+        device = chosen_device(settings.device)
 
         def step(text: str, share: float) -> None:
             if cancelled():
@@ -234,7 +228,7 @@ class WarpEngine:
         step("building the layers", 0.8)
         mesh = build_portrait_mesh(model, posed, alpha, face.points[CHIN, :2], pad)
         layers = _assemble(pixels, face, model, fit, posed, cutout, mesh)
-        portrait = WarpPortrait(layers, photo.notes + _warnings(posed), settings.neutralise)
+        portrait = WarpPortrait(layers, photo.notes + _warnings(posed), settings.neutralise, device)
         portrait.render(Coefficients.zero())
         if settings.detector in QUICK_DETECTORS:
             step("measuring how the face responds", 0.9)
@@ -261,10 +255,6 @@ def _tracking(
     return track
 
 
-def _opaque(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
-
-
 def _moving_region(
     mesh: PortraitMesh, size: tuple[int, int], margin: int
 ) -> tuple[int, int, int, int]:
@@ -287,13 +277,6 @@ def _warnings(posed: PosedModel) -> tuple[str, ...]:
 def create() -> WarpEngine:
     """Make the engine."""
     return WarpEngine()
-
-
-def _check_device(device: str) -> None:
-    if device not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"no device named {device!r}; choose auto, cpu or cuda")
-    if device == "cuda":
-        raise MissingHere("the warp engine runs on the CPU only: choose --device cpu or auto")
 
 
 def _resize(

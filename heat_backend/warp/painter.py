@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who moves the photo's pixels: numba and OpenCV on the CPU, torch on a GPU."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.errors import MissingHere, UsageError
+from heat_backend.layers.background import Cutout
+from heat_backend.layers.portrait_mesh import PortraitMesh
+from heat_backend.warp.compose import compose_person
+from heat_backend.warp.flow import FlowGrid
+from heat_backend.warp.seams import Region
+
+JUMP_CELLS = 4.0  # a step of the flow from cell to cell above which surfaces are torn apart
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a painter moves.
+
+    Attributes
+    ----------
+    mesh : PortraitMesh
+    cutout : Cutout
+    width, height : int
+        Of the frames, pixels.
+    stride : int
+        Output pixels per cell of the flow.
+    region : tuple of int
+        Left, top, right, bottom of what is painted; the rest of a frame is left alone.
+    """
+
+    mesh: PortraitMesh
+    cutout: Cutout
+    width: int
+    height: int
+    stride: int
+    region: Region
+
+
+class Painter(Protocol):
+    """Paints the person over the wall, all but what is behind the openings."""
+
+    def paint(
+        self,
+        out: NDArray[np.uint8],
+        pixels: NDArray[np.float32],
+        depth: NDArray[np.float32],
+        far_side: bool,
+    ) -> None:
+        """Write the scene's region of a frame.
+
+        Parameters
+        ----------
+        out : ndarray, shape (H, W, 4), uint8
+        pixels, depth, far_side
+            As for :meth:`heat_backend.warp.flow.FlowGrid.fill`.
+        """
+        ...
+
+
+class CpuPainter:
+    """See :class:`Painter`."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._wall = opaque(scene.cutout.background)
+        self._flow = FlowGrid(scene.width, scene.height, scene.stride)
+
+    def paint(
+        self,
+        out: NDArray[np.uint8],
+        pixels: NDArray[np.float32],
+        depth: NDArray[np.float32],
+        far_side: bool,
+    ) -> None:
+        """Write the scene's region of a frame; see the protocol."""
+        scene, flow = self._scene, self._flow
+        flow.fill(scene.mesh, pixels, depth, far_side)
+        compose_person(
+            out,
+            self._wall,
+            scene.cutout.person,
+            scene.cutout.pad,
+            flow.source,
+            flow.nearest,
+            scene.stride,
+            JUMP_CELLS * scene.stride,
+            scene.region,
+        )
+
+
+def make_painter(scene: Scene, device: str) -> Painter:
+    """Make the painter for ``"cpu"`` or ``"cuda"``, as :func:`chosen_device` gives it."""
+    if device == "cpu":
+        return CpuPainter(scene)
+    from heat_backend.warp.torch_painter import TorchPainter
+
+    return TorchPainter(scene, device)
+
+
+def chosen_device(asked: str) -> str:
+    """Choose ``"cuda"`` where it is asked for, or usable and ``"auto"`` is; else ``"cpu"``.
+
+    Raises
+    ------
+    bridge.errors.UsageError
+        When there is no device of that name.
+    bridge.errors.MissingHere
+        When CUDA is asked for and cannot be used.
+    """
+    if asked not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"no device named {asked!r}; choose auto, cpu or cuda")
+    if asked == "cpu" or (asked == "auto" and not _cuda_driver()):
+        return "cpu"
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if asked == "auto":
+        return "cpu"
+    raise MissingHere(
+        "no CUDA GPU can be used here: choose --device cpu or auto, "
+        "or see what  heat doctor  says about the GPU"
+    )
+
+
+def opaque(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Add a full alpha channel to (H, W, 3)."""
+    return np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
+
+
+def _cuda_driver() -> bool:
+    """Whether NVIDIA's driver is there: asking torch takes seconds and much memory."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True

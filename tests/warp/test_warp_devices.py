@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where frames are made: the torch painter gives the CPU's frames, and devices are told plainly."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bridge.coefficients import Coefficients
+from bridge.errors import MissingHere, UsageError
+from heat_backend.engine import EngineSettings, Photo, make_engine
+from heat_backend.measures import fidelity
+from heat_backend.warp import painter, warp_engine
+from heat_backend.warp.torch_painter import TorchPainter
+
+torch = pytest.importorskip("torch")
+data = pytest.importorskip("skimage.data", reason="scikit-image brings the astronaut portrait")
+KIT = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "portraits"
+CASES = {
+    "zero": {},
+    "left": {"rotation": (0.0, 0.5, 0.0)},
+    "right": {"rotation": (0.1, -0.6, 0.2)},
+    "up": {"rotation": (-0.3, 0.0, 0.0), "translation": (0.2, 0.1, 0.5)},
+    "speaking": {"expression": {"jawOpen": 0.7, "mouthSmileLeft": 0.8, "eyeBlinkLeft": 1.0}},
+}
+
+
+def prepare(pixels: np.ndarray, **settings: object) -> warp_engine.WarpPortrait:
+    return make_engine("warp").prepare(
+        Photo(pixels, "test photo"), EngineSettings(**settings), lambda *_: None, lambda: False
+    )
+
+
+def photos() -> Iterator[np.ndarray]:
+    yield np.ascontiguousarray(data.astronaut())
+    if KIT.is_dir():
+        from heat_backend.photo import load_photo
+
+        yield load_photo(KIT / "p02_synth_man.jpg").pixels
+
+
+def test_torch_gives_the_same_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    scenes: list[painter.Scene] = []
+
+    def recorded(scene: painter.Scene, device: str) -> painter.Painter:
+        scenes.append(scene)
+        return painter.CpuPainter(scene)
+
+    monkeypatch.setattr(warp_engine, "make_painter", recorded)
+    for pixels in photos():
+        portrait = prepare(pixels, size=480, device="cpu")
+        other = TorchPainter(scenes[-1], "cpu")
+        for name, case in CASES.items():
+            coefficients = Coefficients.of(**case)
+            plain = portrait.render(coefficients).copy()
+            with monkeypatch.context() as patch:
+                patch.setattr(portrait, "_painter", other)
+                same = portrait.render(coefficients)
+            assert fidelity.psnr(same, plain) >= 50.0, name
+            worst = np.abs(same.astype(int) - plain.astype(int)).max(axis=2)
+            assert (worst > 8).mean() < 1e-3, name
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
+def test_cuda_where_there_is_none_is_told_in_one_line() -> None:
+    with pytest.raises(MissingHere, match="--device cpu"):
+        prepare(data.astronaut(), device="cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+def test_cuda_gives_the_frames_of_the_cpu() -> None:
+    pixels = np.ascontiguousarray(data.astronaut())
+    plain, fast = (prepare(pixels, device=device) for device in ("cpu", "cuda"))
+    for name, case in CASES.items():
+        coefficients = Coefficients.of(**case)
+        frames = plain.render(coefficients), fast.render(coefficients)
+        assert fidelity.psnr(*frames) >= 45.0, name
+
+
+def test_auto_takes_the_cpu_without_a_gpu_and_odd_names_are_refused() -> None:
+    if not torch.cuda.is_available():
+        assert painter.chosen_device("auto") == "cpu"
+    assert painter.chosen_device("cpu") == "cpu"
+    with pytest.raises(UsageError, match="abacus"):
+        painter.chosen_device("abacus")
