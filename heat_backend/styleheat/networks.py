@@ -38,9 +38,30 @@ def build_network(name: str, **options: Any) -> nn.Module:
 
 
 def _builders() -> dict[str, Any]:
-    from heat_backend.styleheat import warper
+    from heat_backend.styleheat import (
+        calibration_net,
+        deep3d,
+        discriminator,
+        e4e_encoder,
+        hfgi_aligner,
+        hfgi_encoder,
+        ir_se50,
+        stylegan,
+        vgg19,
+        warper,
+    )
 
     return {
         "video_warper": warper.VideoWarper,
         "audio_warper": warper.AudioWarper,
+        "calibrator": calibration_net.CalibrationNet,
+        "stylegan": stylegan.Generator,
+        "e4e_encoder": e4e_encoder.E4eEncoder,
+        "e4e_latent_avg": e4e_encoder.LatentAverage,
+        "hfgi_aligner": hfgi_aligner.Aligner,
+        "hfgi_encoder": hfgi_encoder.ResidualEncoder,
+        "deep3d_recon": deep3d.Deep3dRecon,
+        "discriminator": discriminator.Discriminator,
+        "vgg19": vgg19.Vgg19,
+        "ir_se50": ir_se50.IrSe50,
     }
