@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 from scipy.spatial import cKDTree
 
+from bridge.coefficients import EXPRESSION_INDEX
 from bridge.face_model import PART_NAMES, FaceModel, landmarks
 from heat_backend.fit.posed_model import PosedModel
 
 # FaceMesh's lower edge of the brow, from the temple to the nose.
 BROW_EDGE = {"left": [276, 283, 282, 295, 285], "right": [46, 53, 52, 65, 55]}
+# Lowered brows push the skin into the fold, as the model does: nothing is unrolled.
+FOLDING = tuple(EXPRESSION_INDEX[f"browDown{side}"] for side in ("Left", "Right"))
 # All lengths in outer-eye distances.
 AROUND = 0.45  # how far skin counts that the field must agree with
 UP_TO = 0.5  # of the way from margin to brow edge: hair of the brow must not be drawn out
@@ -43,6 +46,7 @@ def smooth_lid_skin(model: FaceModel, posed: PosedModel) -> None:
     flat = posed.rest[:, :2]
     marks = landmarks(model, posed.rest)[:, :2]
     up = (posed.rotation @ np.array([0.0, 1.0, 0.0]))[:2]
+    unfolding = np.setdiff1d(np.arange(len(posed.deltas)), FOLDING)
     facing = np.intersect1d(skin, _facing_vertices(model, posed))
     for side, lid in (("left", model.lid_left), ("right", model.lid_right)):
         upper = lid[: model.lid_upper_count]
@@ -60,8 +64,8 @@ def smooth_lid_skin(model: FaceModel, posed: PosedModel) -> None:
         at = np.concatenate([flat[around], *(flat[lashes] + up * step for step in LASHES)])
         values = posed.deltas[:, sources].transpose(1, 0, 2).reshape(len(sources), -1)
         field = RBFInterpolator(at, values, kernel="linear", smoothing=SMOOTHING, degree=0)
-        drawn = field(flat[zone]).reshape(len(zone), len(posed.deltas), 3)
-        posed.deltas[:, zone] = drawn.transpose(1, 0, 2).astype(np.float32)
+        drawn = field(flat[zone]).reshape(len(zone), len(posed.deltas), 3).transpose(1, 0, 2)
+        posed.deltas[np.ix_(unfolding, zone)] = drawn[unfolding].astype(np.float32)
 
 
 def _facing_vertices(model: FaceModel, posed: PosedModel) -> NDArray[np.int32]:

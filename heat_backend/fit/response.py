@@ -100,7 +100,26 @@ def _brows(name: str) -> tuple[Reading, ...]:
     )
 
 
+def _looked(sideways: float) -> Callable[[Points, Points], float]:
+    """How far both irises went to image right (1) or left (-1): the one that went less."""
+
+    def read(points: Points, still: Points) -> float:
+        moved = [tracked.gaze(points, side) - tracked.gaze(still, side) for side in tracked.SIDES]
+        return float(min(sideways * step[0] for step in moved))
+
+    return read
+
+
+def _glance(out: str, into: str, sideways: float) -> Trial:
+    """Both eyes to one side; they share the gain, or they would squint."""
+    channels = (f"eyeLookOut{out}", f"eyeLookIn{into}")
+    reading = Reading(channels, _looked(sideways), 0.16, 0.40, 1.0, 1.3)
+    return Trial(dict.fromkeys(channels, 1.0), (reading,))
+
+
 TRIALS = (
+    _glance("Left", "Right", 1.0),
+    _glance("Right", "Left", -1.0),
     Trial({"browInnerUp": 1.0}, (Reading(("browInnerUp",), _both_brows_raised, 0.12, 0.24, 0.8),)),
     Trial(_pair("browDown"), _brows("browDown")),
     Trial({"jawOpen": 0.7}, (Reading(("jawOpen",), _opened, 0.21, 0.40, 0.8, 1.4),)),

@@ -9,15 +9,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from heat_backend.layers.fill import pull_push
+from heat_backend.layers.iris import iris_outline, radial_profile
 from heat_backend.layers.outline import contact_shade, outline_patch
+from heat_backend.layers.sclera import sclera_fill
 
 # FaceMesh's iris landmarks: centre and ring, subject's right and left eye.
 IRIS_CENTER = {"right": 468, "left": 473}
 IRIS_RING = {"right": [469, 470, 471, 472], "left": [474, 475, 476, 477]}
-SCLERA_TINT = 0.5  # how much of the tint found between the lids is believed
-SCLERA_EVEN = 0.7  # how far the fill is evened out to the light of the bare sclera
 CLEAN_RIM = 0.075  # eye widths: beyond this no pink rim and no lash is left
+LIMBUS = 1.12  # iris radii: where nothing of the iris' dark border is left
 RIM = 0.035  # eye widths inside the margin: wet rim and lashes, which belong to the lids
 SHADE_REACH = 0.10  # eye widths
 SHADE_LEAST = 0.62
@@ -46,6 +46,8 @@ class EyeLayer:
         Luminance of the sclera, 0..255: how brightly white things are lit.
     lash : ndarray, shape (3,), float32
         Colour of the lashes.
+    tint : ndarray, shape (3,), float32, or None
+        Colour of the sclera over its mean, where it shows.
     """
 
     texture: NDArray[np.float32]
@@ -58,6 +60,7 @@ class EyeLayer:
     width_px: float
     white: float
     lash: NDArray[np.float32]
+    tint: NDArray[np.float32] | None
 
 
 def build_eye(
@@ -68,6 +71,7 @@ def build_eye(
     center: NDArray[np.floating],
     center_px: NDArray[np.floating],
     radius_px: float,
+    tint: NDArray[np.float32] | None = None,
 ) -> EyeLayer:
     """Complete what the lids hide.
 
@@ -80,6 +84,8 @@ def build_eye(
     iris_ring : ndarray, shape (4, 2)
     center, center_px, radius_px
         See :class:`EyeLayer`.
+    tint : ndarray, shape (3,), optional
+        Colour of the other eye's sclera over its mean, where that one shows it purer.
     """
     height, width = photo.shape[:2]
     eye_width = float(np.ptp(opening[:, 0]))
@@ -95,14 +101,13 @@ def build_eye(
         _paste(mask, patch.mask, patch.left - left, patch.top - top)
     shade = contact_shade(mask, SHADE_REACH * eye_width, SHADE_LEAST)
     bare = crop / shade[..., None]
-    hidden, sure = _behind_lids(
-        bare, mask, iris_center - (left, top), iris_ring - (left, top), eye_width
+    clean, tint = _behind_lids(
+        bare, mask, iris_center - (left, top), iris_ring - (left, top), eye_width, tint
     )
     own = np.clip((soften(mask, RIM * eye_width) - 0.5) / 0.12, 0.0, 1.0)[..., None]
-    core = cv2.GaussianBlur(sure, (0, 0), max(0.6, 0.015 * eye_width))[..., None]
     return EyeLayer(
-        np.ascontiguousarray(bare * own + hidden * (1.0 - own), np.float32),
-        np.ascontiguousarray(bare * core + hidden * (1.0 - core), np.float32),
+        np.ascontiguousarray(bare * own + clean * (1.0 - own), np.float32),
+        np.ascontiguousarray(clean, np.float32),
         left,
         top,
         np.asarray(center, np.float32),
@@ -111,6 +116,7 @@ def build_eye(
         eye_width,
         float(np.percentile(bare[mask > 0.5].mean(axis=1), 85)) if (mask > 0.5).any() else 0.0,
         _lash_colour(crop, opening - (left, top), eye_width),
+        tint,
     )
 
 
@@ -148,59 +154,21 @@ def _behind_lids(
     iris_center: NDArray[np.floating],
     iris_ring: NDArray[np.floating],
     eye_width: float,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Sclera and iris as they continue under the lids, and where the photo surely shows them."""
+    tint: NDArray[np.float32] | None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Sclera and iris as they continue under the lids; also the sclera's tint."""
     h, w = mask.shape
     erode = max(1, round(CLEAN_RIM * eye_width))
     sure = cv2.erode(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * erode + 1,) * 2))
-    y, x = np.mgrid[0:h, 0:w].astype(np.float32)
-    radius = max(2.0, float(np.hypot(*(iris_ring - iris_center).T).mean()))
-    rho = np.hypot(x - iris_center[0], y - iris_center[1]) / radius
-    sclera_known = (sure * (rho > 1.12)).astype(np.float32)
-    if sclera_known.sum() < 12:
-        sclera_known = (sure * (rho > 0.9)).astype(np.float32)
-    # Bright pixels are bare sclera, dark ones lie in the shadow of lashes.
+    tracked = max(2.0, float(np.hypot(*(iris_ring - iris_center).T).mean()))
     light = bare.mean(axis=2)
-    brightest = float(light[sclera_known > 0].max(initial=1.0))
-    sclera_known *= np.clip(light / brightest, 0, 1) ** 3
-    white = pull_push(bare, sclera_known)
-    white = _pale(white, bare[sclera_known > 0.3])
-    white = cv2.GaussianBlur(white, (0, 0), max(0.8, 0.03 * eye_width))
-    iris = _radial_profile(bare, sure, rho)
+    center, radius = iris_outline(light, mask, iris_center, tracked)
+    y, x = np.mgrid[0:h, 0:w].astype(np.float32)
+    rho = (np.hypot(x - center[0], y - center[1]) / radius).astype(np.float32)
+    white, tint = sclera_fill(bare, mask, sure, rho, eye_width, tint)
+    core = cv2.GaussianBlur(sure, (0, 0), max(0.6, 0.015 * eye_width))[..., None]
+    iris = radial_profile(bare, sure, rho)
+    iris = bare * core + iris * (1.0 - core)
     # The limbus, where iris and sclera meet, is soft over about a tenth of the radius.
-    inside = np.clip((1.10 - rho) / 0.16, 0.0, 1.0)[..., None]
-    return white * (1.0 - inside) + iris * inside, sure
-
-
-def _pale(white: NDArray[np.float32], samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Take skin's tint out of a filled sclera, and lift it to the sclera's own light."""
-    level = white.mean(axis=2, keepdims=True)
-    pale = level + SCLERA_TINT * (white - level)
-    if len(samples) < 8:
-        return pale
-    light = float(np.percentile(samples.mean(axis=1), 75))
-    lifted: NDArray[np.float32] = pale * (light / np.maximum(level, 1.0)) ** SCLERA_EVEN
-    return lifted
-
-
-def _radial_profile(
-    bare: NDArray[np.float32], sure: NDArray[np.float32], rho: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Colour of the iris by distance from its centre, from what of it is visible."""
-    bins = 24
-    index = np.minimum((rho / 1.2 * bins).astype(int), bins - 1)
-    known = (sure > 0.9) & (rho < 1.2)
-    counts = np.bincount(index[known], minlength=bins).astype(np.float32)
-    profile = np.zeros((bins, 3), np.float32)
-    for k in range(3):
-        profile[:, k] = np.bincount(index[known], bare[..., k][known], minlength=bins)
-    if counts.sum() == 0:
-        return np.full_like(bare, 40.0)
-    have = counts > 0
-    profile[have] /= counts[have, None]
-    for k in range(3):
-        profile[:, k] = np.interp(np.arange(bins), np.flatnonzero(have), profile[have, k])
-    at = np.clip(rho / 1.2 * bins - 0.5, 0, bins - 1.001)
-    low = at.astype(int)
-    share = (at - low)[..., None]
-    return profile[low] * (1 - share) + profile[np.minimum(low + 1, bins - 1)] * share
+    inside = np.clip((LIMBUS - rho) / 0.16, 0.0, 1.0)[..., None]
+    return np.asarray(white * (1.0 - inside) + iris * inside, np.float32), tint

@@ -27,7 +27,8 @@ from heat_backend.fit.neutral import RELAX
 from heat_backend.fit.posed_model import PosedModel, lay_on_photo
 from heat_backend.fit.response import measured_gains, respond
 from heat_backend.layers.background import Cutout, cut_out
-from heat_backend.layers.eyes import IRIS_CENTER, IRIS_RING, EyeLayer, build_eye
+from heat_backend.layers.eye_pair import build_eyes
+from heat_backend.layers.eyes import EyeLayer
 from heat_backend.layers.matte import person_matte
 from heat_backend.layers.mouth import MouthLayer, build_mouth
 from heat_backend.layers.mouth_colour import exposure, light_of_eyes
@@ -308,21 +309,7 @@ def _assemble(
     cutout: Cutout,
     mesh: PortraitMesh,
 ) -> Layers:
-    eyes = {}
-    for side, opening in mesh.eyes.items():
-        ball = posed.rest[model.vertex_part == PART_NAMES.index(f"eye_{side}")]
-        center = ball.mean(axis=0)
-        radius = float(np.linalg.norm(ball - center, axis=1).mean())
-        grown = posed.camera.distance / (posed.camera.distance - center[2])
-        eyes[side] = build_eye(
-            pixels,
-            opening.outline(mesh.pixels),
-            face.points[IRIS_CENTER[side], :2],
-            face.points[IRIS_RING[side], :2],
-            center,
-            posed.camera.project(center),
-            radius * posed.unit * grown,
-        )
+    eyes = build_eyes(pixels, face, model, posed, mesh)
     white = max(eye.white for eye in eyes.values())
     openings = [opening.outline(mesh.pixels) for opening in mesh.eyes.values()]
     light = exposure(white, light_of_eyes(pixels, openings))
