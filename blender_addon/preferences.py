@@ -14,6 +14,8 @@ from . import text_lines
 # Where the add-on is run from a checkout it has no preferences entry; this names the backend's
 # Python then, and wins over the preferences anywhere (render farms, scripts).
 PYTHON_VARIABLE = "HEAT_BACKEND_PYTHON"
+# Tells the backend where the weights lie.
+WEIGHTS_VARIABLE = "HEAT_WEIGHTS"
 
 BACKEND_ITEMS = (
     ("OWN", "Heat's own environment", "The environment that Set Up Backend makes"),
@@ -60,6 +62,12 @@ class HeatPreferences(AddonPreferences):
         description="Interpreter of an environment that has heat_backend installed",
         subtype="FILE_PATH",
     )
+    weights_folder: StringProperty(
+        name="Weights in",
+        description="Folder of the StyleHEAT weights, such as the checkpoints folder of the "
+        "authors' own repository; empty for HEAT_WEIGHTS, or a folder in your user data",
+        subtype="DIR_PATH",
+    )
     host: StringProperty(name="Address", description="Name or address of the other machine")
     port: IntProperty(name="Port", description="Its port", default=7653, min=1, max=65535)
     secret: StringProperty(
@@ -87,6 +95,7 @@ class HeatPreferences(AddonPreferences):
             note = "Movies and pictures are then written by the other machine, on its own disks."
             text_lines.draw(layout, context, note, "INFO")
         self._draw_backend_state(layout, context)
+        self._draw_weights(layout, context)
 
     def _draw_own(self, layout: Any, context: Any) -> None:
         from .setup import setup_task
@@ -120,6 +129,30 @@ class HeatPreferences(AddonPreferences):
         row.operator("heat.backend_restart", icon="FILE_REFRESH")
         row.operator("heat.open_log", text="Open Backend Log", icon="TEXT").which = "BACKEND"
 
+    def _draw_weights(self, layout: Any, context: Any) -> None:
+        from .backend import status_lines
+        from .weights import weights_task
+
+        if status_lines.missing() is not None:
+            return  # the backend fetches them; first things first
+        layout.separator()
+        layout.label(text="Weights of the StyleHEAT engine (Warp needs none)")
+        if self.backend == "REMOTE":
+            note = "They are the other machine's: run `heat weights fetch` there."
+            text_lines.draw(layout, context, note, "INFO")
+            return
+        for kind, text in weights_task.lines():
+            text_lines.draw(layout, context, text, kind)
+        if weights_task.running():
+            factor = weights_task.fraction()
+            layout.progress(factor=factor, text=f"{factor:.0%}")
+            layout.operator("heat.weights_cancel", icon="CANCEL")
+            return
+        layout.prop(self, "weights_folder", placeholder="found by itself")
+        row = layout.row()
+        row.operator("heat.fetch_weights", icon="IMPORT")
+        row.operator("heat.verify_weights", icon="CHECKMARK")
+
 
 class _Defaults:
     """Stands in for the preferences where the add-on runs from a checkout, without an entry."""
@@ -128,7 +161,7 @@ class _Defaults:
         self.backend = "OWN"
         self.base_python = self.wheel_folder = self.existing_python = ""
         self.torch_build = "AUTO"
-        self.host = self.secret = ""
+        self.host = self.secret = self.weights_folder = ""
         self.port = 7653
 
 
@@ -150,6 +183,11 @@ def named_python(prefs: Any) -> str:
     if prefs.backend == "EXISTING":
         return str(bpy.path.abspath(prefs.existing_python)) if prefs.existing_python else ""
     return ""
+
+
+def weights_folder(prefs: Any) -> str:
+    """Return the weights folder that the preferences name, or ""."""
+    return str(bpy.path.abspath(prefs.weights_folder)) if prefs.weights_folder else ""
 
 
 CLASSES = (HeatPreferences,)

@@ -35,6 +35,7 @@ MODULE_NAMES = (
     "strip.jobs",
     "backend.backend_operators",
     "setup.setup_operators",
+    "weights.weights_operators",
 )
 
 _registered: list[ModuleType] = []

@@ -33,7 +33,15 @@ class Connection:
     locate : callable, optional
         Gives address and secret anew before each connection, for a backend that comes back at
         another port.
+
+    Attributes
+    ----------
+    welcomed : callable or None
+        Told what the backend says of itself, after each connection; called in the thread that
+        connects.
     """
+
+    welcomed: Callable[[Header], None] | None = None
 
     def __init__(
         self, address: Address, secret: str, timeout: float = 10.0, locate: Locate | None = None
@@ -79,6 +87,8 @@ class Connection:
             channel.close()
             raise
         self._channel = channel
+        if self.welcomed is not None:
+            self.welcomed(self.server)
         return self
 
     def close(self) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from .. import __path__ as addon_path
 from .. import bridge, data_folder, is_packed, preferences
-from ..setup import environment
+from ..setup import environment, interpreter
 from .owner import BackendOwner, Choice, LocalBackend, RemoteBackend, owner
+
+_SERVE = "serve"
 
 
 def choice() -> Choice:
@@ -49,6 +51,29 @@ def ready() -> BackendOwner:
     return kept
 
 
+def command() -> LocalBackend:
+    """Return the backend's program on this machine without a command, such as for its weights.
+
+    Raises
+    ------
+    MissingHere
+        As `choice`, or the backend is another machine's.
+    """
+    found = choice()
+    if isinstance(found, RemoteBackend):
+        raise bridge.errors.MissingHere(
+            "The weights are the other machine's: run `heat weights fetch` there"
+        )
+    program = found.command
+    program = program[: program.index(_SERVE)] if _SERVE in program else program
+    return LocalBackend(program, found.environment, found.log_path)
+
+
+def whole_environment(backend: LocalBackend) -> dict[str, str]:
+    """Return all variables for a process of the backend's program."""
+    return {**interpreter.child_environment(os.environ), **backend.environment}
+
+
 def missing() -> str | None:
     """Return why there is no backend, in a line, or None when one is set up."""
     try:
@@ -83,8 +108,11 @@ def _local(python: Path, variables: dict[str, str]) -> LocalBackend:
     # Blender's own settings for Python must not reach another one; empty counts as unset.
     variables |= {"PYTHONNOUSERSITE": "1", "PYTHONUTF8": "1", "PYTHONHOME": ""}
     variables["PYTHONSAFEPATH"] = "1"  # nor a package in the folder Blender was started from
+    folder = preferences.weights_folder(preferences.current())
+    if folder:
+        variables[preferences.WEIGHTS_VARIABLE] = folder
     if not is_packed():
         variables["PYTHONPATH"] = str(addon_folder().parent)
     return LocalBackend(
-        (str(python), "-m", "heat_backend", "serve"), variables, data_folder.backend_log()
+        (str(python), "-m", "heat_backend", _SERVE), variables, data_folder.backend_log()
     )

@@ -12,8 +12,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from .. import bridge
+from . import known_engines
 
 # A backend that dies this often within this time will not be mended by one more start.
 MOST_STARTS = 4
@@ -107,7 +109,9 @@ class BackendOwner:
             No backend is set up, or it does not start or keeps on dying.
         """
         address, secret = self.locate()
-        return bridge.client.Client(address, secret, locate=self.locate)
+        client = bridge.client.Client(address, secret, locate=self.locate)
+        client.welcomed = _note_engines
+        return client
 
     def locate(self) -> tuple[tuple[str, int], str]:
         """Return address and secret of the backend, starting it where necessary.
@@ -170,6 +174,12 @@ class BackendOwner:
         process, self._process = self._process, None
         if process is not None:
             process.stop()
+
+
+def _note_engines(told: Mapping[str, Any]) -> None:
+    engines = told.get("engines")
+    if isinstance(engines, list):
+        known_engines.add(name for name in engines if isinstance(name, str))
 
 
 _owner: BackendOwner | None = None

@@ -112,11 +112,27 @@ class HEAT_PT_engine(Panel):
         portrait = active_portrait(context.scene)
         column = layout.column()
         column.prop(portrait, "engine")
+        _draw_engine_note(column, context, portrait.engine)
         column.prop(portrait, "device")
         column.prop(portrait, "face")
         column.prop(portrait, "neutralise")
         column.prop(portrait, "facing")
         column.prop(portrait, "eye_distance")
+
+
+def _draw_engine_note(layout: Any, context: Any, engine: str) -> None:
+    """Draw what the chosen engine does, and what it lacks on this machine."""
+    from ..backend import known_engines
+    from ..weights import weights_task
+
+    text = known_engines.note(engine)
+    if text:
+        text_lines.draw(layout, context, text, "INFO")
+    known = weights_task.report() if engine.strip() == known_engines.STYLEHEAT else None
+    if known is not None and not known.ready:
+        icon, line = weights_task.state_line(known)
+        text_lines.draw(layout, context, line, "ERROR" if icon == "INFO" else icon)
+        layout.operator("heat.open_preferences", text="Fetch Weights...", icon="IMPORT")
 
 
 def _draw_backend(layout: Any, context: Any) -> None:

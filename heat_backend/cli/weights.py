@@ -183,9 +183,10 @@ def _verify(folder: WeightsFolder, args: argparse.Namespace) -> int:
         for place, found in seen.items():
             known = known.with_file(place, found)
         rows.append({"name": file.name, "ok": True, "problem": ""})
-    progress.clear()
     note = _recorded(folder, known)
-    _print_verified(rows, note, args.json)
+    progress.finish(files=rows, note=note)
+    if not args.json_progress:
+        _print_verified(rows, note, args.json)
     return _judged(folder, rows, args)
 
 

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the backend says of the weights on this machine. No bpy here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .. import bridge
+
+_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Licence:
+    """Terms to accept; `by_name` those that want a confirmation of their own."""
+
+    name: str
+    title: str
+    summary: str
+    address: str
+    by_name: bool
+    files: tuple[str, ...]
+    """Names of the files under it that are not here and wait for it to be accepted."""
+
+
+@dataclass(frozen=True)
+class WeightsReport:
+    """The weights folder, what the engine lacks of it, and licences still to accept."""
+
+    folder: str
+    lacking: tuple[str, ...]
+    unsound: tuple[str, ...]
+    extras: tuple[str, ...]
+    """Files that edits and options would need and that are not here."""
+    licences: tuple[Licence, ...]
+
+    @property
+    def ready(self) -> bool:
+        """Whether the engine has what it needs."""
+        return not self.lacking and not self.unsound
+
+    @property
+    def to_fetch(self) -> tuple[str, ...]:
+        """Names of all files that a fetch would bring."""
+        return tuple(dict.fromkeys((*self.lacking, *self.unsound, *self.extras)))
+
+
+def ask(command: tuple[str, ...], environment: Mapping[str, str]) -> WeightsReport:
+    """Run `heat weights list` and read its answer.
+
+    Parameters
+    ----------
+    command : tuple of str
+        The backend's program, such as (python, "-m", "heat_backend").
+    environment : mapping
+        All variables of the process.
+
+    Raises
+    ------
+    MissingHere
+        It does not answer; the message says why.
+    """
+    flags = 0
+    if sys.platform == "win32":
+        flags = subprocess.CREATE_NO_WINDOW
+    try:
+        done = subprocess.run(
+            [*command, "weights", "list", "--json"],
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_SECONDS,
+            env=dict(environment),
+            creationflags=flags,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise bridge.errors.MissingHere(f"The backend does not run: {error}") from error
+    if done.returncode != 0:
+        raise bridge.errors.MissingHere(failure_line(done.stderr))
+    try:
+        return read(json.loads(done.stdout.strip().splitlines()[-1]))
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        text = "The backend is of another version than the add-on: set it up again"
+        raise bridge.errors.MissingHere(text) from error
+
+
+def read(raw: Any) -> WeightsReport:
+    """Read the answer's values; KeyError or TypeError where it is of another form."""
+    waiting: dict[str, list[str]] = {}
+    extras, unsound = [], []
+    for row in raw["files"]:
+        name, use, state = str(row["name"]), str(row["use"]), str(row["state"])
+        if use == "training" or state == "there":
+            continue
+        if state == "changed":
+            unsound.append(name)
+        elif use == "extra":
+            extras.append(name)
+        if not row["accepted"]:
+            waiting.setdefault(str(row["licence"]), []).append(name)
+    licences = tuple(
+        Licence(
+            str(one["name"]),
+            str(one["title"]),
+            str(one["summary"]),
+            str(one["address"]),
+            bool(one["by_name"]),
+            tuple(waiting[one["name"]]),
+        )
+        for one in raw["licences"]
+        if one["name"] in waiting
+    )
+    lacking = tuple(map(str, raw["lacking"]))
+    return WeightsReport(str(raw["folder"]), lacking, tuple(unsound), tuple(extras), licences)
+
+
+def failure_line(errors: str) -> str:
+    """Return the backend's own line of a failure, as a sentence."""
+    lines = [line for line in errors.splitlines() if line.startswith("error: ")]
+    text = lines[-1].removeprefix("error: ") if lines else "the backend does not answer"
+    return text[:1].upper() + text[1:]
