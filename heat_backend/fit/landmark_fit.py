@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from bridge.coefficients import EXPRESSION_INDEX
+from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES
 from bridge.face_model import FaceModel
 from bridge.pose import rotation_angles, rotation_matrix
 from heat_backend.detect.landmarks import FaceLandmarks
 from heat_backend.fit.camera import VIEWING_DISTANCE, Camera
+from heat_backend.fit.misread_chin import CHIN_SIGMA, misread_chin, shout_limits
 
 # Standard deviations that weigh the terms against each other (a Gaussian prior each).
 LANDMARK_SIGMA = 0.012  # outer-eye distances, in the picture
@@ -181,6 +182,7 @@ def _problem(model: FaceModel, face: FaceLandmarks) -> _Problem:
     unit = face.outer_eye_distance
     sigma = np.full(468, LANDMARK_SIGMA)
     sigma[OVAL] = OVAL_SIGMA
+    sigma[misread_chin(face, basis.neutral)] = CHIN_SIGMA
     return _Problem(
         basis,
         start,
@@ -219,7 +221,11 @@ def fit_face(model: FaceModel, face: FaceLandmarks) -> FaceFit:
     All terms are divided by the standard deviations at the top of this module; landmarks are
     measured in outer-eye distances so that picture sizes do not matter.
     """
-    return _solved(model, _problem(model, face))
+    problem = _problem(model, face)
+    limits = np.ones(len(problem.basis.expression))
+    if misread_chin(face, problem.basis.neutral).any():
+        limits = shout_limits([EXPRESSION_NAMES[i] for i in problem.basis.names])
+    return _solved(model, problem, limits)
 
 
 def fit_points(model: FaceModel, chosen: NDArray[np.intp], points: NDArray[np.floating]) -> FaceFit:
@@ -233,14 +239,15 @@ def fit_points(model: FaceModel, chosen: NDArray[np.intp], points: NDArray[np.fl
     points : ndarray, shape (L, 2)
         Where they are, pixels, y down.
     """
-    return _solved(model, _sparse_problem(model, chosen, points))
+    problem = _sparse_problem(model, chosen, points)
+    return _solved(model, problem, np.ones(len(problem.basis.expression)))
 
 
-def _solved(model: FaceModel, problem: _Problem) -> FaceFit:
+def _solved(model: FaceModel, problem: _Problem, limits: NDArray[np.float64]) -> FaceFit:
     count_id, count_ex = len(problem.basis.identity), len(problem.basis.expression)
     x0 = np.concatenate([problem.start[:3], np.zeros(3 + count_id), np.full(count_ex, 0.02)])
     low = np.concatenate([np.full(6, -np.inf), np.full(count_id, -3.5), np.zeros(count_ex)])
-    high = np.concatenate([np.full(6, np.inf), np.full(count_id, 3.5), np.ones(count_ex)])
+    high = np.concatenate([np.full(6, np.inf), np.full(count_id, 3.5), limits])
     found = least_squares(
         problem.residuals,
         x0,

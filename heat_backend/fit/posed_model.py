@@ -15,6 +15,7 @@ from heat_backend.detect.landmarks import FaceLandmarks
 from heat_backend.fit.camera import Camera
 from heat_backend.fit.landmark_fit import FaceFit
 from heat_backend.fit.lip_contact import SEALED, close_lips, lip_gap
+from heat_backend.fit.misread_chin import misread_chin
 from heat_backend.fit.neutral import relaxing_field
 from heat_backend.fit.residual import landmark_shift
 
@@ -24,6 +25,7 @@ MOUTH_PARTS = ("teeth_lower", "gums_lower", "tongue")
 LIPS = [61, 291, 0, 17, 13, 14, 37, 267, 84, 314, 78, 308]
 # The model's lids follow a glance all the way; a photo's lids, already posed, follow less.
 LID_FOLLOWS_GAZE = {"Down": 0.75, "Up": 0.5, "In": 0.35, "Out": 0.35}
+MOST_TO_CLOSE = 0.05  # outer-eye distances; wider open in the photo is meant to stay open
 USED_UP = 0.5  # of a shape that the photo shows fully: a smile on a smile must not tear lips
 # Shapes that a moved photo shows weaker than a relit face would: no new furrows, no new shadows.
 READS_WEAKLY = {"browDownLeft": 1.35, "browDownRight": 1.35, "mouthPucker": 1.2}
@@ -69,7 +71,8 @@ def lay_on_photo(
     pixels = fit.camera.project(posed)
     placed = landmarks(model, pixels)
     missing = face.points[:468, :2].astype(np.float64) - placed
-    shift = landmark_shift(pixels, placed, missing, fit.camera.scale)
+    sure = ~misread_chin(face, landmarks(model, model.vertices))
+    shift = landmark_shift(pixels, placed[sure], missing[sure], fit.camera.scale)
     _move_solids_whole(model, shift, missing)
     pixels = pixels + shift
     rest = fit.camera.unproject(pixels, posed[:, 2])
@@ -104,7 +107,11 @@ def _own_deltas(
         for side in ("Left", "Right"):
             expression[EXPRESSION_INDEX[f"eyeLook{way}{side}"]] *= share
     if not neutralise:
-        expression *= (1.0 - USED_UP * fit.expression).astype(np.float32)[:, None, None]
+        left = 1.0 - USED_UP * np.minimum(1.0, fit.expression)
+        # A corrective to the jaw, which must not close more than the jaw opens.
+        left[EXPRESSION_INDEX["mouthClose"]] = left[EXPRESSION_INDEX["jawOpen"]]
+        expression *= left.astype(np.float32)[:, None, None]
+    _close_open_jaw(model, rest @ fit.rotation, expression)
     turned = (expression @ fit.rotation.T.astype(np.float32)).astype(np.float32)
     return np.concatenate([turned, relax[None]])
 
@@ -120,3 +127,13 @@ def _seal_lips(
         if excess.max() > 0.0:
             closing = close_lips(model, moved, excess)
             expression[EXPRESSION_INDEX[name]] += closing.astype(np.float32)
+
+
+def _close_open_jaw(
+    model: FaceModel, head: NDArray[np.float64], expression: NDArray[np.float32]
+) -> None:
+    """Let ``mouthClose`` bring the lips together that ``jawOpen`` parted, where little misses."""
+    jaw, close = EXPRESSION_INDEX["jawOpen"], EXPRESSION_INDEX["mouthClose"]
+    moved = head + expression[jaw] + expression[close]
+    missing = np.minimum(lip_gap(model, moved), MOST_TO_CLOSE)
+    expression[close] += close_lips(model, moved, missing).astype(np.float32)

@@ -122,7 +122,7 @@ TRIALS = (
     _glance("Right", "Left", -1.0),
     Trial({"browInnerUp": 1.0}, (Reading(("browInnerUp",), _both_brows_raised, 0.12, 0.24, 0.8),)),
     Trial(_pair("browDown"), _brows("browDown")),
-    Trial({"jawOpen": 0.7}, (Reading(("jawOpen",), _opened, 0.21, 0.40, 0.8, 1.4),)),
+    Trial({"jawOpen": 0.7}, (Reading(("jawOpen", "mouthClose"), _opened, 0.20, 0.36, 0.8, 1.3),)),
     Trial(
         _pair("mouthSmile"),
         (Reading(("mouthSmileLeft", "mouthSmileRight"), _wider, 0.10, 0.30, 0.8, 1.4),),

@@ -45,6 +45,8 @@ def outline_patch(
     at = (polygon - (left, top) + 0.5) * SUPERSAMPLE - 0.5
     fixed = np.rint(at * (1 << FRACTION_BITS)).astype(np.int32)
     cv2.fillPoly(fine, [fixed], 255, cv2.LINE_8, FRACTION_BITS)
+    # The filling includes its border, which for a shut opening is all there is.
+    cv2.polylines(fine, [fixed], True, 0, 1, cv2.LINE_8, FRACTION_BITS)
     mask = cv2.resize(fine, (right - left, bottom - top), interpolation=cv2.INTER_AREA)
     if not mask.any():
         return None

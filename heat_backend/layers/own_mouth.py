@@ -191,8 +191,9 @@ class _Grid:
         places = np.concatenate([over, inside, under])
         places[:, 0] -= self._sideways()
         places[:, -1] += self._sideways()
-        rimless: Floats = self.rim + self.down_the_mouth[:, None] * (1.0 - 2.0 * self.rim)
-        mirrored: Floats = self.rim * (1.0 + 0.25 * self.above[:, None] / UNDER_LIP[0])
+        along = 1.0 - 2.0 * self.rim
+        rimless = np.asarray(self.rim + self.down_the_mouth[:, None] * along, np.float64)
+        mirrored = np.asarray(self.rim * (1.0 + 0.25 * self.above[:, None] / UNDER_LIP[0]))
         sources = np.concatenate(
             [
                 self._inside(mirrored),

@@ -39,10 +39,13 @@ class Opening:
     upper: NDArray[np.intp]
     lower: NDArray[np.intp]
 
-    def outline(self, pixels: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Its border as a smooth closed polygon (M, 2), given all vertices' pixels (N, 2)."""
+    def outline(self, pixels: NDArray[np.floating], slit: float = 0.0) -> NDArray[np.floating]:
+        """Its border as a smooth closed polygon (M, 2), given all vertices' pixels (N, 2).
+
+        Where it is open by less than ``slit`` pixels it is drawn nearly or quite shut.
+        """
         upper, lower = (_rounded(pixels[run]) for run in (self.upper, self.lower))
-        upper = _not_below(upper, lower)
+        upper = _not_below(upper, lower, slit)
         return np.concatenate([upper, lower[-2:0:-1]])
 
 
@@ -146,8 +149,10 @@ def _rounded(run: NDArray[np.floating]) -> NDArray[np.floating]:
     return run
 
 
-def _not_below(upper: NDArray[np.floating], lower: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Lift the parts of an upper edge that crossed the lower one onto it: shut is shut."""
+def _not_below(
+    upper: NDArray[np.floating], lower: NDArray[np.floating], slit: float
+) -> NDArray[np.floating]:
+    """Lay the parts of an upper edge that crossed or nearly met the lower one onto it."""
     along = lower[-1] - lower[0]
     length = float(np.hypot(*along))
     if length < 1e-6:
@@ -156,7 +161,11 @@ def _not_below(upper: NDArray[np.floating], lower: NDArray[np.floating]) -> NDAr
     u, low = (upper - lower[0]) @ axes.T, (lower - lower[0]) @ axes.T
     order = np.argsort(low[:, 0])
     floor = np.interp(u[:, 0], low[order, 0], low[order, 1])
-    u[:, 1] = np.minimum(u[:, 1], floor)
+    gap = np.maximum(0.0, floor - u[:, 1])
+    if slit > 0.0:
+        t = np.minimum(gap / slit, 1.0)
+        gap *= t * t * (3.0 - 2.0 * t)
+    u[:, 1] = floor - gap
     return u @ axes + lower[0]
 
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.coefficients import EXPRESSION_NAMES, Coefficients
+from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES, Coefficients
 from bridge.errors import Cancelled
 from bridge.face_model import PART_NAMES, FaceModel, gaze_angles
 from bridge.face_model import load as load_model
@@ -44,6 +44,9 @@ CELLS_ALONG = 640  # flow cells along the long side, at most
 CHIN = 152
 NEARLY_PROFILE = 40.0  # degrees
 FAR_SIDE_FROM = np.sin(np.radians(3.0))
+JAW_OPEN = EXPRESSION_INDEX["jawOpen"]
+CLENCH = 0.06  # of jawOpen: as much farther as closed lips give
+SLIT = 0.02  # outer-eye distances: lips nearer than this touch; what is between is their seam
 HELD = "the head is held at about 40 degrees from the viewer where it was to turn farther"
 QUICK_DETECTORS = ("mediapipe",)  # those that track some twenty frames within a second
 SIDEWAYS_GAZE = 1.25  # a photo's irises read as turned less than they are; measured by tracking
@@ -108,6 +111,7 @@ class WarpPortrait:
         }
         scene = Scene(layers.mesh, layers.cutout, self.width, self.height, stride, self._region)
         self._painter = make_painter(scene, device)
+        self._jaw_shuts = _jaw_shuts(layers.mesh)
 
     def render(
         self, coefficients: Coefficients, out: NDArray[np.uint8] | None = None
@@ -125,6 +129,7 @@ class WarpPortrait:
         own = np.array([self._relaxed], np.float32)
         asked = np.asarray(coefficients.expression, np.float32)
         expression = np.concatenate([respond(asked, self.gains), own])
+        expression[JAW_OPEN] = max(float(expression[JAW_OPEN]), -self._jaw_shuts)
         pose = head_pose(coefficients, layers.rotation)
         if pose.held and HELD not in self.notes:
             self.notes = (*self.notes, HELD)
@@ -137,7 +142,9 @@ class WarpPortrait:
         self._painter.paint(out, pixels, depth, back > FAR_SIDE_FROM)
         self._paint_eyes(out, pixels, pose, expression)
         margin = mouth_margin(camera, expression)
-        patch = outline_patch(mesh.mouth.outline(pixels), self.width, self.height, margin)
+        patch = outline_patch(
+            mesh.mouth.outline(pixels, SLIT * camera.scale), self.width, self.height, margin
+        )
         if patch is not None:
             paint_mouth(
                 out,
@@ -188,6 +195,14 @@ class WarpPortrait:
                 gaze,
                 self._border_moved(side, expression),
             )
+
+
+def _jaw_shuts(mesh: PortraitMesh) -> float:
+    """How far below 0 ``jawOpen`` may go before the lips meet: teeth stop a jaw there."""
+    top, low = (run[len(run) // 2] for run in (mesh.mouth.upper, mesh.mouth.lower))
+    gap = float(mesh.rest[top, 1] - mesh.rest[low, 1])
+    opened = float(mesh.deltas[JAW_OPEN, top, 1] - mesh.deltas[JAW_OPEN, low, 1])
+    return CLENCH + max(0.0, gap) / max(opened, 0.05)
 
 
 class WarpEngine:
