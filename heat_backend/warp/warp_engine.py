@@ -111,7 +111,7 @@ class WarpPortrait:
         }
         scene = Scene(layers.mesh, layers.cutout, self.width, self.height, stride, self._region)
         self._painter = make_painter(scene, device)
-        self._jaw_shuts = _jaw_shuts(layers.mesh)
+        self._jaw_shuts = _jaw_shuts(layers.mesh, self._relaxed)
 
     def render(
         self, coefficients: Coefficients, out: NDArray[np.uint8] | None = None
@@ -197,12 +197,12 @@ class WarpPortrait:
             )
 
 
-def _jaw_shuts(mesh: PortraitMesh) -> float:
+def _jaw_shuts(mesh: PortraitMesh, relaxed: float) -> float:
     """How far below 0 ``jawOpen`` may go before the lips meet: teeth stop a jaw there."""
+    heights = mesh.rest[:, 1] + relaxed * mesh.deltas[RELAX, :, 1]
     top, low = (run[len(run) // 2] for run in (mesh.mouth.upper, mesh.mouth.lower))
-    gap = float(mesh.rest[top, 1] - mesh.rest[low, 1])
     opened = float(mesh.deltas[JAW_OPEN, top, 1] - mesh.deltas[JAW_OPEN, low, 1])
-    return CLENCH + max(0.0, gap) / max(opened, 0.05)
+    return CLENCH + max(0.0, float(heights[top] - heights[low])) / max(opened, 0.05)
 
 
 class WarpEngine:

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a director looks for around the mouth."""
+
+import numpy as np
+import pytest
+
+from bridge.coefficients import Coefficients
+from bridge.face_model import landmarks
+from bridge.face_model import load as load_model
+from heat_backend.detect import FaceLandmarks, make_detector
+from heat_backend.engine import EngineSettings, Photo, make_engine
+from heat_backend.fit.misread_chin import misread_chin
+from heat_backend.measures import fidelity, tracked
+from heat_backend.measures.thin_plate import ThinPlatePortrait
+
+UPPER_LIP, LOWER_LIP = 13, 14  # FaceMesh: inner lips at the midline
+LIP_TOP, LIP_BOTTOM = 0, 17
+CHIN_FOLD = 18
+
+
+def prepare(pixels: np.ndarray, **settings: object):
+    return make_engine("warp").prepare(
+        Photo(pixels, "test photo"), EngineSettings(**settings), lambda *_: None, lambda: False
+    )
+
+
+@pytest.fixture(scope="module")
+def astronaut() -> np.ndarray:
+    from skimage.data import astronaut as picture
+
+    return np.ascontiguousarray(picture())
+
+
+@pytest.fixture(scope="module")
+def smiling(astronaut: np.ndarray) -> fidelity.Tracker:
+    return fidelity.Tracker(prepare(astronaut), make_detector("mediapipe"))
+
+
+@pytest.fixture(scope="module")
+def relaxed(astronaut: np.ndarray) -> fidelity.Tracker:
+    return fidelity.Tracker(prepare(astronaut, neutralise=True), make_detector("mediapipe"))
+
+
+def teeth(tracker: fidelity.Tracker, frame: np.ndarray) -> np.ndarray:
+    """Pixels of the upper teeth where the photo shows them, a little under the upper lip."""
+    upper, lower = tracker.still[[UPPER_LIP, LOWER_LIP], :2]
+    x, y = np.rint(upper + 0.45 * (lower - upper)).astype(int)
+    return frame[y - 1 : y + 2, x - 5 : x + 6].astype(float)
+
+
+def test_the_photos_own_upper_teeth_stay_where_they_are(smiling, astronaut):
+    for weights in ({"jawOpen": 0.5}, fidelity.both("mouthLowerDown"), {"mouthFunnel": 0.6}):
+        frame = smiling.frame(Coefficients.of(expression=weights))
+        assert np.abs(teeth(smiling, frame) - teeth(smiling, astronaut)).mean() < 12.0
+
+
+def test_a_rising_lip_shows_more_of_the_same_teeth(smiling, astronaut):
+    raised = fidelity.both("mouthUpperUp")
+    frame = smiling.frame(Coefficients.of(expression=raised))
+    shown = teeth(smiling, astronaut).mean()
+    x, y = np.rint(smiling.still[UPPER_LIP, :2]).astype(int)
+    lip_was_here = frame[y - 1 : y + 1, x - 4 : x + 5].astype(float)
+    assert lip_was_here.mean() > 0.75 * shown
+    assert np.ptp(lip_was_here.mean(axis=(0, 1))) < 60.0  # teeth are pale, lips and gums are not
+
+
+def test_mouth_close_shuts_an_open_jaw(relaxed):
+    opened = tracked.mouth_opening(relaxed.expressed(jawOpen=0.6))
+    shut = tracked.mouth_opening(relaxed.expressed(jawOpen=0.6, mouthClose=0.6))
+    assert opened > 0.12
+    assert shut < 0.3 * opened
+
+
+def test_a_jaw_below_zero_stops_at_the_teeth(relaxed):
+    def lips(points: np.ndarray) -> float:
+        return float(points[LIP_BOTTOM, 1] - points[LIP_TOP, 1])
+
+    assert lips(relaxed.expressed(jawOpen=-0.5)) > 0.75 * lips(relaxed.still)
+
+
+def test_a_tongue_hangs_over_the_lower_lip(relaxed):
+    out = Coefficients.of(expression={"tongueOut": 1.0, "jawOpen": 0.3})
+    frame, still = relaxed.frame(out).astype(float), relaxed.frame(Coefficients.zero())
+    x, y = np.rint(relaxed.still[LIP_BOTTOM, :2]).astype(int)
+    here = slice(y - 2, y + 3), slice(x - 3, x + 4)
+    tongue, skin = frame[here].mean(axis=(0, 1)), still[here].mean(axis=(0, 1))
+    assert tongue[0] - tongue[1] > 20.0
+    assert np.abs(tongue - skin).max() > 8.0
+
+
+def test_a_chin_left_on_the_lip_is_not_believed(smiling):
+    model = load_model()
+    neutral = landmarks(model, model.vertices)
+    points = smiling.still.copy()
+    assert not misread_chin(FaceLandmarks(points), neutral).any()
+    points[CHIN_FOLD, 1] = points[LIP_BOTTOM, 1] - 2.0
+    doubted = misread_chin(FaceLandmarks(points), neutral)
+    assert doubted[CHIN_FOLD]
+    assert not doubted[[LIP_BOTTOM, UPPER_LIP, 33, 263, 1]].any()
+
+
+def test_the_thin_plate_warp_to_compare_with_gives_the_photo_back_and_opens_the_jaw(
+    smiling, astronaut
+):
+    plain = ThinPlatePortrait(astronaut, FaceLandmarks(smiling.still), load_model())
+    still = plain.render(Coefficients.zero())
+    assert still.shape == (*astronaut.shape[:2], 4)
+    assert fidelity.psnr(still, astronaut) > 45.0
+    tracker = fidelity.Tracker(plain, make_detector("mediapipe"))
+    opened = tracked.mouth_opening(tracker.expressed(jawOpen=0.7))
+    assert opened > tracked.mouth_opening(tracker.still) + 0.05
