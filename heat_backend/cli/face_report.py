@@ -14,6 +14,9 @@ _SMALL_FACE_PX = 200
 _TURNED_DEGREES = 20.0
 _PROFILE_DEGREES = 35.0
 _STEEP_DEGREES = 30.0
+_LYING_DEGREES = 60.0
+# Median luminance of a face, 0..255: photos lit as usual stay between 80 and 200.
+_DARK_FACE, _BRIGHT_FACE = 40.0, 235.0
 # FaceMesh lays foreheads too far forward: faces that look straight ahead read about this much down.
 _FRONTAL_PITCH = 7.0
 # Film of real people blinking stays below this opening; an open eye reads 0.2 to 0.4.
@@ -55,6 +58,22 @@ def difficulties(face: FaceLandmarks, faces: int, width: int, height: int) -> li
     ]
 
 
+def lighting(face: FaceLandmarks, pixels: NDArray[np.uint8]) -> list[str]:
+    """Say whether the face in RGB ``pixels`` (H, W, 3) is too dark or burnt out."""
+    left, top, width, height = face.box
+    rows = slice(max(0, round(top)), max(0, round(top + height)))
+    columns = slice(max(0, round(left)), max(0, round(left + width)))
+    crop = pixels[rows, columns]
+    if crop.size == 0:
+        return []
+    light = float(np.median(crop @ np.array((0.299, 0.587, 0.114))))
+    if light < _DARK_FACE:
+        return ["the face is very dark: what moves will show little, brighten the photo first"]
+    if light > _BRIGHT_FACE:
+        return ["the face is overexposed: its shape is hardly to be seen"]
+    return []
+
+
 def _size_and_place(face: FaceLandmarks, width: int, height: int) -> list[str]:
     found = []
     left, top, box_width, box_height = face.box
@@ -83,7 +102,8 @@ def _turned(face: FaceLandmarks) -> list[str]:
         way = "down" if pose["pitch"] > 0 else "up"
         found.append(f"the head looks {way} by {abs(pose['pitch']):.0f} degrees")
     if abs(pose["roll"]) > _STEEP_DEGREES:
-        found.append(f"the head is tilted by {abs(pose['roll']):.0f} degrees")
+        upright = ": turn the photo upright first" if abs(pose["roll"]) > _LYING_DEGREES else ""
+        found.append(f"the head is tilted by {abs(pose['roll']):.0f} degrees{upright}")
     return found
 
 

@@ -48,7 +48,7 @@ def describe(photo: Photo, faces: list[FaceLandmarks], number: int) -> dict[str,
     BadInput
         When there is no face, or none of that number.
     """
-    from heat_backend.cli.face_report import UNCHECKED, difficulties, pose_degrees
+    from heat_backend.cli.face_report import UNCHECKED, difficulties, lighting, pose_degrees
     from heat_backend.detect.landmarks import MIN_FACE_PX, numbered_face
 
     face = numbered_face(faces, number, photo.name)
@@ -67,7 +67,10 @@ def describe(photo: Photo, faces: list[FaceLandmarks], number: int) -> dict[str,
         "face_px": round(face.size, 1),
         "outer_eye_px": round(face.outer_eye_distance, 1),
         "usable": face.size >= MIN_FACE_PX,
-        "hard": difficulties(face, len(faces), width, height),
+        "hard": [
+            *difficulties(face, len(faces), width, height),
+            *lighting(face, photo.pixels),
+        ],
         "unchecked": UNCHECKED,
         "notes": list(photo.notes),
     }

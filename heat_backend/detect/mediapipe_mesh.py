@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bridge.errors import MissingHere
 from heat_backend.detect.landmarks import FaceLandmarks
+from heat_backend.detect.upright import best_way_up
 
 # FaceMesh's own face finder works on a picture of this order; larger ones only cost time.
 WORKING_SIDE = 1280
@@ -33,6 +34,9 @@ class MediapipeMesh:
 
     def detect(self, pixels: NDArray[np.uint8]) -> list[FaceLandmarks]:
         """Find all faces in RGB ``pixels`` (H, W, 3), largest first."""
+        return best_way_up(pixels, self._detect_upright(pixels), self._detect_upright)
+
+    def _detect_upright(self, pixels: NDArray[np.uint8]) -> list[FaceLandmarks]:
         faces = self._detect_at(pixels)
         boxes = self._far_boxes(pixels)
         if not faces and not boxes:

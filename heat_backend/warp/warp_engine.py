@@ -17,7 +17,7 @@ from bridge.face_model import PART_NAMES, FaceModel, gaze_angles
 from bridge.face_model import load as load_model
 from bridge.pose import rotation_angles, rotation_matrix
 from heat_backend.detect import FaceLandmarks, choose_face, make_detector
-from heat_backend.detect.landmarks import Detector
+from heat_backend.detect.landmarks import MIN_FACE_PX, Detector
 from heat_backend.engine import CancelCheck, EngineSettings, Photo, ProgressReport
 from heat_backend.fit.camera import Camera
 from heat_backend.fit.eyelids import close_exactly
@@ -244,7 +244,9 @@ class WarpEngine:
         step("building the layers", 0.8)
         mesh = build_portrait_mesh(model, posed, alpha, face.points[CHIN, :2], pad)
         layers = _assemble(pixels, face, model, fit, posed, cutout, mesh)
-        portrait = WarpPortrait(layers, photo.notes + _warnings(posed), settings.neutralise, device)
+        portrait = WarpPortrait(
+            layers, photo.notes + _warnings(posed, face), settings.neutralise, device
+        )
         portrait.render(Coefficients.zero())
         if settings.detector in QUICK_DETECTORS:
             step("measuring how the face responds", 0.9)
@@ -282,12 +284,18 @@ def _moving_region(
     return left, top, right, bottom
 
 
-def _warnings(posed: PosedModel) -> tuple[str, ...]:
+def _warnings(posed: PosedModel, face: FaceLandmarks) -> tuple[str, ...]:
     """Tell what the user should know before judging the frames."""
+    told = []
     yaw = abs(float(np.degrees(rotation_angles(posed.rotation)[1])))
-    if yaw < NEARLY_PROFILE:
-        return ()
-    return (f"the face is turned away by {yaw:.0f} degrees: its far side is a guess",)
+    if yaw >= NEARLY_PROFILE:
+        told.append(f"the face is turned away by {yaw:.0f} degrees: its far side is a guess")
+    if face.size < MIN_FACE_PX:
+        told.append(
+            f"in frames of this size the face is only {face.size:.0f} pixels high: "
+            "choose a larger size, or crop the photo"
+        )
+    return tuple(told)
 
 
 def create() -> WarpEngine:

