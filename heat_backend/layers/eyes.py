@@ -48,6 +48,8 @@ class EyeLayer:
         Colour of the lashes.
     tint : ndarray, shape (3,), float32, or None
         Colour of the sclera over its mean, where it shows.
+    iris_px : ndarray, shape (2,), float32
+        Centre of the iris in the photo, pixels.
     """
 
     texture: NDArray[np.float32]
@@ -61,6 +63,7 @@ class EyeLayer:
     white: float
     lash: NDArray[np.float32]
     tint: NDArray[np.float32] | None
+    iris_px: NDArray[np.float32]
 
 
 def build_eye(
@@ -101,9 +104,9 @@ def build_eye(
         _paste(mask, patch.mask, patch.left - left, patch.top - top)
     shade = contact_shade(mask, SHADE_REACH * eye_width, SHADE_LEAST)
     bare = crop / shade[..., None]
-    clean, tint = _behind_lids(
-        bare, mask, iris_center - (left, top), iris_ring - (left, top), eye_width, tint
-    )
+    tracked = max(2.0, float(np.hypot(*(iris_ring - iris_center).T).mean()))
+    iris = iris_outline(bare.mean(axis=2), mask, iris_center - (left, top), tracked)
+    clean, tint = _behind_lids(bare, mask, iris, eye_width, tint)
     own = np.clip((soften(mask, RIM * eye_width) - 0.5) / 0.12, 0.0, 1.0)[..., None]
     return EyeLayer(
         np.ascontiguousarray(bare * own + clean * (1.0 - own), np.float32),
@@ -117,6 +120,7 @@ def build_eye(
         float(np.percentile(bare[mask > 0.5].mean(axis=1), 85)) if (mask > 0.5).any() else 0.0,
         _lash_colour(crop, opening - (left, top), eye_width),
         tint,
+        np.asarray(iris[0] + (left, top), np.float32),
     )
 
 
@@ -151,8 +155,7 @@ def _paste(into: NDArray[np.float32], what: NDArray[np.float32], x: int, y: int)
 def _behind_lids(
     bare: NDArray[np.float32],
     mask: NDArray[np.float32],
-    iris_center: NDArray[np.floating],
-    iris_ring: NDArray[np.floating],
+    iris_circle: tuple[NDArray[np.float64], float],
     eye_width: float,
     tint: NDArray[np.float32] | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
@@ -160,9 +163,7 @@ def _behind_lids(
     h, w = mask.shape
     erode = max(1, round(CLEAN_RIM * eye_width))
     sure = cv2.erode(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * erode + 1,) * 2))
-    tracked = max(2.0, float(np.hypot(*(iris_ring - iris_center).T).mean()))
-    light = bare.mean(axis=2)
-    center, radius = iris_outline(light, mask, iris_center, tracked)
+    center, radius = iris_circle
     y, x = np.mgrid[0:h, 0:w].astype(np.float32)
     rho = (np.hypot(x - center[0], y - center[1]) / radius).astype(np.float32)
     white, tint = sclera_fill(bare, mask, sure, rho, eye_width, tint)

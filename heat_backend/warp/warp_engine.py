@@ -36,6 +36,7 @@ from heat_backend.layers.outline import outline_patch, polygon_area
 from heat_backend.layers.portrait_mesh import PortraitMesh, build_portrait_mesh
 from heat_backend.warp.inside import mouth_margin, paint_eye, paint_mouth
 from heat_backend.warp.lash_line import paint_lash_line
+from heat_backend.warp.own_landmarks import LandmarkRig, landmark_rig, own_landmarks
 from heat_backend.warp.painter import Scene, chosen_device, make_painter, opaque
 from heat_backend.warp.posing import HeadPose, express, head_pose, turn_head
 
@@ -71,6 +72,7 @@ class Layers:
     camera : Camera
     rotation : ndarray, shape (3, 3)
         Head axes in the photo.
+    landmarks : LandmarkRig
     """
 
     photo: NDArray[np.uint8]
@@ -80,6 +82,7 @@ class Layers:
     eyes: dict[str, EyeLayer]
     camera: Camera
     rotation: NDArray[np.float64]
+    landmarks: LandmarkRig
 
 
 class WarpPortrait:
@@ -123,13 +126,26 @@ class WarpPortrait:
             self._paint(coefficients, out)
         return out
 
+    def landmarks(self, coefficients: Coefficients) -> NDArray[np.float64]:
+        """Where a frame has the face's landmarks, shape (478, 3); see ``own_landmarks``."""
+        layers = self._layers
+        expression = self._driven(coefficients)
+        pose = head_pose(coefficients, layers.rotation)
+        gaze = _eye_turns(expression)
+        return own_landmarks(layers.landmarks, layers.eyes, layers.camera, pose, expression, gaze)
+
+    def _driven(self, coefficients: Coefficients) -> NDArray[np.float32]:
+        """Weights (53,) of the mesh's deltas: this portrait's gains, and how far it is relaxed."""
+        own = np.array([self._relaxed], np.float32)
+        asked = np.asarray(coefficients.expression, np.float32)
+        driven = np.concatenate([respond(asked, self.gains), own])
+        driven[JAW_OPEN] = max(float(driven[JAW_OPEN]), -self._jaw_shuts)
+        return driven
+
     def _paint(self, coefficients: Coefficients, out: NDArray[np.uint8]) -> None:
         layers = self._layers
         mesh, camera = layers.mesh, layers.camera
-        own = np.array([self._relaxed], np.float32)
-        asked = np.asarray(coefficients.expression, np.float32)
-        expression = np.concatenate([respond(asked, self.gains), own])
-        expression[JAW_OPEN] = max(float(expression[JAW_OPEN]), -self._jaw_shuts)
+        expression = self._driven(coefficients)
         pose = head_pose(coefficients, layers.rotation)
         if pose.held and HELD not in self.notes:
             self.notes = (*self.notes, HELD)
@@ -177,15 +193,14 @@ class WarpPortrait:
         expression: NDArray[np.float32],
     ) -> None:
         layers = self._layers
-        turns = gaze_angles(expression[:RELAX])
-        for (side, opening), (pitch, yaw) in zip(layers.mesh.eyes.items(), turns, strict=True):
+        for side, gaze in _eye_turns(expression).items():
+            opening = layers.mesh.eyes[side]
             outline = opening.outline(pixels)
             closed = 1.0 - polygon_area(outline) / self._eye_areas[side]
             paint_lash_line(out, pixels[opening.upper], layers.eyes[side], closed)
             patch = outline_patch(outline, self.width, self.height)
             if patch is None:
                 continue
-            gaze = rotation_matrix((pitch, SIDEWAYS_GAZE * yaw, 0.0)).astype(np.float32)
             paint_eye(
                 out,
                 patch,
@@ -203,6 +218,16 @@ def _jaw_shuts(mesh: PortraitMesh, relaxed: float) -> float:
     top, low = (run[len(run) // 2] for run in (mesh.mouth.upper, mesh.mouth.lower))
     opened = float(mesh.deltas[JAW_OPEN, top, 1] - mesh.deltas[JAW_OPEN, low, 1])
     return CLENCH + max(0.0, float(heights[top] - heights[low])) / max(opened, 0.05)
+
+
+def _eye_turns(expression: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    """Turn (3, 3) of each eyeball in the head, by the subject's side."""
+    return {
+        side: rotation_matrix((pitch, SIDEWAYS_GAZE * yaw, 0.0)).astype(np.float32)
+        for side, (pitch, yaw) in zip(
+            ("left", "right"), gaze_angles(expression[:RELAX]), strict=True
+        )
+    }
 
 
 class WarpEngine:
@@ -337,4 +362,6 @@ def _assemble(
     openings = [opening.outline(mesh.pixels) for opening in mesh.eyes.values()]
     light = exposure(white, light_of_eyes(pixels, openings))
     mouth = build_mouth(model, posed, pixels, mesh, light)
-    return Layers(pixels, cutout, mesh, mouth, eyes, posed.camera, posed.rotation)
+    return Layers(
+        pixels, cutout, mesh, mouth, eyes, posed.camera, posed.rotation, landmark_rig(model, posed)
+    )
