@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# make demo | make test | make bench | make addon | make screenshots
-# Everything is made under this folder; nothing is installed outside it.
+# make demo | make test | make bench | make addon | make weights | make blender | make conformance
+# make screenshots
+# Everything is made under this folder; nothing is installed outside it, but for what `make weights`
+# (your user data) and `make blender` (that Blender's extensions) are there to install.
 
 PYTHON ?= python3.11
 PORTRAIT ?=
@@ -31,12 +33,15 @@ ifeq ($(origin PYTHON)$(if $(wildcard $(PY)),,none),command line)
 GIVEN_PYTHON := given-python
 endif
 
-.PHONY: help demo test bench addon screenshots environment given-python clean
+.PHONY: help demo test bench addon weights blender conformance screenshots environment given-python clean
 help:
 	@echo "make demo [PORTRAIT=photo.jpg]  a photo performs: out/demo.mp4, out/demo.blend, out/contact_sheet.png"
 	@echo "make test [BLENDER=path]        lint, types, unit, headless Blender and window tests"
 	@echo "make bench [BLENDER=path]       the benchmark on this machine"
 	@echo "make addon                      the extension zip, in dist/"
+	@echo "make weights                    fetches the StyleHEAT weights, after showing their licences"
+	@echo "make conformance                the StyleHEAT networks against recorded numbers"
+	@echo "make blender [BLENDER=path]     installs the add-on in this Blender and opens it, backend ready"
 	@echo "make screenshots BLENDER=path   the pictures of docs/"
 
 demo: $(READY)
@@ -50,6 +55,18 @@ bench: $(READY)
 
 addon: $(READY)
 	@$(PY) build_addon.py $(if $(BLENDER),--blender "$(BLENDER)")
+
+weights: $(READY)
+	@$(PY) -m heat_backend weights fetch
+
+conformance: $(READY)
+	@$(PY) -m heat_backend conformance
+
+blender: addon
+	@command -v "$(or $(BLENDER),blender)" >/dev/null || { \
+	  echo "error: there is no Blender on PATH: make blender BLENDER=/path/to/blender" >&2; exit 1; }
+	@"$(or $(BLENDER),blender)" --command extension install-file -r user_default -e "$$(ls -t dist/heat-*.zip | head -n 1)"
+	@HEAT_BACKEND_PYTHON="$(CURDIR)/$(PY)" "$(or $(BLENDER),blender)" $(BLENDER_ARGUMENTS)
 
 screenshots: $(READY)
 	@BLENDER="$(BLENDER)" $(PY) docs/make_screenshots.py

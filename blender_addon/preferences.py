@@ -82,6 +82,15 @@ class HeatPreferences(AddonPreferences):
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
+        named = os.environ.get(PYTHON_VARIABLE, "")
+        if named:  # it wins over the choices below
+            text_lines.draw(layout, context, f"Backend of {PYTHON_VARIABLE}: {named}", "INFO")
+        else:
+            self._draw_choice(layout, context)
+        self._draw_backend_state(layout, context)
+        self._draw_weights(layout, context)
+
+    def _draw_choice(self, layout: Any, context: Any) -> None:
         layout.prop(self, "backend")
         if self.backend == "OWN":
             self._draw_own(layout, context)
@@ -94,8 +103,6 @@ class HeatPreferences(AddonPreferences):
             column.prop(self, "secret")
             note = "Movies and pictures are then written by the other machine, on its own disks."
             text_lines.draw(layout, context, note, "INFO")
-        self._draw_backend_state(layout, context)
-        self._draw_weights(layout, context)
 
     def _draw_own(self, layout: Any, context: Any) -> None:
         from .setup import setup_task

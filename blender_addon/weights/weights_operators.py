@@ -30,7 +30,7 @@ class HEAT_OT_fetch_weights(Operator):
     )
 
     accept: BoolProperty(
-        name="I accept these licences",
+        name="I accept the licences above",
         description="Needed once",
         default=False,
         options={"SKIP_SAVE"},
