@@ -200,15 +200,24 @@ def _mix_pixel(
     rest = 1.0 - share
     behind = rest * back / max(back + empty, 1e-6)
     through = rest - behind
-    for k in range(3):
-        value = through * background[y, x, k]
-        if share > 0.0 and front > 0.0:
-            value += share * _fetch(
-                person, background, pad, x + fx / front, y + fy / front, y, x, k
-            )
-        if behind > 0.0 and back > 0.0:
-            value += behind * _fetch(person, background, pad, x + bx / back, y + by / back, y, x, k)
-        out[y, x, k] = np.uint8(min(value + 0.5, 255.0))
+    red, green, blue = (
+        through * background[y, x, 0],
+        through * background[y, x, 1],
+        through * background[y, x, 2],
+    )
+    if share > 0.0 and front > 0.0:
+        seen = _fetch(person, background, pad, x + fx / front, y + fy / front, y, x)
+        red += share * seen[0]
+        green += share * seen[1]
+        blue += share * seen[2]
+    if behind > 0.0 and back > 0.0:
+        seen = _fetch(person, background, pad, x + bx / back, y + by / back, y, x)
+        red += behind * seen[0]
+        green += behind * seen[1]
+        blue += behind * seen[2]
+    out[y, x, 0] = np.uint8(min(red + 0.5, 255.0))
+    out[y, x, 1] = np.uint8(min(green + 0.5, 255.0))
+    out[y, x, 2] = np.uint8(min(blue + 0.5, 255.0))
 
 
 @njit(cache=True, fastmath=True)
@@ -231,17 +240,23 @@ def _fetch(
     v: float,
     y: int,
     x: int,
-    k: int,
-) -> float:
-    """One channel of the person at photo place (u, v), over the wall at pixel (y, x)."""
+) -> tuple[float, float, float]:
+    """Colour of the person at photo place (u, v), over the wall at pixel (y, x)."""
     u = min(max(u + pad, 0.0), person.shape[1] - 1.001)
     v = min(max(v + pad, 0.0), person.shape[0] - 1.001)
     p, q = int(v), int(u)
     fv, fu = v - p, u - q
-    value = alpha = 0.0
+    red = green = blue = alpha = 0.0
     for c in range(4):
         a, b = c >> 1, c & 1
         w = (fv if a else 1 - fv) * (fu if b else 1 - fu)
-        value += w * person[p + a, q + b, k]
+        red += w * person[p + a, q + b, 0]
+        green += w * person[p + a, q + b, 1]
+        blue += w * person[p + a, q + b, 2]
         alpha += w * person[p + a, q + b, 3]
-    return value + (1.0 - alpha / 255.0) * background[y, x, k]
+    rest = 1.0 - alpha / 255.0
+    return (
+        red + rest * background[y, x, 0],
+        green + rest * background[y, x, 1],
+        blue + rest * background[y, x, 2],
+    )
