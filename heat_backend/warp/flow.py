@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -113,20 +115,11 @@ def curtains(
     upper, lower = opening.upper, opening.lower
     parts = []
     for edge, other, flip in ((upper, lower, False), (lower, upper, True)):
-        at = np.linspace(0.0, len(other) - 1.0, len(edge))
-        left = np.minimum(at.astype(int), len(other) - 2)
-        share = (at - left)[:, None].astype(np.float32)
+        left, share, quad = _strip(len(edge), len(other), flip)
         facing = pixels[other[left]] * (1 - share) + pixels[other[left + 1]] * share
         middle = (pixels[edge] + facing) * np.float32(0.5)
         point = np.concatenate([pixels[edge], middle])
         origin = np.concatenate([source[edge], source[edge] + (middle - pixels[edge])])
-        n = len(edge)
-        i = np.arange(n - 1)
-        quad = np.concatenate(
-            [np.stack([i, i + n, i + 1], 1), np.stack([i + 1, i + n, i + n + 1], 1)]
-        )
-        if flip:
-            quad = quad[:, [0, 2, 1]]
         parts.append((point, np.tile(depth[edge] - CURTAIN_BEHIND, 2), origin, quad))
     first = len(parts[0][0])
     return (
@@ -135,3 +128,26 @@ def curtains(
         np.concatenate([parts[0][2], parts[1][2]]).astype(np.float32),
         np.concatenate([parts[0][3], parts[1][3] + first]).astype(np.int32),
     )
+
+
+@functools.cache
+def _strip(
+    count: int, across: int, flip: bool
+) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.intp]]:
+    """Lay out a curtain of ``count`` edge points opposite ``across`` others, once and for all.
+
+    Returns
+    -------
+    left (count,), share (count, 1)
+        Between which two points of the other edge each one looks, and how far along.
+    triangles (T, 3)
+        ``count`` edge points first, then as many of the middle.
+    """
+    at = np.linspace(0.0, across - 1.0, count)
+    left = np.minimum(at.astype(int), across - 2)
+    share = (at - left)[:, None].astype(np.float32)
+    i = np.arange(count - 1)
+    quad = np.concatenate(
+        [np.stack([i, i + count, i + 1], 1), np.stack([i + 1, i + count, i + count + 1], 1)]
+    )
+    return left, share, quad[:, [0, 2, 1]] if flip else quad
