@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Latent edits by name: the published ones, and those that a user drops into the weights folder.
+
+``directions/NAME.pt`` is either a direction (a tensor of 512 values, or of 18 x 512, as
+InterFaceGAN gives them), which becomes the edit NAME, or principal components (a table of
+``mean``, ``comp`` and ``std``, as GANSpace gives them), the first ten of which become NAME_0 to
+NAME_9. ``NAME.json`` beside it may say more::
+
+    {"strength": 3.0}
+    {"edits": [{"name": "fringe", "component": 12, "rows": [2, 5], "place": 8.0}]}
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bridge.errors import BadInput, HeatError, UsageError
+from heat_backend.styleheat import attribute_edit
+from heat_backend.styleheat.attribute_edit import Component, Direction, component
+from heat_backend.styleheat.checkpoints import read_torch_file
+from heat_backend.styleheat.weights.folder import WeightsFolder
+
+FOLDER = "directions"
+ROWS, LATENT = 18, 512
+ALIASES: Mapping[str, tuple[str, float]] = {"young": ("age", -1.0), "old": ("age", 1.0)}
+_PUBLISHED_FOLDER = "interfacegan_directions"
+_COMPONENTS = "ffhq_pca.pt"
+_FIRST_COMPONENTS = 10
+_DEVIATIONS = 3.0
+_STRENGTH = attribute_edit.OLD
+
+
+@dataclass(frozen=True)
+class LatentEdit:
+    """One named edit.
+
+    Attributes
+    ----------
+    name : str
+        As in ``edits``: 0 is off, 1 the full strength.
+    what : Direction or Component
+    strength : float
+        What the full strength is, in the direction's unit or the component's deviations.
+    source : str
+        File that it comes from.
+    signed : bool
+        Whether -1 makes sense as well.
+    """
+
+    name: str
+    what: Direction | Component
+    strength: float
+    source: str
+    signed: bool = True
+
+    def step(self, rows: Tensor, amount: float) -> Tensor:
+        """Return by how much w+ (B, 18, 512) moves."""
+        return amount * (self.what.apply(rows, self.strength) - rows)
+
+
+@dataclass(frozen=True)
+class EditList:
+    """The edits of a weights folder, and a line about each file that cannot be used."""
+
+    edits: Mapping[str, LatentEdit]
+    problems: tuple[str, ...] = ()
+
+    def apply(self, rows: Tensor, amounts: Mapping[str, float]) -> Tensor:
+        """Return w+ (B, 18, 512) with some edits applied; their order does not matter.
+
+        Raises
+        ------
+        UsageError
+            An edit is unknown.
+        """
+        moved = rows
+        for name, amount in amounts.items():
+            known, sign = ALIASES.get(name, (name, 1.0))
+            if known not in self.edits:
+                names = ", ".join(sorted(self.edits)) or "none: `heat weights fetch` brings some"
+                raise UsageError(f"there is no latent edit {name!r}; there are: {names}")
+            if amount:
+                moved = moved + self.edits[known].step(rows, sign * amount)
+        return moved
+
+
+def find_edits(folder: WeightsFolder) -> EditList:
+    """Collect the edits whose files are in a weights folder; a user's own win over published ones.
+
+    A file that cannot be used costs its own edits only.
+    """
+    found: dict[str, LatentEdit] = {}
+    problems: list[str] = []
+    paths = [*_files(folder.path / _PUBLISHED_FOLDER), folder.path / _COMPONENTS]
+    for path in (*paths, *_files(folder.path / FOLDER)):
+        if not path.is_file():
+            continue
+        try:
+            found |= {edit.name: edit for edit in _read(path)}
+        except HeatError as error:
+            problems.append(str(error))
+    return EditList(found, tuple(problems))
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.pt")) if folder.is_dir() else []
+
+
+def _read(path: Path) -> Iterator[LatentEdit]:
+    """Return the edits of one file; BadInput where it holds something else."""
+    content = read_torch_file(path)
+    if path.name == _COMPONENTS:
+        yield from _published_components(path, content)
+        return
+    told = _told(path)
+    if isinstance(content, Tensor):
+        default = attribute_edit.POSE if _is_published(path, "pose") else _STRENGTH
+        strength = _number(path, told.get("strength", default), "strength")
+        yield LatentEdit(path.stem, Direction(_direction(path, content)), strength, path.name)
+        return
+    statistics = _statistics(path, content)
+    if "edits" in told:
+        for one in _list(path, told["edits"]):
+            yield _named_component(path, statistics, one)
+        return
+    for number in range(min(_FIRST_COMPONENTS, len(statistics["comp"]))):
+        unit = component(statistics, number, (0, ROWS - 1))
+        along = Direction(unit.vector * unit.deviation)
+        yield LatentEdit(f"{path.stem}_{number}", along, _DEVIATIONS, path.name)
+
+
+def _published_components(path: Path, content: Any) -> Iterator[LatentEdit]:
+    statistics = _statistics(path, content)
+    published = (
+        ("beard", attribute_edit.BEARD_COMPONENT, attribute_edit.BEARD_ROWS, attribute_edit.BEARD),
+        ("lip", attribute_edit.LIP_COMPONENT, attribute_edit.LIP_ROWS, attribute_edit.LIP),
+    )
+    for name, number, rows, place in published:
+        if number < len(statistics["comp"]):
+            what = component(statistics, number, rows)
+            yield LatentEdit(name, what, place, path.name, signed=False)
+
+
+def _named_component(path: Path, statistics: Mapping[str, Tensor], one: Any) -> LatentEdit:
+    try:
+        name, number = str(one["name"]), int(one["component"])
+        first, last = (int(row) for row in one.get("rows", (0, ROWS - 1)))
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise BadInput(f"{path.stem}.json: each edit needs a name and a component") from error
+    if not (0 <= number < len(statistics["comp"]) and 0 <= first <= last < ROWS):
+        raise BadInput(
+            f"{path.stem}.json: {name} names component {number} and rows {first} to {last}; "
+            f"there are {len(statistics['comp'])} components and {ROWS} rows"
+        )
+    place = _number(path, one.get("place", _DEVIATIONS), "place")
+    what = component(statistics, number, (first, last))
+    return LatentEdit(name, what, place, path.name, signed=False)
+
+
+def _direction(path: Path, vector: Tensor) -> Tensor:
+    try:
+        fits = torch.broadcast_shapes(vector.shape, (1, ROWS, LATENT)) == (1, ROWS, LATENT)
+    except RuntimeError:
+        fits = False
+    if not fits or vector.shape[-1:] != (LATENT,):
+        shape = "x".join(map(str, vector.shape)) or "one number"
+        raise BadInput(f"{path.name} holds {shape} values, not a direction of 512 or 18x512")
+    return _finite(path, vector)
+
+
+def _statistics(path: Path, content: Any) -> dict[str, Tensor]:
+    names = ("mean", "comp", "std")
+    if not isinstance(content, dict) or not all(isinstance(content.get(n), Tensor) for n in names):
+        raise BadInput(f"{path.name} holds neither a direction nor components (mean, comp, std)")
+    found = {name: _finite(path, content[name]) for name in names}
+    comp, std = found["comp"], found["std"].reshape(-1)
+    whole = comp.ndim in {2, 3} and comp[0].numel() == LATENT and len(std) == len(comp)
+    if not whole or found["mean"].numel() % LATENT:
+        raise BadInput(f"{path.name} holds components of another model than StyleGAN2's 512")
+    return found | {"std": std}
+
+
+def _finite(path: Path, values: Tensor) -> Tensor:
+    if not values.is_floating_point() or not bool(torch.isfinite(values).all()):
+        raise BadInput(f"{path.name} holds NaN, infinity or no numbers: make it anew")
+    return values.float()
+
+
+def _told(path: Path) -> dict[str, Any]:
+    """Return what the JSON file beside a direction says."""
+    beside = path.with_suffix(".json")
+    if not beside.is_file():
+        return {}
+    try:
+        told = json.loads(beside.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{beside.name} cannot be read as JSON: {error}") from error
+    if not isinstance(told, dict):
+        raise BadInput(f'{beside.name} should hold a table, such as {{"strength": 3}}')
+    return told
+
+
+def _list(path: Path, value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise BadInput(f"{path.stem}.json: `edits` should be a list")
+    return value
+
+
+def _number(path: Path, value: Any, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1000:
+        raise BadInput(f"{path.stem}.json: `{name}` should be a number up to 1000")
+    return float(value)
+
+
+def _is_published(path: Path, name: str) -> bool:
+    return path.stem == name and path.parent.name == _PUBLISHED_FOLDER
