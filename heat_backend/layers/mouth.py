@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.coefficients import EXPRESSION_INDEX
 from bridge.face_model import PART_NAMES, FaceModel
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.layers.mouth_colour import mouth_colours, photographed_teeth
@@ -25,6 +26,7 @@ PARTS = (
     "mouth_socket",
 )
 CAVITY = (38.0, 14.0, 12.0)
+TONGUE_SIDEWAYS = 0.4  # a turned head's tongue comes out toward the viewer, not past the corner
 THIN_RIM = 0.15  # of the height of the opening
 RIM = 0.02  # outer-eye distances: lip that the inner contour still holds
 
@@ -91,9 +93,11 @@ def build_mouth(
     back, back_triangles = _backdrop(rest, len(kept))
     cavity = np.tile([*(np.array(CAVITY) * light), 0.0, 0.0], (4, 1))
     still = np.zeros((len(posed.deltas), 4, 3), np.float32)
+    deltas = posed.deltas[:, kept].copy()
+    deltas[EXPRESSION_INDEX["tongueOut"], :, 0] *= TONGUE_SIDEWAYS
     return MouthLayer(
         rest=np.concatenate([rest, back]).astype(np.float32),
-        deltas=np.concatenate([posed.deltas[:, kept], still], axis=1),
+        deltas=np.concatenate([deltas, still], axis=1),
         look=np.concatenate([look, cavity]).astype(np.float32),
         look_out=np.concatenate([colours.out, cavity[:, :3]]).astype(np.float32),
         triangles=np.concatenate([triangles, back_triangles]).astype(np.int32),

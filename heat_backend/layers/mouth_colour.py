@@ -29,6 +29,7 @@ TONGUE_TONE = np.array([1.04, 0.9, 0.92])  # of the lips' colour
 GUM_TONE = np.array([0.95, 0.86, 0.88])
 GUM_LINE_UPPER, GUM_LINE_LOWER = -0.05, -0.205  # heights in the neutral model
 GUM_LINE_SOFT = 0.03
+LINING_TONE = np.array([0.86, 0.7, 0.72])  # of the lips' colour: wet skin in their shade
 GROOVE = 0.045  # half width of the furrow along the tongue
 GROOVE_SHADE = 0.8
 WET = 46.0  # brightness of the gleam on a wet tongue
@@ -124,7 +125,7 @@ def mouth_colours(
     shade = np.where(teeth, shade * cheeks, shade)
     lining = np.where(part == "mouth_socket", lining, 0.0)
     colour: NDArray[np.float64] = albedo * shade[:, None]
-    colour += lining[:, None] * (lip - colour)
+    colour += lining[:, None] * (lip * LINING_TONE - colour)
     tongue = part == "tongue"
     reached = posed.rest[kept] + posed.deltas[EXPRESSION_INDEX["tongueOut"], kept]
     shade, gleam = _shade(reached, triangles, lips)

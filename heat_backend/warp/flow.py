@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 from heat_backend.layers.portrait_mesh import Opening, PortraitMesh
 from heat_backend.raster import FAR, grow_by_one, raster_attributes
 
+# Shares of the mouth's width.
+SEAM = 0.028  # from the lips' contour to where closed lips no longer shade each other
+SEAM_CLOSED = 0.06  # a photo's mouth that is open by this has no seam
+SEAM_PARTED = 0.12  # lips that parted by this show none of it
 CURTAIN_BEHIND = 0.02  # outer-eye distances behind the lips' own surface
 
 
@@ -77,6 +81,7 @@ def flow_mesh(
     """
     points, depths = [pixels], [depth + mesh.bias]
     home = mesh.far_pixels if far_side else mesh.pixels
+    home = without_seam(mesh.mouth, pixels, home)
     sources, triangles = [home], [mesh.triangles]
     if far_side:
         triangles.append(mesh.averted)
@@ -94,6 +99,40 @@ def flow_mesh(
         np.concatenate(sources),
         np.concatenate(triangles),
     )
+
+
+def without_seam(
+    mouth: Opening, pixels: NDArray[np.float32], home: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Find colours of parting lips beside the dark line that closed lips have between them.
+
+    Parameters
+    ----------
+    mouth : Opening
+    pixels : ndarray, shape (N, 2)
+        Posed vertices in output pixels.
+    home : ndarray, shape (N, 2)
+        Where they find their colours, photo pixels.
+
+    Returns
+    -------
+    ndarray, shape (N, 2)
+        ``home``, with the lips' contours moved into the lips as far as they parted.
+    """
+    across = home[mouth.upper[-1]] - home[mouth.upper[0]]
+    width = max(float(np.hypot(*across)), 1e-3)
+    down = np.array([-across[1], across[0]], np.float32) / np.float32(width)
+    top, low = (run[len(run) // 2] for run in (mouth.upper, mouth.lower))
+    own = float((home[low] - home[top]) @ down) / width
+    opened = float(np.hypot(*(pixels[low] - pixels[top]))) / width - max(own, 0.0)
+    share = min(1.0, max(0.0, opened / SEAM_PARTED)) * min(1.0, max(0.0, 1.0 - own / SEAM_CLOSED))
+    if share == 0.0:
+        return home
+    home = home.copy()
+    for run, way in ((mouth.upper[1:-1], -1.0), (mouth.lower[1:-1], 1.0)):
+        taper = np.sin(np.linspace(0.0, np.pi, len(run), dtype=np.float32)) ** 0.5
+        home[run] += np.float32(way * share * SEAM * width) * taper[:, None] * down
+    return home
 
 
 def curtains(
