@@ -21,6 +21,8 @@ Asked = tuple[LocalBackend, int]
 """Which backend was asked, and after which fetch."""
 
 _run: weights_run.WeightsRun | None = None
+_served: weights_run.WeightsRun | None = None
+"""The last run whose end the previews were told of."""
 _report: WeightsReport | None = None
 _trouble = ""
 _asked: tuple[Asked, float] | None = None
@@ -160,7 +162,13 @@ def _question(backend: LocalBackend) -> Asked:
 
 
 def _on_timer() -> float | None:
+    global _served
     busy = running() or (_asking is not None and _asking.is_alive())
+    if _run is not None and _run is not _served and _run.status.state == weights_run.DONE:
+        from ..preview import live
+
+        _served = _run
+        live.restart_failed()  # those that had waited for the weights
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             if area.type == "PREFERENCES" or (area.type == "VIEW_3D" and not busy):

@@ -8,6 +8,7 @@ another shape is one error that names file and keys.
 from __future__ import annotations
 
 import pickle
+import warnings
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -109,7 +110,11 @@ def read_torch_file(path: Path, name: str = "") -> Any:
     try:
         # Only the zip form can stay on disk; the older one is read whole.
         on_disk = zipfile.is_zipfile(path)
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=on_disk or None)
+        with (
+            warnings.catch_warnings()
+        ):  # of unusual pickles, which are refused or read all the same
+            warnings.simplefilter("ignore", UserWarning)
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=on_disk or None)
     except FileNotFoundError:
         raise MissingHere(f"{path} is not there: run `heat weights fetch`") from None
     except IsADirectoryError:

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import sys
 import zlib
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ from torch import Tensor
 from heat_backend.styleheat.manifest import NetworkLayout
 
 _FORM = "heat-weights-1"
+_RESERVE = 2_000_000_000  # bytes that a cache leaves free on the disk
 
 
 def cache_folder() -> Path:
@@ -75,13 +77,16 @@ def read(path: Path, layout: NetworkLayout) -> dict[str, Tensor] | None:
 
 
 def write(path: Path, weights: Mapping[str, Tensor]) -> bool:
-    """Keep weights; older ones from the same files go. False where it cannot be written."""
+    """Keep weights; older ones from the same files go. False where there is no room for them."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        needed = sum(tensor.nbytes for tensor in weights.values()) + _RESERVE
+        if shutil.disk_usage(path.parent).free < needed:
+            return False
         for old in path.parent.glob(path.name.rpartition("-")[0] + "-*.safetensors"):
             old.unlink(missing_ok=True)
         save_file(dict(weights), part, {"form": _FORM, "crc32": _checksum(weights)})

@@ -3,6 +3,8 @@
 
 import os
 import pickle
+import shutil
+from collections import namedtuple
 from pathlib import Path
 
 import pytest
@@ -220,3 +222,13 @@ def test_a_corrupted_cache_is_made_anew(damage: str, folder: WeightsFolder, cach
     again = load_network("hfgi_aligner", folder, cache)
     assert all(torch.equal(right[key], again[key]) for key in right)
     assert weight_cache.read(kept, layout) is not None
+
+
+def test_no_room_for_the_cache_keeps_no_one_from_loading(
+    folder: WeightsFolder, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(folder, "hfgi.pth", layout_files.contents()["hfgi.pth"])
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9, 1000))
+    assert load_network("hfgi_aligner", folder, cache)
+    assert not list(cache.glob("*"))
