@@ -120,7 +120,10 @@ def _glance(out: str, into: str, sideways: float) -> Trial:
 TRIALS = (
     _glance("Left", "Right", 1.0),
     _glance("Right", "Left", -1.0),
-    Trial({"browInnerUp": 1.0}, (Reading(("browInnerUp",), _both_brows_raised, 0.12, 0.24, 0.8),)),
+    Trial(
+        {"browInnerUp": 1.0},
+        (Reading(("browInnerUp",), _both_brows_raised, 0.12, 0.24, 0.8, 1.35),),
+    ),
     Trial(_pair("browDown"), _brows("browDown")),
     Trial({"jawOpen": 0.7}, (Reading(("jawOpen", "mouthClose"), _opened, 0.20, 0.36, 0.8, 1.3),)),
     Trial(

@@ -15,7 +15,7 @@ EVENNESS = 0.75  # how far the fill is evened out to the light of the bare scler
 FINE = 0.05  # eye widths: coarser features than this are shading, finer ones are veins
 LEAST_SAMPLES = 8
 BRIGHTEST = 240.0
-LEVEL = 80  # percentile of light between the lids, off the iris, that is bare sclera
+LEVEL = 80  # percentile of the white's light that is bare sclera
 
 
 def sclera_fill(
@@ -53,6 +53,7 @@ def sclera_fill(
         colour = np.ones(3, np.float32) if tint is None else tint
         return np.full_like(bare, colour * min(float(np.median(light)), BRIGHTEST)), None
     tint = _pure_tint(bare[known > 0.5]) if tint is None else tint
+    # Where little shows, the rest of the opening tells the light better than no light at all.
     white = light[(mask > 0.9) & (rho > 1.1)]
     base = float(np.percentile(white if white.size else light[known > 0.5], LEVEL))
     base = min(base, BRIGHTEST)

@@ -21,6 +21,7 @@ from heat_backend.detect.landmarks import MIN_FACE_PX, Detector
 from heat_backend.engine import CancelCheck, EngineSettings, Photo, ProgressReport
 from heat_backend.fit.camera import Camera
 from heat_backend.fit.eyelids import close_exactly
+from heat_backend.fit.glasses import find_frame, hold_frame
 from heat_backend.fit.landmark_fit import FaceFit, fit_face
 from heat_backend.fit.lid_skin import smooth_lid_skin
 from heat_backend.fit.neutral import RELAX
@@ -261,6 +262,9 @@ class WarpEngine:
         fit = fit_face(model, face)
         posed = lay_on_photo(model, fit, face, settings.neutralise)
         _fit_blinks(model, posed, settings.neutralise)
+        frame = find_frame(pixels, face)
+        if frame is not None:
+            hold_frame(model, posed, frame)
         step("cutting out the head", 0.4)
         pad = int(PAD_SHARE * max(pixels.shape[:2]))
         alpha = person_matte(pixels, face.box)

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Spectacles: found by their bridge over the nose, and kept from bending with lids and brows."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from bridge.face_model import PART_NAMES, FaceModel
+from heat_backend.detect.landmarks import FaceLandmarks
+from heat_backend.fit.posed_model import PosedModel
+
+# FaceMesh: along the ridge of the nose from between the eyes downward; brows; eyes; oval's middle.
+RIDGE = [168, 6, 197, 195]
+INNER_CORNERS, OUTER_CORNERS = [133, 362], [33, 263]
+BROWS = ([70, 63, 105, 66, 107, 55, 65, 52, 53, 46], [300, 293, 334, 296, 336, 285, 295, 282, 283])
+EYES = (
+    [33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7],
+    [263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249],
+)
+WORKING_UNIT = 160.0  # pixels per outer-eye distance in which frames are looked for
+THICKEST = 0.09  # outer-eye distances, a broad rim
+ALONG_BROW = 0.07  # outer-eye distances that a rim is followed inside a brow from either end
+DARKER = 26.0  # grey levels below the skin on both sides
+LEAST_SPAN = 0.75  # outer-eye distances from one side of the frame to the other
+LEAST_BELOW = 0.12  # below the eyes' line, on either side: lower rims or sides of the frame
+HIGHEST, LOWEST, FARTHEST = -0.28, 0.40, 0.85
+NOSE_HALF, LOWEST_ON_NOSE = 0.2, 0.2
+HOLD, LET_GO = 0.015, 0.12  # around the frame: skin stands still, and moves freely from there
+LIDS = (0.012, 0.05)  # around the lids' margins: they must close whatever is in front of them
+
+
+def find_frame(photo: NDArray[np.uint8], face: FaceLandmarks) -> NDArray[np.bool_] | None:
+    """Find the pixels of a spectacle frame.
+
+    A frame is a dark line that crosses the ridge of the nose, where bare skin has none, and goes
+    on around both eyes.
+
+    Parameters
+    ----------
+    photo : ndarray, shape (H, W, 3), uint8
+    face : FaceLandmarks
+
+    Returns
+    -------
+    ndarray, shape (H, W), bool, or None
+        None for a face without spectacles.
+    """
+    unit = face.outer_eye_distance
+    scale = WORKING_UNIT / unit
+    points = (face.points[:, :2] + 0.5) * scale - 0.5
+    size = max(1, round(photo.shape[1] * scale)), max(1, round(photo.shape[0] * scale))
+    how = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_LINEAR
+    light = cv2.cvtColor(cv2.resize(photo, size, interpolation=how), cv2.COLOR_RGB2GRAY)
+    reach = round(THICKEST * WORKING_UNIT)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    dark = (cv2.morphologyEx(light, cv2.MORPH_BLACKHAT, disc) > DARKER).astype(np.uint8)
+    _blank(dark, points, EYES)
+    skin_only = dark.copy()
+    _blank(skin_only, points, BROWS)
+    _, labels = cv2.connectedComponents(skin_only, connectivity=8)
+    crossing = _on_ridge(labels, points)
+    frames = [k for k in crossing if _is_frame(labels == k, points)]
+    if not frames:
+        return None
+    mask = (np.isin(labels, frames) & _where_glasses_sit(labels.shape, points)).astype(np.uint8)
+    # Where a rim runs along a brow, the cut took it: follow it there, but not far.
+    cut = dark & ~skin_only
+    for _ in range(round(ALONG_BROW * WORKING_UNIT)):
+        mask |= cv2.dilate(mask, np.ones((3, 3), np.uint8)) & cut
+    back = cv2.resize(mask, photo.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    return np.asarray(back > 0)
+
+
+def _blank(
+    dark: NDArray[np.uint8], points: NDArray[np.floating], outlines: tuple[list[int], ...]
+) -> None:
+    """Take what is dark by nature out of a mask, in place."""
+    for outline in outlines:
+        hull = cv2.convexHull(points[outline].astype(np.float32))
+        cv2.fillPoly(dark, [np.rint(hull).astype(np.int32)], 0)
+
+
+def _on_ridge(labels: NDArray[np.int32], points: NDArray[np.floating]) -> list[int]:
+    """Components that the line down the nose runs through."""
+    height, width = labels.shape
+    found: set[int] = set()
+    for a, b in pairwise(RIDGE):
+        at = np.rint(np.linspace(points[a], points[b], 32)).astype(int)
+        inside = (at >= 0).all(axis=1) & (at[:, 0] < width) & (at[:, 1] < height)
+        found |= set(labels[at[inside, 1], at[inside, 0]].tolist())
+    return sorted(found - {0})
+
+
+def _is_frame(component: NDArray[np.bool_], points: NDArray[np.floating]) -> bool:
+    """Whether a component goes around both eyes, not just across the nose."""
+    rows, columns = np.nonzero(component)
+    x, y = _face_axes(columns, rows, points)
+    near = np.abs(y) < 0.5
+    if not near.any():
+        return False
+    x, y = x[near], y[near]
+    spans = float(x.max() - x.min()) >= LEAST_SPAN
+    return bool(spans and all(((side * x > 0.1) & (y > LEAST_BELOW)).any() for side in (-1, 1)))
+
+
+def _where_glasses_sit(shape: tuple[int, ...], points: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Leave out what hangs together with a frame by accident: hair, folds beside nose and mouth."""
+    rows, columns = np.indices(shape)
+    x, y = _face_axes(columns, rows, points)
+    lowest = np.where(np.abs(x) < NOSE_HALF, LOWEST_ON_NOSE, LOWEST)
+    return np.asarray((y > HIGHEST) & (y < lowest) & (np.abs(x) < FARTHEST))
+
+
+def _face_axes(
+    x: NDArray[np.integer], y: NDArray[np.integer], points: NDArray[np.floating]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Coordinates along and below the line of the eyes, outer-eye distances from its middle."""
+    along = points[OUTER_CORNERS[1]] - points[OUTER_CORNERS[0]]
+    along = along / np.hypot(*along) / WORKING_UNIT
+    middle = points[INNER_CORNERS].mean(axis=0)
+    dx, dy = x - middle[0], y - middle[1]
+    return dx * along[0] + dy * along[1], dy * along[0] - dx * along[1]
+
+
+def hold_frame(model: FaceModel, posed: PosedModel, frame: NDArray[np.bool_]) -> None:
+    """Let the skin under a frame take no part in expressions, in place, save at the lids.
+
+    Parameters
+    ----------
+    model : FaceModel
+    posed : PosedModel
+    frame : ndarray, shape (H, W), bool
+    """
+    skin = np.flatnonzero(model.vertex_part == PART_NAMES.index("face"))
+    distance = cv2.distanceTransform(1 - frame.astype(np.uint8), cv2.DIST_L2, 5)
+    at = posed.pixels[skin].astype(np.float32)
+    away = cv2.remap(
+        distance, at[None, :, 0], at[None, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )[0]
+    held = 1.0 - _smooth(away / posed.unit, HOLD, LET_GO)
+    lids = np.concatenate([model.lid_left, model.lid_right])
+    near, _ = cKDTree(posed.pixels[lids]).query(posed.pixels[skin])
+    held *= _smooth(near / posed.unit, *LIDS)
+    posed.deltas[:, skin] *= (1.0 - held).astype(np.float32)[:, None]
+
+
+def _smooth(value: NDArray[np.floating], low: float, high: float) -> NDArray[np.float64]:
+    t = np.clip((np.asarray(value, np.float64) - low) / (high - low), 0.0, 1.0)
+    return t * t * (3.0 - 2.0 * t)
