@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Decoding a film frame by frame, upright, whatever PyAV reads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from numpy.typing import NDArray
+
+from bridge.errors import BadInput, UsageError
+
+# Larger pictures only cost time: the landmark networks look at crops of about 200 pixels.
+WORKING_SIDE = 960
+ASK_FOR_FILM = "choose a film with a face in it, such as an .mp4"
+DEFAULT_RATE = 25.0
+
+
+@dataclass(frozen=True)
+class FilmFrame:
+    """One decoded frame.
+
+    Attributes
+    ----------
+    seconds : float
+        When it is shown, from the film's first frame.
+    pixels : ndarray, shape (H, W, 3), uint8
+        RGB, upright, long side at most ``WORKING_SIDE``.
+    """
+
+    seconds: float
+    pixels: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class FilmFacts:
+    """What the container tells before decoding.
+
+    Attributes
+    ----------
+    rate : float
+        Average frames a second.
+    frames : int
+        Expected number in the chosen range; an estimate.
+    sound : bool
+        Whether there is an audio stream.
+    """
+
+    rate: float
+    frames: int
+    sound: bool
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[InputContainer]:
+    try:
+        container = av.open(str(path), metadata_errors="replace")
+    except FileNotFoundError as error:
+        raise BadInput(f"there is no film {path}: {ASK_FOR_FILM}") from error
+    except IsADirectoryError as error:
+        raise BadInput(f"{path} is a folder: {ASK_FOR_FILM}") from error
+    except PermissionError as error:
+        raise BadInput(f"no permission to read {path}: change the file's permissions") from error
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise BadInput(f"{path.name} is not a film that can be read: {ASK_FOR_FILM}") from error
+    with container:
+        if not container.streams.video:
+            if container.streams.audio:
+                raise BadInput(
+                    f"{path.name} holds sound but no picture: use  heat speak {path.name}"
+                )
+            raise BadInput(f"{path.name} holds no picture: {ASK_FOR_FILM}")
+        yield container
+
+
+def film_facts(path: Path, start: float = 0.0, end: float | None = None) -> FilmFacts:
+    """Read rate and length.
+
+    Parameters
+    ----------
+    path : path
+    start, end : float
+        Seconds from the film's first frame.
+
+    Raises
+    ------
+    BadInput
+        When it is no film.
+    """
+    with _opened(path) as container:
+        stream = container.streams.video[0]
+        rate = float(stream.average_rate or stream.guessed_rate or DEFAULT_RATE)
+        rate = rate if 0.5 <= rate <= 1000.0 else DEFAULT_RATE
+        length = 0.0
+        if stream.duration is not None and stream.time_base is not None:
+            length = float(stream.duration * stream.time_base)
+        elif container.duration is not None:
+            length = container.duration / av.time_base
+        until = length if end is None else min(end, length)
+        count = max(0, math.ceil((until - start) * rate - 1e-6))
+        return FilmFacts(rate, count, bool(container.streams.audio))
+
+
+def film_frames(path: Path, start: float = 0.0, end: float | None = None) -> Iterator[FilmFrame]:
+    """Decode the frames of a film in the order they are shown, one at a time.
+
+    Parameters
+    ----------
+    path : path
+    start, end : float
+        Seconds from the film's first frame; frames in [start, end) come.
+
+    Raises
+    ------
+    BadInput
+        When it is no film, or has no frame in that range. A film that is cut off ends where it
+        can no longer be read.
+    """
+    if start < 0.0 or (end is not None and end <= start):
+        raise UsageError(f"--start {start:g} --end {end}: the end must come after the start")
+    seen = last = 0
+    first: float | None = None
+    with _opened(path) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        rate = float(stream.average_rate or DEFAULT_RATE)
+        try:
+            for frame in container.decode(stream):
+                stamp = frame.time if frame.time is not None else last / rate
+                last += 1
+                first = stamp if first is None else first
+                seconds = float(stamp - first)
+                if end is not None and seconds >= end - 1e-6:
+                    break
+                if seconds >= start - 1e-6:
+                    seen += 1
+                    yield FilmFrame(seconds, _upright(frame))
+        except av.error.FFmpegError:
+            if not seen:
+                raise BadInput(f"{path.name} is damaged: {ASK_FOR_FILM}") from None
+    if not last:
+        raise BadInput(f"{path.name} holds no frames: {ASK_FOR_FILM}")
+    if not seen:
+        raise BadInput(f"{path.name} has no frames from --start {start:g} on")
+
+
+def _upright(frame: av.VideoFrame) -> NDArray[np.uint8]:
+    scale = min(1.0, WORKING_SIDE / max(frame.width, frame.height))
+    size = max(2, round(frame.width * scale)), max(2, round(frame.height * scale))
+    pixels = frame.to_ndarray(format="rgb24", width=size[0], height=size[1])
+    quarters = round(frame.rotation / 90.0) % 4
+    # The metadata's angle is counter-clockwise, as is rot90.
+    return np.ascontiguousarray(np.rot90(pixels, quarters) if quarters else pixels)

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The landmarks of a whole film, kept on disk: memory stays flat, and a stopped run goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.errors import BadInput
+
+LANDMARKS = 478
+_RECORD = np.dtype([("seconds", "<f8"), ("found", "<i4"), ("points", "<f4", (LANDMARKS, 3))])
+
+
+class LandmarkReel:
+    """Appendable list of (time, landmarks or none), one record a frame.
+
+    Parameters
+    ----------
+    folder : path
+        Beside the clip to be written; made when missing. What another film or other settings
+        left there is thrown away.
+    key : str
+        From :func:`reel_key`.
+    """
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self._folder = folder
+        self._data = folder / "landmarks.bin"
+        try:
+            if _key_in(folder) != key:
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir(parents=True)
+                (folder / "reel.json").write_text(json.dumps({"key": key}), encoding="utf-8")
+            self._file = self._data.open("ab")
+        except OSError as error:
+            raise BadInput(f"cannot write beside {folder.parent}: {error.strerror}") from error
+        whole = self._data.stat().st_size // _RECORD.itemsize
+        self._file.truncate(whole * _RECORD.itemsize)
+        self._count = whole
+
+    def __len__(self) -> int:
+        return self._count
+
+    def append(self, seconds: float, points: NDArray[np.floating] | None) -> None:
+        """Add a frame; ``points`` (478, 3) in pixels, None where no face was found."""
+        record = np.zeros(1, _RECORD)
+        record["seconds"] = seconds
+        if points is not None:
+            record["found"] = 1
+            record["points"] = points
+        try:
+            self._file.write(record.tobytes())
+        except OSError as error:
+            raise BadInput(f"cannot write {self._data}: {error.strerror}") from error
+        self._count += 1
+
+    def read(self) -> NDArray[np.void]:
+        """All records, mapped from disk: fields ``seconds``, ``found``, ``points``."""
+        self._file.flush()
+        if self._count == 0:
+            return np.zeros(0, _RECORD)
+        return np.memmap(self._data, _RECORD, "r", shape=(self._count,))
+
+    def close(self) -> None:
+        """Keep the reel for a later run."""
+        self._file.close()
+
+    def remove(self) -> None:
+        """Throw the reel away: the clip is written."""
+        self._file.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def reel_key(film: Path, **settings: object) -> str:
+    """Name the landmarks of one film with one choice of settings."""
+    try:
+        facts = film.stat()
+    except OSError as error:
+        raise BadInput(f"there is no film {film}: {error.strerror}") from error
+    told = [film.name, facts.st_size, facts.st_mtime_ns, sorted(settings.items())]
+    return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()
+
+
+def _key_in(folder: Path) -> str | None:
+    try:
+        key = json.loads((folder / "reel.json").read_text(encoding="utf-8"))["key"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return str(key)

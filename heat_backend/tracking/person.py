@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who is filmed: identity and face at rest, learnt from frames all over the film."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.coefficients import EXPRESSION_INDEX
+from bridge.face_blink import personal_expression
+from bridge.face_model import FaceModel, eyes, landmarks
+from heat_backend.detect.landmarks import FaceLandmarks
+from heat_backend.fit.camera import Camera
+from heat_backend.fit.landmark_fit import LANDMARK_SIGMA, OVAL, OVAL_SIGMA, FaceFit, fit_face
+from heat_backend.tracking.channels import RARE, READS, TRACKED, USUAL, tracked_index
+from heat_backend.tracking.solve import FrameFit, Person, linearised, solve_frame
+
+Array = NDArray[np.float64]
+FITTED_FRAMES = 5
+REST_SHARE = 0.12  # of the frames: the least expressive ones show the face at rest
+MOST_AT_REST = 0.4  # an expression held all film long is one, beyond this weight
+IDENTITY_ROUNDS = 2
+LIPS = [13, 14, 312, 317, 82, 87]
+
+
+def learn_person(model: FaceModel, points: NDArray[np.float32]) -> tuple[Person, FrameFit]:
+    """Learn the person from some frames of a film.
+
+    Parameters
+    ----------
+    model : FaceModel
+    points : ndarray, shape (N, 478, 3)
+        Landmarks of frames spread over the film, pixels.
+
+    Returns
+    -------
+    Person
+    FrameFit
+        The first of the frames, to start from.
+    """
+    chosen = _spread(points, FITTED_FRAMES)
+    fits = [fit_face(model, FaceLandmarks(points[k])) for k in chosen]
+    identity = np.mean([fit.identity for fit in fits], axis=0)
+    person = _person(model, identity, fits[0].camera)
+    start = _start(person, fits[0], model)
+    frames = _solved(person, points, start, rounds=5)
+    for _ in range(IDENTITY_ROUNDS):
+        identity = _identity_step(model, person, identity, points, frames)
+        person = _person(model, identity, person.camera)
+        frames = [
+            _solved(person, points[k : k + 1], frame, rounds=2)[0] for k, frame in enumerate(frames)
+        ]
+    person = _at_rest(person, points, frames)
+    return person, _solved(person, points[:1], frames[0], rounds=3)[0]
+
+
+def _person(model: FaceModel, identity: Array, camera: Camera) -> Person:
+    shaped = model.vertices + np.tensordot(identity, model.identity, 1)
+    own = personal_expression(model, identity)
+    basis = np.stack([landmarks(model, own[k]) for k in tracked_index()]).astype(np.float64)
+    basis *= np.array([READS.get(name, 1.0) for name in TRACKED])[:, None, None]
+    basis = np.ascontiguousarray(basis.transpose(1, 2, 0))
+    center, radius = eyes(model, identity)
+    sigma = np.full(468, LANDMARK_SIGMA)
+    sigma[OVAL] = OVAL_SIGMA
+    usual = np.array([RARE.get(name, USUAL) for name in TRACKED])
+    return Person(
+        np.asarray(landmarks(model, shaped), np.float64), basis, usual, sigma, camera,
+        center.astype(np.float64), np.asarray(radius, np.float64),
+    )  # fmt: skip
+
+
+def _start(person: Person, fit: FaceFit, model: FaceModel) -> FrameFit:
+    weights = fit.expression[tracked_index()]
+    return FrameFit(fit.rotation, np.zeros(3), weights, 0.0)
+
+
+def _solved(
+    person: Person, points: NDArray[np.float32], start: FrameFit, rounds: int
+) -> list[FrameFit]:
+    """Fit frames that may lie far apart, each from the one before."""
+    frames = []
+    for one in points:
+        start = solve_frame(person, one[:468, :2].astype(np.float64), start, rounds)
+        frames.append(start)
+    return frames
+
+
+def _spread(points: NDArray[np.float32], count: int) -> list[int]:
+    """Choose frames that differ most in how the head is turned, a frontal one first."""
+    angles = np.array([FaceLandmarks(one).head_angles() for one in points])
+    middle = np.median(angles, axis=0)
+    chosen = [int(np.abs(angles - middle).sum(axis=1).argmin())]
+    while len(chosen) < min(count, len(points)):
+        apart = np.abs(angles[:, None] - angles[chosen][None]).sum(axis=2).min(axis=1)
+        chosen.append(int(apart.argmax()))
+    return chosen
+
+
+def _identity_step(
+    model: FaceModel, person: Person, identity: Array, points: NDArray[np.float32],
+    frames: list[FrameFit],
+) -> Array:  # fmt: skip
+    """Gauss-Newton step of the identity weights (K,) over all frames at once."""
+    fields = np.stack([landmarks(model, field) for field in model.identity], axis=-1)  # (L, 3, K)
+    count = len(identity)
+    by_identity = replace(person, basis=fields.astype(np.float64), usual=np.ones(count))
+    own = person.neutral - by_identity.basis @ identity
+    hessian, slope = np.eye(count), -identity.copy()
+    # Landmark errors of one film are alike from frame to frame: its frames count as a few.
+    counts = FITTED_FRAMES / len(points)
+    for one, frame in zip(points, frames, strict=True):
+        here = replace(by_identity, neutral=own + person.basis @ frame.weights)
+        rows = linearised(
+            here, one[:468, :2].astype(np.float64), frame.rotation, frame.translation, identity
+        )
+        gram = rows.T @ rows * counts
+        # What a change of pose could do as well says nothing about identity.
+        cross = np.linalg.solve(gram[count:-1, count:-1], gram[count:-1])
+        free = gram[:count] - gram[:count, count:-1] @ cross
+        hessian += free[:, :count]
+        slope -= free[:, -1]
+    return np.asarray(np.clip(identity + np.linalg.solve(hessian, slope), -3.5, 3.5))
+
+
+def _at_rest(person: Person, points: NDArray[np.float32], frames: list[FrameFit]) -> Person:
+    """Make the least expressive frames' face the neutral one, as its landmarks were read."""
+    weights = np.array([frame.weights for frame in frames])
+    common = np.median(weights, axis=0)
+    jaw = TRACKED.index("jawOpen")
+    loud = np.abs(weights - common).sum(axis=1) + 3.0 * weights[:, jaw]
+    calm = np.argsort(loud)[: max(3, round(REST_SHARE * len(frames)))]
+    held = np.minimum(weights[calm].mean(axis=0), MOST_AT_REST)
+    offset = np.zeros_like(person.neutral)
+    for k in calm:
+        offset += _missed(person, points[k], frames[k])
+    neutral = person.neutral + offset / len(calm) + person.basis @ held
+    return replace(person, neutral=neutral)
+
+
+def _missed(person: Person, points: NDArray[np.float32], frame: FrameFit) -> Array:
+    """Measure what is between fitted and read landmarks (468, 3), head axes, model units."""
+    shape = person.neutral + person.basis @ frame.weights
+    posed = shape @ frame.rotation.T + frame.translation
+    read = person.camera.unproject(points[:468, :2].astype(np.float64), posed[:, 2])
+    away: Array = (read - posed) @ frame.rotation
+    return away
+
+
+def lids_open(frame: FrameFit) -> float:
+    """Share of the eyes' opening that is left, 0..1, the wider eye's."""
+    shut = [frame.weights[TRACKED.index(f"eyeBlink{side}")] for side in ("Left", "Right")]
+    return float(1.0 - min(1.0, min(shut)))
+
+
+def weights_of_52(weights: Array) -> Array:
+    """Spread tracked weights (T, E) over all 52 expressions (T, 52)."""
+    out = np.zeros((len(weights), len(EXPRESSION_INDEX)))
+    out[:, tracked_index()] = weights
+    return out

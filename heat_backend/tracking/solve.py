@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pose and expression of one frame, against the person's own face."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from heat_backend.fit.camera import Camera
+
+Array = NDArray[np.float64]
+MOST = 1.2
+SPARSITY = 2.0  # linear cost of an expression at 1: what landmarks do not ask for stays 0
+SWEEPS = 60
+OUTLIER = 3.0  # standard deviations beyond which a landmark counts less
+
+
+@dataclass(frozen=True)
+class Person:
+    """The face that is tracked.
+
+    Attributes
+    ----------
+    neutral : ndarray, shape (L, 3)
+        Landmarks of the face at rest, head axes about the pivot, model units.
+    basis : ndarray, shape (L, 3, E)
+        What each tracked expression adds to the landmarks as the detector reads them.
+    usual : ndarray, shape (E,)
+        Standard deviation of each weight.
+    sigma : ndarray, shape (L,)
+        Standard deviation of each landmark, model units.
+    camera : Camera
+        Its centre is where the pivot stands in the rest frame, pixels.
+    eye_center : ndarray, shape (2, 3)
+        Of the left, the right eyeball, head axes.
+    eye_radius : ndarray, shape (2,)
+    """
+
+    neutral: Array
+    basis: Array
+    usual: Array
+    sigma: Array
+    camera: Camera
+    eye_center: Array
+    eye_radius: Array
+
+
+@dataclass(frozen=True)
+class FrameFit:
+    """What one frame shows.
+
+    Attributes
+    ----------
+    rotation : ndarray, shape (3, 3)
+        Head axes in the picture's axes (contract).
+    translation : ndarray, shape (3,)
+        Of the pivot from the rest frame's, model units.
+    weights : ndarray, shape (E,)
+        0..``MOST``.
+    error : float
+        Median landmark distance, model units.
+    """
+
+    rotation: Array
+    translation: Array
+    weights: Array
+    error: float
+
+
+def solve_frame(
+    person: Person, observed: Array, start: FrameFit, rounds: int = 3, sparsity: float = SPARSITY
+) -> FrameFit:
+    """Fit one frame by bounded, regularised Gauss-Newton steps.
+
+    Parameters
+    ----------
+    person : Person
+    observed : ndarray, shape (L, 2)
+        Landmarks, pixels, y down.
+    start : FrameFit
+        The frame before, or a guess.
+    rounds : int
+        Gauss-Newton steps.
+    sparsity : float
+        See ``SPARSITY``.
+    """
+    turn, shift, weights = start.rotation, start.translation, start.weights
+    for _ in range(rounds):
+        rows = linearised(person, observed, turn, shift, weights)
+        off = np.hypot(rows[0::2, -1], rows[1::2, -1])
+        trust = np.where(off > OUTLIER, np.sqrt(OUTLIER / np.maximum(off, OUTLIER)), 1.0)
+        rows *= np.repeat(trust, 2)[:, None]
+        step, weights = _bounded_step(rows.T @ rows, weights, person.usual, sparsity)
+        turn = Rotation.from_rotvec(step[:3]).as_matrix() @ turn
+        shift = shift + step[3:]
+    posed = (person.neutral + person.basis @ weights) @ turn.T + shift
+    missed = person.camera.project(posed) - observed
+    error = float(np.median(np.hypot(missed[:, 0], missed[:, 1]))) / person.camera.scale
+    return FrameFit(turn, shift, weights, error)
+
+
+def linearised(person: Person, observed: Array, turn: Array, shift: Array, weights: Array) -> Array:
+    """Linearise one frame about a guess.
+
+    Returns
+    -------
+    ndarray, shape (2L, E + 6 + 1)
+        Derivatives by the weights and by the pose (a small turn about the picture's axes, left of
+        ``turn``, then the shift), and last the residual; all in landmark standard deviations.
+    """
+    turned = (person.neutral + person.basis @ weights) @ turn.T  # (L, 3)
+    posed = turned + shift
+    camera = person.camera
+    units = 1.0 / (camera.scale * person.sigma)
+    view = _view(camera, posed) * units[:, None, None]  # (L, 2, 3)
+    along = np.zeros((len(turned), 3, 6))
+    along[:, :, 3:] = np.eye(3)
+    along[:, 0, 1], along[:, 0, 2] = turned[:, 2], -turned[:, 1]
+    along[:, 1, 0], along[:, 1, 2] = -turned[:, 2], turned[:, 0]
+    along[:, 2, 0], along[:, 2, 1] = turned[:, 1], -turned[:, 0]
+    residual = (camera.project(posed) - observed) * units[:, None]
+    parts = [(view @ turn) @ person.basis, view @ along, residual[..., None]]
+    return np.concatenate(parts, axis=2).reshape(2 * len(turned), -1)
+
+
+def _view(camera: Camera, posed: Array) -> Array:
+    """Derive, (L, 2, 3), the picture place, pixels, by the posed point."""
+    depth = camera.distance - posed[:, 2]
+    grown = camera.scale * camera.distance / depth
+    view = np.zeros((len(posed), 2, 3))
+    view[:, 0, 0] = grown
+    view[:, 1, 1] = -grown
+    view[:, 0, 2] = grown * posed[:, 0] / depth
+    view[:, 1, 2] = -grown * posed[:, 1] / depth
+    return view
+
+
+def _bounded_step(
+    gram: Array, weights: Array, usual: Array, sparsity: float
+) -> tuple[Array, Array]:
+    """Pose step (6,) and new weights (E,): the pose eliminated, the weights by descent.
+
+    ``gram`` is that of the rows of :func:`linearised`.
+    """
+    count = len(weights)
+    pose = slice(count, count + 6)
+    # Rows say: face (new - weights) + pose step = -residual.
+    target = gram[:, :count] @ weights - gram[:, -1]
+    own = gram[pose, pose] + 1e-6 * np.eye(6)
+    solved = np.linalg.solve(own, np.column_stack([gram[pose, :count], target[pose]]))
+    hessian = gram[:count, :count] - gram[:count, pose] @ solved[:, :-1] + np.diag(usual**-2.0)
+    linear = target[:count] - gram[:count, pose] @ solved[:, -1] - sparsity / usual
+    new = _descend(hessian, linear, weights, MOST, SWEEPS)
+    return solved[:, -1] - solved[:, :-1] @ new, new
+
+
+@njit(cache=True)
+def _descend(hessian: Array, linear: Array, start: Array, most: float, sweeps: int) -> Array:
+    """Minimise x H x / 2 - linear x within 0..most, coordinate by coordinate."""
+    x = start.copy()
+    slope = hessian @ x - linear
+    for _ in range(sweeps):
+        largest = 0.0
+        for k in range(len(x)):
+            new = min(max(x[k] - slope[k] / hessian[k, k], 0.0), most)
+            change = new - x[k]
+            if change != 0.0:
+                x[k] = new
+                slope += change * hessian[k]
+                largest = max(largest, abs(change))
+        if largest < 1e-4:
+            break
+    return x

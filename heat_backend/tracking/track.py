@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A film becomes a motion clip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.errors import BadInput, Cancelled
+from bridge.face_model import load as load_model
+from bridge.motion_clip import MotionClip
+from bridge.pose import rotation_angles
+from heat_backend.tracking import gaps
+from heat_backend.tracking.channels import region_mask
+from heat_backend.tracking.film import film_facts, film_frames
+from heat_backend.tracking.follow import FaceFollower
+from heat_backend.tracking.gaze import SHUT, gaze_of, gaze_weights
+from heat_backend.tracking.landmark_reel import LandmarkReel, reel_key
+from heat_backend.tracking.person import learn_person, lids_open, weights_of_52
+from heat_backend.tracking.smoothing import noise_level, smooth
+from heat_backend.tracking.solve import FrameFit, Person, solve_frame
+
+Array = NDArray[np.float64]
+Progress = Callable[[str, float], None]
+SAMPLED = 60  # frames from which the person is learnt
+LOOKING = 0.85  # share of the progress that finding landmarks takes
+RESTS = ("first", "neutral", "camera")
+
+
+@dataclass(frozen=True)
+class TrackSettings:
+    """What to track and how.
+
+    Attributes
+    ----------
+    detector : str
+    face : int or None
+        Which face, 1 is the largest.
+    start, end : float
+        Seconds.
+    expression, pose : bool
+        Which of the two the clip gets.
+    regions : tuple of str
+        Only these regions' expressions; empty for all.
+    smooth : float
+        Strength of the smoothing, 0 for none, 1 usual.
+    gain : float
+        Factor on all expressions.
+    rest : str
+        Which pose counts as no turn: that of the ``first`` frame, that of the ``neutral`` face
+        (the median of the calm frames), or straight to the ``camera``.
+    """
+
+    detector: str = "mediapipe"
+    face: int | None = None
+    start: float = 0.0
+    end: float | None = None
+    expression: bool = True
+    pose: bool = True
+    regions: tuple[str, ...] = ()
+    smooth: float = 1.0
+    gain: float = 1.0
+    rest: str = "first"
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """A clip and what a user should know about it."""
+
+    clip: MotionClip
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Curves:
+    rotation: Array  # (T, 3, 3)
+    translation: Array  # (T, 3)
+    expression: Array  # (T, 52)
+    gaze: Array  # (T, 2)
+    looking: NDArray[np.bool_]  # (T,), eyes open enough to tell
+    errors: Array  # (T,)
+
+
+def track_film(
+    film: Path, settings: TrackSettings, reel_folder: Path, progress: Progress,
+    cancelled: Callable[[], bool],
+) -> Tracked:  # fmt: skip
+    """Track one face through a film.
+
+    Parameters
+    ----------
+    film : path
+    settings : TrackSettings
+    reel_folder : path
+        Where landmarks are kept until the clip is done; a stopped run goes on from there.
+    progress : callable (what, 0..1)
+    cancelled : callable
+        Asked before each frame.
+
+    Raises
+    ------
+    BadInput
+        No film, or no face in it.
+    Cancelled
+        When ``cancelled()`` became true; the landmarks found are kept.
+    """
+    region_mask(settings.regions)
+    facts = film_facts(film, settings.start, settings.end)
+    key = reel_key(
+        film, detector=settings.detector, face=settings.face, start=settings.start, end=settings.end
+    )
+    reel = LandmarkReel(reel_folder, key)
+    try:
+        _look(film, settings, reel, facts.frames, progress, cancelled)
+        records = reel.read()
+        found = records["found"].astype(bool)
+        if not found.any():
+            raise BadInput(
+                f"no face found in {film.name}: choose a film that shows one face from the front"
+            )
+        tracked = _clip_of(records, found, facts.rate, film.name, settings, progress, cancelled)
+    except Cancelled:
+        reel.close()
+        raise
+    except BaseException:
+        reel.remove()
+        raise
+    del records
+    reel.remove()
+    return tracked
+
+
+def _look(
+    film: Path, settings: TrackSettings, reel: LandmarkReel, expected: int, progress: Progress,
+    cancelled: Callable[[], bool],
+) -> None:  # fmt: skip
+    """Find the landmarks of the frames that the reel does not hold yet."""
+    follower = FaceFollower(settings.detector, settings.face)
+    known = len(reel)
+    for number, frame in enumerate(film_frames(film, settings.start, settings.end)):
+        if cancelled():
+            raise Cancelled("stopped; the same command goes on from here")
+        if number < known:
+            continue
+        reel.append(frame.seconds, follower.find(frame.pixels))
+        share = min(1.0, (number + 1) / max(expected, 1))
+        progress("finding the face", LOOKING * share)
+
+
+def _clip_of(
+    records: NDArray[np.void], found: NDArray[np.bool_], rate: float, name: str,
+    settings: TrackSettings, progress: Progress, cancelled: Callable[[], bool],
+) -> Tracked:  # fmt: skip
+    model = load_model()
+    at = np.flatnonzero(found)
+    sampled = at[np.unique(np.linspace(0, len(at) - 1, min(SAMPLED, len(at))).round().astype(int))]
+    progress("learning the face", LOOKING)
+    person, start = learn_person(model, np.asarray(records["points"][sampled]))
+    curves = _read_frames(person, start, records, found, progress, cancelled)
+    own = gaps.same_person(curves.errors, found)
+    notes = _notes(found, own)
+    progress("smoothing", 0.98)
+    expression, rotation, translation = _cleaned(curves, own, settings)
+    clip = MotionClip(
+        rate, expression.astype(np.float32), rotation.astype(np.float32),
+        translation.astype(np.float32), confidence=gaps.confidence(curves.errors, own), source=name,
+    )  # fmt: skip
+    return Tracked(_evenly(clip, np.asarray(records["seconds"])), notes)
+
+
+def _read_frames(
+    person: Person, start: FrameFit, records: NDArray[np.void], found: NDArray[np.bool_],
+    progress: Progress, cancelled: Callable[[], bool],
+) -> _Curves:  # fmt: skip
+    count = len(records)
+    rotation, translation = np.tile(np.eye(3), (count, 1, 1)), np.zeros((count, 3))
+    weights, gaze = np.zeros((count, len(start.weights))), np.zeros((count, 2))
+    looking, errors = np.zeros(count, bool), np.zeros(count)
+    fit = start
+    for k in np.flatnonzero(found):
+        if k % 50 == 0:
+            progress("reading the face", LOOKING + (0.97 - LOOKING) * k / count)
+            if cancelled():
+                raise Cancelled("stopped; the same command goes on from here")
+        points = records["points"][k]
+        rounds = 3 if k and found[k - 1] else 6
+        fit = solve_frame(person, points[:468, :2].astype(np.float64), fit, rounds)
+        rotation[k], translation[k], weights[k] = fit.rotation, fit.translation, fit.weights
+        errors[k] = fit.error
+        gaze[k] = gaze_of(person, fit, points)
+        looking[k] = lids_open(fit) > SHUT
+    return _Curves(rotation, translation, weights_of_52(weights), gaze, looking, errors)
+
+
+def _cleaned(
+    curves: _Curves, own: NDArray[np.bool_], settings: TrackSettings
+) -> tuple[Array, Array, Array]:
+    """Expression (T, 52), rotation (T, 3), translation (T, 3), bridged, smoothed, against rest."""
+    rest = _rest_pose(curves, own, settings.rest)
+    angles = np.array([rotation_angles(turn @ rest[0].T) for turn in curves.rotation])
+    moved = curves.translation - rest[1]
+    looking = own & curves.looking
+    gaze = gaps.bridged(curves.gaze, looking) if looking.any() else curves.gaze * 0.0
+    gaze = gaze - np.median(gaze[looking], axis=0) if looking.any() else gaze
+
+    def clean(values: Array) -> Array:
+        whole = gaps.bridged(values, own)
+        return smooth(whole, noise_level(whole[own]), settings.smooth)
+
+    expression = clean(curves.expression)
+    expression += gaze_weights(smooth(gaze, noise_level(gaze), settings.smooth))
+    expression *= settings.gain * region_mask(settings.regions)
+    expression = np.clip(expression, 0.0, 1.5) * settings.expression
+    return expression, clean(angles) * settings.pose, clean(moved) * settings.pose
+
+
+def _rest_pose(curves: _Curves, own: NDArray[np.bool_], rest: str) -> tuple[Array, Array]:
+    """Rotation (3, 3) and translation (3,) that count as none."""
+    at = np.flatnonzero(own)
+    if rest == "neutral":
+        calm = at[np.argsort(curves.expression[at].sum(axis=1))[: max(1, len(at) // 8)]]
+        angles = np.array([rotation_angles(curves.rotation[k]) for k in calm])
+        middle = calm[np.abs(angles - np.median(angles, axis=0)).sum(axis=1).argmin()]
+        return curves.rotation[middle], curves.translation[middle]
+    first = at[0]
+    return (np.eye(3) if rest == "camera" else curves.rotation[first]), curves.translation[first]
+
+
+def _evenly(clip: MotionClip, seconds: Array) -> MotionClip:
+    """Bring frames of uneven length to the clip's even rate."""
+    even = seconds[0] + np.arange(round((seconds[-1] - seconds[0]) * clip.fps) + 1) / clip.fps
+    if len(even) == len(seconds) and np.abs(even - seconds).max() < 0.25 / clip.fps:
+        return clip
+
+    def at(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        table = values.reshape(len(values), -1)
+        columns = [np.interp(even, seconds, column) for column in table.T]
+        return np.stack(columns, axis=1).reshape(len(even), *values.shape[1:]).astype(np.float32)
+
+    assert clip.confidence is not None
+    return MotionClip(
+        clip.fps, at(clip.expression), at(clip.rotation), at(clip.translation),
+        confidence=at(clip.confidence), source=clip.source,
+    )  # fmt: skip
+
+
+def _notes(found: NDArray[np.bool_], own: NDArray[np.bool_]) -> tuple[str, ...]:
+    notes = []
+    missing = gaps.stretches(~found)
+    if missing:
+        told = ", ".join(f"{a + 1}-{b + 1}" for a, b in missing[:4])
+        more = " and more" if len(missing) > 4 else ""
+        notes.append(f"no face in {int((~found).sum())} frames ({told}{more}): bridged")
+    other = gaps.stretches(found & ~own)
+    others = sum(b - a + 1 for a, b in other)
+    if others > 2:
+        told = ", ".join(f"{a + 1}-{b + 1}" for a, b in other[:4])
+        notes.append(f"{others} frames show another face or a bad view of it ({told}): bridged")
+    return tuple(notes)
