@@ -16,23 +16,41 @@ TRACKED = tuple(name for name in EXPRESSION_NAMES if name not in GAZE and name n
 
 # Movement that FaceMesh reads over movement that the face model makes at 1: its lids never meet,
 # its brows and corners lag. Measured on clips rendered by the warp engine.
-READS = {"eyeBlinkLeft": 0.84, "eyeBlinkRight": 0.84}
+READS = {
+    "eyeBlink": 0.58,
+    "jawOpen": 0.8,
+    "mouthSmile": 0.6,
+    "mouthPucker": 0.42,
+    "mouthFunnel": 0.5,
+    "mouthStretch": 0.6,
+    "mouthFrown": 0.75,
+    "browInnerUp": 0.65,
+    "browOuterUp": 0.75,
+    "browDown": 0.7,
+}
 
-# Weight at which a shape is as unlikely as one standard deviation of landmark noise.
-USUAL = 0.3
+# Standard deviation of a weight, and of the difference of a pair's sides: faces are mostly
+# symmetric, and a turned head must not read as a crooked mouth.
+USUAL, CROOKED = 0.4, 0.15
 # Shapes that mostly explain noise unless the landmarks speak clearly for them.
 RARE = {
-    "cheekSquintLeft": 0.12,
-    "cheekSquintRight": 0.12,
-    "noseSneerLeft": 0.15,
-    "noseSneerRight": 0.15,
-    "mouthDimpleLeft": 0.15,
-    "mouthDimpleRight": 0.15,
+    "cheekSquint": 0.15,
+    "noseSneer": 0.15,
+    "mouthDimple": 0.15,
+    "mouthPress": 0.2,
+    "eyeWide": 0.25,
+    "eyeSquint": 0.25,
     "mouthShrugUpper": 0.15,
-    "mouthShrugLower": 0.15,
-    "eyeWideLeft": 0.2,
-    "eyeWideRight": 0.2,
+    "mouthShrugLower": 0.2,
+    "mouthRollLower": 0.2,
+    "mouthRollUpper": 0.2,
+    "jawLeft": 0.12,
+    "jawRight": 0.12,
+    "mouthLeft": 0.12,
+    "mouthRight": 0.12,
 }
+# Winks are no rarity.
+FREE_SIDES = ("eyeBlink",)
 
 _STARTS = {
     "eyes": ("eye",),
@@ -47,6 +65,31 @@ REGIONS = tuple(_STARTS)
 def tracked_index() -> NDArray[np.intp]:
     """Return the indices into the 52 of the expressions in ``TRACKED``, shape (E,)."""
     return np.array([EXPRESSION_INDEX[name] for name in TRACKED], np.intp)
+
+
+def reading() -> NDArray[np.float64]:
+    """Return ``READS`` for each tracked expression, shape (E,), 1 where nothing is known."""
+    return np.array([READS.get(_stem(name), 1.0) for name in TRACKED])
+
+
+def _stem(name: str) -> str:
+    """Name without its side: ``mouthSmile`` of ``mouthSmileLeft``; ``jawLeft`` stays."""
+    if name in ("jawLeft", "jawRight", "mouthLeft", "mouthRight"):
+        return name
+    return name.removesuffix("Left").removesuffix("Right")
+
+
+def weight_prior() -> NDArray[np.float64]:
+    """Return the inverse covariance (E, E) of the tracked weights."""
+    prior = np.zeros((len(TRACKED), len(TRACKED)))
+    for k, name in enumerate(TRACKED):
+        stem = _stem(name)
+        usual = RARE.get(stem, USUAL)
+        prior[k, k] += usual**-2.0
+        if name == f"{stem}Left" and stem not in FREE_SIDES:
+            both = [k, TRACKED.index(f"{stem}Right")]
+            prior[np.ix_(both, both)] += np.array([[1.0, -1.0], [-1.0, 1.0]]) * CROOKED**-2.0
+    return prior
 
 
 def region_mask(regions: tuple[str, ...]) -> NDArray[np.bool_]:

@@ -14,15 +14,16 @@ from bridge.face_model import FaceModel, eyes, landmarks
 from heat_backend.detect.landmarks import FaceLandmarks
 from heat_backend.fit.camera import Camera
 from heat_backend.fit.landmark_fit import LANDMARK_SIGMA, OVAL, OVAL_SIGMA, FaceFit, fit_face
-from heat_backend.tracking.channels import RARE, READS, TRACKED, USUAL, tracked_index
-from heat_backend.tracking.solve import FrameFit, Person, linearised, solve_frame
+from heat_backend.tracking.channels import TRACKED, reading, tracked_index, weight_prior
+from heat_backend.tracking.head_turn import in_head_axes, still_parts
+from heat_backend.tracking.solve import FrameFit, Person, linearised, seen_axes, solve_frame
 
 Array = NDArray[np.float64]
 FITTED_FRAMES = 5
+LOUD_TRUST = 0.1  # of the other frames
+DEPTH_SPRING = 0.02  # holds a landmark to its fitted depth, against views
 REST_SHARE = 0.12  # of the frames: the least expressive ones show the face at rest
-MOST_AT_REST = 0.4  # an expression held all film long is one, beyond this weight
-IDENTITY_ROUNDS = 2
-LIPS = [13, 14, 312, 317, 82, 87]
+IDENTITY_ROUNDS, REST_ROUNDS = 2, 2
 
 
 def learn_person(model: FaceModel, points: NDArray[np.float32]) -> tuple[Person, FrameFit]:
@@ -52,23 +53,26 @@ def learn_person(model: FaceModel, points: NDArray[np.float32]) -> tuple[Person,
         frames = [
             _solved(person, points[k : k + 1], frame, rounds=2)[0] for k, frame in enumerate(frames)
         ]
-    person = _at_rest(person, points, frames)
-    return person, _solved(person, points[:1], frames[0], rounds=3)[0]
+    for _ in range(REST_ROUNDS):
+        person = _at_rest(person, points, frames)
+        frames = [
+            _solved(person, points[k : k + 1], frame, rounds=2)[0] for k, frame in enumerate(frames)
+        ]
+    return person, frames[0]
 
 
 def _person(model: FaceModel, identity: Array, camera: Camera) -> Person:
     shaped = model.vertices + np.tensordot(identity, model.identity, 1)
     own = personal_expression(model, identity)
     basis = np.stack([landmarks(model, own[k]) for k in tracked_index()]).astype(np.float64)
-    basis *= np.array([READS.get(name, 1.0) for name in TRACKED])[:, None, None]
+    basis *= reading()[:, None, None]
     basis = np.ascontiguousarray(basis.transpose(1, 2, 0))
     center, radius = eyes(model, identity)
     sigma = np.full(468, LANDMARK_SIGMA)
     sigma[OVAL] = OVAL_SIGMA
-    usual = np.array([RARE.get(name, USUAL) for name in TRACKED])
     return Person(
-        np.asarray(landmarks(model, shaped), np.float64), basis, usual, sigma, camera,
-        center.astype(np.float64), np.asarray(radius, np.float64),
+        np.asarray(landmarks(model, shaped), np.float64), basis, weight_prior(), sigma, camera,
+        center.astype(np.float64), np.asarray(radius, np.float64), still_parts(basis, sigma),
     )  # fmt: skip
 
 
@@ -83,7 +87,7 @@ def _solved(
     """Fit frames that may lie far apart, each from the one before."""
     frames = []
     for one in points:
-        start = solve_frame(person, one[:468, :2].astype(np.float64), start, rounds)
+        start = solve_frame(person, one, start, rounds)
         frames.append(start)
     return frames
 
@@ -106,7 +110,7 @@ def _identity_step(
     """Gauss-Newton step of the identity weights (K,) over all frames at once."""
     fields = np.stack([landmarks(model, field) for field in model.identity], axis=-1)  # (L, 3, K)
     count = len(identity)
-    by_identity = replace(person, basis=fields.astype(np.float64), usual=np.ones(count))
+    by_identity = replace(person, basis=fields.astype(np.float64), prior=np.eye(count))
     own = person.neutral - by_identity.basis @ identity
     hessian, slope = np.eye(count), -identity.copy()
     # Landmark errors of one film are alike from frame to frame: its frames count as a few.
@@ -126,27 +130,42 @@ def _identity_step(
 
 
 def _at_rest(person: Person, points: NDArray[np.float32], frames: list[FrameFit]) -> Person:
-    """Make the least expressive frames' face the neutral one, as its landmarks were read."""
+    """Make the least expressive frames' face the neutral one, as its landmarks were read.
+
+    Each landmark's place is solved in three dimensions: frames of a turned head tell its depth.
+    """
     weights = np.array([frame.weights for frame in frames])
     common = np.median(weights, axis=0)
     jaw = TRACKED.index("jawOpen")
     loud = np.abs(weights - common).sum(axis=1) + 3.0 * weights[:, jaw]
     calm = np.argsort(loud)[: max(3, round(REST_SHARE * len(frames)))]
-    held = np.minimum(weights[calm].mean(axis=0), MOST_AT_REST)
-    offset = np.zeros_like(person.neutral)
-    for k in calm:
-        offset += _missed(person, points[k], frames[k])
-    neutral = person.neutral + offset / len(calm) + person.basis @ held
-    return replace(person, neutral=neutral)
+    held = weights[calm].mean(axis=0)
+    trust = np.full(len(frames), LOUD_TRUST)
+    trust[calm] = 1.0
+    spring = np.diag([1e-3, 1e-3, DEPTH_SPRING]) * trust.sum()
+    hessian = np.tile(spring, (len(person.neutral), 1, 1))
+    slope = np.zeros_like(person.neutral)
+    for one, frame, share in zip(points, frames, trust, strict=True):
+        missed, view = _missed(person, one, frame)
+        hessian += share * view.transpose(0, 2, 1) @ view
+        slope += share * (view.transpose(0, 2, 1) @ missed[..., None])[..., 0]
+    offset = np.linalg.solve(hessian, slope[..., None])[..., 0]
+    read = [in_head_axes(points[k][person.still], frames[k].rotation) for k in calm]
+    return replace(
+        person,
+        neutral=person.neutral + offset + person.basis @ held,
+        still_shape=np.mean(read, axis=0),
+    )
 
 
-def _missed(person: Person, points: NDArray[np.float32], frame: FrameFit) -> Array:
-    """Measure what is between fitted and read landmarks (468, 3), head axes, model units."""
-    shape = person.neutral + person.basis @ frame.weights
-    posed = shape @ frame.rotation.T + frame.translation
-    read = person.camera.unproject(points[:468, :2].astype(np.float64), posed[:, 2])
-    away: Array = (read - posed) @ frame.rotation
-    return away
+def _missed(person: Person, points: NDArray[np.float32], frame: FrameFit) -> tuple[Array, Array]:
+    """Measure from fitted to read landmarks (468, 2), and how the head's axes are seen (468, 2, 3).
+
+    Both in model units.
+    """
+    posed = (person.neutral + person.basis @ frame.weights) @ frame.rotation.T + frame.translation
+    missed = (points[:468, :2] - person.camera.project(posed)) / person.camera.scale
+    return missed, seen_axes(person.camera, posed) @ frame.rotation / person.camera.scale
 
 
 def lids_open(frame: FrameFit) -> float:

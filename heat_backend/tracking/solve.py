@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from heat_backend.fit.camera import Camera
+from heat_backend.tracking.head_turn import head_turn
 
 Array = NDArray[np.float64]
 MOST = 1.2
 SPARSITY = 2.0  # linear cost of an expression at 1: what landmarks do not ask for stays 0
 SWEEPS = 60
+TURN_SIGMA = np.radians(0.3)  # of the turn read off depth; landmarks' errors move together
 OUTLIER = 3.0  # standard deviations beyond which a landmark counts less
 
 
@@ -29,8 +31,8 @@ class Person:
         Landmarks of the face at rest, head axes about the pivot, model units.
     basis : ndarray, shape (L, 3, E)
         What each tracked expression adds to the landmarks as the detector reads them.
-    usual : ndarray, shape (E,)
-        Standard deviation of each weight.
+    prior : ndarray, shape (E, E)
+        Inverse covariance of the weights.
     sigma : ndarray, shape (L,)
         Standard deviation of each landmark, model units.
     camera : Camera
@@ -38,15 +40,21 @@ class Person:
     eye_center : ndarray, shape (2, 3)
         Of the left, the right eyeball, head axes.
     eye_radius : ndarray, shape (2,)
+    still : ndarray, shape (S,), int
+        Landmarks of still parts.
+    still_shape : ndarray, shape (S, 3), or None
+        Those as the detector reads them of the face at rest, head axes; None: not known yet.
     """
 
     neutral: Array
     basis: Array
-    usual: Array
+    prior: Array
     sigma: Array
     camera: Camera
     eye_center: Array
     eye_radius: Array
+    still: NDArray[np.intp]
+    still_shape: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -72,29 +80,34 @@ class FrameFit:
 
 
 def solve_frame(
-    person: Person, observed: Array, start: FrameFit, rounds: int = 3, sparsity: float = SPARSITY
+    person: Person, points: NDArray[np.floating], start: FrameFit, rounds: int = 3
 ) -> FrameFit:
     """Fit one frame by bounded, regularised Gauss-Newton steps.
 
     Parameters
     ----------
     person : Person
-    observed : ndarray, shape (L, 2)
-        Landmarks, pixels, y down.
+    points : ndarray, shape (478, 3)
+        Landmarks, pixels, y down, z away from the viewer.
     start : FrameFit
         The frame before, or a guess.
     rounds : int
         Gauss-Newton steps.
-    sparsity : float
-        See ``SPARSITY``.
     """
+    observed = points[: len(person.neutral), :2].astype(np.float64)
+    read = None
+    if person.still_shape is not None:
+        read = head_turn(person.still_shape, points[person.still])
     turn, shift, weights = start.rotation, start.translation, start.weights
     for _ in range(rounds):
         rows = linearised(person, observed, turn, shift, weights)
         off = np.hypot(rows[0::2, -1], rows[1::2, -1])
         trust = np.where(off > OUTLIER, np.sqrt(OUTLIER / np.maximum(off, OUTLIER)), 1.0)
         rows *= np.repeat(trust, 2)[:, None]
-        step, weights = _bounded_step(rows.T @ rows, weights, person.usual, sparsity)
+        gram = rows.T @ rows
+        if read is not None:
+            _pull(gram, Rotation.from_matrix(read @ turn.T).as_rotvec())
+        step, weights = _bounded_step(gram, weights, person.prior)
         turn = Rotation.from_rotvec(step[:3]).as_matrix() @ turn
         shift = shift + step[3:]
     posed = (person.neutral + person.basis @ weights) @ turn.T + shift
@@ -116,7 +129,7 @@ def linearised(person: Person, observed: Array, turn: Array, shift: Array, weigh
     posed = turned + shift
     camera = person.camera
     units = 1.0 / (camera.scale * person.sigma)
-    view = _view(camera, posed) * units[:, None, None]  # (L, 2, 3)
+    view = seen_axes(camera, posed) * units[:, None, None]  # (L, 2, 3)
     along = np.zeros((len(turned), 3, 6))
     along[:, :, 3:] = np.eye(3)
     along[:, 0, 1], along[:, 0, 2] = turned[:, 2], -turned[:, 1]
@@ -127,7 +140,7 @@ def linearised(person: Person, observed: Array, turn: Array, shift: Array, weigh
     return np.concatenate(parts, axis=2).reshape(2 * len(turned), -1)
 
 
-def _view(camera: Camera, posed: Array) -> Array:
+def seen_axes(camera: Camera, posed: Array) -> Array:
     """Derive, (L, 2, 3), the picture place, pixels, by the posed point."""
     depth = camera.distance - posed[:, 2]
     grown = camera.scale * camera.distance / depth
@@ -139,9 +152,14 @@ def _view(camera: Camera, posed: Array) -> Array:
     return view
 
 
-def _bounded_step(
-    gram: Array, weights: Array, usual: Array, sparsity: float
-) -> tuple[Array, Array]:
+def _pull(gram: Array, missing: Array) -> None:
+    """Add to ``gram`` that the head should turn by ``missing`` (3,), radians."""
+    turn = np.arange(len(gram) - 7, len(gram) - 4)
+    gram[turn, turn] += TURN_SIGMA**-2.0
+    gram[turn, -1] -= missing * TURN_SIGMA**-2.0
+
+
+def _bounded_step(gram: Array, weights: Array, prior: Array) -> tuple[Array, Array]:
     """Pose step (6,) and new weights (E,): the pose eliminated, the weights by descent.
 
     ``gram`` is that of the rows of :func:`linearised`.
@@ -152,8 +170,10 @@ def _bounded_step(
     target = gram[:, :count] @ weights - gram[:, -1]
     own = gram[pose, pose] + 1e-6 * np.eye(6)
     solved = np.linalg.solve(own, np.column_stack([gram[pose, :count], target[pose]]))
-    hessian = gram[:count, :count] - gram[:count, pose] @ solved[:, :-1] + np.diag(usual**-2.0)
-    linear = target[:count] - gram[:count, pose] @ solved[:, -1] - sparsity / usual
+    hessian = gram[:count, :count] - gram[:count, pose] @ solved[:, :-1] + prior
+    linear = (
+        target[:count] - gram[:count, pose] @ solved[:, -1] - SPARSITY * np.sqrt(np.diag(prior))
+    )
     new = _descend(hessian, linear, weights, MOST, SWEEPS)
     return solved[:, -1] - solved[:, :-1] @ new, new
 

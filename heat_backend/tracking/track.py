@@ -188,7 +188,7 @@ def _read_frames(
                 raise Cancelled("stopped; the same command goes on from here")
         points = records["points"][k]
         rounds = 3 if k and found[k - 1] else 6
-        fit = solve_frame(person, points[:468, :2].astype(np.float64), fit, rounds)
+        fit = solve_frame(person, points, fit, rounds)
         rotation[k], translation[k], weights[k] = fit.rotation, fit.translation, fit.weights
         errors[k] = fit.error
         gaze[k] = gaze_of(person, fit, points)
