@@ -13,7 +13,17 @@ from typing import NoReturn
 
 from bridge.errors import HeatError, UsageError
 from heat_backend import __version__
-from heat_backend.cli import bench, conformance, doctor, inspect, render, serve, sheet, weights
+from heat_backend.cli import (
+    bench,
+    conformance,
+    doctor,
+    inspect,
+    render,
+    serve,
+    sheet,
+    track,
+    weights,
+)
 from heat_backend.cli.usage_words import plain_usage
 
 _DESCRIPTION = "Heat makes a portrait photo perform: it renders motion clips onto one picture."
@@ -31,7 +41,7 @@ class Command:
 
 COMMANDS = tuple(
     Command(module.__name__.rpartition(".")[2], module.HELP, module.add_arguments, module.run)
-    for module in (inspect, render, serve, sheet, weights, bench, conformance, doctor)
+    for module in (inspect, render, serve, track, sheet, weights, bench, conformance, doctor)
 )
 
 

@@ -6,9 +6,10 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bridge.errors import UsageError
+from bridge.errors import BadInput, UsageError
 
 if TYPE_CHECKING:
     from heat_backend.engine import EngineSettings
@@ -92,6 +93,25 @@ def check_face(face: int | None) -> None:
     """
     if face is not None and face < 1:
         raise UsageError(f"--face {face}: faces are counted from 1, the largest")
+
+
+def clip_target(path: Path) -> Path:
+    """Check where a motion clip is to be written, before work begins.
+
+    Raises
+    ------
+    UsageError
+        When it does not end in .npz.
+    BadInput
+        When there is no such folder, or a folder has that name.
+    """
+    if path.suffix.lower() != ".npz":
+        raise UsageError(f"--out {path}: a motion clip's name ends in .npz")
+    if path.is_dir():
+        raise BadInput(f"{path} is a folder: choose another name for the clip")
+    if not path.absolute().parent.is_dir():
+        raise BadInput(f"there is no folder {path.absolute().parent}: make it, or choose another")
+    return path
 
 
 def frame_range(text: str | None, count: int) -> range:

@@ -6,6 +6,6 @@ face, ``landmark_reel`` keeps its landmarks on disk, ``person`` learns who it is
 ``gaze`` read each frame, ``smoothing`` and ``gaps`` clean the curves, ``track`` does it all.
 """
 
-from heat_backend.tracking.track import TrackSettings, track_film
+from heat_backend.tracking.track import Tracked, TrackSettings, track_film
 
-__all__ = ["TrackSettings", "track_film"]
+__all__ = ["TrackSettings", "Tracked", "track_film"]

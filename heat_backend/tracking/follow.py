@@ -62,7 +62,7 @@ class FaceFollower:
             from heat_backend.detect.mediapipe_film import create
 
             self._moving = create(faces=1 if len(faces) == 1 else 4)
-            self._moving.detect(pixels)
+            self._last = self._nearest(self._moving.detect(pixels)) or self._last
         return self._last.points
 
     def _nearest(self, faces: list[FaceLandmarks]) -> FaceLandmarks | None:

@@ -14,19 +14,27 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 REACHES = (1, 2, 3, 5, 8, 12, 18)  # frames to each side
 AGREE = 1.7  # standard deviations of a mean within which it agrees
-TO_SIGMA = 1.4826  # of a median absolute deviation, for Gaussian noise
+LAGS = (1, 2, 4)
+MOST_LASTING = 2.5  # times the frame-to-frame noise
 
 
 def noise_level(curves: Array) -> Array:
-    """Estimate the standard deviation of the frame-to-frame noise of curves (T, C), shape (C,).
+    """Estimate the standard deviation of the noise of curves (T, C), shape (C,).
 
-    From the second differences of the calmer half: what moves is not noise.
+    From second differences over one and several frames, of the calmer part: what moves is not
+    noise, and a tracker's noise lasts for some frames.
     """
     if len(curves) < 5:
         return np.zeros(curves.shape[1])
-    bends = np.abs(curves[2:] - 2.0 * curves[1:-1] + curves[:-2])
-    calm = np.sort(bends, axis=0)[: max(1, round(0.75 * len(bends)))]
-    return np.asarray(np.median(calm, axis=0) * TO_SIGMA * 1.35 / np.sqrt(6.0))
+    nearest = _bends(curves, 1)
+    lasting = np.max([_bends(curves, lag) for lag in LAGS if 2 * lag < len(curves)], axis=0)
+    return np.asarray(np.clip(lasting, nearest, MOST_LASTING * nearest))
+
+
+def _bends(curves: Array, lag: int) -> Array:
+    bends = np.abs(curves[2 * lag :] - 2.0 * curves[lag:-lag] + curves[: -2 * lag])
+    # Quartile of a Gaussian's absolute value: 0.3186 standard deviations.
+    return np.asarray(np.quantile(bends, 0.25, axis=0) / 0.3186 / np.sqrt(6.0))
 
 
 def smooth(curves: Array, noise: Array, strength: float = 1.0) -> Array:

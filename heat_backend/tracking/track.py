@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ from heat_backend.tracking.solve import FrameFit, Person, solve_frame
 
 Array = NDArray[np.float64]
 Progress = Callable[[str, float], None]
+WARM_UP = 12  # frames looked at again when a stopped run goes on: the finder has a memory
 SAMPLED = 60  # frames from which the person is learnt
 LOOKING = 0.85  # share of the progress that finding landmarks takes
 RESTS = ("first", "neutral", "camera")
@@ -123,6 +124,7 @@ def track_film(
                 f"no face found in {film.name}: choose a film that shows one face from the front"
             )
         tracked = _clip_of(records, found, facts.rate, film.name, settings, progress, cancelled)
+        tracked = replace(tracked, notes=_cut_off(len(records), facts.frames) + tracked.notes)
     except Cancelled:
         reel.close()
         raise
@@ -144,9 +146,12 @@ def _look(
     for number, frame in enumerate(film_frames(film, settings.start, settings.end)):
         if cancelled():
             raise Cancelled("stopped; the same command goes on from here")
+        if number < known - WARM_UP:
+            continue
+        points = follower.find(frame.pixels)
         if number < known:
             continue
-        reel.append(frame.seconds, follower.find(frame.pixels))
+        reel.append(frame.seconds, points)
         share = min(1.0, (number + 1) / max(expected, 1))
         progress("finding the face", LOOKING * share)
 
@@ -166,9 +171,13 @@ def _clip_of(
     progress("smoothing", 0.98)
     expression, rotation, translation = _cleaned(curves, own, settings)
     clip = MotionClip(
-        rate, expression.astype(np.float32), rotation.astype(np.float32),
-        translation.astype(np.float32), confidence=gaps.confidence(curves.errors, own), source=name,
-    )  # fmt: skip
+        rate,
+        expression.astype(np.float32),
+        rotation.astype(np.float32),
+        translation.astype(np.float32),
+        confidence=gaps.confidence(curves.errors, own).astype(np.float32),
+        source=name,
+    )
     return Tracked(_evenly(clip, np.asarray(records["seconds"])), notes)
 
 
@@ -246,6 +255,12 @@ def _evenly(clip: MotionClip, seconds: Array) -> MotionClip:
         clip.fps, at(clip.expression), at(clip.rotation), at(clip.translation),
         confidence=at(clip.confidence), source=clip.source,
     )  # fmt: skip
+
+
+def _cut_off(frames: int, expected: int) -> tuple[str, ...]:
+    if frames >= 0.9 * expected - 2:
+        return ()
+    return (f"the film breaks off: {frames} of about {expected} frames could be read",)
 
 
 def _notes(found: NDArray[np.bool_], own: NDArray[np.bool_]) -> tuple[str, ...]:

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A performance rendered from known motion is filmed, and tracked again."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES
+from bridge.errors import BadInput, Cancelled, UsageError
+from bridge.motion_clip import MotionClip
+from heat_backend.engine import EngineSettings, Photo, make_engine
+from heat_backend.tracking import Tracked, TrackSettings, track_film
+
+RATE = 25
+COUNT = 70
+BLINK_AT = 20
+
+
+def known_motion() -> MotionClip:
+    expression = np.zeros((COUNT, len(EXPRESSION_NAMES)), np.float32)
+    at = np.arange(COUNT)
+
+    def bump(start: int, length: int) -> np.ndarray:
+        return np.sin(np.pi * np.clip((at - start) / length, 0, 1)) ** 2
+
+    for name, weight, start, length in (
+        ("eyeBlinkLeft", 1.0, BLINK_AT - 3, 6),
+        ("eyeBlinkRight", 1.0, BLINK_AT - 3, 6),
+        ("jawOpen", 0.6, 28, 16),
+        ("mouthSmileLeft", 0.8, 48, 16),
+        ("mouthSmileRight", 0.8, 48, 16),
+    ):
+        expression[:, EXPRESSION_INDEX[name]] = weight * bump(start, length)
+    rotation = np.zeros((COUNT, 3), np.float32)
+    rotation[:, 1] = np.radians(14) * np.sin(2 * np.pi * at / COUNT)
+    rotation[:, 0] = np.radians(6) * np.sin(4 * np.pi * at / COUNT)
+    return MotionClip(RATE, expression, rotation, np.zeros((COUNT, 3), np.float32))
+
+
+def write_film(path: Path, frames: Sequence[np.ndarray], rate: int = RATE) -> Path:
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("libx264", rate=Fraction(rate), options={"crf": "12"})
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for pixels in frames:
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        film.mux(stream.encode(None))
+    return path
+
+
+def upside_down(film: Path, path: Path) -> Path:
+    """Write 180 degrees into the track header's matrix (ISO 14496-12, box ``tkhd``)."""
+    data = bytearray(film.read_bytes())
+    matrix = data.index(b"tkhd") + 4 + 40
+    one = 1 << 16
+    struct.pack_into(">9i", data, matrix, -one, 0, 0, 0, -one, 0, 384 * one, 384 * one, 1 << 30)
+    path.write_bytes(data)
+    return path
+
+
+def tracked(film: Path, folder: Path, **settings: object) -> Tracked:
+    return track_film(
+        film, TrackSettings(**settings), folder / "reel", lambda *_: None, lambda: False
+    )
+
+
+@pytest.fixture(scope="module")
+def performance() -> list[np.ndarray]:
+    from skimage.data import astronaut
+
+    photo = Photo(np.ascontiguousarray(astronaut()), "test photo")
+    portrait = make_engine("warp").prepare(
+        photo, EngineSettings(size=384), lambda *_: None, lambda: False
+    )
+    clip = known_motion()
+    return [portrait.render(clip.frame(k))[..., :3].copy() for k in range(COUNT)]
+
+
+@pytest.fixture(scope="module")
+def film(performance, tmp_path_factory) -> Path:
+    return write_film(tmp_path_factory.mktemp("film") / "performance.mp4", performance)
+
+
+@pytest.fixture(scope="module")
+def found(film, tmp_path_factory) -> Tracked:
+    return tracked(film, tmp_path_factory.mktemp("reel"))
+
+
+def channel(clip: MotionClip, name: str) -> np.ndarray:
+    return clip.expression[:, EXPRESSION_INDEX[name]]
+
+
+def test_the_heads_turns_come_back_in_size_and_sign(found):
+    known = known_motion()
+    assert len(found.clip) == COUNT
+    assert found.clip.fps == RATE
+    away = np.degrees(np.abs(found.clip.rotation - known.rotation))
+    assert away.mean() <= 1.5
+    assert away.max() <= 5.0
+
+
+@pytest.mark.parametrize(
+    "name", ["jawOpen", "mouthSmileLeft", "mouthSmileRight", "eyeBlinkLeft", "eyeBlinkRight"]
+)
+def test_what_the_face_does_comes_back_on_its_own_channel(found, name):
+    known, got = channel(known_motion(), name), channel(found.clip, name)
+    assert np.abs(known - got).mean() <= 0.08
+    assert got.max() >= 0.5 * known.max()
+    assert got[known == 0].mean() <= 0.08
+
+
+def test_a_blink_keeps_its_frame_and_its_height_through_the_smoothing(found, film, tmp_path):
+    raw = tracked(film, tmp_path, smooth=0.0).clip
+    window = slice(BLINK_AT - 5, BLINK_AT + 6)
+    for name in ("eyeBlinkLeft", "eyeBlinkRight"):
+        smoothed = channel(found.clip, name)[window]
+        assert smoothed.max() >= 0.85 * channel(raw, name)[window].max()
+        assert abs(int(smoothed.argmax()) - 5) <= 1
+
+
+def test_frames_without_a_face_are_bridged_and_marked(performance, tmp_path):
+    frames = list(performance)
+    for k in range(30, 40):
+        frames[k] = np.full_like(frames[k], 90)
+    result = tracked(write_film(tmp_path / "gap.mp4", frames), tmp_path)
+    assert len(result.clip) == COUNT
+    assert (result.clip.confidence[31:39] == 0).all()
+    assert result.clip.confidence[10] > 0.3
+    assert any("no face in 10 frames" in note for note in result.notes)
+    turns = np.degrees(result.clip.rotation)
+    assert np.abs(np.diff(turns, axis=0)).max() < 4.0
+
+
+def test_a_film_turned_by_its_metadata_reads_like_the_upright_one(
+    found, film, performance, tmp_path
+):
+    flipped = write_film(tmp_path / "flipped.mp4", [f[::-1, ::-1].copy() for f in performance])
+    result = tracked(upside_down(flipped, tmp_path / "turned.mp4"), tmp_path)
+    assert np.degrees(np.abs(result.clip.rotation - found.clip.rotation)).mean() < 0.7
+
+
+def test_only_the_parts_asked_for_are_in_the_clip(film, tmp_path):
+    mouth = tracked(film, tmp_path, pose=False, regions=("mouth",)).clip
+    assert not mouth.rotation.any()
+    assert not channel(mouth, "eyeBlinkLeft").any()
+    assert channel(mouth, "jawOpen").max() > 0.3
+    head = tracked(film, tmp_path, expression=False, start=0.4, end=2.0).clip
+    assert not head.expression.any()
+    assert len(head) == 40
+
+
+def test_a_stopped_run_goes_on_and_ends_with_the_same_clip(film, found, tmp_path):
+    calls = iter(range(10_000))
+    with pytest.raises(Cancelled):
+        track_film(
+            film, TrackSettings(), tmp_path / "reel", lambda *_: None, lambda: next(calls) > 30
+        )
+    assert (tmp_path / "reel" / "landmarks.bin").stat().st_size > 0
+    result = tracked(film, tmp_path)
+    assert np.abs(result.clip.rotation - found.clip.rotation).max() < np.radians(1.0)
+    assert not (tmp_path / "reel").exists()
+
+
+def test_a_face_for_three_frames_makes_a_clip_that_says_so(performance, tmp_path):
+    frames = [np.full_like(performance[0], 90)] * 12
+    frames[4:7] = performance[:3]
+    result = tracked(write_film(tmp_path / "short.mp4", frames), tmp_path)
+    assert len(result.clip) == 12
+    assert any("no face in 9 frames" in note for note in result.notes)
+
+
+def test_a_film_without_a_face_says_what_to_do(tmp_path):
+    frames = [np.full((128, 128, 3), 90, np.uint8)] * 5
+    with pytest.raises(BadInput, match=r"no face found in empty\.mp4: choose a film"):
+        tracked(write_film(tmp_path / "empty.mp4", frames), tmp_path)
+
+
+def test_sound_without_pictures_is_sent_to_speak(tmp_path):
+    path = tmp_path / "voice.wav"
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("pcm_s16le", rate=16000, layout="mono")
+        tone = av.AudioFrame.from_ndarray(np.zeros((1, 1600), np.int16), "s16", "mono")
+        tone.sample_rate = 16000
+        file.mux(stream.encode(tone))
+    with pytest.raises(BadInput, match=r"heat speak voice\.wav"):
+        tracked(path, tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello, this is no film"])
+def test_what_is_no_film_is_told_in_a_line(tmp_path, content):
+    path = tmp_path / "film.mp4"
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match="not a film that can be read"):
+        tracked(path, tmp_path)
+
+
+def test_a_range_outside_the_film_is_told(film, tmp_path):
+    with pytest.raises(BadInput, match="no frames from --start 60"):
+        tracked(film, tmp_path, start=60.0)
+    with pytest.raises(UsageError, match="the end must come after the start"):
+        tracked(film, tmp_path, start=1.0, end=0.5)
+
+
+def test_a_head_that_never_moves_gives_a_still_clip(performance, tmp_path):
+    rng = np.random.default_rng(0)
+    still = [
+        np.clip(performance[0] + rng.normal(0, 4, performance[0].shape), 0, 255).astype(np.uint8)
+        for _ in range(40)
+    ]
+    clip = tracked(write_film(tmp_path / "still.mp4", still), tmp_path).clip
+    assert np.degrees(clip.rotation[5:-5].std(axis=0)).max() < 0.15
+    assert clip.expression[5:-5].std(axis=0).max() < 0.03
