@@ -125,7 +125,10 @@ def state_line(known: WeightsReport) -> tuple[str, str]:
         return "INFO", f"StyleHEAT needs weights: {', '.join(known.lacking)}. Press Fetch Weights."
     if known.extras:
         more = ", ".join(known.extras)
-        return "CHECKMARK", f"StyleHEAT's weights are here. Not here, for edits: {more}."
+        return (
+            "CHECKMARK",
+            f"StyleHEAT's weights are here. Not here, for edits and options: {more}.",
+        )
     return "CHECKMARK", "StyleHEAT's weights are here."
 
 

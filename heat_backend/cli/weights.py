@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 HELP = "list, fetch or verify the published checkpoints of the StyleHEAT engine"
 
 _ALL = "all"
+_MIRROR_VARIABLE = "HEAT_WEIGHTS_MIRROR"
 _USES = {"engine": "needed", "extra": "for edits and options", "training": "for training only"}
 
 
@@ -43,7 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="accept this licence (see `list`), or all but bfm; asked on a terminal otherwise",
     )
-    parser.add_argument("--mirror", default="", metavar="URL", help="fetch all files from there")
+    parser.add_argument(
+        "--mirror",
+        default=os.environ.get(_MIRROR_VARIABLE, ""),
+        metavar="URL",
+        help=f"fetch all files from there (default: {_MIRROR_VARIABLE}, else where they are "
+        "published)",
+    )
     parser.add_argument(
         "--new-checksum", action="store_true", help="take a file that its publisher has changed"
     )

@@ -130,7 +130,7 @@ def _fetch_one(plan: FetchPlan, file: WeightFile, report: Report, cancelled: Can
             part.replace(place)
     except BadInput as error:
         discard(landing)
-        raise BadInput(f"what {plan.address(file)} gave is no use: {error}") from error
+        raise BadInput(f"what {plan.address(file)} gave was thrown away: {error}") from error
     except OSError as error:
         raise _unwritable(place.parent, error) from error
     _remember(folder, seen)

@@ -102,7 +102,7 @@ def look_at(
     if not seen.sha256.startswith(file.digest_start):
         raise BadInput(
             f"{name} is not what its publisher names (SHA-256 {seen.sha256[:12]}…, not "
-            f"{file.digest_start}…): delete it and fetch it again"
+            f"{file.digest_start}…): `heat weights fetch` replaces it once it is deleted"
         )
     check_layout(path, place)
     return seen
