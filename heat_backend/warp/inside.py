@@ -22,7 +22,8 @@ SETTLED = 0.012  # outer-eye distances that lips move before their rim lets go o
 LIP_SHADE_REACH = 0.045  # outer-eye distances
 LIP_SHADE_LEAST = 0.55
 TONGUE_OUT = EXPRESSION_INDEX["tongueOut"]
-TONGUE_ROOM = 0.06  # outer-eye distances behind the lips where the tongue is still between them
+TONGUE_ROOM = 0.12  # outer-eye distances behind the lips where the tongue is still between them
+TONGUE_LIT = 0.25  # outer-eye distances behind the lips from where light reaches a tongue
 TONGUE_EDGE = 0.8  # pixels of softness: its outline is not cut by the lips
 TONGUE_REACH = 0.5  # outer-eye distances that a tongue reaches beyond the lips at most
 
@@ -189,8 +190,12 @@ def _rendered_mouth(
     posed = turn_head(expressed, pose)
     attributes = mouth.look
     if expression[TONGUE_OUT] > 0.0:
-        before = (expressed @ mouth.forward - mouth.lips) / TONGUE_ROOM + 1.0
+        ahead = expressed @ mouth.forward - mouth.lips
+        before = ahead / TONGUE_ROOM + 1.0
         attributes = mouth.look.copy()
+        # What of it is about to come out is no longer in the lips' shadow.
+        lit = attributes[:, 3] * np.clip(ahead / TONGUE_LIT + 1.0, 0.0, 1.0)
+        attributes[:, 4] = np.maximum(attributes[:, 4], out_share(expression) * lit)
         attributes[:, 3] *= np.clip(before, 0.0, 1.0)
         attributes[:, :3] += out_share(expression) * (mouth.look_out - attributes[:, :3])
     points = camera.project(posed).astype(np.float32) - np.array(
@@ -205,9 +210,6 @@ def _rendered_mouth(
     soft = cv2.GaussianBlur(look, (0, 0), max(tongue_edge, 0.004 * camera.scale))
     shade = contact_shade(patch.mask, LIP_SHADE_REACH * camera.scale, LIP_SHADE_LEAST)
     shade = shade + soft[..., 4] * (1.0 - shade)
-    # A tongue that is out stands before the lips, not in their shadow.
-    out = soft[..., 3] * out_share(expression)
-    shade = shade + out * (1.0 - shade)
     lit = soft[..., :3] * shade[..., None]
     return np.asarray(lit, np.float32), soft[..., 3]
 
