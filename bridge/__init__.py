@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from . import jobs as jobs
     from . import launch as launch
     from . import motion_clip as motion_clip
+    from . import motion_mix as motion_mix
     from . import pose as pose
     from . import preview as preview
+    from . import regions as regions
 
 _MODULES = (
     "client",
@@ -34,8 +36,10 @@ _MODULES = (
     "jobs",
     "launch",
     "motion_clip",
+    "motion_mix",
     "pose",
     "preview",
+    "regions",
 )
 
 

@@ -18,6 +18,7 @@ from heat_backend.cli import (
     conformance,
     doctor,
     inspect,
+    mix,
     render,
     serve,
     sheet,
@@ -41,7 +42,7 @@ class Command:
 
 COMMANDS = tuple(
     Command(module.__name__.rpartition(".")[2], module.HELP, module.add_arguments, module.run)
-    for module in (inspect, render, serve, track, sheet, weights, bench, conformance, doctor)
+    for module in (inspect, render, serve, track, mix, sheet, weights, bench, conformance, doctor)
 )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.errors import UsageError
+from bridge.regions import REGIONS
 from heat_backend.cli import options
 from heat_backend.cli.interrupt import stop_request
 from heat_backend.cli.progress import Progress
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from heat_backend.tracking import TrackSettings
 
 HELP = "track the face in a film: its expressions and head motion become a motion clip"
-REGIONS = ("eyes", "brows", "mouth", "cheeks", "nose")
 RESTS = ("first", "neutral", "camera")
 
 

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES
-from bridge.errors import UsageError
 
 GAZE = tuple(name for name in EXPRESSION_NAMES if name.startswith("eyeLook"))
 # Landmarks on the skin do not show these; mouthClose is known only against an open jaw.
@@ -52,15 +51,6 @@ RARE = {
 # Winks are no rarity.
 FREE_SIDES = ("eyeBlink",)
 
-_STARTS = {
-    "eyes": ("eye",),
-    "brows": ("brow",),
-    "mouth": ("mouth", "jaw", "tongue"),
-    "cheeks": ("cheek",),
-    "nose": ("nose",),
-}
-REGIONS = tuple(_STARTS)
-
 
 def tracked_index() -> NDArray[np.intp]:
     """Return the indices into the 52 of the expressions in ``TRACKED``, shape (E,)."""
@@ -90,25 +80,3 @@ def weight_prior() -> NDArray[np.float64]:
             both = [k, TRACKED.index(f"{stem}Right")]
             prior[np.ix_(both, both)] += np.array([[1.0, -1.0], [-1.0, 1.0]]) * CROOKED**-2.0
     return prior
-
-
-def region_mask(regions: tuple[str, ...]) -> NDArray[np.bool_]:
-    """Which of the 52 belong to some regions.
-
-    Parameters
-    ----------
-    regions : tuple of str
-        Names out of ``REGIONS``; empty means all.
-
-    Raises
-    ------
-    UsageError
-        There is no region of that name.
-    """
-    if not regions:
-        return np.ones(len(EXPRESSION_NAMES), bool)
-    for region in regions:
-        if region not in _STARTS:
-            raise UsageError(f"--region {region}: choose among {', '.join(REGIONS)}")
-    starts = tuple(start for region in regions for start in _STARTS[region])
-    return np.array([name.startswith(starts) for name in EXPRESSION_NAMES])

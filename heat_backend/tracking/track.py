@@ -14,8 +14,8 @@ from bridge.errors import BadInput, Cancelled
 from bridge.face_model import load as load_model
 from bridge.motion_clip import MotionClip
 from bridge.pose import rotation_angles
+from bridge.regions import REGIONS, region_mask
 from heat_backend.tracking import gaps
-from heat_backend.tracking.channels import region_mask
 from heat_backend.tracking.film import film_facts, film_frames
 from heat_backend.tracking.follow import FaceFollower
 from heat_backend.tracking.gaze import SHUT, gaze_of, gaze_weights
@@ -109,7 +109,7 @@ def track_film(
     Cancelled
         When ``cancelled()`` became true; the landmarks found are kept.
     """
-    region_mask(settings.regions)
+    region_mask(settings.regions or REGIONS)
     facts = film_facts(film, settings.start, settings.end)
     key = reel_key(
         film, detector=settings.detector, face=settings.face, start=settings.start, end=settings.end
@@ -222,7 +222,7 @@ def _cleaned(
 
     expression = clean(curves.expression)
     expression += gaze_weights(smooth(gaze, noise_level(gaze), settings.smooth))
-    expression *= settings.gain * region_mask(settings.regions)
+    expression *= settings.gain * region_mask(settings.regions or REGIONS)
     expression = np.clip(expression, 0.0, 1.5) * settings.expression
     return expression, clean(angles) * settings.pose, clean(moved) * settings.pose
 
