@@ -50,6 +50,38 @@ def load_paper_clip(path: Path) -> NDArray[np.float32]:
     return _checked(path, vectors)
 
 
+def for_portrait(
+    clip: NDArray[np.float32],
+    own: NDArray,
+    *,
+    expression_only: bool = False,
+    match_crop: bool = False,
+) -> NDArray[np.float32]:
+    """Fit someone else's motion to a portrait, as the published procedures do.
+
+    Parameters
+    ----------
+    clip : ndarray, shape (T, 73)
+        The motion; it is not changed.
+    own : ndarray, shape (73,)
+        The portrait's own vector.
+    expression_only : bool
+        Keep the portrait's own head pose and crop.
+    match_crop : bool
+        Scale the crop so that the head is shown as large as the portrait's.
+
+    Returns
+    -------
+    ndarray, shape (T, 73), float32
+    """
+    fitted = np.array(clip, np.float32)
+    if match_crop:
+        fitted[:, paper_vector.CROP_SCALE] *= paper_vector.crop_ratio(own, fitted)
+    if expression_only:
+        fitted[:, paper_vector.ANGLES.start :] = own[paper_vector.ANGLES.start :]
+    return fitted
+
+
 def _from_mat(path: Path) -> NDArray:
     from scipy.io import loadmat
 

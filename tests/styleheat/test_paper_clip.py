@@ -8,7 +8,7 @@ import pytest
 from scipy.io import savemat
 
 from bridge.errors import BadInput
-from heat_backend.styleheat.paper_clip import load_paper_clip
+from heat_backend.styleheat.paper_clip import for_portrait, load_paper_clip
 
 
 @pytest.fixture
@@ -66,3 +66,15 @@ def test_each_fault_names_file_and_field(vectors: np.ndarray, tmp_path: Path) ->
         with pytest.raises(BadInput, match=words) as caught:
             load_paper_clip(tmp_path / name)
         assert name in str(caught.value)
+
+
+def test_motion_of_someone_else_is_fitted_to_the_portrait(vectors: np.ndarray) -> None:
+    own = np.random.default_rng(5).normal(size=73).astype(np.float32)
+    assert np.array_equal(for_portrait(vectors, own), vectors)
+    still = for_portrait(vectors, own, expression_only=True)
+    assert np.array_equal(still[:, :64], vectors[:, :64])
+    assert np.array_equal(still[:, 64:], np.repeat(own[None, 64:], len(vectors), axis=0))
+    own[:70] = vectors[4, :70]
+    sized = for_portrait(vectors, own, match_crop=True)
+    assert sized[4, 70] == pytest.approx(own[70], rel=1e-5)
+    assert np.array_equal(np.delete(sized, 70, axis=1), np.delete(vectors, 70, axis=1))
