@@ -62,13 +62,14 @@ def lanes() -> tuple[Sequence[Part], Sequence[Part]]:
         check("ruff check", "ruff", "check", "."),
         check("ruff format", "ruff", "format", "--check", "."),
         check("mypy", "mypy", "--no-incremental"),  # its cache goes stale as files come and go
-        tests("unit", *unit_paths),
+        tests("unit", "-m", "not large", *unit_paths),
     )
     second = (
         tests("add-on in bpy 5.0", "tests/addon"),
         tests("add-on in bpy 4.5", "tests/addon", python=str(ROOT / ".venv-bpy45/bin/python")),
         tests("add-on in bpy 4.2", "tests/addon", python=str(ROOT / ".venv-bpy42/bin/python")),
         tests("window", "tests/gui"),
+        tests("large networks", "-m", "large", "tests/styleheat"),
     )
     return first, second
 

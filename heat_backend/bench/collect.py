@@ -39,6 +39,7 @@ SECTIONS = {
     "memory": "heat_backend.bench.memory_section",
     "export": "heat_backend.bench.export_section",
     "bridge": "heat_backend.bench.bridge_section",
+    "styleheat": "heat_backend.bench.styleheat_section",
 }
 
 

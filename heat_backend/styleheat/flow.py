@@ -34,9 +34,10 @@ def deformation(flow: Tensor) -> Tensor:
         (B, H, W, 2), x then y, in the units of :func:`identity_grid`.
     """
     height, width = flow.shape[-2:]
-    span = flow.new_tensor([width - 1.0, height - 1.0])
     grid = identity_grid(height, width, flow)
-    return grid + 2.0 * flow.permute(0, 2, 3, 1) / span  # (B,2,H,W) -> (B,H,W,2)
+    x = grid[..., 0] + 2.0 * flow[:, 0] / (width - 1)  # (B,2,H,W) -> (B,H,W)
+    y = grid[..., 1] + 2.0 * flow[:, 1] / (height - 1)
+    return torch.stack([x, y], dim=-1)  # -> (B,H,W,2)
 
 
 def warp(feature: Tensor, places: Tensor) -> Tensor:

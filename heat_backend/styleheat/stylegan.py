@@ -62,11 +62,7 @@ class PixelNorm(nn.Module):
 
 
 class ModulatedConv2d(nn.Module):
-    """Convolution whose input channels a style scales; ``up`` doubles the size.
-
-    The style scales the input and the norm the output, which is the same as scaling the weight
-    and lets one convolution serve a whole batch.
-    """
+    """Convolution whose weight a style scales by input channel; ``up`` doubles the size."""
 
     def __init__(self, inner: int, outer: int, kernel: int, up: bool = False,
                  demodulate: bool = True) -> None:  # fmt: skip
@@ -78,22 +74,26 @@ class ModulatedConv2d(nn.Module):
         if up:
             self.blur = Blur((1, 1), gain=4.0)
 
-    def norm(self, style: Tensor) -> Tensor:
-        """Return 1 / length of every output channel's modulated weight, (B, outer)."""
-        power = self.weight[0].square().sum(dim=(2, 3)) * self.scale**2  # -> (outer,inner)
-        return torch.rsqrt(F.linear(style.square(), power) + 1e-8)  # (B,inner) -> (B,outer)
+    def modulated(self, w: Tensor) -> Tensor:
+        """Return the weight of each item's style (B, 512): (B, outer, inner, k, k)."""
+        style = self.modulation(w)  # (B,512) -> (B,inner)
+        weight = self.weight * (self.scale * style[:, None, :, None, None])  # -> (B,outer,inner,..)
+        if not self.demodulate:
+            return weight
+        return weight * torch.rsqrt(weight.square().sum(dim=(2, 3, 4), keepdim=True) + 1e-8)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        style = self.modulation(w)  # (B,512) -> (B,inner)
-        weight = self.weight[0] * self.scale
-        x = x * style[:, :, None, None]
+        batch, inner, height, width = x.shape
+        weight = self.modulated(w)
+        # One group an item, so that a batch of weights is one convolution.
+        x = x.reshape(1, batch * inner, height, width)  # (B,inner,H,W) -> (1,B*inner,H,W)
         if self.up:
-            # (B,inner,H,W) -> (B,outer,2H+1,2W+1)
-            x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
-            x = self.blur(x)  # -> (B,outer,2H,2W)
-        else:
-            x = F.conv2d(x, weight, padding=self.padding)  # (B,inner,H,W) -> (B,outer,H,W)
-        return x * self.norm(style)[:, :, None, None] if self.demodulate else x
+            weight = weight.transpose(1, 2).flatten(0, 1)  # -> (B*inner,outer,3,3)
+            x = F.conv_transpose2d(x, weight, stride=2, groups=batch)  # -> (1,B*outer,2H+1,2W+1)
+            return self.blur(x.view(batch, -1, *x.shape[2:]))  # -> (B,outer,2H,2W)
+        weight = weight.flatten(0, 1)  # -> (B*outer,inner,k,k)
+        x = F.conv2d(x, weight, padding=self.padding, groups=batch)  # -> (1,B*outer,H,W)
+        return x.view(batch, -1, height, width)  # -> (B,outer,H,W)
 
 
 class NoiseInjection(nn.Module):

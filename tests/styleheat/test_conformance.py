@@ -40,7 +40,6 @@ class Shelf:
     def of(self, case: CaseFile) -> SyntheticNetworks:
         if self.now is None or self.now.seed != case.seed:
             self.now = SyntheticNetworks(load_manifest(), case.seed, CPU)
-        self.now.keep_only(case.networks)
         return self.now
 
 

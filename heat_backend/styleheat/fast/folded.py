@@ -22,7 +22,7 @@ from heat_backend.styleheat.primitives import (
     ScaledLeakyReLU,
     blur_kernel,
 )
-from heat_backend.styleheat.stylegan import ModulatedConv2d, StyledConv, ToRgb
+from heat_backend.styleheat.stylegan import StyledConv, ToRgb
 
 
 @dataclass(frozen=True)
@@ -72,18 +72,9 @@ class FoldedUpConv:
         return self.blur(x)  # -> (B,outer,2H,2W)
 
 
-def modulated_weight(conv: ModulatedConv2d, w: Tensor) -> Tensor:
-    """Return the weight that one style (1, 512) gives, (outer, inner, k, k)."""
-    style = conv.modulation(w)  # (1,512) -> (1,inner)
-    weight = conv.weight[0] * conv.scale * style[0, None, :, None, None]
-    if conv.demodulate:
-        weight = weight * conv.norm(style)[0, :, None, None, None]
-    return weight
-
-
 def styled(layer: StyledConv, w: Tensor, place: Place) -> FoldedConv | FoldedUpConv:
     """Fold a layer of the generator for one row (1, 512) of W+."""
-    weight = modulated_weight(layer.conv, w) * GAIN
+    weight = layer.conv.modulated(w)[0] * GAIN
     bias = place.bias(layer.activate.bias * GAIN)
     if not layer.conv.up:
         return FoldedConv(place.weight(weight), bias, padding=1, slope=LEAK)
@@ -95,9 +86,7 @@ def styled(layer: StyledConv, w: Tensor, place: Place) -> FoldedConv | FoldedUpC
 
 def colours(layer: ToRgb, w: Tensor, place: Place) -> FoldedConv:
     """Fold the step from feature to colours for one row (1, 512) of W+."""
-    return FoldedConv(
-        place.weight(modulated_weight(layer.conv, w)), place.bias(layer.bias.flatten())
-    )
+    return FoldedConv(place.weight(layer.conv.modulated(w)[0]), place.bias(layer.bias.flatten()))
 
 
 def sequence(layers: nn.Module, place: Place, gain: float = 1.0) -> list[FoldedConv]:
@@ -156,11 +145,14 @@ def plain(conv: nn.Conv2d, place: Place, slope: float | None = None) -> FoldedCo
     )
 
 
-def raise_colours(rgb: Tensor) -> Tensor:
-    """Bring colours (1, 3, H, W) to twice the size as the generator does, in float32.
+def colour_kernel(device: torch.device) -> Tensor:
+    """Return the kernel of :func:`raise_colours`, (3, 1, 4, 4) float32."""
+    return blur_kernel(4.0).to(device).expand(3, 1, -1, -1).contiguous()
 
-    The four phases of the blurred zero-stuffed picture are small filters of the picture itself.
+
+def raise_colours(rgb: Tensor, kernel: Tensor) -> Tensor:
+    """Bring colours (1, 3, H, W) to twice the size as the generator does.
+
+    Spreading the samples and blurring them is a transposed convolution by the same kernel.
     """
-    kernel = blur_kernel(4.0).to(rgb.device, rgb.dtype).flip(0, 1)
-    kernel = kernel.expand(3, 1, -1, -1)
     return F.conv_transpose2d(rgb, kernel, stride=2, padding=1, groups=3)  # -> (1,3,2H,2W)

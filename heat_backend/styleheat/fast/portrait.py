@@ -112,14 +112,19 @@ class PreparedPortrait:
         """
         z = descriptor.reshape(1, -1, 1)  # -> (1,256,1)
         feature = warp(self.fx, self.flow(z))  # (1,512,64,64)
-        feature = feature.to(self.place.dtype, memory_format=torch.channels_last)
-        feature = self.calibration(feature, z)
-        return self.generator(feature)[0]  # (1,512,64,64) -> (3,size,size)
+        feature = self.calibration(feature.contiguous(memory_format=torch.channels_last), z)
+        return self.generator(feature.to(self.place.dtype))[0]  # (1,512,64,64) -> (3,size,size)
 
     @torch.inference_mode()
-    def picture(self, descriptor: Tensor) -> NDArray[np.uint8]:
-        """Render one frame as colours, (size, size, 3) uint8, rounded down as published."""
+    def colours(self, descriptor: Tensor) -> Tensor:
+        """Render one frame as colours on the device, (size, size, 3) uint8.
+
+        They are rounded down, as published.
+        """
         values = self.frame(descriptor).clamp_(-1.0, 1.0).add_(1.0).mul_(127.5)
-        colours = values.to(torch.uint8).permute(1, 2, 0)  # (3,H,W) -> (H,W,3)
-        found: NDArray[np.uint8] = colours.contiguous().cpu().numpy()
+        return values.to(torch.uint8).permute(1, 2, 0).contiguous()  # (3,H,W) -> (H,W,3)
+
+    def picture(self, descriptor: Tensor) -> NDArray[np.uint8]:
+        """Render one frame as colours in the host's memory, (size, size, 3) uint8."""
+        found: NDArray[np.uint8] = self.colours(descriptor).cpu().numpy()
         return found

@@ -12,6 +12,7 @@ from heat_backend.styleheat.fast.folded import (
     FoldedConv,
     FoldedUpConv,
     Place,
+    colour_kernel,
     colours,
     raise_colours,
     styled,
@@ -19,7 +20,7 @@ from heat_backend.styleheat.fast.folded import (
 from heat_backend.styleheat.stylegan import INJECTION, Generator
 
 CLAMP = 256.0
-"""Bound of features in half precision, far above what they reach; as StyleGAN's training does."""
+"""Bound of features in float16, far above what they reach; as StyleGAN's training does."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class UpperGenerator:
 
     start: Tensor
     """(1, 3, 64, 64) float32, the smaller pictures' colours, which no frame changes."""
+    kernel: Tensor
+    """(3, 1, 4, 4), which raises them."""
     resolutions: list[_Resolution]
     clamp: bool
 
@@ -51,14 +54,15 @@ class UpperGenerator:
             conv = styled(net.convs[2 * index + 1], rows[1], place)  # type: ignore[arg-type]
             rgb_layer = colours(net.to_rgbs[index], rows[2], place)  # type: ignore[arg-type]
             layers.append(_Resolution(raised, conv, rgb_layer))
-        half = place.dtype != torch.float32
-        return cls(raise_colours(rgb.float()).to(place.device), layers, half)
+        clamp = place.dtype == torch.float16  # bfloat16 has the range of float32
+        kernel = colour_kernel(place.device)
+        return cls(raise_colours(rgb, kernel), kernel, layers, clamp)
 
     def __call__(self, x: Tensor) -> Tensor:
         rgb = self.start
         for layer in self.resolutions:
             if layer.raised is not None:
-                rgb = raise_colours(rgb)  # (1,3,H,W) -> (1,3,2H,2W)
+                rgb = raise_colours(rgb, self.kernel)  # (1,3,H,W) -> (1,3,2H,2W)
                 x = self._bounded(layer.raised(x))  # (1,c,H,W) -> (1,c/2,2H,2W)
             x = self._bounded(layer.conv(x))
             rgb = rgb + layer.colours(x)  # (1,c,H,W) -> (1,3,H,W), summed in float32
