@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bridge.coefficients import EXPRESSION_INDEX
 from bridge.face_blink import personal_expression
 from bridge.face_model import PART_NAMES, FaceModel, landmarks, shape
+from bridge.pose import rotation_angles, rotation_matrix
 from heat_backend.detect.landmarks import FaceLandmarks
 from heat_backend.fit.camera import Camera
 from heat_backend.fit.landmark_fit import FaceFit
@@ -99,7 +100,9 @@ def _own_deltas(
 ) -> NDArray[np.float32]:
     """Offsets (53, V, 3) of this person's expressions in this photo, picture axes."""
     expression = personal_expression(model, fit.identity).astype(np.float32)
-    _seal_lips(model, rest @ fit.rotation, expression)
+    # Lips meet for who looks at them: measured in the picture, upright.
+    view = fit.rotation.T @ rotation_matrix((0.0, 0.0, rotation_angles(fit.rotation)[2]))
+    _seal_lips(model, rest @ fit.rotation, expression, view)
     relax = relaxing_field(model, fit, rest, expression)
     for name, gain in READS_WEAKLY.items():
         expression[EXPRESSION_INDEX[name]] *= gain
@@ -111,29 +114,38 @@ def _own_deltas(
         # A corrective to the jaw, which must not close more than the jaw opens.
         left[EXPRESSION_INDEX["mouthClose"]] = left[EXPRESSION_INDEX["jawOpen"]]
         expression *= left.astype(np.float32)[:, None, None]
-    _close_open_jaw(model, rest @ fit.rotation, expression)
+    _close_open_jaw(model, rest @ fit.rotation, expression, view)
     turned = (expression @ fit.rotation.T.astype(np.float32)).astype(np.float32)
     return np.concatenate([turned, relax[None]])
 
 
 def _seal_lips(
-    model: FaceModel, head: NDArray[np.float64], expression: NDArray[np.float32]
+    model: FaceModel,
+    head: NDArray[np.float64],
+    expression: NDArray[np.float32],
+    view: NDArray[np.floating],
 ) -> None:
-    """Take out of ``expression`` (52, V, 3) what would part this photo's lips by accident."""
-    own = lip_gap(model, head)
+    """Take out of ``expression`` (52, V, 3) what would part this photo's lips by accident.
+
+    ``view`` (3, 3) takes rows of ``head`` (V, 3) to the picture's axes, made upright.
+    """
+    own = lip_gap(model, head @ view)
     for name in SEALED:
-        moved = head + expression[EXPRESSION_INDEX[name]]
+        moved = (head + expression[EXPRESSION_INDEX[name]]) @ view
         excess = np.maximum(0.0, lip_gap(model, moved) - own)
         if excess.max() > 0.0:
-            closing = close_lips(model, moved, excess)
+            closing = close_lips(model, moved, excess) @ view.T
             expression[EXPRESSION_INDEX[name]] += closing.astype(np.float32)
 
 
 def _close_open_jaw(
-    model: FaceModel, head: NDArray[np.float64], expression: NDArray[np.float32]
+    model: FaceModel,
+    head: NDArray[np.float64],
+    expression: NDArray[np.float32],
+    view: NDArray[np.floating],
 ) -> None:
     """Let ``mouthClose`` bring the lips together that ``jawOpen`` parted, where little misses."""
     jaw, close = EXPRESSION_INDEX["jawOpen"], EXPRESSION_INDEX["mouthClose"]
-    moved = head + expression[jaw] + expression[close]
+    moved = (head + expression[jaw] + expression[close]) @ view
     missing = np.minimum(lip_gap(model, moved), MOST_TO_CLOSE)
-    expression[close] += close_lips(model, moved, missing).astype(np.float32)
+    expression[close] += (close_lips(model, moved, missing) @ view.T).astype(np.float32)

@@ -13,6 +13,7 @@ from heat_backend.raster import FAR, grow_by_one, raster_attributes
 
 # Shares of the mouth's width.
 SEAM = 0.028  # from the lips' contour to where closed lips no longer shade each other
+SEAM_KEPT = 0.01  # lips that parted by less keep it all
 SEAM_CLOSED = 0.06  # a photo's mouth that is open by this has no seam
 SEAM_PARTED = 0.12  # lips that parted by this show none of it
 CURTAIN_BEHIND = 0.02  # outer-eye distances behind the lips' own surface
@@ -124,13 +125,15 @@ def without_seam(
     down = np.array([-across[1], across[0]], np.float32) / np.float32(width)
     top, low = (run[len(run) // 2] for run in (mouth.upper, mouth.lower))
     own = float((home[low] - home[top]) @ down) / width
-    opened = float(np.hypot(*(pixels[low] - pixels[top]))) / width - max(own, 0.0)
+    apart = [float(np.hypot(*(at[low] - at[top]))) for at in (pixels, home)]
+    opened = (apart[0] - apart[1]) / width - SEAM_KEPT
     share = min(1.0, max(0.0, opened / SEAM_PARTED)) * min(1.0, max(0.0, 1.0 - own / SEAM_CLOSED))
     if share == 0.0:
         return home
     home = home.copy()
     for run, way in ((mouth.upper[1:-1], -1.0), (mouth.lower[1:-1], 1.0)):
-        taper = np.sin(np.linspace(0.0, np.pi, len(run), dtype=np.float32)) ** 0.5
+        along = np.linspace(-1.0, 1.0, len(run) + 2, dtype=np.float32)[1:-1]
+        taper = np.sqrt(1.0 - along * along)
         home[run] += np.float32(way * share * SEAM * width) * taper[:, None] * down
     return home
 

@@ -12,6 +12,7 @@ from heat_backend.engine import EngineSettings, Photo, make_engine
 from heat_backend.fit.misread_chin import misread_chin
 from heat_backend.measures import fidelity, tracked
 from heat_backend.measures.thin_plate import ThinPlatePortrait
+from heat_backend.warp.flow import without_seam
 
 UPPER_LIP, LOWER_LIP = 13, 14  # FaceMesh: inner lips at the midline
 LIP_TOP, LIP_BOTTOM = 0, 17
@@ -62,6 +63,34 @@ def test_a_rising_lip_shows_more_of_the_same_teeth(smiling, astronaut):
     lip_was_here = frame[y - 1 : y + 1, x - 4 : x + 5].astype(float)
     assert lip_was_here.mean() > 0.75 * shown
     assert np.ptp(lip_was_here.mean(axis=(0, 1))) < 60.0  # teeth are pale, lips and gums are not
+
+
+def test_parting_lips_take_all_colours_from_the_photo(relaxed):
+    mouth, home = relaxed._portrait._layers.mesh.mouth, relaxed._portrait._layers.mesh.pixels
+    shut = home.copy()
+    middle = 0.5 * (home[mouth.upper[10]] + home[mouth.lower[10]])
+    shut[mouth.upper[1:-1], 1] = shut[mouth.lower[1:-1], 1] = middle[1]
+    parted = shut.copy()
+    parted[mouth.lower[1:-1], 1] += 40.0
+    found = without_seam(mouth, parted, shut)
+    assert np.isfinite(found).all()
+    moved = found[:, 1] - shut[:, 1]
+    assert moved[mouth.lower[3:-3]].mean() > 0.3
+    assert moved[mouth.upper[3:-3]].mean() < -0.3
+    assert without_seam(mouth, shut, shut) is shut
+
+
+def test_rolled_lips_stay_shut(relaxed):
+    for weights in ({"mouthRollUpper": 1.0}, {"mouthRollLower": 1.0}):
+        still, rolled = (
+            relaxed.frame(Coefficients.zero()),
+            relaxed.frame(Coefficients.of(expression=weights)),
+        )
+        left, right = relaxed.still[[61, 291], 0].astype(int)
+        top, low = int(relaxed.still[LIP_TOP, 1]) - 3, int(relaxed.still[LIP_BOTTOM, 1]) + 3
+        mouth = slice(top, low), slice(left + 3, right - 2)
+        darkest = np.percentile(rolled[mouth].mean(axis=2), 3)
+        assert darkest > 0.6 * np.percentile(still[mouth].mean(axis=2), 3)
 
 
 def test_mouth_close_shuts_an_open_jaw(relaxed):
