@@ -64,8 +64,9 @@ def command() -> LocalBackend:
         raise bridge.errors.MissingHere(
             "The weights are the other machine's: run `heat weights fetch` there"
         )
-    program = found.command
-    program = program[: program.index(_SERVE)] if _SERVE in program else program
+    if _SERVE not in found.command:
+        raise bridge.errors.MissingHere("This backend knows nothing of weights")
+    program = found.command[: found.command.index(_SERVE)]
     return LocalBackend(program, found.environment, found.log_path)
 
 

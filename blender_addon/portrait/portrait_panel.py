@@ -128,8 +128,9 @@ def _draw_engine_note(layout: Any, context: Any, engine: str) -> None:
     text = known_engines.note(engine)
     if text:
         text_lines.draw(layout, context, text, "INFO")
-    known = weights_task.report() if engine.strip() == known_engines.STYLEHEAT else None
-    if known is not None and not known.ready:
+    chosen = engine.strip() == known_engines.STYLEHEAT
+    known = weights_task.report(watch=chosen)  # it also tells which engines there are
+    if chosen and known is not None and not known.ready:
         icon, line = weights_task.state_line(known)
         text_lines.draw(layout, context, line, "ERROR" if icon == "INFO" else icon)
         layout.operator("heat.open_preferences", text="Fetch Weights...", icon="IMPORT")

@@ -38,6 +38,8 @@ class WeightsReport:
     extras: tuple[str, ...]
     """Files that edits and options would need and that are not here."""
     licences: tuple[Licence, ...]
+    engines: tuple[str, ...] = ()
+    """Names of the engines that this backend has."""
 
     @property
     def ready(self) -> bool:
@@ -118,7 +120,10 @@ def read(raw: Any) -> WeightsReport:
         if one["name"] in waiting
     )
     lacking = tuple(map(str, raw["lacking"]))
-    return WeightsReport(str(raw["folder"]), lacking, tuple(unsound), tuple(extras), licences)
+    engines = tuple(map(str, raw.get("engines", ())))
+    return WeightsReport(
+        str(raw["folder"]), lacking, tuple(unsound), tuple(extras), licences, engines
+    )
 
 
 def failure_line(errors: str) -> str:

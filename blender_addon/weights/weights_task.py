@@ -9,13 +9,13 @@ import time
 import bpy
 
 from .. import bridge
-from ..backend import choose
+from ..backend import choose, known_engines
 from ..backend.owner import LocalBackend
 from . import weights_report, weights_run
 from .weights_report import WeightsReport
 
 _TICK = 0.25
-_KEEP = 60.0  # seconds after which files may have been put there by hand
+_KEEP = 60.0  # seconds between two questions
 
 Asked = tuple[LocalBackend, int]
 """Which backend was asked, and after which fetch."""
@@ -45,14 +45,22 @@ def fraction() -> float:
     return _run.status.fraction if _run is not None else 0.0
 
 
-def report() -> WeightsReport | None:
-    """Return what is known of the weights; never waits. It is asked for anew when it is old."""
+def report(watch: bool = True) -> WeightsReport | None:
+    """Return what is known of the weights; never waits.
+
+    Parameters
+    ----------
+    watch : bool
+        Ask anew once a minute while something is missing: it may be put there by hand.
+    """
     try:
         wanted = choose.command()
     except bridge.errors.HeatError:
         return None
     key, now = _question(wanted), time.monotonic()
-    if _asked is None or _asked[0] != key or (now - _asked[1] > _KEEP and not running()):
+    old = _asked is not None and now - _asked[1] > _KEEP and not running()
+    lacking = _report is None or not _report.ready
+    if _asked is None or _asked[0] != key or (watch and old and lacking):
         _ask(key, now)
     return _report
 
@@ -146,6 +154,8 @@ def _ask(key: Asked, now: float) -> None:
             found = weights_report.ask(backend.command, choose.whole_environment(backend))
         except bridge.errors.HeatError as error:
             trouble = str(error)
+        if found is not None:
+            known_engines.add(found.engines)
         with _lock:
             _report, _trouble = found, trouble
 

@@ -88,8 +88,15 @@ def _list(folder: WeightsFolder, args: argparse.Namespace) -> int:
     rows = list(states(folder, _files(args)))
     lacking = [file.name for file in folder.lacking()]
     if args.json:
+        from heat_backend.engine import engine_names
+
         licences = [asdict(licence) for licence in LICENCES]
-        report = {"folder": str(folder.path), "files": rows, "licences": licences}
+        report: dict[str, object] = {
+            "folder": str(folder.path),
+            "files": rows,
+            "licences": licences,
+        }
+        report["engines"] = list(engine_names())
         print(json.dumps(report | {"ready": not lacking, "lacking": lacking}, ensure_ascii=False))
         return 0
     print(f"folder: {folder.path}")

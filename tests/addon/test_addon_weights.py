@@ -122,6 +122,18 @@ def test_from_nothing_to_all_weights_by_buttons(weights, blender, portrait):
     assert "StyleHEAT paints the face anew" in panel.text
 
 
+def test_engines_are_suggested_before_anything_runs(weights, blender, portrait, monkeypatch):
+    from blender_addon.backend import known_engines
+    from blender_addon.weights import weights_task
+
+    monkeypatch.setattr(known_engines, "_names", set())
+    portrait.engine = "warp"
+    assert "Warp moves the photo itself" in drawn(blender, "HEAT_PT_engine").text
+    wait_for_report()
+    weights_task._asking.join(60)
+    assert "warp" in known_engines.names()
+
+
 def test_a_failed_fetch_and_damaged_files_are_told(weights, blender, published):
     published.status = 404
     try:
