@@ -27,12 +27,16 @@ class EngineOptions:
         Which face of several, as ``inspect`` numbers them; None takes the largest.
     neutralise : bool
         Bring a photographed expression to rest first.
+    inversion : str
+        How the engine ``styleheat`` finds the portrait: ``"encode"``, ``"optimize"`` or
+        ``"coarse"``.
     """
 
     size: int | None = None
     device: str | None = None
     face: int | None = None
     neutralise: bool = False
+    inversion: str = "encode"
 
     def header(self) -> Header:
         """Return the fields as they stand in a message."""

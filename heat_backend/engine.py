@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from bridge.coefficients import Coefficients
+    from bridge.motion_clip import MotionClip
 
 ProgressReport = Callable[[str, float], None]
 CancelCheck = Callable[[], bool]
+FrameDrawer = Callable[[int, "NDArray[np.uint8] | None"], "NDArray[np.uint8]"]
+"""Draws frame ``index`` of a clip into a buffer, or a new one for None; shaped as by ``render``."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,9 @@ class EngineSettings:
         Name of the landmark detector (a module of ``heat_backend.detect``).
     neutralise : bool
         Relax the photo's own expression first.
+    inversion : str
+        How an engine that paints the portrait anew finds it: ``"encode"``, ``"optimize"`` (minutes,
+        more alike) or ``"coarse"`` (a fast look). Others do not look at it.
     """
 
     size: int | None = None
@@ -60,10 +66,15 @@ class EngineSettings:
     face: int | None = None
     detector: str = "mediapipe"
     neutralise: bool = False
+    inversion: str = "encode"
 
 
 class Portrait(Protocol):
-    """A prepared portrait: everything per-photo is done, frames are cheap."""
+    """A prepared portrait: everything per-photo is done, frames are cheap.
+
+    One whose frames depend on the motion around them also has ``clip_drawer(clip)``, which returns
+    a :data:`FrameDrawer`; see :func:`frame_drawer`.
+    """
 
     width: int
     height: int
@@ -77,6 +88,18 @@ class Portrait(Protocol):
         ``out``, if given, is written to and returned.
         """
         ...
+
+
+def frame_drawer(portrait: Portrait, clip: MotionClip) -> FrameDrawer:
+    """Return what draws the frames of a whole clip: the portrait's own way, or one by one."""
+    own: Callable[[MotionClip], FrameDrawer] | None = getattr(portrait, "clip_drawer", None)
+    if own is not None:
+        return own(clip)
+
+    def draw(index: int, out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+        return portrait.render(clip.frame(index), out)
+
+    return draw
 
 
 class Engine(Protocol):
@@ -106,7 +129,10 @@ class Engine(Protocol):
         ...
 
 
-_FACTORIES: dict[str, str | Callable[[], Engine]] = {"warp": "heat_backend.warp.warp_engine"}
+_FACTORIES: dict[str, str | Callable[[], Engine]] = {
+    "warp": "heat_backend.warp.warp_engine",
+    "styleheat": "heat_backend.styleheat.styleheat_engine",
+}
 
 
 def register(name: str, factory: Callable[[], Engine]) -> None:

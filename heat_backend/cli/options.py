@@ -47,6 +47,17 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_inversion_option(parser: argparse.ArgumentParser) -> None:
+    """Add how an engine that paints the portrait anew finds it."""
+    parser.add_argument(
+        "--inversion",
+        default="encode",
+        metavar="HOW",
+        help="engine styleheat: encode; optimize, more alike, takes minutes on a GPU; or coarse, "
+        "a fast look (default: %(default)s)",
+    )
+
+
 def add_size_option(parser: argparse.ArgumentParser) -> None:
     """Add the size of the frames."""
     parser.add_argument(
@@ -80,6 +91,7 @@ def engine_settings(args: argparse.Namespace) -> EngineSettings:
         face=args.face,
         detector=args.detector,
         neutralise=args.neutralise,
+        inversion=getattr(args, "inversion", EngineSettings.inversion),
     )
 
 

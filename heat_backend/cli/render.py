@@ -22,7 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("--portrait", type=Path, required=True, metavar="IMG", help="the photo")
     parser.add_argument(
-        "--motion", type=Path, required=True, metavar="CLIP.npz", help="the motion clip"
+        "--motion",
+        type=Path,
+        required=True,
+        metavar="CLIP.npz",
+        help="the motion clip; with the engine styleheat also .npy or .mat, in the paper's values",
     )
     parser.add_argument(
         "--out",
@@ -33,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     options.add_size_option(parser)
     options.add_engine_options(parser)
+    options.add_inversion_option(parser)
     options.add_face_options(parser)
     parser.add_argument(
         "--neutralise", action="store_true", help="relax the photo's own expression first"
@@ -71,22 +76,23 @@ def _overwriting_named() -> Iterator[None]:
 
 
 def _render(args: argparse.Namespace, progress: Progress, stopped: options.CancelCheck) -> int:
-    from bridge.motion_clip import load
     from heat_backend.engine import make_engine
     from heat_backend.export import check_target, export, portrait_key
     from heat_backend.photo import load_photo
+    from heat_backend.styleheat.paper_motion import load_motion
 
     settings = options.engine_settings(args)
     check_target(args.out)
     engine = make_engine(args.engine)
-    clip = load(args.motion)
+    motion = load_motion(args.motion)
+    clip = motion.clip
     frames = options.frame_range(args.frames, len(clip))
     photo = load_photo(args.portrait)
     with native_logs_hidden(not args.debug):
         portrait = engine.prepare(photo, settings, progress.preparing, stopped)
     with _overwriting_named():
         result = export(
-            portrait,
+            motion.onto(portrait),
             clip,
             args.out,
             frames=frames,
@@ -95,7 +101,7 @@ def _render(args: argparse.Namespace, progress: Progress, stopped: options.Cance
             engine_label=f"{engine.name} {engine.version}",
             progress=progress.frames,
             cancelled=stopped,
-            portrait_id=portrait_key(photo, settings),
+            portrait_id=portrait_key(photo, settings) + motion.key,
             overwrite=args.overwrite,
         )
     notes = (*photo.notes, *portrait.notes, *result.notes)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bridge.errors import Cancelled
 from bridge.motion_clip import MotionClip
-from heat_backend.engine import Portrait
+from heat_backend.engine import Portrait, frame_drawer
 
 Sink = Callable[[int, NDArray[np.uint8]], None]
 
@@ -63,13 +63,14 @@ def render_into(
             free.append(buffer)
             finished()
 
+    draw = frame_drawer(portrait, clip)
     with ThreadPoolExecutor(writers, thread_name_prefix="heat-export") as pool:
         try:
             for index in indices:
                 if cancelled():
                     raise Cancelled("stopped: the finished frames are kept; resume to go on")
                 buffer = free.pop()
-                frame = portrait.render(clip.frame(index), buffer)
+                frame = draw(index, buffer)
                 pending.append((pool.submit(sink, index, frame), buffer))
                 settle(leave=writers + 1)
             settle(leave=0)

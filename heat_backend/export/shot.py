@@ -48,7 +48,14 @@ def portrait_key(photo: Photo, settings: EngineSettings) -> str:
     The device is left out: an export begun on a GPU may be resumed on the CPU.
     """
     digest = hashlib.sha256(np.ascontiguousarray(photo.pixels).data)
-    options = (settings.size, settings.face, settings.detector, settings.neutralise)
+    options: tuple[object, ...] = (
+        settings.size,
+        settings.face,
+        settings.detector,
+        settings.neutralise,
+    )
+    if settings.inversion != EngineSettings.inversion:
+        options += (settings.inversion,)
     digest.update(repr((photo.pixels.shape, options)).encode())
     return digest.hexdigest()[:32]
 

@@ -101,6 +101,7 @@ class Shelf:
             device=fields.text({"device": options.get("device") or self.device}, "device"),
             face=fields.optional_integer(options, "face", 0, 1000),
             neutralise=fields.flag(options, "neutralise"),
+            inversion=fields.text(options, "inversion", 32, EngineSettings.inversion),
         )
         engine = fields.text({"engine": header.get("engine") or self.engine}, "engine")
         file = take_blob(fields.integer(portrait, "blob", 1, 1 << 53), name)

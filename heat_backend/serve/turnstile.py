@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.coefficients import Coefficients
-from heat_backend.engine import Portrait
+from bridge.motion_clip import MotionClip
+from heat_backend.engine import FrameDrawer, Portrait, frame_drawer
 
 
 class Turnstile:
@@ -79,3 +80,14 @@ class PortraitInTurn:
         """Render as the portrait does, in turn."""
         with self._turnstile.turn():
             return self._portrait.render(coefficients, out)
+
+    def clip_drawer(self, clip: MotionClip) -> FrameDrawer:
+        """Return what draws the frames of a clip as the portrait does, each in turn."""
+        with self._turnstile.turn():
+            draw = frame_drawer(self._portrait, clip)
+
+        def draw_in_turn(index: int, out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+            with self._turnstile.turn():
+                return draw(index, out)
+
+        return draw_in_turn

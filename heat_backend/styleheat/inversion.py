@@ -149,7 +149,6 @@ def optimize(
     fixed = start.wplus[:, :FIRST_FREE_ROW].detach()  # (1,18,512) -> (1,9,512)
     rows = start.wplus[:, FIRST_FREE_ROW:].detach().clone().requires_grad_()  # -> (1,9,512)
     feature = start.fx.detach().clone().requires_grad_()  # (1,512,64,64)
-    first = start.fx.detach()
     descent = torch.optim.Adam([rows, feature], lr=LEARNING_RATE, betas=BETAS)
     codes, image = start.wplus, target
     for step in range(steps):
@@ -157,21 +156,25 @@ def optimize(
         with torch.enable_grad():
             codes = torch.cat([fixed, rows], dim=1)  # -> (1,18,512)
             image = generator(codes, Conditions(f=feature)).image  # -> (1,3,size,size)
-            loss = embedding_loss(
-                judge.vgg, image, target, codes, feature, first, judge.statistics
-            ).total
-        if not bool(torch.isfinite(loss)):
-            raise BadInput(
-                "the optimised inversion ran into numbers without end: choose the inversion "
-                f"`{ENCODE}` for this photo"
+            terms = embedding_loss(
+                judge.vgg, image, target, codes, feature, start.fx, judge.statistics
             )
         descent.zero_grad(set_to_none=True)
-        loss.backward()
+        _finite(terms.total).backward()
         descent.step()
         if step % STEPS_A_PREVIEW == 0 or step == steps - 1:
             watch.show(image)
     ix = resize(image.detach(), SIZE)
     return checked(Inversion(ix, codes.detach(), feature.detach(), None))
+
+
+def _finite(loss: Tensor) -> Tensor:
+    if bool(torch.isfinite(loss)):
+        return loss
+    raise BadInput(
+        "the optimised inversion ran into numbers without end: choose the inversion "
+        f"`{ENCODE}` for this photo"
+    )
 
 
 def checked(found: Inversion) -> Inversion:

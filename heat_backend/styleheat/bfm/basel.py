@@ -26,6 +26,7 @@ PARTS = (
     "BFM_exp_idx.mat",
     "facemodel_info.mat",
 )
+STANDARD_HEAD = "similarity_Lm3D_all.mat"
 EXPRESSIONS = 64
 FEWEST_VERTICES = 1000  # fewer cannot hold a face's expressions
 SCAN_VERTICES = 53490  # of the whole Basel model
@@ -103,6 +104,25 @@ def read_basel(folder: Path) -> BaselModel:
     if len(files) == 1:
         return _checked(_arrays(files[0], ("meanshape", "exBase", "tri", "keypoints")), FRONT, key)
     return _checked(_cut_front(folder), "the Basel Face Model", key)
+
+
+def read_standard_head(folder: Path) -> NDArray[np.float64]:
+    """Read the 68 landmarks (68, 3) of the standard head, decimetres, to which faces are cropped.
+
+    Raises
+    ------
+    MissingHere
+        When the folder does not hold them.
+    BadInput
+        When they are something else.
+    """
+    path = folder / STANDARD_HEAD
+    if not path.is_file():
+        raise MissingHere(f"{path} is not there: run `heat weights fetch`")
+    marks = _arrays(path, ("lm",))["lm"]
+    if marks.shape != (68, 3) or marks.dtype.kind not in "fiu" or not np.isfinite(marks).all():
+        raise BadInput(f"{STANDARD_HEAD}: lm is no table of 68 points; fetch it again")
+    return marks.astype(np.float64)
 
 
 def _arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray]:

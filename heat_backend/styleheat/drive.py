@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the networks for one portrait, and goes on with less memory where there is little."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from heat_backend.styleheat.fast.portrait import PreparedPortrait
+from heat_backend.styleheat.memory import is_shortage, told_when_short
+
+WINDOWS_AT_ONCE = 64
+LIGHTER = "memory ran short: this portrait is computed in half precision from here on"
+
+Maker = Callable[[Mapping[str, float], bool], PreparedPortrait]
+
+
+class NetworkDriver:
+    """See :class:`heat_backend.styleheat.portrait.Driver`.
+
+    Parameters
+    ----------
+    make : callable (edits, half precision)
+        Makes the portrait ready.
+    device : str
+    half : bool
+        Begin in half precision.
+    """
+
+    def __init__(self, make: Maker, device: str, half: bool) -> None:
+        self._make = make
+        self._device = device
+        self._half = half
+        self._at_once = WINDOWS_AT_ONCE
+        self._plain: PreparedPortrait | None = None
+        # Only the newest edit is kept: each holds the generator's weights once more.
+        self._edited: tuple[dict[str, float], PreparedPortrait] | None = None
+        self.notes: tuple[str, ...] = ()
+
+    def descriptors(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Describe motion: (T, 73, 27) to (T, 256)."""
+        done: list[NDArray[np.float32]] = []
+        first = 0
+        with told_when_short(self._device):
+            while first < len(windows):
+                try:
+                    part = windows[first : first + self._at_once]
+                    found = self._prepared({}).descriptors(part)
+                    done.append(found.flatten(1).cpu().numpy())  # (n,256,1) -> (n,256)
+                    first += len(part)
+                except (RuntimeError, MemoryError) as error:
+                    if not is_shortage(error) or self._at_once == 1:
+                        raise
+                    self._at_once //= 2
+        return np.concatenate(done)
+
+    def picture(
+        self, descriptor: NDArray[np.float32], edits: Mapping[str, float] | None = None
+    ) -> NDArray[np.uint8]:
+        """Draw the crop (1024, 1024, 3) under one descriptor (256,) and some edits.
+
+        Raises
+        ------
+        MissingHere
+            When memory does not suffice even for half precision.
+        UsageError
+            An edit is unknown.
+        """
+        amounts = {name: float(v) for name, v in (edits or {}).items() if v}
+        with told_when_short(self._device):
+            try:
+                return self._drawn(descriptor, amounts)
+            except (RuntimeError, MemoryError) as error:
+                if not is_shortage(error) or self._half:
+                    raise
+            self._lighten()
+            return self._drawn(descriptor, amounts)
+
+    def _drawn(
+        self, descriptor: NDArray[np.float32], amounts: dict[str, float]
+    ) -> NDArray[np.uint8]:
+        z = torch.from_numpy(np.array(descriptor, np.float32)).to(self._device)
+        return self._prepared(amounts).picture(z[:, None])
+
+    def _lighten(self) -> None:
+        self._half = True
+        self._plain = self._edited = None
+        if self._device == "cuda":
+            torch.cuda.empty_cache()
+        self.notes = (*self.notes, LIGHTER)
+
+    def _prepared(self, amounts: dict[str, float]) -> PreparedPortrait:
+        if not amounts:
+            if self._plain is None:
+                self._plain = self._make({}, self._half)
+            return self._plain
+        if self._edited is None or self._edited[0] != amounts:
+            self._edited = None
+            self._edited = (amounts, self._make(amounts, self._half))
+        return self._edited[1]

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A portrait that the networks drive: coefficients to the paper's vector, to a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.coefficients import Coefficients
+from bridge.errors import BadInput
+from bridge.motion_clip import MotionClip
+from heat_backend.engine import FrameDrawer
+from heat_backend.styleheat import paper_vector
+from heat_backend.styleheat.bfm.expression_map import ExpressionMap
+from heat_backend.styleheat.bfm.head_pose import HeadMotion
+from heat_backend.styleheat.frame_window import motion_window, still_window
+from heat_backend.styleheat.paste_back import PasteBack
+
+Bytes = NDArray[np.uint8]
+Vectors = NDArray[np.float32]
+
+FRAMES_AT_ONCE = 1024  # whose windows are in memory at a time: 8 MB
+
+
+class Driver(Protocol):
+    """The networks with one inverted portrait in them."""
+
+    notes: tuple[str, ...]
+
+    def descriptors(self, windows: Vectors) -> Vectors:
+        """Describe motion: (T, 73, 27) to (T, 256)."""
+        ...
+
+    def picture(self, descriptor: Vectors, edits: Mapping[str, float] | None = None) -> Bytes:
+        """Draw the crop (1024, 1024, 3) under one descriptor (256,) and some latent edits."""
+        ...
+
+
+@dataclass(frozen=True)
+class Puppet:
+    """How one portrait's coefficients become the paper's values.
+
+    Attributes
+    ----------
+    motion : HeadMotion
+        Holds the photo's own 73-vector.
+    expressions : ExpressionMap
+    """
+
+    motion: HeadMotion
+    expressions: ExpressionMap
+
+    def vector(self, coefficients: Coefficients) -> Vectors:
+        """Return the 73-vector of one frame; exactly the photo's own where all are zero."""
+        out = self.motion.moved(coefficients.rotation, coefficients.translation)
+        expression = np.asarray(coefficients.expression, np.float32)
+        if expression.any():
+            out[paper_vector.EXPRESSION] += self.expressions(expression)
+        return out
+
+    def vectors(self, clip: MotionClip) -> Vectors:
+        """Return the 73-vectors (T, 73) of a whole clip."""
+        return np.stack([self.vector(clip.frame(index)) for index in range(len(clip))])
+
+
+class StyleHeatPortrait:
+    """A prepared portrait; see :class:`heat_backend.engine.Portrait`."""
+
+    def __init__(
+        self, driver: Driver, puppet: Puppet, paste: PasteBack, notes: tuple[str, ...]
+    ) -> None:
+        self.height, self.width = paste.photo.shape[:2]
+        self._notes = notes
+        self._driver = driver
+        self._puppet = puppet
+        self._paste = paste
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of the portrait, and of how it is computed by now."""
+        return self._notes + self._driver.notes
+
+    def render(self, coefficients: Coefficients, out: Bytes | None = None) -> Bytes:
+        """Render one frame, shape (height, width, 4); the pose counts as held."""
+        window = still_window(self._puppet.vector(coefficients))
+        descriptor = self._driver.descriptors(window[None])[0]
+        return self._draw(descriptor, coefficients.edits, out)
+
+    def clip_drawer(self, clip: MotionClip) -> FrameDrawer:
+        """Return what draws frames of a clip, each within the motion around it."""
+        described = self._described(self._puppet.vectors(clip))
+
+        def draw(index: int, out: Bytes | None = None) -> Bytes:
+            return self._draw(described[index], clip.frame(index).edits, out)
+
+        return draw
+
+    def vector_drawer(self, vectors: Vectors) -> FrameDrawer:
+        """Return what draws the frames of a motion in the paper's own values (T, 73).
+
+        Raises
+        ------
+        BadInput
+            When a vector holds no number.
+        """
+        described = self._described(vectors)
+
+        def draw(index: int, out: Bytes | None = None) -> Bytes:
+            return self._draw(described[index], {}, out)
+
+        return draw
+
+    def _described(self, vectors: Vectors) -> Vectors:
+        """Describe the motion around each frame of (T, 73): (T, 256)."""
+        wrong = ~np.isfinite(vectors).all(axis=1)
+        if wrong.any():
+            raise BadInput(f"frame {int(wrong.argmax()) + 1} of the motion holds no numbers")
+        parts = []
+        for first in range(0, len(vectors), FRAMES_AT_ONCE):
+            frames = range(first, min(first + FRAMES_AT_ONCE, len(vectors)))
+            windows = np.stack([motion_window(vectors, frame) for frame in frames])
+            parts.append(self._driver.descriptors(windows))
+        return np.concatenate(parts)
+
+    def _draw(self, descriptor: Vectors, edits: Mapping[str, float], out: Bytes | None) -> Bytes:
+        if out is None:
+            out = np.empty((self.height, self.width, 4), np.uint8)
+        return self._paste.paste(self._driver.picture(descriptor, edits), out)

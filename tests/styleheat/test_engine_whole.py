@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole engine with made-up weights, by the command line and by the bridge.
+
+What is drawn means nothing, and every file and note says so; what counts is that a folder in the
+published layout becomes frames, for every caller, within the memory promised.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from pathlib import Path
+
+import numpy as np
+import other_face
+import pytest
+import synthetic_checkpoints
+from PIL import Image
+
+from bridge import motion_clip
+from bridge.client import Client, EngineOptions, PortraitSource
+from bridge.coefficients import EXPRESSION_INDEX, Coefficients
+from bridge.motion_clip import MotionClip
+from heat_backend.serve import Server
+
+pytestmark = pytest.mark.large
+SIDE = 192
+SECRET = "a secret for the tests"
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory, other) -> Path:
+    folder = synthetic_checkpoints.write(tmp_path_factory.mktemp("made_up") / "checkpoints")
+    other_face.write(other, folder / "BFM")
+    synthetic_checkpoints.write_standard_head(folder / "BFM")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory) -> Path:
+    from skimage.data import astronaut
+
+    path = tmp_path_factory.mktemp("photo") / "astronaut.png"
+    Image.fromarray(astronaut()).save(path)
+    return path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def places(weights: Path, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HEAT_WEIGHTS", str(weights))
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+def two_frames(path: Path) -> Path:
+    expression = np.zeros((2, 52), np.float32)
+    expression[1, EXPRESSION_INDEX["jawOpen"]] = 0.8
+    rotation = np.array([[0, 0, 0], [0, 0.3, 0]], np.float32)
+    motion_clip.save(MotionClip(25.0, expression, rotation, np.zeros((2, 3), np.float32)), path)
+    return path
+
+
+def test_from_a_weights_folder_to_frames(photo: Path, tmp_path: Path, capsys) -> None:
+    """`heat render`, then the bridge: the second time the inversion is at hand."""
+    from heat_backend.cli.main import main
+
+    out = tmp_path / "frames"
+    command = ["render", "--portrait", str(photo), "--engine", "styleheat", "--device", "cpu"]
+    command += ["--motion", str(two_frames(tmp_path / "clip.npz")), "--out", str(out)]
+    assert main([*command, "--size", str(SIDE), "--json-progress"]) == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert any("SYNTHETIC-WEIGHTS TEST" in note for note in told["notes"])
+    pictures = [Image.open(path) for path in sorted(out.glob("*.png"))]
+    assert [picture.size for picture in pictures] == [(SIDE, SIDE)] * 2
+    for picture in pictures:
+        assert "synthetic-weights test" in json.dumps(dict(picture.info), default=str)
+    frames = [np.asarray(picture.convert("RGB")).astype(int) for picture in pictures]
+    source = np.asarray(Image.open(photo).resize((SIDE, SIDE), Image.Resampling.BOX)).astype(int)
+    away = np.abs(frames[0] - source).max(axis=2)
+    assert np.median(away[SIDE // 2 :]) <= 4, "below the head the photo stands"
+    assert (np.abs(frames[0] - frames[1]).max(axis=2) > 8).any(), "the motion drives it"
+    _by_the_bridge(photo, frames)
+    if sys.platform == "linux":
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        assert peak < 4.0, f"{peak:.1f} GB"
+
+
+def _by_the_bridge(photo: Path, exported: list[np.ndarray]) -> None:
+    told: list[str] = []
+    server = Server(SECRET, device="cpu")
+    server.start()
+    client = Client(server.address, SECRET).connect()
+    try:
+        info = client.prepare(
+            PortraitSource(path=photo),
+            "styleheat",
+            EngineOptions(size=SIDE),
+            lambda text, share: told.append(text),
+        )
+        frame = client.render(Coefficients.zero())
+    finally:
+        client.close()
+        server.stop()
+    assert (info.engine, info.width, info.height) == ("styleheat", SIDE, SIDE)
+    assert "synthetic-weights test" in info.engine_version
+    assert any("SYNTHETIC-WEIGHTS TEST" in note for note in info.notes)
+    assert any("at hand" in text for text in told), "inverted once"
+    assert frame.pixels.shape == (SIDE, SIDE, 4)
+    assert (frame.pixels[..., 3] == 255).all()
+    below = slice(SIDE // 2, None)
+    assert np.abs(frame.pixels[below, :, :3].astype(int) - exported[0][below]).max() <= 1
