@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from heat_backend import __version__
 from heat_backend.export.h264 import H264Encoder, even
 from heat_backend.export.packet_log import PacketLog
 from heat_backend.export.shot import Shot
+from heat_backend.export.sound import Sound, add_sound_stream, sound_packets
 from heat_backend.export.storage import Occupied, storage_error, writing
 from heat_backend.export.work_folder import WorkFolder
 
@@ -25,11 +28,19 @@ class Movie:
     """Takes the frames of one movie in order, on one thread."""
 
     def __init__(
-        self, target: Path, work: WorkFolder, shot: Shot, frames: range, fps: Fraction
+        self,
+        target: Path,
+        work: WorkFolder,
+        shot: Shot,
+        frames: range,
+        fps: Fraction,
+        sound: Sound | None = None,
     ) -> None:
         self._target = target
         self._work = work
-        self._comment = f"{shot.statement}, {extent(frames, fps)}"
+        self._comment = f"{shot.statement}, {extent(frames, fps, sound)}"
+        self._sound = sound and replace(sound, start=sound.start + float(frames.start / fps))
+        self._seconds = float(len(frames) / fps)
         self._fps = fps
         self._encoder: H264Encoder | None = None
         with writing(target):
@@ -78,6 +89,9 @@ class Movie:
             movie.metadata["encoder"] = f"Heat {__version__}"
             stream = movie.add_stream_from_template(raw.streams.video[0])
             stream.time_base = step
+            sounding, heard_until = None, 0.0
+            if self._sound:
+                sounding = sound_packets(add_sound_stream(movie), self._sound, self._seconds)
             for index, (data, key) in enumerate(self._log.packets()):
                 packet = av.Packet(data)
                 packet.stream = stream
@@ -86,6 +100,11 @@ class Movie:
                 packet.duration = 1
                 packet.is_keyframe = key
                 movie.mux(packet)
+                while heard_until <= (index + 1) * step and sounding:
+                    heard_until, encoded = next(sounding, (inf, []))
+                    movie.mux(encoded)
+            for _, encoded in sounding or ():
+                movie.mux(encoded)
 
 
 def movie_notes(width: int, height: int) -> list[str]:
@@ -102,9 +121,10 @@ def movie_notes(width: int, height: int) -> list[str]:
     return notes
 
 
-def extent(frames: range, fps: Fraction) -> str:
-    """Say which frames of the clip a movie holds, counted from 1, and how fast it shows them."""
-    return f"frames {frames.start + 1}-{frames.stop} at {fps} a second"
+def extent(frames: range, fps: Fraction, sound: Sound | None = None) -> str:
+    """Say which frames of the clip a movie holds, counted from 1, how fast, and with what sound."""
+    told = f"frames {frames.start + 1}-{frames.stop} at {fps} a second"
+    return f"{told}, sound {sound.key}" if sound else told
 
 
 def movie_content(path: Path) -> tuple[str, str]:
@@ -122,7 +142,12 @@ def movie_content(path: Path) -> tuple[str, str]:
 
 
 def check_replaceable(
-    path: Path, shot: Shot, frames: range, fps: Fraction, overwrite: bool
+    path: Path,
+    shot: Shot,
+    frames: range,
+    fps: Fraction,
+    overwrite: bool,
+    sound: Sound | None = None,
 ) -> bool:
     """Whether the movie at ``path`` exists and holds these very frames of this very shot.
 
@@ -134,7 +159,7 @@ def check_replaceable(
     if not path.exists():
         return False
     key, holds = movie_content(path)
-    if (key, holds) == (shot.key, extent(frames, fps)):
+    if (key, holds) == (shot.key, extent(frames, fps, sound)):
         return True
     if overwrite:
         return False

@@ -21,6 +21,7 @@ from heat_backend.export.movie import Movie, check_replaceable, movie_notes
 from heat_backend.export.pipeline import render_into
 from heat_backend.export.sequence import Sequence, frame_path, frames_to_render
 from heat_backend.export.shot import Shot, frame_rate, make_shot
+from heat_backend.export.sound import Sound
 from heat_backend.export.storage import writing
 from heat_backend.export.work_folder import WorkFolder
 
@@ -76,6 +77,7 @@ def export(
     cancelled: Callable[[], bool],
     portrait_id: str | None = None,
     overwrite: bool = False,
+    sound: Sound | None = None,
 ) -> ExportResult:
     """Render ``frames`` of a clip to a folder of PNG files or to an .mp4 movie.
 
@@ -106,6 +108,8 @@ def export(
     overwrite : bool
         Whether frames of another shot, or another file named ``out`` (a movie of other frames of
         this shot too), may be replaced.
+    sound : Sound, optional
+        Of a movie; it begins with the clip's first frame, whichever of ``frames`` are rendered.
 
     Raises
     ------
@@ -130,7 +134,7 @@ def export(
         portrait.width,
         portrait.height,
     )
-    job = _Job(portrait, clip, frames, rate, resume, overwrite, shot, progress, cancelled)
+    job = _Job(portrait, clip, frames, rate, resume, overwrite, shot, sound, progress, cancelled)
     is_movie = is_movie_name(out)
     target = _resolve(out, is_movie)
     rendered = job.movie(target) if is_movie else job.sequence(target)
@@ -166,6 +170,7 @@ class _Job:
     resume: bool
     overwrite: bool
     shot: Shot
+    sound: Sound | None
     progress: Callable[[int, int], None]
     cancelled: Callable[[], bool]
 
@@ -202,7 +207,9 @@ class _Job:
             stamp = self._movie_stamp()
             begun = work.read_stamp()
             allowed = self.overwrite or begun == {**stamp, "overwrite": True}
-            finished = check_replaceable(target, self.shot, self.frames, self.rate, allowed)
+            finished = check_replaceable(
+                target, self.shot, self.frames, self.rate, allowed, self.sound
+            )
             if self.resume and finished and not begun:
                 done = True
                 self.progress(len(self.frames), len(self.frames))
@@ -217,7 +224,7 @@ class _Job:
         return rendered
 
     def _render_movie(self, target: Path, work: WorkFolder) -> int:
-        movie = Movie(target, work, self.shot, self.frames, self.rate)
+        movie = Movie(target, work, self.shot, self.frames, self.rate, self.sound)
         try:
             todo = list(self.frames)[movie.frames_kept :]
             self._render(movie.write, todo, writers=1)
@@ -249,6 +256,7 @@ class _Job:
             "first": self.frames.start,
             "last": self.frames.stop - 1,
             "fps": str(self.rate),
+            **({"sound": self.sound.key} if self.sound else {}),
         }
 
     def _check_begun(
