@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from bridge.errors import BadInput
 
 if TYPE_CHECKING:
-    from bridge.motion_clip import MotionClip
+    from heat_backend.styleheat.paper_motion import Motion
 
-CLIP = ".npz"
+CLIPS = (".npz", ".npy", ".mat")
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,14 @@ class Driving:
 
     Attributes
     ----------
-    clip : MotionClip
+    motion : Motion
+        A clip, ours or in the paper's values.
     sound : path or None
         The driving file, if it has sound.
     notes : tuple of str
     """
 
-    clip: MotionClip
+    motion: Motion
     sound: Path | None = None
     notes: tuple[str, ...] = ()
 
@@ -54,20 +55,21 @@ def driving_motion(
     Cancelled
         When ``cancelled()`` became true.
     """
-    from bridge import motion_clip
+    from heat_backend.styleheat.paper_motion import Motion, load_motion
 
-    if path.suffix.lower() == CLIP or not path.is_file():
-        return Driving(motion_clip.load(path))
+    if path.suffix.lower() in CLIPS or not path.is_file():
+        return Driving(load_motion(path))
     pictures, sound = _streams(path)
     heard = path if sound else None
     if pictures:
         from heat_backend.tracking import TrackSettings, track_film
 
         tracked = track_film(path, TrackSettings(), work, progress, cancelled)
-        return Driving(tracked.clip, heard, tracked.notes)
+        return Driving(Motion(tracked.clip), heard, tracked.notes)
     from heat_backend.speech.speak import motion_from_speech
 
-    return Driving(motion_from_speech(path, progress=progress, cancelled=cancelled), heard)
+    clip = motion_from_speech(path, progress=progress, cancelled=cancelled)
+    return Driving(Motion(clip), heard)
 
 
 def _streams(path: Path) -> tuple[bool, bool]:

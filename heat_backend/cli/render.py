@@ -8,14 +8,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bridge.errors import BadInput
+from bridge.errors import BadInput, UsageError
 from heat_backend.cli import options
 from heat_backend.cli.interrupt import stop_request
 from heat_backend.cli.progress import Progress
 from heat_backend.cli.quiet import native_logs_hidden
 
-HELP = "render a motion clip onto a portrait, as an .mp4 movie or a folder of PNG files"
+if TYPE_CHECKING:
+    from heat_backend.export.sound import Sound
+
+HELP = "render motion onto a portrait, as an .mp4 movie or a folder of PNG files"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,8 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--motion",
         type=Path,
         required=True,
-        metavar="CLIP.npz",
-        help="the motion clip; with the engine styleheat also .npy or .mat, in the paper's values",
+        metavar="CLIP",
+        help="what drives it: a motion clip (.npz), a film of a face, or a voice; with the engine "
+        "styleheat also .npy or .mat, in the paper's values",
+    )
+    parser.add_argument(
+        "--audio",
+        metavar="FILE",
+        help="the movie's sound, or  none  (default: the driving film's or voice's own)",
     )
     parser.add_argument(
         "--out",
@@ -76,19 +86,21 @@ def _overwriting_named() -> Iterator[None]:
 
 
 def _render(args: argparse.Namespace, progress: Progress, stopped: options.CancelCheck) -> int:
+    from heat_backend.cli.driving import driving_motion
     from heat_backend.engine import make_engine
     from heat_backend.export import check_target, export, portrait_key
     from heat_backend.photo import load_photo
-    from heat_backend.styleheat.paper_motion import load_motion
 
     settings = options.engine_settings(args)
     check_target(args.out)
     engine = make_engine(args.engine)
-    motion = load_motion(args.motion)
-    clip = motion.clip
-    frames = options.frame_range(args.frames, len(clip))
+    audio = _audio(args)
     photo = load_photo(args.portrait)
     with native_logs_hidden(not args.debug):
+        work = args.out.with_name(f".{args.out.name}.track")
+        driving = driving_motion(args.motion, work, progress.preparing, stopped)
+        motion, clip = driving.motion, driving.motion.clip
+        frames = options.frame_range(args.frames, len(clip))
         portrait = engine.prepare(photo, settings, progress.preparing, stopped)
     with _overwriting_named():
         result = export(
@@ -103,8 +115,9 @@ def _render(args: argparse.Namespace, progress: Progress, stopped: options.Cance
             cancelled=stopped,
             portrait_id=portrait_key(photo, settings) + motion.key,
             overwrite=args.overwrite,
+            sound=_sound(args, audio, driving.sound),
         )
-    notes = (*photo.notes, *portrait.notes, *result.notes)
+    notes = (*driving.notes, *photo.notes, *portrait.notes, *result.notes)
     progress.finish(
         out=str(args.out),
         rendered=result.rendered,
@@ -120,3 +133,24 @@ def _render(args: argparse.Namespace, progress: Progress, stopped: options.Cance
         kept = f", {result.skipped} kept from before" if result.skipped else ""
         print(f"{args.out}: {result.rendered} frames rendered{kept}")
     return 0
+
+
+def _audio(args: argparse.Namespace) -> Path | None:
+    """Read ``--audio`` and refuse what could not be heard, before any work is done."""
+    from heat_backend.export import is_movie_name
+    from heat_backend.export.sound import check_sound
+
+    if args.audio is None or args.audio == "none":
+        return None
+    if not is_movie_name(args.out):
+        raise UsageError("--audio needs a movie: let --out end in .mp4")
+    check_sound(Path(args.audio))
+    return Path(args.audio)
+
+
+def _sound(args: argparse.Namespace, audio: Path | None, own: Path | None) -> Sound | None:
+    from heat_backend.export import is_movie_name
+    from heat_backend.export.sound import Sound
+
+    chosen = None if args.audio == "none" else audio or own
+    return Sound(chosen) if chosen and is_movie_name(args.out) else None

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A movie's sound: heard with the frame it belongs to, as long as the pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from bridge.errors import BadInput
+from heat_backend.cli.main import main
+from heat_backend.export import ExportResult, Occupied
+from heat_backend.export.sound import Sound, check_sound
+from tests.export.conftest import make_clip
+
+Run = Callable[..., ExportResult]
+RATE = 16000
+CLICK = 1.0  # second at which the tone begins
+
+
+@pytest.fixture
+def tone(tmp_path: Path) -> Path:
+    """Two seconds: silence, then a tone."""
+    at = np.arange(2 * RATE) / RATE
+    wave = (np.sin(2 * np.pi * 440 * at) * (at >= CLICK) * 20000).astype(np.int16)
+    path = tmp_path / "tone.wav"
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("pcm_s16le", rate=RATE, layout="mono")
+        frame = av.AudioFrame.from_ndarray(wave[None], "s16", "mono")
+        frame.sample_rate = RATE
+        file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    return path
+
+
+def heard(movie: Path) -> tuple[np.ndarray, int]:
+    with av.open(str(movie)) as file:
+        frames = list(file.decode(audio=0))
+        start = float(frames[0].time or 0.0)
+        wave = np.concatenate([frame.to_ndarray()[0] for frame in frames])
+        rate = frames[0].sample_rate
+    return wave[max(0, round(-start * rate)) :], rate
+
+
+def onset(movie: Path) -> float:
+    wave, rate = heard(movie)
+    return float(np.flatnonzero(np.abs(wave) > 0.1)[0]) / rate
+
+
+def test_the_sound_stands_where_the_frames_do(tmp_path: Path, run_export: Run, tone: Path) -> None:
+    out = tmp_path / "a.mp4"
+    run_export(out, make_clip(50), sound=Sound(tone))
+    assert onset(out) == pytest.approx(CLICK, abs=0.03)
+    wave, rate = heard(out)
+    assert len(wave) / rate == pytest.approx(2.0, abs=0.06)
+
+
+def test_a_part_of_the_clip_takes_its_part_of_the_sound(
+    tmp_path: Path, run_export: Run, tone: Path
+) -> None:
+    out = tmp_path / "a.mp4"
+    run_export(out, make_clip(50), frames=range(15, 40), sound=Sound(tone))
+    assert onset(out) == pytest.approx(CLICK - 15 / 25, abs=0.03)
+    wave, rate = heard(out)
+    assert len(wave) / rate == pytest.approx(1.0, abs=0.06)
+
+
+def test_a_short_sound_leaves_the_rest_silent_and_all_frames(
+    tmp_path: Path, run_export: Run, tone: Path
+) -> None:
+    out = tmp_path / "a.mp4"
+    run_export(out, make_clip(100), sound=Sound(tone))
+    with av.open(str(out)) as movie:
+        assert sum(1 for _ in movie.decode(video=0)) == 100
+
+
+def test_the_same_frames_with_another_sound_are_another_movie(
+    tmp_path: Path, run_export: Run, tone: Path
+) -> None:
+    out = tmp_path / "a.mp4"
+    run_export(out, make_clip(10), sound=Sound(tone))
+    with pytest.raises(Occupied):
+        run_export(out, make_clip(10), resume=True, sound=Sound(tone, start=0.5))
+    assert run_export(out, make_clip(10), resume=True, sound=Sound(tone)).rendered == 0
+
+
+def test_what_has_no_sound_is_told_before_rendering(tmp_path: Path) -> None:
+    text = tmp_path / "voice.wav"
+    text.write_text("not a sound")
+    with pytest.raises(BadInput, match="cannot be read"):
+        check_sound(text)
+
+
+def test_sound_for_png_files_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    arguments = ["--portrait", "x.png", "--motion", "y.npz", "--out", str(tmp_path / "frames")]
+    assert main(["render", *arguments, "--audio", "z.wav"]) == 2
+    assert "needs a movie" in capsys.readouterr().err
