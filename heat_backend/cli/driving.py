@@ -13,6 +13,7 @@ from bridge.errors import BadInput
 if TYPE_CHECKING:
     from heat_backend.styleheat.paper_motion import Motion
 
+CHOOSE = "choose an .npz that Heat wrote, a film of a face or a voice"
 CLIPS = (".npz", ".npy", ".mat")
 
 
@@ -78,13 +79,14 @@ def _streams(path: Path) -> tuple[bool, bool]:
 
     try:
         with av.open(str(path), metadata_errors="replace") as container:
+            if container.format.name.startswith("image2") or container.format.name.endswith(
+                "_pipe"
+            ):
+                raise BadInput(f"{path.name} is a still picture, not a motion clip: {CHOOSE}")
             pictures = [s for s in container.streams.video if not _is_cover(s)]
             found = bool(pictures), bool(container.streams.audio)
     except (OSError, av.FFmpegError, ValueError) as error:
-        raise BadInput(
-            f"{path.name} is no motion clip, film or sound: choose an .npz that Heat wrote, "
-            "a film of a face or a voice"
-        ) from error
+        raise BadInput(f"{path.name} is no motion clip, film or sound: {CHOOSE}") from error
     if found == (False, False):
         raise BadInput(f"{path.name} has neither pictures nor sound: choose another file")
     return found

@@ -238,7 +238,7 @@ def test_clips_that_cannot_be_used(heat: Heat, photo: Path, clip: Path, tmp_path
         truncated: "motion clip",
         tmp_path / "missing.npz": "missing.npz: there is no such motion clip: choose an .npz",
         tmp_path: "a folder, not a motion clip: choose an .npz",
-        photo: "not a motion clip, or a damaged one: choose an .npz",
+        photo: "a still picture, not a motion clip: choose an .npz",
     }
     for path, words in cases.items():
         answer = render(heat, photo, path, tmp_path / "out")
