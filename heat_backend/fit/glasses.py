@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from bridge.coefficients import EXPRESSION_NAMES
 from bridge.face_model import PART_NAMES, FaceModel
 from heat_backend.detect.landmarks import FaceLandmarks
 from heat_backend.fit.posed_model import PosedModel
@@ -24,13 +25,14 @@ EYES = (
 )
 WORKING_UNIT = 160.0  # pixels per outer-eye distance in which frames are looked for
 THICKEST = 0.09  # outer-eye distances, a broad rim
-ALONG_BROW = 0.07  # outer-eye distances that a rim is followed inside a brow from either end
 DARKER = 26.0  # grey levels below the skin on both sides
 LEAST_SPAN = 0.75  # outer-eye distances from one side of the frame to the other
 LEAST_BELOW = 0.12  # below the eyes' line, on either side: lower rims or sides of the frame
 HIGHEST, LOWEST, FARTHEST = -0.28, 0.40, 0.85
 NOSE_HALF, LOWEST_ON_NOSE = 0.2, 0.2
-HOLD, LET_GO = 0.015, 0.12  # around the frame: skin stands still, and moves freely from there
+HOLD, LET_GO = 0.015, 0.08  # around the frame: skin stands still, and moves freely from there
+# Brows are as near as that: held all the way they could not move, or would fold over.
+BROW_LET_GO, BROW_HELD = 0.12, 0.5
 LIDS = (0.012, 0.05)  # around the lids' margins: they must close whatever is in front of them
 
 
@@ -59,30 +61,17 @@ def find_frame(photo: NDArray[np.uint8], face: FaceLandmarks) -> NDArray[np.bool
     reach = round(THICKEST * WORKING_UNIT)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     dark = (cv2.morphologyEx(light, cv2.MORPH_BLACKHAT, disc) > DARKER).astype(np.uint8)
-    _blank(dark, points, EYES)
-    skin_only = dark.copy()
-    _blank(skin_only, points, BROWS)
-    _, labels = cv2.connectedComponents(skin_only, connectivity=8)
+    for outline in EYES + BROWS:
+        hull = cv2.convexHull(points[outline].astype(np.float32))
+        cv2.fillPoly(dark, [np.rint(hull).astype(np.int32)], 0)
+    _, labels = cv2.connectedComponents(dark, connectivity=8)
     crossing = _on_ridge(labels, points)
     frames = [k for k in crossing if _is_frame(labels == k, points)]
     if not frames:
         return None
     mask = (np.isin(labels, frames) & _where_glasses_sit(labels.shape, points)).astype(np.uint8)
-    # Where a rim runs along a brow, the cut took it: follow it there, but not far.
-    cut = dark & ~skin_only
-    for _ in range(round(ALONG_BROW * WORKING_UNIT)):
-        mask |= cv2.dilate(mask, np.ones((3, 3), np.uint8)) & cut
     back = cv2.resize(mask, photo.shape[1::-1], interpolation=cv2.INTER_NEAREST)
     return np.asarray(back > 0)
-
-
-def _blank(
-    dark: NDArray[np.uint8], points: NDArray[np.floating], outlines: tuple[list[int], ...]
-) -> None:
-    """Take what is dark by nature out of a mask, in place."""
-    for outline in outlines:
-        hull = cv2.convexHull(points[outline].astype(np.float32))
-        cv2.fillPoly(dark, [np.rint(hull).astype(np.int32)], 0)
 
 
 def _on_ridge(labels: NDArray[np.int32], points: NDArray[np.floating]) -> list[int]:
@@ -142,11 +131,14 @@ def hold_frame(model: FaceModel, posed: PosedModel, frame: NDArray[np.bool_]) ->
     away = cv2.remap(
         distance, at[None, :, 0], at[None, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )[0]
-    held = 1.0 - _smooth(away / posed.unit, HOLD, LET_GO)
     lids = np.concatenate([model.lid_left, model.lid_right])
     near, _ = cKDTree(posed.pixels[lids]).query(posed.pixels[skin])
-    held *= _smooth(near / posed.unit, *LIDS)
-    posed.deltas[:, skin] *= (1.0 - held).astype(np.float32)[:, None]
+    free = _smooth(near / posed.unit, *LIDS)
+    for k in range(len(posed.deltas)):
+        brow = k < len(EXPRESSION_NAMES) and EXPRESSION_NAMES[k].startswith("brow")
+        far = BROW_LET_GO if brow else LET_GO
+        held = (BROW_HELD if brow else 1.0) * (1.0 - _smooth(away / posed.unit, HOLD, far)) * free
+        posed.deltas[k, skin] *= (1.0 - held).astype(np.float32)[:, None]
 
 
 def _smooth(value: NDArray[np.floating], low: float, high: float) -> NDArray[np.float64]:

@@ -23,6 +23,7 @@ from heat_backend.fit.camera import Camera
 from heat_backend.fit.eyelids import close_exactly
 from heat_backend.fit.glasses import find_frame, hold_frame
 from heat_backend.fit.landmark_fit import FaceFit, fit_face
+from heat_backend.fit.large_eyes import widened_eyes
 from heat_backend.fit.lid_skin import smooth_lid_skin
 from heat_backend.fit.neutral import RELAX
 from heat_backend.fit.posed_model import PosedModel, lay_on_photo
@@ -257,6 +258,7 @@ class WarpEngine:
         faces = detector.detect(photo.pixels)
         found = choose_face(faces, settings.face, photo.name)
         pixels, face = _resize(photo.pixels, found, settings.size)
+        face = widened_eyes(pixels, face)
         model = load_model()
         step("fitting the face model", 0.2)
         fit = fit_face(model, face)
