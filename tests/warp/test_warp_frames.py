@@ -128,7 +128,7 @@ def test_beyond_the_farthest_turn_the_last_good_pose_is_held(tracker):
 
 
 def test_a_held_turn_is_said_once(astronaut):
-    portrait = prepare(astronaut, size=256)
+    portrait = prepare(astronaut, size=384)
     assert not portrait.notes
     for degrees in (60.0, 70.0):
         portrait.render(Coefficients.of(rotation=(0.0, np.radians(degrees), 0.0)))
