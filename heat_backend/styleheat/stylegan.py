@@ -31,8 +31,8 @@ class Conditions:
     """Scale and shift, (B, 512, 64, 64) each: x*(1+scale) + shift."""
     f: Tensor | None = None
     """Takes the feature's place, (B, 512, 64, 64)."""
-    warping: Sequence[Tensor] = ()
-    """Deformations (B, h, w, 2), one after another."""
+    warping: Tensor | Sequence[Tensor] = ()
+    """A deformation (B, h, w, 2), or several, one after another."""
     refining: Sequence[Tensor] | None = None
     """The calibration network's tensors; the seventh scales as above, the eighth shifts."""
     f_r: Tensor | None = None
@@ -241,7 +241,8 @@ def conditioned(x: Tensor, conditions: Conditions) -> Tensor:
     """Apply all conditions that come after the inversion's to the feature (B, 512, 64, 64)."""
     if conditions.f is not None:
         x = conditions.f
-    for places in conditions.warping:
+    warping = conditions.warping
+    for places in [warping] if isinstance(warping, Tensor) else warping:
         x = warp(x, places)
     if conditions.refining is not None and len(conditions.refining) > 2 * INJECTION + 1:
         scale, shift = conditions.refining[2 * INJECTION : 2 * INJECTION + 2]

@@ -105,3 +105,18 @@ def test_only_names_a_case_or_a_file(folder: Path, capsys: pytest.CaptureFixture
     status, _, err = conformance(capsys, "--cases", folder, "--only", "flow_util.seed9")
     assert status == 2
     assert "flow_util.seed9" in err
+
+
+def test_output_of_another_shape_fails_and_json_stays_json(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = folder / "flow_util.seed1.npz"
+    with np.load(path) as stored:
+        outputs = json.loads(str(stored["meta"]))["outputs"]
+    outputs["warp_same"]["shape"] = [2, 8, 64, 65]
+    rewrite(path, outputs=outputs)
+    status, out, _ = conformance(capsys, "--cases", folder, "--json")
+    assert status == 1
+    assert "Infinity" not in out
+    (bad,) = (o for o in json.loads(out)["cases"][0]["outputs"] if not o["ok"])
+    assert bad["output"] == "warp_same"

@@ -92,7 +92,7 @@ def f_condition(run: CaseRun) -> Outputs:
 def warping(run: CaseRun) -> Outputs:
     """Run with one deformation, and with two."""
     both = _warpings(run)
-    one = _generate(run, 256, Conditions(warping=both[:1]))
+    one = _generate(run, 256, Conditions(warping=both[0]))
     two = _generate(run, 256, Conditions(warping=both))
     return {
         "image_one": one.image,

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -43,11 +44,10 @@ class OutputReport:
         return {
             "output": self.name,
             "ok": self.ok,
-            "max_error": self.measures[0].error,
+            "max_error": _finite(self.measures[0].error),
             "tolerance": self.measures[0].limit,
             "measures": [
-                {"name": m.name, "error": m.error, "limit": m.limit, "ok": m.ok, "judged": m.judged}
-                for m in self.measures
+                {**asdict(m), "error": _finite(m.error), "ok": m.ok} for m in self.measures
             ],
         }
 
@@ -167,6 +167,11 @@ class _true_float32:  # noqa: N801  (a context manager that reads as one)
     def _set(matmul: bool, cudnn: bool) -> None:
         torch.backends.cuda.matmul.allow_tf32 = matmul
         torch.backends.cudnn.allow_tf32 = cudnn
+
+
+def _finite(error: float) -> float | None:
+    """Leave out what JSON has no word for."""
+    return error if math.isfinite(error) else None
 
 
 def _array(value: Any) -> np.ndarray[Any, Any]:
