@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.coefficients import Coefficients
 from bridge.pose import rotation_angles, rotation_matrix
 
-# Farther than this one photo has nothing to show; the pose is held there.
+# Farther than this one photo has nothing to show; the pose is held there. A photo that shows the
+# head from one side has more of that side to show.
 FARTHEST_YAW = np.radians(40.0)
 FARTHEST_PITCH = np.radians(35.0)
+FARTHER_THAN_PHOTO = np.radians(24.0)
 ENOUGH = np.radians(85.0)  # past a right angle a turn reads as a smaller one, upside down
 
 
@@ -37,34 +38,37 @@ class HeadPose:
     held: bool
 
 
-def head_pose(coefficients: Coefficients, photo_rotation: NDArray[np.floating]) -> HeadPose:
+def head_pose(
+    rotation: NDArray[np.floating],
+    translation: NDArray[np.floating],
+    photo_rotation: NDArray[np.floating],
+) -> HeadPose:
     """Pose of one frame, held where the face would turn too far from the viewer.
 
     Parameters
     ----------
-    coefficients : Coefficients
+    rotation : ndarray, shape (3,)
+        Pitch, yaw, roll against the photo, radians.
+    translation : ndarray, shape (3,)
+        Outer-eye distances.
     photo_rotation : ndarray, shape (3, 3)
         Head axes in the photo: the limits count from the viewer, not from the photo.
     """
-    asked = np.asarray(coefficients.rotation, np.float64)
-    asked = np.clip(asked, -ENOUGH, ENOUGH)
-    limits = [
-        max(farthest, abs(float(own)))
-        for farthest, own in zip(
-            (FARTHEST_PITCH, FARTHEST_YAW), rotation_angles(photo_rotation)[:2], strict=True
-        )
-    ]
+    asked = np.clip(np.asarray(rotation, np.float64), -ENOUGH, ENOUGH)
+    own = rotation_angles(photo_rotation)[:2]
+    least = np.minimum((-FARTHEST_PITCH, -FARTHEST_YAW), own - FARTHER_THAN_PHOTO * (own < 0.0))
+    most = np.maximum((FARTHEST_PITCH, FARTHEST_YAW), own + FARTHER_THAN_PHOTO * (own > 0.0))
 
     def within(share: float) -> bool:
-        angles = rotation_angles(rotation_matrix(asked * share) @ photo_rotation)
-        return bool(abs(angles[0]) <= limits[0] + 1e-9 and abs(angles[1]) <= limits[1] + 1e-9)
+        angles = rotation_angles(rotation_matrix(asked * share) @ photo_rotation)[:2]
+        return bool((angles >= least - 1e-9).all() and (angles <= most + 1e-9).all())
 
     share, held = 1.0, not within(1.0)
     if held:
         share = _largest(within)
     turn = rotation_matrix(asked * share)
-    translation = np.asarray(coefficients.translation, np.float32)
-    return HeadPose(np.asarray(turn, np.float32), translation, held)
+    shift = np.asarray(translation, np.float32)
+    return HeadPose(np.asarray(turn, np.float32), shift, held)
 
 
 def _largest(holds: Callable[[float], bool]) -> float:

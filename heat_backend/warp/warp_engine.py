@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -28,6 +28,7 @@ from heat_backend.fit.lid_skin import smooth_lid_skin
 from heat_backend.fit.neutral import RELAX
 from heat_backend.fit.posed_model import PosedModel, lay_on_photo
 from heat_backend.fit.response import measured_gains, respond
+from heat_backend.fit.turn_response import UNCORRECTED, measured_turns
 from heat_backend.layers.background import Cutout, cut_out
 from heat_backend.layers.eye_pair import build_eyes
 from heat_backend.layers.eyes import EyeLayer
@@ -98,6 +99,7 @@ class WarpPortrait:
         device: str = "cpu",
     ) -> None:
         self.gains = np.ones(len(EXPRESSION_NAMES), np.float32)
+        self.turns = UNCORRECTED
         self.height, self.width = layers.photo.shape[:2]
         self.notes = notes
         self._layers = layers
@@ -132,7 +134,7 @@ class WarpPortrait:
         """Where a frame has the face's landmarks, shape (478, 3); see ``own_landmarks``."""
         layers = self._layers
         expression = self._driven(coefficients)
-        pose = head_pose(coefficients, layers.rotation)
+        pose = self._pose(coefficients)
         gaze = _eye_turns(expression)
         return own_landmarks(layers.landmarks, layers.eyes, layers.camera, pose, expression, gaze)
 
@@ -144,11 +146,20 @@ class WarpPortrait:
         driven[JAW_OPEN] = max(float(driven[JAW_OPEN]), -self._jaw_shuts)
         return driven
 
+    def _pose(self, coefficients: Coefficients) -> HeadPose:
+        """Pose that lets a frame read as turned by what is asked for."""
+        rotation = self.turns.answer(coefficients.rotation)
+        return head_pose(rotation, coefficients.translation, self._layers.rotation)
+
+    def holds(self, rotation: NDArray[np.floating]) -> bool:
+        """Whether a turn (3,), radians, is farther than this portrait turns."""
+        return head_pose(rotation, np.zeros(3), self._layers.rotation).held
+
     def _paint(self, coefficients: Coefficients, out: NDArray[np.uint8]) -> None:
         layers = self._layers
         mesh, camera = layers.mesh, layers.camera
         expression = self._driven(coefficients)
-        pose = head_pose(coefficients, layers.rotation)
+        pose = self._pose(coefficients)
         if pose.held and HELD not in self.notes:
             self.notes = (*self.notes, HELD)
         posed = turn_head(express(mesh.rest, mesh.deltas, expression), pose, mesh.follow)
@@ -281,19 +292,21 @@ class WarpEngine:
         portrait.render(Coefficients.zero())
         if settings.detector in QUICK_DETECTORS:
             step("measuring how the face responds", 0.9)
-            portrait.gains = measured_gains(_tracking(portrait, detector, face))
+            track = _tracking(portrait, detector, face)
+            portrait.gains = measured_gains(lambda shown: track(Coefficients.of(expression=shown)))
+            portrait.turns = measured_turns(_turning(portrait, track))
         step("ready", 1.0)
         return portrait
 
 
 def _tracking(
     portrait: WarpPortrait, detector: Detector, face: FaceLandmarks
-) -> Callable[[Mapping[str, float]], NDArray[np.floating] | None]:
+) -> Callable[[Coefficients], NDArray[np.floating] | None]:
     """Render and track one face, which stays about where it is in the photo."""
     home = face.points[:468, :2].mean(axis=0)
 
-    def track(expression: Mapping[str, float]) -> NDArray[np.floating] | None:
-        frame = portrait.render(Coefficients.of(expression=expression))
+    def track(shown: Coefficients) -> NDArray[np.floating] | None:
+        frame = portrait.render(shown)
         found = detector.detect(np.ascontiguousarray(frame[..., :3]))
         near = [
             (float(np.hypot(*(f.points[:468, :2].mean(axis=0) - home))), f.points) for f in found
@@ -302,6 +315,19 @@ def _tracking(
         return min(near, key=lambda pair: pair[0])[1] if near else None
 
     return track
+
+
+def _turning(
+    portrait: WarpPortrait, track: Callable[[Coefficients], NDArray[np.floating] | None]
+) -> Callable[[NDArray[np.float64]], NDArray[np.floating] | None]:
+    """Track the head turned, as far as the engine does turn it."""
+
+    def turned(rotation: NDArray[np.float64]) -> NDArray[np.floating] | None:
+        if portrait.holds(rotation):
+            return None
+        return track(Coefficients.of(rotation=rotation))
+
+    return turned
 
 
 def _moving_region(
