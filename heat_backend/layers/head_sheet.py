@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from heat_backend.fit.posed_model import PosedModel
-from heat_backend.layers.fill import pull_push
-from heat_backend.raster import FAR, raster_attributes
+from heat_backend.layers.hull import relief_depth
 
 # All lengths in outer-eye distances.
 SPACING = 0.06
 SIDE_REACH, UP_REACH, DOWN_REACH = 3.0, 3.2, 3.4
 NECK_TOP, NECK_BOTTOM = 0.05, 1.25  # below the chin: still head, no longer head
-ROLL_BAND, ROLL_DROP = 0.30, 0.30  # the outline turns away over this width by this depth
+STILL_BELOW = (0.2, 0.6)  # below the chin: the throat still moves with the jaw, the chest does not
 BORDER_FADE = 0.6
 BEHIND_FACE = 0.10
 
@@ -64,7 +63,7 @@ def head_sheet(
     skin_triangles : ndarray, shape (T, 3), int32
         Skin of the whole head: face, scalp, ears, neck.
     face_triangles : ndarray, shape (T, 3), int32
-        The face alone, which turns away at its outline by itself.
+        Those of the face that the photo shows well.
     alpha : ndarray, shape (H, W), float32
         Matte of the person.
     chin : ndarray, shape (2,)
@@ -75,13 +74,13 @@ def head_sheet(
     unit = posed.unit
     height, width = alpha.shape
     grid, columns = _grid(posed, (width, height), pad)
-    depth, _ = _depth(posed, skin_triangles, grid, unit)
-    _, on_face = _depth(posed, face_triangles, grid, unit)
-    depth -= ROLL_DROP * _outline_nearness(alpha, grid, unit) * (1.0 - on_face)
-    follow = _follow(posed, grid, chin, (width, height), pad)
+    below = _below_chin(posed, grid, chin)
+    depth = relief_depth(posed, skin_triangles, face_triangles, alpha, below, grid)
+    follow = _follow(posed, grid, below, (width, height), pad)
     rest = posed.camera.unproject(grid, depth)
     visible = _visible_vertices(posed, skin_triangles)
     deltas = _carried_deltas(posed, visible, grid)
+    deltas *= (1.0 - smoothstep(*STILL_BELOW, below)).astype(np.float32)[:, None]
     triangles = _grid_triangles(len(grid) // columns, columns)
     triangles = triangles[_on_person(alpha, grid, triangles, SPACING * unit)]
     return Sheet(rest, deltas, follow, grid, triangles)
@@ -126,72 +125,32 @@ def _on_person(
     return np.asarray(found[0] > 0.0)
 
 
-def _depth(
-    posed: PosedModel,
-    triangles: NDArray[np.int32],
-    grid: NDArray[np.float64],
-    unit: float,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Depth of a surface at the grid, smoothly continued, and how much it reaches there, 0..1."""
-    cell = unit / 24.0
-    low = grid.min(axis=0)
-    size = np.ceil((grid.max(axis=0) - low) / cell).astype(int) + 1
-    values = np.zeros((size[1], size[0], 1), np.float32)
-    nearest = np.full((size[1], size[0]), FAR, np.float32)
-    points = ((posed.pixels - low) / cell).astype(np.float32)
-    z = posed.rest[:, 2].astype(np.float32)
-    raster_attributes(points, z, z[:, None], triangles, values, nearest)
-    known = (nearest > FAR).astype(np.float32)
-    filled = pull_push(values, known)
-    smooth = cv2.GaussianBlur(filled[..., 0] if filled.ndim == 3 else filled, (0, 0), 2.5)
-    reached = cv2.GaussianBlur(known, (0, 0), 2.0)
-    at = ((grid - low) / cell).astype(np.float32)
-    sampled = cv2.remap(
-        np.dstack([smooth, reached]),
-        at[None, :, 0],
-        at[None, :, 1],
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )[0].astype(np.float64)
-    return sampled[:, 0], sampled[:, 1]
-
-
-def _outline_nearness(
-    alpha: NDArray[np.float32], grid: NDArray[np.float64], unit: float
-) -> NDArray[np.float64]:
-    """1 on the person's outline and outside, falling to 0 within ``ROLL_BAND`` inside it."""
-    inside = (alpha > 0.5).astype(np.uint8)
-    # The frame is no outline: continue the person over it before measuring.
-    reach = int(ROLL_BAND * unit) + 2
-    wide = cv2.copyMakeBorder(inside, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
-    distance = cv2.distanceTransform(wide, cv2.DIST_L2, 5)
-    at = (grid + reach).astype(np.float32)
-    sampled = cv2.remap(
-        distance, at[None, :, 0], at[None, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )[0]
-    near = 1.0 - np.clip(sampled / (ROLL_BAND * unit), 0.0, 1.0)
-    return near.astype(np.float64) ** 2
-
-
 def smoothstep(low: float, high: float, value: NDArray[np.floating]) -> NDArray[np.float64]:
     """Hermite step from 0 at ``low`` to 1 at ``high``."""
     t = np.clip((np.asarray(value, np.float64) - low) / (high - low), 0.0, 1.0)
     return t * t * (3.0 - 2.0 * t)
 
 
+def _below_chin(
+    posed: PosedModel, grid: NDArray[np.float64], chin: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """How far below the chin the places (N, 2) are along the head's own axis, in units."""
+    down = posed.rotation @ np.array([0.0, -1.0, 0.0])
+    direction = np.array([down[0], -down[1]])
+    direction /= np.linalg.norm(direction)
+    below: NDArray[np.float64] = (grid - chin) @ direction / posed.unit
+    return below
+
+
 def _follow(
     posed: PosedModel,
     grid: NDArray[np.float64],
-    chin: NDArray[np.floating],
+    below: NDArray[np.float64],
     size: tuple[int, int],
     pad: int,
 ) -> NDArray[np.float64]:
     """1 on the head, 0 from the shoulders down, 0 toward the sheet's borders inside the photo."""
     unit = posed.unit
-    down = posed.rotation @ np.array([0.0, -1.0, 0.0])
-    direction = np.array([down[0], -down[1]])
-    direction /= np.linalg.norm(direction)
-    below = (grid - chin) @ direction / unit
     follow = 1.0 - smoothstep(NECK_TOP, NECK_BOTTOM, below)
     low, high = grid.min(axis=0), grid.max(axis=0)
     edges = (np.full(2, -float(pad)), np.array(size) - 1.0 + pad)

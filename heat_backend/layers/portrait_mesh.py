@@ -3,27 +3,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import LinearNDInterpolator
+from scipy.sparse import coo_matrix, diags
 from scipy.spatial import cKDTree
 
 from bridge.face_model import PART_NAMES, SKIN_PARTS, FaceModel
 from heat_backend.fit.posed_model import PosedModel
+from heat_backend.layers.far_side import FarSide
 from heat_backend.layers.head_sheet import BEHIND_FACE, Sheet, head_sheet
 from heat_backend.raster import FAR, raster_attributes
 
 # A triangle seen at a flatter angle than this at rest has no usable texture in the photo.
-LEAST_FACING = 0.1
-MOST_AVERTED = 0.12  # triangles turned away more have no skin of their own in the photo
-SAFE_INSIDE = 0.02  # outer-eye distances from the outline to skin that is surely skin
-LEAST_TURN = np.radians(6.0)
-FAR_SIDE_FROM = 0.3  # outer-eye distances from the middle
+LEAST_FACING = 0.12
 FOLD_REACH = 0.2  # outer-eye distances from lids and lips
 OCCLUSION_SLACK = 0.15  # outer-eye distances
+HELD_BACK = 0.6  # outer-eye distances
+BESIDE, WALL_AWAY = 0.10, 0.25
+RIM_ROUNDS = 6  # of smoothing the mesh's cut edge
 
 
 @dataclass(frozen=True)
@@ -62,15 +64,12 @@ class PortraitMesh:
     follow : ndarray, shape (N,), float32
         How much of the head's pose a vertex takes, 0..1.
     pixels : ndarray, shape (N, 2), float32
-        Where in the photo a vertex finds its colour.
-    far_pixels : ndarray, shape (N, 2), float32
-        The same for frames that turn the far side into view: the mesh may lie a little beyond the
-        outline in the photo, and what is a sliver there becomes a broad strip of wall.
+        Where in the photo, or below it, a vertex finds its colour.
     bias : ndarray, shape (N,), float32
         Added to the depth: the sheet stays behind the face.
     triangles : ndarray, shape (T, 3), int32
-    averted : ndarray, shape (A, 3), int32
-        Triangles of the far side, to be drawn only when the head turns it into view.
+    far_triangles : ndarray, shape (U, 3), int32
+        Those to draw instead when the head turns the far side into view.
     averted_side : float
         Where the face looks in the photo: 1 to image right, -1 to image left.
     mouth, eye_left, eye_right : Opening
@@ -80,10 +79,9 @@ class PortraitMesh:
     deltas: NDArray[np.float32]
     follow: NDArray[np.float32]
     pixels: NDArray[np.float32]
-    far_pixels: NDArray[np.float32]
     bias: NDArray[np.float32]
     triangles: NDArray[np.int32]
-    averted: NDArray[np.int32]
+    far_triangles: NDArray[np.int32]
     averted_side: float
     mouth: Opening
     eye_left: Opening
@@ -101,43 +99,115 @@ def build_portrait_mesh(
     alpha: NDArray[np.float32],
     chin: NDArray[np.floating],
     pad: int,
+    far: FarSide | None = None,
 ) -> PortraitMesh:
-    """Put face and sheet together. See :func:`head_sheet` for the parameters."""
+    """Put face, far side and sheet together. See :func:`head_sheet` for the parameters."""
     skin = model.triangles[_triangles_of(model, *SKIN_PARTS)]
     face = model.triangles[_triangles_of(model, "face")]
-    sheet = head_sheet(posed, skin, face, alpha, chin, pad)
     borders = np.concatenate([model.lip_inner, model.lid_left, model.lid_right])
-    seen, hidden = _seen_and_hidden(posed, face, skin)
-    folded = _around(posed, face, borders)
-    shown = face[seen | folded]
-    averted = face[hidden & ~folded & _far_side(model, posed, face)]
-    kept = np.union1d(np.unique(shown), borders)
-    behind = np.unique(averted)
+    drawn = _seen(posed, face, skin) | _around(posed, face, borders)
+    sheet = head_sheet(posed, skin, face[drawn], alpha, chin, pad)
+    kept = np.union1d(np.unique(face[drawn]), borders)
     place = np.full(len(model.vertices), -1)
     place[kept] = np.arange(len(kept))
-    place_behind = np.full(len(model.vertices), -1)
-    place_behind[behind] = np.arange(len(behind)) + len(kept)
-    mirrored = posed.pixels[_mirror_image(model)[behind]]
-    front, behind_triangles = place[shown], place_behind[averted]
-    sources = np.concatenate([posed.pixels[kept], mirrored])
-    kept = np.concatenate([kept, behind])
-    count = len(kept)
+    front = place[face[drawn]]
+    surface = _with_smooth_rim(posed, kept, front, place[borders])
+    triangles = np.concatenate([front, sheet.triangles + len(kept)])
+    far_triangles = triangles
+    if far is not None:
+        beyond = far.triangles + len(kept) + len(sheet.rest)
+        stay = triangles[
+            np.concatenate([~far.replaced[drawn], np.ones(len(sheet.triangles), bool)])
+        ]
+        far_triangles = np.concatenate([stay, beyond])
+    behind = np.full(len(sheet.rest), -BEHIND_FACE)
+    parts = [(*surface[:2], _under(posed.pixels[kept], sheet), surface[2])]
+    parts.append((sheet.rest, sheet.deltas, sheet.follow, sheet.pixels))
+    if far is not None:
+        behind += _held_back(sheet, posed, face, far, alpha)
+        everything = np.arange(len(model.vertices))
+        rest, deltas, pixels = _with_smooth_rim(posed, everything, face, borders)
+        v = far.vertices
+        parts.append((rest[v], deltas[:, v], _under(pixels[v], sheet), far.places))
+    total = sum(len(part[0]) for part in parts)
+    bias = np.zeros(total)
+    bias[len(kept) : len(kept) + len(behind)] = behind
     return PortraitMesh(
-        rest=_stack(posed.rest[kept], sheet.rest),
-        deltas=np.ascontiguousarray(
-            np.concatenate([posed.deltas[:, kept], sheet.deltas], axis=1), np.float32
-        ),
-        follow=_stack(_face_follow(posed, kept, sheet), sheet.follow),
-        pixels=_stack(sources, sheet.pixels),
-        far_pixels=_stack(_pulled_in(alpha, sources, posed.unit), sheet.pixels),
-        bias=_stack(np.zeros(count), np.full(len(sheet.rest), -BEHIND_FACE)),
-        triangles=np.concatenate([front, sheet.triangles + count]).astype(np.int32),
-        averted=behind_triangles.astype(np.int32),
-        averted_side=float(np.sign(posed.rotation[0, 2])),
-        mouth=_opening(place[model.lip_inner], model.lip_upper_count, sources),
-        eye_left=_opening(place[model.lid_left], model.lid_upper_count, sources),
-        eye_right=_opening(place[model.lid_right], model.lid_upper_count, sources),
+        rest=_stack([part[0] for part in parts]),
+        deltas=np.ascontiguousarray(np.concatenate([part[1] for part in parts], 1), np.float32),
+        follow=_stack([part[2] for part in parts]),
+        pixels=_stack([part[3] for part in parts]),
+        bias=bias.astype(np.float32),
+        triangles=triangles.astype(np.int32),
+        far_triangles=far_triangles.astype(np.int32),
+        averted_side=far.side if far is not None else 0.0,
+        mouth=_opening(place[model.lip_inner], model.lip_upper_count, surface[2]),
+        eye_left=_opening(place[model.lid_left], model.lid_upper_count, surface[2]),
+        eye_right=_opening(place[model.lid_right], model.lid_upper_count, surface[2]),
     )
+
+
+def _held_back(
+    sheet: Sheet,
+    posed: PosedModel,
+    face: NDArray[np.int32],
+    far: FarSide,
+    alpha: NDArray[np.float32],
+) -> NDArray[np.float64]:
+    """Depth to add to the sheet's vertices (N,) so that they do not stand before the far side.
+
+    That is where it is drawn anew, right beside it, and the wall close by.
+    """
+    cell = posed.unit / 24.0
+    low = sheet.pixels.min(axis=0)
+    size = np.ceil(np.ptp(sheet.pixels, axis=0) / cell).astype(int) + 2
+    points = ((posed.pixels - low) / cell * 16.0).astype(np.int32)
+    covered = np.zeros((size[1], size[0]), np.uint8)
+    for triangle in face[far.replaced]:
+        cv2.fillConvexPoly(covered, points[triangle], 1, shift=4)
+    at = np.rint((sheet.pixels - low) / cell).astype(int)
+    away = cv2.distanceTransform(1 - covered, cv2.DIST_L2, 5)[at[:, 1], at[:, 0]] / 24.0
+    x, y = sheet.pixels.astype(np.float32).T[:, :, None]
+    person = cv2.remap(alpha, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0]
+    near = np.clip(1.5 - away / BESIDE, 0.0, 1.0)
+    wall = (1.0 - person) * np.clip(2.0 - 2.0 * away / WALL_AWAY, 0.0, 1.0)
+    share = np.maximum(near, wall)
+    return -HELD_BACK * share
+
+
+def _with_smooth_rim(
+    posed: PosedModel,
+    kept: NDArray[np.intp],
+    triangles: NDArray[np.intp],
+    borders: NDArray[np.intp],
+) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float64]]:
+    """Places (N, 3), offsets and pixels of the face's vertices, its cut edge made smooth.
+
+    Where triangles are dropped the edge is a zigzag, which shows when what is behind it moves
+    differently. Its vertices slide along the surface to the mean of their neighbours.
+    """
+    edges = np.sort(
+        np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    )
+    unique, count = np.unique(edges, axis=0, return_counts=True)
+    rim = unique[count == 1]
+    rim = rim[~(np.isin(rim, borders).any(axis=1))]
+    number = len(kept)
+    links = coo_matrix((np.ones(len(rim)), (rim[:, 0], rim[:, 1])), (number, number)).tocsr()
+    links = links + links.T
+    degree = np.asarray(links.sum(axis=1)).ravel()
+    on_rim = degree == 2
+    step = diags(np.where(on_rim, 0.25, 0.0)) @ links + diags(np.where(on_rim, 0.5, 1.0))
+    smooth = step
+    for _ in range(RIM_ROUNDS - 1):
+        smooth = step @ smooth
+    pixels = smooth @ posed.pixels[kept]
+    rest = posed.camera.unproject(pixels, smooth @ posed.rest[kept, 2])
+    deltas = posed.deltas[:, kept].copy()
+    moved = np.flatnonzero(on_rim)
+    own = posed.deltas[:, kept].transpose(1, 0, 2).reshape(number, -1)
+    deltas[:, moved] = (smooth[moved] @ own).reshape(len(moved), -1, 3).transpose(1, 0, 2)
+    return rest, deltas, pixels
 
 
 def _rounded(run: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -169,54 +239,19 @@ def _not_below(
     return u @ axes + lower[0]
 
 
-def _stack(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float32]:
-    return np.ascontiguousarray(np.concatenate([a, b]), np.float32)
+def _stack(parts: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:
+    return np.ascontiguousarray(np.concatenate(parts), np.float32)
 
 
 def _triangles_of(model: FaceModel, *names: str) -> NDArray[np.bool_]:
     return np.isin(model.triangle_part, [PART_NAMES.index(name) for name in names])
 
 
-def _pulled_in(
-    alpha: NDArray[np.float32], pixels: NDArray[np.floating], unit: float
-) -> NDArray[np.float64]:
-    """Move places (N, 2) that lie on the wall or the outline to the nearest safe skin."""
-    margin = max(1, round(SAFE_INSIDE * unit))
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
-    safe = cv2.erode((alpha > 0.98).astype(np.uint8), disc, borderValue=1)
-    if not safe.any():
-        return np.asarray(pixels, np.float64)
-    _, labels = cv2.distanceTransformWithLabels(
-        1 - safe, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    where = np.zeros((labels.max() + 1, 2))
-    rows, columns = np.nonzero(safe)
-    where[labels[rows, columns]] = np.stack([columns, rows], axis=1)
-    height, width = alpha.shape
-    at = np.rint(pixels).astype(int)
-    x, y = np.clip(at[:, 0], 0, width - 1), np.clip(at[:, 1], 0, height - 1)
-    unsafe = (safe[y, x] == 0) & (at[:, 0] == x) & (at[:, 1] == y)
-    return np.where(unsafe[:, None], where[labels[y, x]], pixels)
-
-
-def _mirror_image(model: FaceModel) -> NDArray[np.intp]:
-    """For each vertex the one that is nearest to its mirror image."""
-    _, twin = cKDTree(model.vertices * np.array((-1.0, 1.0, 1.0), np.float32)).query(model.vertices)
-    return np.asarray(twin)
-
-
-def _seen_and_hidden(
-    posed: PosedModel, face: NDArray[np.int32], skin: NDArray[np.int32]
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which triangles the photo shows well, and which not at all.
-
-    The first are turned to the camera with nothing before them. The second, on the far side of
-    a turned face, borrow the near side's skin when they come into view.
-    """
+def _seen(posed: PosedModel, face: NDArray[np.int32], skin: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Which triangles the photo shows well: turned to the camera with nothing before them."""
     corners = posed.rest[face]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
-    facing = normal[:, 2] > LEAST_FACING
     cell = posed.unit / 40.0
     low = posed.pixels.min(axis=0)
     size = np.ceil(np.ptp(posed.pixels, axis=0) / cell).astype(int) + 2
@@ -227,15 +262,7 @@ def _seen_and_hidden(
     raster_attributes(points, z, z[:, None], skin, scratch, nearest)
     at = np.rint(points[face].mean(axis=1)).astype(int)
     hidden = nearest[at[:, 1], at[:, 0]] > z[face].mean(axis=1) + OCCLUSION_SLACK
-    return facing & ~hidden, normal[:, 2] <= MOST_AVERTED
-
-
-def _far_side(model: FaceModel, posed: PosedModel, face: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Triangles on the half of a turned face that looks away."""
-    sideways = posed.rotation[0, 2]  # where the nose points, to the image right or left
-    if abs(sideways) < np.sin(LEAST_TURN):
-        return np.zeros(len(face), bool)
-    return model.vertices[face, 0].mean(axis=1) * np.sign(sideways) > FAR_SIDE_FROM
+    return np.asarray((normal[:, 2] > LEAST_FACING) & ~hidden)
 
 
 def _around(
@@ -246,10 +273,9 @@ def _around(
     return distance < FOLD_REACH * posed.unit
 
 
-def _face_follow(posed: PosedModel, kept: NDArray[np.intp], sheet: Sheet) -> NDArray[np.float64]:
+def _under(pixels: NDArray[np.floating], sheet: Sheet) -> NDArray[np.float64]:
     """Let the face take the whole pose, save where the sheet under its lower rim already lags."""
-    under = LinearNDInterpolator(sheet.pixels, sheet.follow, fill_value=1.0)
-    return np.asarray(under(posed.pixels[kept]), np.float64)
+    return np.asarray(LinearNDInterpolator(sheet.pixels, sheet.follow, fill_value=1.0)(pixels))
 
 
 def _opening(loop: NDArray[np.intp], upper_count: int, pixels: NDArray[np.floating]) -> Opening:

@@ -81,11 +81,8 @@ def flow_mesh(
     points (M, 2) in output pixels, depth (M,), source (M, 2), triangles (T, 3)
     """
     points, depths = [pixels], [depth + mesh.bias]
-    home = mesh.far_pixels if far_side else mesh.pixels
-    home = without_seam(mesh.mouth, pixels, home)
-    sources, triangles = [home], [mesh.triangles]
-    if far_side:
-        triangles.append(mesh.averted)
+    home = without_seam(mesh.mouth, pixels, mesh.pixels)
+    sources, triangles = [home], [mesh.far_triangles if far_side else mesh.triangles]
     start = len(pixels)
     for opening in (mesh.mouth, mesh.eye_left, mesh.eye_right):
         p, z, s, t = curtains(opening, pixels, depth, home)

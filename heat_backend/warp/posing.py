@@ -13,7 +13,7 @@ from bridge.pose import rotation_angles, rotation_matrix
 
 # Farther than this one photo has nothing to show; the pose is held there. A photo that shows the
 # head from one side has more of that side to show.
-FARTHEST_YAW = np.radians(40.0)
+FARTHEST_YAW = np.radians(42.0)
 FARTHEST_PITCH = np.radians(35.0)
 FARTHER_THAN_PHOTO = np.radians(24.0)
 ENOUGH = np.radians(85.0)  # past a right angle a turn reads as a smaller one, upside down

@@ -32,6 +32,7 @@ from heat_backend.fit.turn_response import UNCORRECTED, measured_turns
 from heat_backend.layers.background import Cutout, cut_out
 from heat_backend.layers.eye_pair import build_eyes
 from heat_backend.layers.eyes import EyeLayer
+from heat_backend.layers.far_side import borrow_far_side
 from heat_backend.layers.matte import person_matte
 from heat_backend.layers.mouth import MouthLayer, build_mouth
 from heat_backend.layers.mouth_colour import exposure, light_of_eyes
@@ -105,7 +106,8 @@ class WarpPortrait:
         self._layers = layers
         self._relaxed = 1.0 if neutralise else 0.0
         stride = max(2, -(-max(self.width, self.height) // CELLS_ALONG))
-        self._region = _moving_region(layers.mesh, (self.width, self.height), 2 * stride)
+        home = layers.camera.project(layers.mesh.rest)
+        self._region = _moving_region(home, (self.width, self.height), 2 * stride)
         self._still = opaque(layers.photo)
         self._eye_areas = {
             side: max(1.0, polygon_area(opening.outline(layers.mesh.pixels)))
@@ -284,7 +286,8 @@ class WarpEngine:
         step("filling the background", 0.6)
         cutout = cut_out(pixels, alpha, pad)
         step("building the layers", 0.8)
-        mesh = build_portrait_mesh(model, posed, alpha, face.points[CHIN, :2], pad)
+        cutout, far = borrow_far_side(model, posed, pixels, alpha, cutout)
+        mesh = build_portrait_mesh(model, posed, alpha, face.points[CHIN, :2], pad, far)
         layers = _assemble(pixels, face, model, fit, posed, cutout, mesh)
         portrait = WarpPortrait(
             layers, photo.notes + _warnings(posed, face), settings.neutralise, device
@@ -331,11 +334,11 @@ def _turning(
 
 
 def _moving_region(
-    mesh: PortraitMesh, size: tuple[int, int], margin: int
+    home: NDArray[np.floating], size: tuple[int, int], margin: int
 ) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of what the mesh covers at rest; outside, the photo stands still."""
-    low = np.ceil(mesh.pixels.min(axis=0)).astype(int) + margin
-    high = np.floor(mesh.pixels.max(axis=0)).astype(int) - margin
+    """Left, top, right, bottom of what the mesh (N, 2) covers at rest; outside nothing moves."""
+    low = np.ceil(home.min(axis=0)).astype(int) + margin
+    high = np.floor(home.max(axis=0)).astype(int) - margin
     left, top = (int(max(0, v)) for v in low)
     right, bottom = (int(min(s, v)) for s, v in zip(size, high, strict=True))
     return left, top, right, bottom
