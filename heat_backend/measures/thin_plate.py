@@ -60,9 +60,8 @@ class ThinPlatePortrait:
         posed = self._posed
         expression = np.append(np.asarray(coefficients.expression, np.float32), np.float32(0.0))
         rest = posed.rest.astype(np.float32)
-        moved = turn_head(
-            express(rest, posed.deltas, expression), head_pose(coefficients, posed.rotation)
-        )
+        pose = head_pose(coefficients.rotation, coefficients.translation, posed.rotation)
+        moved = turn_head(express(rest, posed.deltas, expression), pose)
         there = np.concatenate([self._landmarks(moved), self._border])
         here = np.concatenate([self._home, self._border])
         spline = RBFInterpolator(
