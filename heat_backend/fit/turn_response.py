@@ -23,9 +23,9 @@ Points = NDArray[np.floating]
 Track = Callable[[NDArray[np.float64]], Points | None]
 
 KNOTS = {0: (-15.0, -8.0, 8.0, 15.0), 1: (-30.0, -20.0, -10.0, 10.0, 20.0, 30.0)}  # degrees
-LEAST_GAIN, MOST_GAIN = 0.7, 1.45
-NOISE = 0.6  # degrees by which two trackings of the same turn differ
-SETTLED = 1.2  # degrees of error that are not worth another round
+LEAST_GAIN, MOST_GAIN = 0.75, 1.36
+NOISE = 1.2  # degrees by which trackings differ from each other and from the turn of all landmarks
+SETTLED = 1.8  # degrees of error that are not worth another round
 ROUNDS = 3
 
 
