@@ -15,7 +15,7 @@ EVENNESS = 0.75  # how far the fill is evened out to the light of the bare scler
 FINE = 0.05  # eye widths: coarser features than this are shading, finer ones are veins
 LEAST_SAMPLES = 8
 BRIGHTEST = 240.0
-LEVEL = 80  # percentile of the white's light that is bare sclera
+LEVEL = 75  # percentile of the white's light that is bare sclera
 
 
 def sclera_fill(
@@ -53,10 +53,11 @@ def sclera_fill(
         colour = np.ones(3, np.float32) if tint is None else tint
         return np.full_like(bare, colour * min(float(np.median(light)), BRIGHTEST)), None
     tint = _pure_tint(bare[known > 0.5]) if tint is None else tint
-    # Where little shows, the rest of the opening tells the light better than no light at all.
+    # What is surely white may lie in the iris' or a lash's shadow, what only may be, on a rim.
     white = light[(mask > 0.9) & (rho > 1.1)]
-    base = float(np.percentile(white if white.size else light[known > 0.5], LEVEL))
-    base = min(base, BRIGHTEST)
+    surely = light[known > 0.5]
+    lights = [float(np.percentile(part, LEVEL)) for part in (white, surely) if part.size]
+    base = min(float(np.mean(lights)), BRIGHTEST)
     # Bright pixels are bare sclera, dark ones lie in the shadow of lashes.
     weight = known * np.clip(light / float(light[known > 0].max()), 0.0, 1.0) ** 3
     level = pull_push(light[..., None], weight.astype(np.float32))
@@ -85,4 +86,6 @@ def _pure_tint(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     tinge = np.ptp(lit, axis=1) / np.maximum(lit.max(axis=1), 1.0)
     pure = lit[tinge <= np.percentile(tinge, 100 * PURE_SHARE)]
     colour = np.median(pure, axis=0)
+    # Noise of a few grey pixels easily turns blue, which no white of an eye is.
+    colour[2] = min(colour[2], max(colour[0], colour[1]))
     return np.asarray(colour / max(1.0, float(colour.mean())), np.float32)
