@@ -14,6 +14,7 @@ from heat_backend.layers.fill import pull_push
 # Below this a pixel is left to the wall: what little of it is hair would show as a ghost otherwise.
 CROWN = 0.22  # height over width of the part of a head that an upper border cuts off
 SOLVABLE = 0.004
+ROUNDING = 1.5  # levels of 0..255, of the two roundings of a layered pixel
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,10 @@ def cut_out(pixels: NDArray[np.uint8], alpha: NDArray[np.float32], pad: int) -> 
     alpha8 = np.rint(alpha * 255.0)
     behind = 1.0 - alpha8[..., None] / 255.0
     rest = (photo - premultiplied) / np.maximum(behind, 1e-3)
-    solved = np.where(behind > 0.02, rest, wall)
+    # Where the wall already explains the photo to a rounding it stays as filled: a division by
+    # what little shows through would leave a dotted line where the outline was.
+    unexplained = np.abs(photo - premultiplied - behind * wall) > ROUNDING
+    solved = np.where((behind > 0.02) & unexplained, rest, wall)
     background = np.rint(np.clip(solved, 0.0, 255.0)).astype(np.uint8)
     person = np.dstack([premultiplied, alpha8]).astype(np.uint8)
     return Cutout(background, _continue_over_border(person, pad), pad)

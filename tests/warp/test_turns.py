@@ -16,7 +16,7 @@ from heat_backend.photo import load_photo
 from heat_backend.warp.posing import head_pose
 
 KIT = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "portraits"
-FAR_CHEEK = (352, 366, 401, 435, 361)  # FaceMesh, the subject's left
+FAR_CHEEK = (352, 366, 401, 435, 288)  # FaceMesh, the subject's left
 MID_CHEEK = (280, 425, 330)
 
 
