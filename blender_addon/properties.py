@@ -283,6 +283,21 @@ class HeatPortrait(PropertyGroup):
         max=64,
         update=change_notes.source_changed,
     )
+    inversion: EnumProperty(
+        name="Inversion",
+        description="How the engine finds the portrait among those that it can paint",
+        items=(
+            ("encode", "Encoder", "At once, with the photo's details put back"),
+            (
+                "optimize",
+                "Optimised",
+                "More alike; takes minutes on an NVIDIA card, and hours else",
+            ),
+            ("coarse", "Coarse", "A fast look: smooth, less alike"),
+        ),
+        default="encode",
+        update=change_notes.source_changed,
+    )
     neutralise: BoolProperty(
         name="Neutralise",
         description="Take the photographed expression away first, so that the rig's rest "

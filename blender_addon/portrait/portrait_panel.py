@@ -113,6 +113,8 @@ class HEAT_PT_engine(Panel):
         column = layout.column()
         column.prop(portrait, "engine")
         _draw_engine_note(column, context, portrait.engine)
+        if portrait.engine == "styleheat":
+            column.prop(portrait, "inversion")
         column.prop(portrait, "device")
         column.prop(portrait, "face")
         column.prop(portrait, "neutralise")

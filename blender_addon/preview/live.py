@@ -81,6 +81,7 @@ def engine_options(portrait: Any, size: int) -> Any:
         device=portrait.device,
         face=portrait.face or None,
         neutralise=portrait.neutralise,
+        inversion=portrait.inversion,
     )
 
 

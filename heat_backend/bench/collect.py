@@ -42,6 +42,9 @@ SECTIONS = {
     "styleheat": "heat_backend.bench.styleheat_section",
 }
 
+# Engines that are measured stage by stage; the other sections' numbers are the warp engine's.
+OWN_SECTION = {"styleheat": "styleheat"}
+
 
 def collect(settings: BenchSettings, only: str | None, report: Report) -> list[Row]:
     """Measure all sections, or the one called ``only``.
@@ -53,6 +56,8 @@ def collect(settings: BenchSettings, only: str | None, report: Report) -> list[R
     """
     if only is not None and only not in SECTIONS:
         raise UsageError(f"no section {only!r}; choose one of: {', '.join(SECTIONS)}")
+    if only is None and settings.engine in OWN_SECTION:
+        only = OWN_SECTION[settings.engine]
     rows: list[Row] = []
     for name, module in SECTIONS.items():
         if only in (None, name):

@@ -18,6 +18,7 @@ from heat_backend.cli import (
     conformance,
     doctor,
     inspect,
+    invert,
     mix,
     render,
     serve,
@@ -42,7 +43,19 @@ class Command:
 
 COMMANDS = tuple(
     Command(module.__name__.rpartition(".")[2], module.HELP, module.add_arguments, module.run)
-    for module in (inspect, render, serve, track, mix, sheet, weights, bench, conformance, doctor)
+    for module in (
+        inspect,
+        render,
+        serve,
+        track,
+        mix,
+        sheet,
+        invert,
+        weights,
+        bench,
+        conformance,
+        doctor,
+    )
 )
 
 

@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from heat_backend.styleheat.fast.pipeline import FrameGraph
 from heat_backend.styleheat.fast.portrait import PreparedPortrait
 from heat_backend.styleheat.memory import is_shortage, told_when_short
 
@@ -16,6 +18,25 @@ WINDOWS_AT_ONCE = 64
 LIGHTER = "memory ran short: this portrait is computed in half precision from here on"
 
 Maker = Callable[[Mapping[str, float], bool], PreparedPortrait]
+
+
+class Ready:
+    """A portrait made ready; on CUDA its frame is recorded at the first and played after that."""
+
+    def __init__(self, portrait: PreparedPortrait, device: str) -> None:
+        self.portrait = portrait
+        self._records = device == "cuda"
+        self._graph: FrameGraph | None = None
+
+    def picture(self, descriptor: Tensor) -> NDArray[np.uint8]:
+        """Draw the crop (1024, 1024, 3) under a descriptor (256, 1)."""
+        if self._records and self._graph is None:
+            self._graph = FrameGraph.recorded(self.portrait)
+            self._records = self._graph is not None
+        if self._graph is None:
+            return self.portrait.picture(descriptor)
+        (drawn,) = self._graph.pictures(descriptor[None])
+        return drawn
 
 
 class NetworkDriver:
@@ -35,9 +56,9 @@ class NetworkDriver:
         self._device = device
         self._half = half
         self._at_once = WINDOWS_AT_ONCE
-        self._plain: PreparedPortrait | None = None
+        self._plain: Ready | None = None
         # Only the newest edit is kept: each holds the generator's weights once more.
-        self._edited: tuple[dict[str, float], PreparedPortrait] | None = None
+        self._edited: tuple[dict[str, float], Ready] | None = None
         self.notes: tuple[str, ...] = ()
 
     def descriptors(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -48,7 +69,7 @@ class NetworkDriver:
             while first < len(windows):
                 try:
                     part = windows[first : first + self._at_once]
-                    found = self._prepared({}).descriptors(part)
+                    found = self._prepared({}).portrait.descriptors(part)
                     done.append(found.flatten(1).cpu().numpy())  # (n,256,1) -> (n,256)
                     first += len(part)
                 except (RuntimeError, MemoryError) as error:
@@ -92,12 +113,12 @@ class NetworkDriver:
             torch.cuda.empty_cache()
         self.notes = (*self.notes, LIGHTER)
 
-    def _prepared(self, amounts: dict[str, float]) -> PreparedPortrait:
+    def _prepared(self, amounts: dict[str, float]) -> Ready:
         if not amounts:
             if self._plain is None:
-                self._plain = self._make({}, self._half)
+                self._plain = Ready(self._make({}, self._half), self._device)
             return self._plain
         if self._edited is None or self._edited[0] != amounts:
             self._edited = None
-            self._edited = (amounts, self._make(amounts, self._half))
+            self._edited = (amounts, Ready(self._make(amounts, self._half), self._device))
         return self._edited[1]

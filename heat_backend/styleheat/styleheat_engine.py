@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from heat_backend.detect import choose_face, make_detector
 from heat_backend.engine import CancelCheck, EngineSettings, Photo, ProgressReport
 from heat_backend.styleheat import inversion, paper_vector
 from heat_backend.styleheat.bfm.basel import read_standard_head
-from heat_backend.styleheat.bfm.expression_map import cached_expression_map
+from heat_backend.styleheat.bfm.expression_map import ExpressionMap, cached_expression_map
 from heat_backend.styleheat.bfm.head_pose import HeadMotion
 from heat_backend.styleheat.deep3d_crop import PICTURE_SIZE, cut, five_points
 from heat_backend.styleheat.directions import find_edits
@@ -39,6 +40,8 @@ from heat_backend.styleheat.weights.folder import find_folder
 from heat_backend.warp.painter import chosen_device
 
 VERSION = "1"
+LOST = 0.7  # share of an expression's motion without which it counts as not shown
+MOST_NAMED = 6
 SYNTHETIC_NOTE = (
     "SYNTHETIC-WEIGHTS TEST: the weights are made up, the picture means nothing; "
     "for results, run `heat weights fetch`"
@@ -115,9 +118,15 @@ class _Preparation:
         vector = self._vector(crop, standard)
         step("loading the networks", 0.2)
         self.networks.driving()
-        show = getattr(progress, "picture", None)
+        take: Callable[[NDArray[np.uint8]], None] | None = getattr(progress, "picture", None)
+
+        def show(image: torch.Tensor) -> None:
+            if take is not None:
+                take(as_bytes(image))
+
         watch = Watch(lambda text, share: step(text, 0.3 + 0.5 * share), cancelled, show)
         found = self._inversion(crop, watch)
+        show(found.ix)
         step("drawing the portrait at rest", 0.85)
         edits = find_edits(self.networks.folder)
         picture = as_tensor(reduced(crop.pixels), "cpu")
@@ -191,7 +200,7 @@ class _Preparation:
         paste = paste_back(
             np.ascontiguousarray(pixels), crop.for_photo_scaled(factor), crop.pixels, at_rest
         )
-        notes = self.photo.notes + crop.notes + problems
+        notes = (*self.photo.notes, *crop.notes, *problems, *_unshown(puppet.expressions))
         if self.networks.synthetic:
             notes = (SYNTHETIC_NOTE, *notes)
         return StyleHeatPortrait(driver, puppet, paste, notes)
@@ -201,6 +210,21 @@ def reduced(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Bring the crop (1024, 1024, 3) to the 256 px that encoders and reconstruction look at."""
     picture = Image.fromarray(crop).resize((PICTURE_SIZE, PICTURE_SIZE), Image.Resampling.LANCZOS)
     return np.asarray(picture)
+
+
+def as_bytes(image: torch.Tensor) -> NDArray[np.uint8]:
+    """Turn a picture (1, 3, H, W), -1 to 1, into bytes (H, W, 3), rounded down as published."""
+    whole = (image[0].detach().clamp(-1.0, 1.0) + 1.0) * 127.5
+    return whole.to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
+
+
+def _unshown(expressions: ExpressionMap) -> tuple[str, ...]:
+    """Tell which expressions the Basel model's basis cannot show."""
+    names = [name for name, share, _ in expressions.report() if share > LOST]
+    if not names:
+        return ()
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return (f"this engine hardly shows {', '.join(names[:MOST_NAMED])}{more}",)
 
 
 def as_tensor(picture: NDArray[np.uint8], device: str) -> torch.Tensor:

@@ -82,6 +82,7 @@ def test_from_a_weights_folder_to_frames(photo: Path, tmp_path: Path, capsys) ->
     assert np.median(away[SIDE // 2 :]) <= 4, "below the head the photo stands"
     assert (np.abs(frames[0] - frames[1]).max(axis=2) > 8).any(), "the motion drives it"
     _by_the_bridge(photo, frames)
+    _inverted_for_a_look(photo, tmp_path)
     if sys.platform == "linux":
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         assert peak < 4.0, f"{peak:.1f} GB"
@@ -111,3 +112,13 @@ def _by_the_bridge(photo: Path, exported: list[np.ndarray]) -> None:
     assert (frame.pixels[..., 3] == 255).all()
     below = slice(SIDE // 2, None)
     assert np.abs(frame.pixels[below, :, :3].astype(int) - exported[0][below]).max() <= 1
+
+
+def _inverted_for_a_look(photo: Path, folder: Path) -> None:
+    from heat_backend.cli.main import main
+
+    preview = folder / "preview.png"
+    assert main(["invert", "--portrait", str(photo), "--out", str(preview)]) == 0
+    picture = Image.open(preview)
+    assert picture.size == (256, 256)
+    assert "Synthetic media" in picture.info["Comment"]

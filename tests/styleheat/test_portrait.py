@@ -235,6 +235,24 @@ def test_engine_is_in_the_list_and_says_what_it_needs(tmp_path, monkeypatch, cap
     assert "heat weights fetch" in capsys.readouterr().err
 
 
+def test_bench_of_this_engine_is_its_stages_only(monkeypatch) -> None:
+    from heat_backend.bench import collect, styleheat_section
+
+    monkeypatch.setattr(styleheat_section, "rows", lambda settings, report: ["stages"])
+    settings = collect.BenchSettings(engine="styleheat")
+    assert collect.collect(settings, None, print) == ["stages"]
+
+
+def test_expressions_that_the_basis_cannot_show_are_told() -> None:
+    from heat_backend.styleheat.styleheat_engine import _unshown
+
+    shares = np.zeros(52, np.float32)
+    shares[EXPRESSION_INDEX["tongueOut"]] = 0.9
+    blank = np.zeros((64, 52), np.float32)
+    (note,) = _unshown(ExpressionMap(blank, shares, shares, np.zeros(3, np.float32), 0.9))
+    assert "tongueOut" in note and "jawOpen" not in note
+
+
 def test_unknown_inversion_is_wrong_usage(tmp_path, monkeypatch) -> None:
     with pytest.raises(UsageError, match="encode, optimize, coarse"):
         make_engine("styleheat").prepare(

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``heat invert``: find a portrait in the generator beforehand, and look at what was found."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.errors import BadInput, UsageError
+from heat_backend.cli import options
+from heat_backend.cli.interrupt import stop_request
+from heat_backend.cli.progress import Progress
+from heat_backend.cli.quiet import native_logs_hidden
+
+HELP = "invert a portrait for the engine styleheat, with a picture of the reconstruction as it goes"
+ENGINE = "styleheat"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("--portrait", type=Path, required=True, metavar="IMG", help="the photo")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="PREVIEW.png",
+        help="the reconstruction, written anew as it gets better",
+    )
+    options.add_inversion_option(parser)
+    parser.add_argument(
+        "--device", default="auto", choices=options.DEVICES, help="where to compute"
+    )
+    options.add_face_options(parser)
+    options.add_json_progress(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Invert, keep the inversion for later renders, and say where the preview is."""
+    if args.out.suffix.lower() != ".png":
+        raise UsageError(f"--out {args.out}: name a file that ends in .png")
+    progress = Progress(args.json_progress)
+    try:
+        with stop_request() as stopped, native_logs_hidden(not args.debug):
+            notes = _invert(args, _Watching(progress, args.out), stopped)
+    finally:
+        progress.clear()
+    progress.finish(out=str(args.out), notes=notes)
+    if not args.json_progress:
+        for note in notes:
+            print(f"note: {note}", file=sys.stderr)
+        print(args.out)
+    return 0
+
+
+class _Watching:
+    """Shows progress, and writes the reconstruction whenever there is a newer one."""
+
+    def __init__(self, progress: Progress, out: Path) -> None:
+        self._progress = progress
+        self._out = out
+
+    def __call__(self, what: str, fraction: float) -> None:
+        self._progress.preparing(what, fraction)
+
+    def picture(self, pixels: NDArray[np.uint8]) -> None:
+        """Write the reconstruction (H, W, 3), whole or not at all."""
+        from heat_backend.export.png import encode_png
+
+        said = "Synthetic media: a portrait drawn anew by Heat, engine styleheat"
+        part = self._out.with_name(f".{self._out.name}.part")
+        try:
+            part.write_bytes(encode_png(pixels, {"Comment": said}))
+            part.replace(self._out)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise BadInput(f"cannot write {self._out}: {error.strerror or error}") from error
+
+
+def _invert(
+    args: argparse.Namespace, watching: _Watching, stopped: options.CancelCheck
+) -> tuple[str, ...]:
+    from heat_backend.engine import EngineSettings, make_engine
+    from heat_backend.photo import load_photo
+
+    options.check_face(args.face)
+    settings = EngineSettings(
+        device=args.device, face=args.face, detector=args.detector, inversion=args.inversion
+    )
+    portrait = make_engine(ENGINE).prepare(load_photo(args.portrait), settings, watching, stopped)
+    return portrait.notes
