@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -17,7 +16,7 @@ from bridge.face_model import PART_NAMES, FaceModel, gaze_angles
 from bridge.face_model import load as load_model
 from bridge.pose import rotation_angles, rotation_matrix
 from heat_backend.detect import FaceLandmarks, choose_face, make_detector
-from heat_backend.detect.landmarks import MIN_FACE_PX, Detector
+from heat_backend.detect.landmarks import MIN_FACE_PX
 from heat_backend.engine import CancelCheck, EngineSettings, Photo, ProgressReport
 from heat_backend.fit.camera import Camera
 from heat_backend.fit.eyelids import close_exactly
@@ -40,6 +39,7 @@ from heat_backend.layers.outline import outline_patch, polygon_area
 from heat_backend.layers.portrait_mesh import PortraitMesh, build_portrait_mesh
 from heat_backend.warp.inside import mouth_margin, paint_eye, paint_mouth
 from heat_backend.warp.lash_line import paint_lash_line
+from heat_backend.warp.own_frames import tracking, turning
 from heat_backend.warp.own_landmarks import LandmarkRig, landmark_rig, own_landmarks
 from heat_backend.warp.painter import Scene, chosen_device, make_painter, opaque
 from heat_backend.warp.posing import HeadPose, express, head_pose, turn_head
@@ -295,42 +295,11 @@ class WarpEngine:
         portrait.render(Coefficients.zero())
         if settings.detector in QUICK_DETECTORS:
             step("measuring how the face responds", 0.9)
-            track = _tracking(portrait, detector, face)
+            track = tracking(portrait, detector, face)
             portrait.gains = measured_gains(lambda shown: track(Coefficients.of(expression=shown)))
-            portrait.turns = measured_turns(_turning(portrait, track))
+            portrait.turns = measured_turns(turning(portrait, track))
         step("ready", 1.0)
         return portrait
-
-
-def _tracking(
-    portrait: WarpPortrait, detector: Detector, face: FaceLandmarks
-) -> Callable[[Coefficients], NDArray[np.floating] | None]:
-    """Render and track one face, which stays about where it is in the photo."""
-    home = face.points[:468, :2].mean(axis=0)
-
-    def track(shown: Coefficients) -> NDArray[np.floating] | None:
-        frame = portrait.render(shown)
-        found = detector.detect(np.ascontiguousarray(frame[..., :3]))
-        near = [
-            (float(np.hypot(*(f.points[:468, :2].mean(axis=0) - home))), f.points) for f in found
-        ]
-        near = [pair for pair in near if pair[0] < face.outer_eye_distance]
-        return min(near, key=lambda pair: pair[0])[1] if near else None
-
-    return track
-
-
-def _turning(
-    portrait: WarpPortrait, track: Callable[[Coefficients], NDArray[np.floating] | None]
-) -> Callable[[NDArray[np.float64]], NDArray[np.floating] | None]:
-    """Track the head turned, as far as the engine does turn it."""
-
-    def turned(rotation: NDArray[np.float64]) -> NDArray[np.floating] | None:
-        if portrait.holds(rotation):
-            return None
-        return track(Coefficients.of(rotation=rotation))
-
-    return turned
 
 
 def _moving_region(

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tracking a portrait in its own frames, by which it is measured at preparation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.coefficients import Coefficients
+from heat_backend.detect import FaceLandmarks
+from heat_backend.detect.landmarks import Detector
+from heat_backend.engine import Portrait
+
+
+class Turnable(Portrait, Protocol):
+    """A portrait that tells how far it turns."""
+
+    def holds(self, rotation: NDArray[np.floating]) -> bool:
+        """Whether a turn (3,), radians, is farther than this portrait turns."""
+        ...
+
+
+def tracking(
+    portrait: Turnable, detector: Detector, face: FaceLandmarks
+) -> Callable[[Coefficients], NDArray[np.floating] | None]:
+    """Render and track one face, which stays about where it is in the photo."""
+    home = face.points[:468, :2].mean(axis=0)
+
+    def track(shown: Coefficients) -> NDArray[np.floating] | None:
+        frame = portrait.render(shown)
+        found = detector.detect(np.ascontiguousarray(frame[..., :3]))
+        near = [
+            (float(np.hypot(*(f.points[:468, :2].mean(axis=0) - home))), f.points) for f in found
+        ]
+        near = [pair for pair in near if pair[0] < face.outer_eye_distance]
+        return min(near, key=lambda pair: pair[0])[1] if near else None
+
+    return track
+
+
+def turning(
+    portrait: Turnable, track: Callable[[Coefficients], NDArray[np.floating] | None]
+) -> Callable[[NDArray[np.float64]], NDArray[np.floating] | None]:
+    """Track the head turned, as far as the engine does turn it."""
+
+    def turned(rotation: NDArray[np.float64]) -> NDArray[np.floating] | None:
+        if portrait.holds(rotation):
+            return None
+        return track(Coefficients.of(rotation=rotation))
+
+    return turned
