@@ -12,6 +12,8 @@ from heat_backend.fit.posed_model import PosedModel
 from heat_backend.layers.eyes import IRIS_CENTER, IRIS_RING, EyeLayer, build_eye
 from heat_backend.layers.portrait_mesh import PortraitMesh
 
+LEAST_RADIUS = 0.46  # of the width of the opening; people have 0.5 or more
+
 
 def build_eyes(
     photo: NDArray[np.uint8],
@@ -27,14 +29,17 @@ def build_eyes(
         center = ball.mean(axis=0)
         radius = float(np.linalg.norm(ball - center, axis=1).mean())
         grown = posed.camera.distance / (posed.camera.distance - center[2])
+        outline = mesh.eyes[side].outline(mesh.pixels)
+        # A drawn eye larger than a person's has a larger ball behind it.
+        radius_px = max(radius * posed.unit * grown, LEAST_RADIUS * float(np.ptp(outline[:, 0])))
         return build_eye(
             photo,
-            mesh.eyes[side].outline(mesh.pixels),
+            outline,
             face.points[IRIS_CENTER[side], :2],
             face.points[IRIS_RING[side], :2],
             center,
             posed.camera.project(center),
-            radius * posed.unit * grown,
+            radius_px,
             tint,
         )
 
