@@ -16,6 +16,7 @@ from bridge.pose import rotation_angles, rotation_matrix
 FARTHEST_YAW = np.radians(42.0)
 FARTHEST_PITCH = np.radians(35.0)
 FARTHER_THAN_PHOTO = np.radians(24.0)
+SIDEWAYS_GAZE = 1.25  # a photo's irises read as turned less than they are; measured by tracking
 ENOUGH = np.radians(85.0)  # past a right angle a turn reads as a smaller one, upside down
 
 
@@ -108,3 +109,18 @@ def turn_head(
     if follow is not None:
         moved *= follow[:, None]
     return points + moved
+
+
+def eye_turns(expression: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    """Turn (3, 3) of each eyeball in the head, by the subject's side.
+
+    Parameters
+    ----------
+    expression : ndarray, shape (52,) or longer
+        As the mesh gets it.
+    """
+    turns = gaze_angles(expression[: len(EXPRESSION_NAMES)])
+    return {
+        side: rotation_matrix((pitch, SIDEWAYS_GAZE * yaw, 0.0)).astype(np.float32)
+        for side, (pitch, yaw) in zip(("left", "right"), turns, strict=True)
+    }

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES, Coefficients
 from bridge.errors import Cancelled
-from bridge.face_model import PART_NAMES, FaceModel, gaze_angles
+from bridge.face_model import PART_NAMES, FaceModel
 from bridge.face_model import load as load_model
-from bridge.pose import rotation_angles, rotation_matrix
+from bridge.pose import rotation_angles
 from heat_backend.detect import FaceLandmarks, choose_face, make_detector
 from heat_backend.detect.landmarks import MIN_FACE_PX
 from heat_backend.engine import CancelCheck, EngineSettings, Photo, ProgressReport
@@ -42,7 +42,7 @@ from heat_backend.warp.lash_line import paint_lash_line
 from heat_backend.warp.own_frames import tracking, turning
 from heat_backend.warp.own_landmarks import LandmarkRig, landmark_rig, own_landmarks
 from heat_backend.warp.painter import Scene, chosen_device, make_painter, opaque
-from heat_backend.warp.posing import HeadPose, express, head_pose, turn_head
+from heat_backend.warp.posing import HeadPose, express, eye_turns, head_pose, turn_head
 
 PAD_SHARE = 0.2  # of the long side: how far the photo is continued over its border
 CELLS_ALONG = 640  # flow cells along the long side, at most
@@ -54,7 +54,6 @@ CLENCH = 0.06  # of jawOpen: as much farther as closed lips give
 SLIT = 0.02  # outer-eye distances: lips nearer than this touch; what is between is their seam
 HELD = "the head is held at about 40 degrees from the viewer where it was to turn farther"
 QUICK_DETECTORS = ("mediapipe",)  # those that track some twenty frames within a second
-SIDEWAYS_GAZE = 1.25  # a photo's irises read as turned less than they are; measured by tracking
 
 # Numba's plainest threading layer, all there is on some machines, crashes when two threads enter
 # parallel kernels at once; and two sessions are no faster side by side on the same cores.
@@ -137,7 +136,7 @@ class WarpPortrait:
         layers = self._layers
         expression = self._driven(coefficients)
         pose = self._pose(coefficients)
-        gaze = _eye_turns(expression)
+        gaze = eye_turns(expression)
         return own_landmarks(layers.landmarks, layers.eyes, layers.camera, pose, expression, gaze)
 
     def _driven(self, coefficients: Coefficients) -> NDArray[np.float32]:
@@ -208,7 +207,7 @@ class WarpPortrait:
         expression: NDArray[np.float32],
     ) -> None:
         layers = self._layers
-        for side, gaze in _eye_turns(expression).items():
+        for side, gaze in eye_turns(expression).items():
             opening = layers.mesh.eyes[side]
             outline = opening.outline(pixels)
             closed = 1.0 - polygon_area(outline) / self._eye_areas[side]
@@ -233,16 +232,6 @@ def _jaw_shuts(mesh: PortraitMesh, relaxed: float) -> float:
     top, low = (run[len(run) // 2] for run in (mesh.mouth.upper, mesh.mouth.lower))
     opened = float(mesh.deltas[JAW_OPEN, top, 1] - mesh.deltas[JAW_OPEN, low, 1])
     return CLENCH + max(0.0, float(heights[top] - heights[low])) / max(opened, 0.05)
-
-
-def _eye_turns(expression: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-    """Turn (3, 3) of each eyeball in the head, by the subject's side."""
-    return {
-        side: rotation_matrix((pitch, SIDEWAYS_GAZE * yaw, 0.0)).astype(np.float32)
-        for side, (pitch, yaw) in zip(
-            ("left", "right"), gaze_angles(expression[:RELAX]), strict=True
-        )
-    }
 
 
 class WarpEngine:
