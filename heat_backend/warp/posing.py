@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.coefficients import EXPRESSION_NAMES
+from bridge.face_model import gaze_angles
 from bridge.pose import rotation_angles, rotation_matrix
 
 # Farther than this one photo has nothing to show; the pose is held there. A photo that shows the
