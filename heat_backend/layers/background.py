@@ -14,6 +14,8 @@ from heat_backend.layers.fill import pull_push
 # Below this a pixel is left to the wall: what little of it is hair would show as a ghost otherwise.
 CROWN = 0.22  # height over width of the part of a head that an upper border cuts off
 SOLVABLE = 0.004
+TOUCH_DEPTH = 0.03  # of the picture's height
+CUT = (1.3, 1.8)  # widening over that depth at which a head is surely cut, and surely not
 ROUNDING = 1.5  # levels of 0..255, of the two roundings of a layered pixel
 
 
@@ -73,18 +75,22 @@ def _continue_over_border(person: NDArray[np.uint8], pad: int) -> NDArray[np.uin
     padded = cv2.copyMakeBorder(person, pad, pad, pad, pad, cv2.BORDER_REFLECT)
     edge = cv2.copyMakeBorder(person[..., 3], pad, pad, pad, pad, cv2.BORDER_REPLICATE)
     share = np.minimum(edge, padded[..., 3]).astype(np.float32)
-    share[:pad] *= _crown(person[0, :, 3], pad)
+    inner = person[min(len(person) - 1, round(TOUCH_DEPTH * len(person))), :, 3]
+    share[:pad] *= _crown(person[0, :, 3], inner, pad)
     share /= np.maximum(padded[..., 3], 1)
     return np.ascontiguousarray(np.rint(padded * share[..., None]).astype(np.uint8))
 
 
-def _crown(edge: NDArray[np.uint8], pad: int) -> NDArray[np.float32]:
+def _crown(edge: NDArray[np.uint8], inner: NDArray[np.uint8], pad: int) -> NDArray[np.float32]:
     """Round off hair that the upper border cuts: mirrored whole, it would be a second head.
 
     Parameters
     ----------
     edge : ndarray, shape (W,), uint8
         Opacity along the border.
+    inner : ndarray, shape (W,), uint8
+        Opacity a little below it: a head that widens much down to there only touches the border
+        and has no crown beyond it.
     pad : int
 
     Returns
@@ -100,11 +106,22 @@ def _crown(edge: NDArray[np.uint8], pad: int) -> NDArray[np.float32]:
         low = start - (end - start) if start == 0 else start
         high = end + (end - start) if end == len(edge) else end
         across = (at + 0.5 - 0.5 * (low + high)) / (0.5 * (high - low))
-        height[at + pad] = CROWN * (high - low) * np.sqrt(np.maximum(0.0, 1.0 - across**2))
+        cut = np.clip((CUT[1] - _width_at(inner, (start + end) // 2) / (end - start)), 0.0, None)
+        cut = min(1.0, float(cut) / (CUT[1] - CUT[0]))
+        height[at + pad] = cut * CROWN * (high - low) * np.sqrt(np.maximum(0.0, 1.0 - across**2))
     height[:pad], height[-pad:] = height[pad], height[-pad - 1]
     above = np.arange(pad, 0, -1, dtype=np.float32)[:, None]
     soft = np.maximum(2.0, 0.15 * height)
     return np.clip((height - above) / soft + 0.5, 0.0, 1.0).astype(np.float32)
+
+
+def _width_at(row: NDArray[np.uint8], x: int) -> int:
+    """Width of the opaque run of a row (W,) that holds ``x``, 0 where it is not opaque."""
+    clear = np.flatnonzero(row <= 127)
+    left, right = clear[clear <= x], clear[clear >= x]
+    low = int(left[-1]) if len(left) else -1
+    high = int(right[0]) if len(right) else len(row)
+    return max(0, high - low - 1)
 
 
 def _least_alpha(
