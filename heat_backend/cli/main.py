@@ -23,6 +23,7 @@ from heat_backend.cli import (
     render,
     serve,
     sheet,
+    speak,
     track,
     weights,
 )
@@ -48,6 +49,7 @@ COMMANDS = tuple(
         render,
         serve,
         track,
+        speak,
         mix,
         sheet,
         invert,

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Any audio file, or a video's sound, as 16 kHz mono blocks; nothing is read as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.errors import BadInput
+from heat_backend.speech.mel import RATE
+
+ADVICE = "choose a sound file, or a video with sound"
+GAP = (0.08, 3600.0)
+"""Seconds that a recording may leave out between two packets and that are filled with silence."""
+LOUDEST = 1e4
+"""Full scale is 1; float files written in another unit are taken as they are up to here."""
+
+Array = NDArray[np.float32]
+
+
+class AudioStream:
+    """The sound of one file, block by block.
+
+    Parameters
+    ----------
+    path : Path
+        Anything that FFmpeg reads.
+
+    Attributes
+    ----------
+    seconds : float or None
+        Length as the file tells it, for progress.
+    notes : list of str
+        What had to be mended; complete once all blocks were read.
+
+    Raises
+    ------
+    BadInput
+        The file cannot be opened or holds no sound.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.notes: list[str] = []
+        self._name = path.name
+        if path.is_dir():
+            raise BadInput(f"{path} is a folder: {ADVICE}")
+        try:
+            self._container = av.open(str(path))
+        except (av.FFmpegError, OSError, ValueError) as error:
+            if isinstance(error, FileNotFoundError) or not path.exists():
+                raise BadInput(f"there is no file {path}: {ADVICE}") from error
+            if isinstance(error, PermissionError):
+                raise BadInput(f"{path} may not be read: change its permissions") from error
+            raise BadInput(f"{path.name} is neither sound nor video: {ADVICE}") from error
+        streams = self._container.streams
+        if not streams.audio:
+            what = "is a video without sound" if streams.video else "holds no sound"
+            self._container.close()  # last: FFmpeg's objects are not to be touched after it
+            raise BadInput(f"{path.name} {what}: {ADVICE}")
+        self._stream = streams.audio[0]
+        if not self._stream.codec_context or not self._stream.rate:
+            self._container.close()
+            raise BadInput(f"{path.name}: its sound is in a format that cannot be read: {ADVICE}")
+        length = self._container.duration
+        self.seconds = length / av.time_base if length and length > 0 else None
+        self._bad = 0
+
+    def blocks(self) -> Iterator[Array]:
+        """Give the sound, 16 kHz mono, full scale 1, from the picture's first frame on.
+
+        Raises
+        ------
+        BadInput
+            Nothing could be decoded.
+        """
+        done = 0
+        try:
+            for block in self._decoded():
+                done += len(block)
+                yield block
+        finally:
+            self._container.close()
+        if done == 0:
+            raise BadInput(f"no sound could be decoded from {self._name}: {ADVICE}")
+        if self._bad:
+            part = 100.0 * self._bad / done
+            self.notes.append(f"{part:.3g} % of the samples are not numbers: taken as silence")
+
+    def _decoded(self) -> Iterator[Array]:
+        resampler = _resampler()
+        start = self._start()
+        given = 0
+        try:
+            for frame in self._container.decode(self._stream):
+                if frame.samples == 0:
+                    continue
+                wait = self._gap(frame, start, given)
+                while wait > 0:
+                    piece = min(wait, 10 * RATE)
+                    yield np.zeros(piece, np.float32)
+                    given, wait = given + piece, wait - piece
+                frame.pts = None
+                for block in self._resampled(resampler, frame):
+                    given += len(block)
+                    yield block
+        except (av.FFmpegError, ValueError, MemoryError) as error:
+            if given == 0:
+                text = f"{self._name}: its sound is broken or of an unknown kind: {ADVICE}"
+                raise BadInput(text) from error
+            self.notes.append(f"the file breaks off after {given / RATE:.1f} s; that much is used")
+        for block in self._resampled(resampler, None):
+            yield block
+
+    def _start(self) -> float:
+        """Second at which the motion begins: the picture's first frame, where there is one."""
+        video = self._container.streams.video
+        if video and video[0].start_time is not None and video[0].time_base is not None:
+            return float(video[0].start_time * video[0].time_base)
+        if self._stream.start_time is not None and self._stream.time_base is not None:
+            return float(self._stream.start_time * self._stream.time_base)
+        return 0.0
+
+    @staticmethod
+    def _gap(frame: av.AudioFrame, start: float, given: int) -> int:
+        """Count the samples of silence that stand before this frame by its time stamp."""
+        if frame.time is None:
+            return 0
+        late = frame.time - start - given / RATE
+        return round(late * RATE) if GAP[0] < late < GAP[1] else 0
+
+    def _resampled(self, resampler: _Mono, frame: av.AudioFrame | None) -> Iterator[Array]:
+        for block in resampler.feed(frame):
+            wrong = ~np.isfinite(block)
+            if wrong.any():
+                self._bad += int(wrong.sum())
+                block[wrong] = 0.0
+            np.clip(block, -LOUDEST, LOUDEST, out=block)
+            yield block
+
+
+class _Mono:
+    """FFmpeg's resampler to 16 kHz mono float, made anew when the sound's format changes."""
+
+    def __init__(self) -> None:
+        self._inner: av.AudioResampler | None = None
+        self._form: tuple[object, ...] | None = None
+
+    def feed(self, frame: av.AudioFrame | None) -> Iterator[Array]:
+        if frame is None:
+            if self._inner is not None:
+                yield from self._arrays(None)
+            return
+        form = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if form != self._form:
+            if self._inner is not None:
+                yield from self._arrays(None)
+            self._inner = av.AudioResampler(format="flt", layout="mono", rate=RATE)
+            self._form = form
+        yield from self._arrays(frame)
+
+    def _arrays(self, frame: av.AudioFrame | None) -> Iterator[Array]:
+        assert self._inner is not None
+        for out in self._inner.resample(frame):
+            if out.samples:
+                yield np.array(out.to_ndarray(), np.float32).reshape(-1)
+
+
+def _resampler() -> _Mono:
+    return _Mono()

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The 20 lip landmarks of the 68-point scheme, on the face model."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge import face_model
+from bridge.errors import BadInput
+from bridge.motion_clip import MotionClip
+from heat_backend.speech.channels import CHANNELS, columns
+
+# FaceMesh landmarks at points 48..67 (counted from 0): the outer contour from the subject's
+# right corner over the upper lip and back, then the inner one likewise.
+MESH_POINTS = (
+    *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181),
+    *(78, 82, 13, 312, 308, 317, 14, 87),
+)
+UPPER_INNER, LOWER_INNER = slice(13, 16), slice(17, 20)
+"""Points 61..63 and 65..67, which part when the mouth opens; the lower run goes back."""
+
+
+@lru_cache(maxsize=1)
+def neutral_and_offsets() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the landmarks at rest (20, 3) and how each of the 52 shapes moves them (52, 20, 3).
+
+    In the axes and the unit of the face model.
+    """
+    model = face_model.load()
+    points = list(MESH_POINTS)
+    corners = model.triangles[model.landmark_triangle[points]]
+    weights = model.landmark_weights[points]
+    rest = np.einsum("nk,nkd->nd", weights, model.vertices[corners])
+    moved = np.einsum("nk,enkd->end", weights, model.expression[:, corners])
+    return rest.astype(np.float32), moved.astype(np.float32)
+
+
+def channel_offsets() -> NDArray[np.float32]:
+    """Return how each channel moves the landmarks, (C, 20, 3)."""
+    _, moved = neutral_and_offsets()
+    return np.stack([moved[list(columns(name))].sum(axis=0) for name in CHANNELS])
+
+
+def lip_landmarks(expression: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return the landmarks (T, 20, 3) of a run of coefficients (T, 52)."""
+    rest, moved = neutral_and_offsets()
+    return rest + np.einsum("te,end->tnd", np.asarray(expression, np.float32), moved)
+
+
+def opening(expression: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return how far the inner lips are apart in the middle (T,), in outer-eye distances.
+
+    Parameters
+    ----------
+    expression : (T, 52) float
+    """
+    points = lip_landmarks(expression)
+    apart = points[:, UPPER_INNER, 1] - points[:, LOWER_INNER, 1][:, ::-1]
+    return apart[:, 1]
+
+
+def save_landmarks(clip: MotionClip, path: Path) -> None:
+    """Write the landmarks of every frame to an ``.npz``: ``landmarks`` (T, 20, 3) and ``fps``.
+
+    Points 48..67 of the 68-point scheme, in the axes of the face model, in outer-eye distances.
+
+    Raises
+    ------
+    BadInput
+        The file cannot be written there.
+    """
+    part = path.with_name(f".{path.name[:40]}.part")
+    try:
+        with part.open("wb") as file:
+            np.savez_compressed(
+                file,
+                format=np.array("heat-lip-landmarks"),
+                version=np.array(1),
+                fps=np.array(float(clip.fps)),
+                points=np.arange(48, 68),
+                landmarks=lip_landmarks(clip.expression),
+            )
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise BadInput(f"cannot write {path}: {error.strerror or error}") from error

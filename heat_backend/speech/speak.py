@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A voice becomes a motion clip: listen, ask the network, and make the mouth keep its promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d, uniform_filter1d
+
+from bridge.coefficients import EXPRESSION_MAX
+from bridge.errors import UsageError
+from bridge.motion_clip import MAX_FPS, MotionClip
+from heat_backend.speech import activity, closures, mel, weights
+from heat_backend.speech.channels import CHANNEL, to_expression
+from heat_backend.speech.coarticulation import shut_envelope, shut_lips
+from heat_backend.speech.life import add_life
+from heat_backend.speech.listening import NEVER, Answer, Heard, Progress, answer, hear
+from heat_backend.speech.network import RATE, STEP
+
+DEFAULT_FPS = 30.0
+MAX_STYLE = 3.0
+STEP_DELAY = 0.5 * (STEP - 1) * mel.HOP / mel.RATE
+"""Second at which the network's first step stands: the middle of its log-mel frames."""
+SMOOTH_SECONDS, SMOOTH_FRAMES = 0.014, 0.33
+SHUT_RAMP = 0.03
+"""Seconds in which the lips meet and part; the network's own curves already come near."""
+LOUD_OPENS = 1.1
+"""How much of the opening follows the voice's loudness: louder syllables are wider ones."""
+LOUD_SMOOTH, LOUD_AROUND = 0.03, 16.0
+LOUD_RANGE = {
+    "jawOpen": (0.4, 1.8),
+    # Lips stay parted in quiet sounds: teeth show for s, the tongue for th.
+    "mouthLowerDown": (0.8, 1.5),
+    "mouthUpperUp": (0.8, 1.5),
+}
+DIP, CERTAIN = 4.0, 0.85
+"""Closed lips make a voice this many decibels softer than its loudest moments; a network that is
+surer than the latter is believed without."""
+SILENT_NOTE = "nothing that sounds like speech was heard: the mouth stays shut"
+
+Span = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How the motion is to be.
+
+    Attributes
+    ----------
+    fps : float
+    style : float
+        Strength of the articulation; 1 is ordinary talk, 0 a mouth that stays shut.
+    life : bool
+        Add blinks, brows and a slight sway of the head.
+    seed : int
+        Chance of ``life``.
+    """
+
+    fps: float = DEFAULT_FPS
+    style: float = 1.0
+    life: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 1.0 <= self.fps <= MAX_FPS:
+            raise UsageError(f"fps {self.fps:g}: give frames a second from 1 to {MAX_FPS:g}")
+        if not 0.0 <= self.style <= MAX_STYLE:
+            raise UsageError(f"style {self.style:g}: give a strength from 0 to {MAX_STYLE:g}")
+        if self.seed < 0:
+            raise UsageError(f"seed {self.seed}: give a whole number from 0 on")
+
+
+@dataclass(frozen=True, eq=False)
+class Speech:
+    """The motion, and what it was made from.
+
+    Attributes
+    ----------
+    clip : MotionClip
+    closures : tuple of (start, end)
+        Seconds at which the lips are together for p, b, m.
+    speaking : tuple of (start, end)
+        Seconds in which somebody speaks.
+    notes : tuple of str
+        What the user should know about the file.
+    """
+
+    clip: MotionClip
+    closures: tuple[Span, ...]
+    speaking: tuple[Span, ...]
+    notes: tuple[str, ...]
+
+
+def _untold(what: str, fraction: float) -> None:
+    pass
+
+
+def motion_from_speech(
+    path: str | Path,
+    fps: float = DEFAULT_FPS,
+    style: float = 1.0,
+    life: bool = False,
+    seed: int = 0,
+    progress: Progress = _untold,
+    cancelled: Callable[[], bool] = NEVER,
+) -> MotionClip:
+    """Make a mouth speak what a sound file, or a video's sound, says.
+
+    Parameters
+    ----------
+    path : str or Path
+        Anything that FFmpeg reads. Of a video, time 0 is its first picture.
+    fps : float
+        Frames a second of the clip, 23.976 too.
+    style, life, seed
+        See :class:`Manner`.
+    progress : callable of (what, fraction)
+    cancelled : callable
+        Asked now and then whether to stop.
+
+    Returns
+    -------
+    MotionClip
+        Neutral in silence. Its memory grows with the length, nothing else much does.
+
+    Raises
+    ------
+    BadInput
+        The file holds no sound that can be read.
+    UsageError
+        A number is out of its range.
+    MissingHere
+        The shipped weights are gone.
+    Cancelled
+    """
+    return speak(Path(path), Manner(fps, style, life, seed), progress, cancelled).clip
+
+
+def speak(
+    path: Path,
+    manner: Manner,
+    progress: Progress = _untold,
+    cancelled: Callable[[], bool] = NEVER,
+) -> Speech:
+    """Like :func:`motion_from_speech`, and tells what was found."""
+    network = weights.shipped()
+    heard = hear(path, progress, cancelled)
+    said = answer(network, heard, progress, cancelled)
+    return perform(heard, said, manner, path.name)
+
+
+def perform(heard: Heard, said: Answer, manner: Manner, source: str | None) -> Speech:
+    """Turn what the network said into motion at the frame rate asked for."""
+    seconds = heard.samples / mel.RATE
+    time = np.arange(max(1, int(np.ceil(seconds * manner.fps - 1e-6)))) / manner.fps
+    speaking, activity_spans = _speaking(heard, said)
+    shut = closures.closures(said.shut * speaking, RATE, STEP_DELAY)
+    shut = [c for c in shut if _can_be(heard, said, c) and _within(c, activity_spans)]
+    shut = closures.on_frames(shut, time)
+    wide = said.channels.copy()
+    wider = _by_loudness(heard, speaking)
+    for name, bounds in LOUD_RANGE.items():
+        wide[:, CHANNEL[name]] *= np.clip(wider, *bounds)
+    channels = _on_frames(wide, manner.fps, time) * manner.style
+    channels = np.clip(channels, 0.0, EXPRESSION_MAX)
+    channels = shut_lips(channels, shut_envelope(shut, time, SHUT_RAMP))
+    channels *= activity.awake(activity_spans, time)[:, None]
+    expression = to_expression(channels)
+    rotation = np.zeros((len(time), 3), np.float32)
+    if manner.life:
+        loudness = _loudness(heard, activity_spans, time)
+        expression, rotation = add_life(expression, time, activity_spans, loudness, manner.seed)
+    still = np.zeros_like(rotation)
+    clip = MotionClip(manner.fps, expression, rotation, still, source=source)
+    notes = heard.notes if activity_spans else (*heard.notes, SILENT_NOTE)
+    return Speech(clip, tuple(shut), tuple(activity_spans), notes)
+
+
+def _speaking(heard: Heard, said: Answer) -> tuple[NDArray[np.bool_], list[Span]]:
+    steps = len(said.speech)
+    levels = heard.levels[: steps * STEP].reshape(-1, STEP).max(axis=1)
+    loud, quiet = heard.loud[: steps * STEP : STEP], heard.quiet[: steps * STEP : STEP]
+    active = activity.speaking(said.speech, levels, loud, quiet)
+    return active, activity.spans(active, RATE)
+
+
+def _within(closure: Span, spans: list[Span], margin: float = 0.1) -> bool:
+    return any(a - margin <= closure[0] and closure[1] <= b + margin for a, b in spans)
+
+
+def _can_be(heard: Heard, said: Answer, closure: Span) -> bool:
+    """Tell whether lips can be together then: not at the loudest moments, unless it is certain."""
+    steps = slice(max(0, int(closure[0] * RATE) - 1), int(closure[1] * RATE) + 2)
+    frames = slice(*(max(0, round(second * mel.RATE / mel.HOP)) for second in closure))
+    below = activity.DECIBEL * (heard.loud[frames] - heard.levels[frames])
+    return bool(below.max(initial=0.0) > DIP or said.shut[steps].max(initial=0.0) > CERTAIN)
+
+
+def _by_loudness(heard: Heard, active: NDArray[np.bool_]) -> NDArray[np.floating]:
+    """Return how much wider than usual each step is (S,), by its amplitude against the mean."""
+    steps = len(active)
+    above = (heard.levels - heard.loud)[: steps * STEP].reshape(-1, STEP).mean(axis=1)
+    amplitude = gaussian_filter1d(np.exp(0.5 * np.minimum(above, 2.0)), LOUD_SMOOTH * RATE)
+    around = int(LOUD_AROUND * RATE) | 1
+    share = uniform_filter1d(active.astype(np.float64), around, mode="constant")
+    mean = uniform_filter1d(amplitude * active, around, mode="constant") / np.maximum(share, 1e-6)
+    usual = np.where(share > 1e-4, np.maximum(mean, 1e-6), np.maximum(amplitude, 1e-6))
+    return np.asarray(1.0 + LOUD_OPENS * (amplitude / usual - 1.0))
+
+
+def _on_frames(
+    channels: NDArray[np.float32], fps: float, time: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Bring the network's steps to the frames, smoothed by what the frame rate cannot show."""
+    seconds = max(SMOOTH_SECONDS, SMOOTH_FRAMES / fps)
+    smooth = gaussian_filter1d(channels, seconds * RATE, axis=0, mode="nearest")
+    steps = np.arange(len(channels)) / RATE + STEP_DELAY
+    return np.stack([np.interp(time, steps, column) for column in smooth.T], axis=1)
+
+
+def _loudness(heard: Heard, speech: list[Span], time: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Smoothed level against that of the speech, in spreads; 0 in pauses."""
+    frames = np.arange(len(heard.levels)) * (mel.HOP / mel.RATE)
+    smooth = gaussian_filter1d(heard.levels, 7.0, mode="nearest")
+    inside = activity.awake(speech, frames) > 0.5
+    if inside.sum() < 10:
+        return np.zeros(len(time))
+    spread = max(0.3, float(smooth[inside].std()))
+    out = np.where(inside, (smooth - smooth[inside].mean()) / spread, 0.0)
+    return np.interp(time, frames, out)

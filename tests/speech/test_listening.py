@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Long audio in pieces gives what the whole would; loudness and rate hardly matter."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from heat_backend.speech import listening, mel, weights
+from heat_backend.speech.audio_stream import AudioStream
+from heat_backend.speech.lip_landmarks import opening
+from heat_backend.speech.listening import NEVER, answer, hear
+from heat_backend.speech.phonemes import from_espeak
+from heat_backend.speech.scoring import (
+    correlation,
+    energy_envelope,
+    in_band,
+    score_closures,
+    silences,
+)
+from heat_backend.speech.speak import motion_from_speech
+from tests.speech.sounds import (
+    KIT,
+    RATE,
+    needs_espeak,
+    sentence,
+    vowel,
+    write_movie_with_late_sound,
+    write_wave,
+)
+
+
+def quiet(what: str, fraction: float) -> None:
+    pass
+
+
+def test_features_of_blocks_are_those_of_the_whole() -> None:
+    samples = vowel(1.3)
+    whole = mel.log_mel(mel.padded(samples))
+    stream, parts, at = mel.MelStream(), [], 0
+    for size in (1, 159, 400, 7, 5000, 3, 4096, 100000):
+        parts.append(stream.feed(samples[at : at + size]))
+        at += size
+    parts.append(stream.end())
+    np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-4)
+
+
+def test_windows_fit_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = hear(write_wave(tmp_path / "v.wav", vowel(9.0)), quiet, NEVER)
+    network = weights.shipped()
+    whole = answer(network, heard, quiet)
+    monkeypatch.setattr(listening, "WINDOW_SECONDS", 2.0)
+    pieces = answer(network, heard, quiet)
+    assert np.abs(whole.channels - pieces.channels).max() < 0.06
+    assert np.abs(whole.channels - pieces.channels).mean() < 0.004
+
+
+@needs_espeak
+def test_a_quiet_recording_opens_the_mouth_like_a_loud_one(tmp_path: Path) -> None:
+    samples, _ = sentence()
+    loud = motion_from_speech(write_wave(tmp_path / "a.wav", samples))
+    soft = motion_from_speech(write_wave(tmp_path / "b.wav", 0.05 * samples))
+    assert np.abs(opening(loud.expression) - opening(soft.expression)).mean() < 0.01
+
+
+@needs_espeak
+@pytest.mark.parametrize("fps", [24000 / 1001, 30.0, 60.0])
+def test_lips_close_for_p_b_m_in_a_voice_not_trained_on(tmp_path: Path, fps: float) -> None:
+    samples, sounds = sentence()
+    clip = motion_from_speech(write_wave(tmp_path / "said.wav", samples), fps=fps)
+    found = score_closures(opening(clip.expression), fps, sounds)
+    assert found.wanted >= 12
+    assert found.share >= 0.95
+    assert found.median_error <= 0.04
+
+
+@needs_espeak
+def test_opening_follows_the_energy_of_the_voice(tmp_path: Path) -> None:
+    samples, _ = sentence()
+    clip = motion_from_speech(write_wave(tmp_path / "said.wav", samples))
+    time = np.arange(len(clip)) / clip.fps
+    envelope = energy_envelope(samples, time, (0.0, 4.0))
+    assert correlation(opening(clip.expression), envelope, clip.fps)[0] >= 0.5
+
+
+@pytest.mark.skipif(not (KIT / "audio").is_dir(), reason="needs the developers' data kit")
+@pytest.mark.parametrize("name", ["e01_en-us", "e02_en-us-f3", "e03_de"])
+def test_lips_close_in_files_with_known_times(name: str) -> None:
+    table = json.loads((KIT / "audio" / f"{name}.json").read_text("utf-8"))
+    events = [(p["start"], p["ipa"]) for p in table["phonemes"]]
+    clip = motion_from_speech(KIT / "audio" / f"{name}.wav")
+    sounds = from_espeak(events, table["duration"])
+    found = score_closures(opening(clip.expression), clip.fps, sounds)
+    assert found.share >= 0.95
+    assert found.median_error <= 0.04
+
+
+@pytest.mark.skipif(not (KIT / "audio").is_dir(), reason="needs the developers' data kit")
+@pytest.mark.parametrize("name", ["a01_en", "a02_de", "a03_zh"])
+def test_people_open_their_mouths_with_their_voice_and_rest_in_silence(name: str) -> None:
+    path = KIT / "audio" / f"{name}.wav"
+    clip = motion_from_speech(path)
+    samples = np.concatenate(list(AudioStream(path).blocks()))
+    time = np.arange(len(clip)) / clip.fps
+    envelope = energy_envelope(samples, time, (2.0, 6.0))
+    wide = in_band(opening(clip.expression), clip.fps, (2.0, 6.0))
+    assert correlation(wide, envelope, clip.fps)[0] >= 0.5
+    for start, end in silences(samples):
+        rest = (time >= start + 0.16) & (time <= end - 0.1)
+        assert not clip.expression[rest].any()
+
+
+def test_weights_survive_a_round_trip(tmp_path: Path) -> None:
+    network = weights.shipped()
+    weights.save(network, tmp_path / "w.npz")
+    again = weights.load(tmp_path / "w.npz")
+    heard = torch.randn(1, 200, mel.BANDS, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        for first, second in zip(network(heard), again(heard), strict=True):
+            torch.testing.assert_close(first, second, atol=1e-3, rtol=1e-3)
+    assert weights.SHIPPED.stat().st_size < 5_000_000
+
+
+def test_the_start_of_a_file_is_second_zero(tmp_path: Path) -> None:
+    """A burst of voice after silence opens the mouth then, not earlier or later."""
+    samples = np.concatenate([np.zeros(2 * RATE, np.float32), vowel(2.0)])
+    clip = motion_from_speech(write_wave(tmp_path / "late.wav", samples), fps=50.0)
+    first = int(np.argmax(opening(clip.expression) > 0.02)) / 50.0
+    assert 1.85 < first < 2.3
+
+
+@pytest.mark.parametrize("late", [0.0, 0.8])
+def test_of_a_video_second_zero_is_the_first_picture(tmp_path: Path, late: float) -> None:
+    movie = write_movie_with_late_sound(tmp_path / "film.mp4", vowel(2.0), late)
+    clip = motion_from_speech(movie, fps=50.0)
+    first = int(np.argmax(opening(clip.expression) > 0.02)) / 50.0
+    assert late - 0.12 <= first < late + 0.3
+    assert len(clip) / 50.0 == pytest.approx(late + 2.0, abs=0.15)

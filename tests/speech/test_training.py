@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A training run in small: it speaks, listens, learns, is stopped and goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from heat_backend.speech import weights
+from heat_backend.speech.corpus import (
+    HELD_OUT_LANGUAGES,
+    HELD_OUT_VARIANTS,
+    LANGUAGES,
+    VARIANTS,
+    Corpus,
+    build,
+)
+from heat_backend.speech.examples import Backgrounds, batch
+from heat_backend.speech.network import Shape
+from heat_backend.speech.train import Plan, Trainer, train
+from tests.speech.sounds import needs_espeak, needs_flite
+
+SMALL = Shape((4, 6, 8), 16, 16, 1)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    folder = tmp_path_factory.mktemp("corpus")
+    build(folder, 0.01, 5, lambda text: None)
+    return Corpus(folder)
+
+
+@needs_espeak
+@needs_flite
+def test_learning_lowers_the_loss_and_goes_on_where_it_stopped(
+    corpus: Corpus, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    asked = batch(corpus, 6, rng, None)
+    trainer = Trainer(Plan(steps=60, batch=4, rate=5e-3, warm_up=5), SMALL)
+    before = trainer.losses(asked)
+    train(trainer, corpus, lambda now: now.save(tmp_path / "state.pt"), lambda text: None)
+    after = trainer.losses(asked)
+    assert after.total.item() < 0.85 * before.total.item()
+    assert after.channels < before.channels
+    again = Trainer(Plan(steps=60, batch=4), SMALL)
+    again.resume(tmp_path / "state.pt")
+    assert again.step == 60
+    assert again.losses(asked).total.item() == pytest.approx(after.total.item(), rel=1e-3)
+    weights.save(again.network, tmp_path / "small.npz")
+    assert weights.load(tmp_path / "small.npz").shape == SMALL
+
+
+@needs_espeak
+@needs_flite
+def test_examples_hold_speech_pauses_and_closures(corpus: Corpus) -> None:
+    rng = np.random.default_rng(1)
+    drawn = batch(corpus, 16, rng, Backgrounds(rng))
+    assert drawn.heard.shape[1] == 2 * drawn.channels.shape[1]
+    assert np.isfinite(drawn.heard).all()
+    assert 0.4 < drawn.speech.mean() < 0.95
+    assert 0.03 < drawn.shut.mean() < 0.3
+    assert drawn.channels.min() >= 0.0
+    assert drawn.channels.max() < 1.0
+
+
+def test_no_voice_is_both_trained_on_and_measured_with() -> None:
+    assert not set(VARIANTS) & set(HELD_OUT_VARIANTS)
+    assert not set(LANGUAGES) & set(HELD_OUT_LANGUAGES)
