@@ -25,7 +25,7 @@ from heat_backend.styleheat.bfm.basel import (
 )
 from heat_backend.styleheat.bfm.registration import Registration, register
 
-MAP_VERSION = 1
+MAP_VERSION = 2
 # Coefficients are distributed about as N(0, 1); beyond this the basis was never seen.
 USUAL_RANGE = 3.0
 RIDGE = 1e-5  # against the mean energy of a component: enough to hold those that hardly move

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Lays our face model's surface onto another face's: which point of ours is which of theirs.
 
-68 landmarks give the similarity; our identity basis then bends our neutral face toward the other
+68 landmarks lead the way; our identity basis bends our neutral face toward the other
 as far as people differ, and a smooth field does the rest (non-rigid iterative closest points with
 a Laplacian, after Amberg et al., "Optimal Step Nonrigid ICP", 2007).
 """
@@ -16,7 +16,6 @@ from scipy.sparse import coo_matrix, csr_matrix, diags, hstack, identity, vstack
 from scipy.sparse.linalg import splu
 
 from bridge.face_model import FaceModel, landmarks
-from heat_backend.fit.lift import SIXTY_EIGHT
 from heat_backend.styleheat.bfm.surface import (
     SurfacePoints,
     closest_points,
@@ -31,15 +30,15 @@ Ints = NDArray[np.int64]
 SKIN = ("face", "head")
 STEADY_COUNT = STEADY.stop - STEADY.start
 SAMPLE = 6000  # points of the other face that steer the fit
-IDENTITY_ROUNDS = 12
+IDENTITY_ROUNDS = 30
 FIELD_STIFFNESS = (10.0, 3.0, 1.0, 0.3, 0.1, 0.1)  # of the smooth field, round by round
 ALONG_SURFACE = 0.1  # how much a pair pulls along the surface, against across it
 FAR = (0.3, 0.06)  # outer-eye distances: pairs farther apart are none, first and last round
 SAME_WAY = 0.6  # least cosine between the normals of a pair
-LANDMARK_HOLD = 1.0  # of one landmark against one pair, in the smooth field
 LANDMARK_PULL = 3.0  # of one landmark against one pair of points, in the first round
 OUR_UNIT = 0.892  # decimetres: the outer-eye distance of our neutral face
-SAME_UNIT = 0.1  # by how much, at most, two people's heads differ in size
+SAME_UNIT = 0.2  # by how much, at most, two people's heads differ in size (logarithm)
+OUR_OWN = 0.25  # of identity left when the size is let free: then it was the unit, not the person
 IDENTITY_SIGMA = 0.02  # outer-eye distances: what one pair leaves to identity's prior
 
 
@@ -129,13 +128,8 @@ class _Fit:
         self.marks = marks
         self.theirs = mean
         self.keypoints = keypoints
-        self.marks_on = _landmark_rows(model, self.index)
         self.scale: float | None = None
         self.to_ours = similarity_between(mean[keypoints[STEADY]], marks[STEADY])
-        if abs(np.log(self.to_ours.scale * OUR_UNIT)) < SAME_UNIT:
-            # Theirs are decimetres, as they should be. Skin moves by millimetres, not by shares
-            # of a head, so that a larger head is left to identity.
-            self.scale = 1.0 / OUR_UNIT
         normals = vertex_normals(mean, triangles)
         # Their triangles may wind either way; a face's normals point to the viewer on the whole.
         self.their_normals = normals * np.sign(normals[:, 2].sum() or 1.0)
@@ -152,8 +146,19 @@ class _Fit:
         inside = ~on_border(found, self.triangles, len(self.vertices))
         return _Pairs(found, agree & inside & (found.distance < far), normals)
 
-    def fit_identity(self) -> None:
-        """Bend our neutral by the identity basis, the similarity along with it."""
+    def in_decimetres(self) -> bool:
+        """Take their unit for the decimetre, as it should be; False where it cannot be.
+
+        Skin moves by millimetres, not by shares of a head: a larger head is left to identity.
+        """
+        self.scale = 1.0 / OUR_UNIT
+        return bool(abs(np.log(self.to_ours.scale * OUR_UNIT)) < SAME_UNIT)
+
+    def fit_identity(self) -> float:
+        """Bend our neutral by the identity basis, the similarity along with it.
+
+        Returns the squared length of the identity weights.
+        """
         weights = np.zeros(len(self.identity))
         neutral, neutral_marks = self.vertices.copy(), self.marks.copy()
         for turn in range(IDENTITY_ROUNDS):
@@ -169,7 +174,8 @@ class _Fit:
             )
             rows = np.einsum("knd,nd->nk", on_surface.of(self.identity, self.triangles), normals)
             right = ((targets - on_surface.of(neutral, self.triangles)) * normals).sum(axis=1)
-            pull = LANDMARK_PULL * (1.0 - share) + 0.1
+            # Two tables of 68 points mean places a little apart: they only lead the way.
+            pull = LANDMARK_PULL * max(0.0, 1.0 - 2.0 * share) + 0.001
             marks = self.identity_marks[:, STEADY].reshape(len(weights), -1).T
             wanted = self.to_ours(self.theirs[self.keypoints[STEADY]])
             off = (wanted - neutral_marks[STEADY]).ravel()
@@ -182,6 +188,7 @@ class _Fit:
             self.vertices = neutral + np.tensordot(weights, self.identity, 1)
             self.marks = neutral_marks + np.tensordot(weights, self.identity_marks, 1)
             self._align_again(kept, on_surface, pull)
+        return float(weights @ weights)
 
     def _align_again(self, kept: Ints, on_surface: SurfacePoints, pull: float) -> None:
         """Fit the similarity to the pairs, slid along the surface no farther than they say."""
@@ -203,10 +210,8 @@ class _Fit:
             points = SurfacePoints(pairs.points.triangle[kept], weights, np.zeros(len(kept)))
             spread = points.operator(self.triangles, len(self.vertices))
             off = self.to_ours(self.theirs[kept]) - points.of(self.vertices, self.triangles)
-            marks_off = self.to_ours(self.theirs[self.keypoints]) - self.marks_on @ self.vertices
             self.vertices = self.vertices + _smooth_field(
                 _Pull(spread, pairs.normals[kept], off),
-                (self.marks_on[STEADY], marks_off[STEADY]),
                 stiff * stiffness,
             )
 
@@ -220,20 +225,18 @@ class _Pull:
     off: Floats
 
 
-def _smooth_field(pairs: _Pull, marks: tuple[csr_matrix, Floats], stiff: csr_matrix) -> Floats:
-    """Field (V, 3) that closes the pairs, mostly along the normals, and the landmarks."""
+def _smooth_field(pairs: _Pull, stiff: csr_matrix) -> Floats:
+    """Field (V, 3) that closes the pairs, mostly along the normals."""
     count = pairs.spread.shape[1]
-    # Pairs per vertex: stiffness and landmarks then mean the same for sparse and dense meshes.
+    # Pairs per vertex: stiffness then means the same for sparse and dense meshes.
     dense = max(1.0, len(pairs.normals) / count)
     across = hstack([diags(pairs.normals[:, k]) @ pairs.spread for k in range(3)])
     along = ALONG_SURFACE * pairs.spread
-    fixed, fixed_off = marks[0] * LANDMARK_HOLD * dense**0.5, marks[1] * LANDMARK_HOLD * dense**0.5
-    wide = vstack([across, *(_placed(m, k) for m in (along, fixed) for k in range(3))]).tocsr()
+    wide = vstack([across, *(_placed(along, k) for k in range(3))]).tocsr()
     right = np.concatenate(
         [
             (pairs.off * pairs.normals).sum(axis=1),
             *(ALONG_SURFACE * pairs.off.T),
-            *fixed_off.T,
         ]
     )
     bending = _blocks(stiff) * dense + 1e-6 * identity(3 * count)
@@ -252,14 +255,6 @@ def _blocks(matrix: csr_matrix) -> csr_matrix:
     return vstack([_placed(matrix, k) for k in range(3)]).tocsr()
 
 
-def _landmark_rows(model: FaceModel, index: Ints) -> csr_matrix:
-    """Sparse (68, V) that takes the 68 landmarks off the vertices ``index`` of the model."""
-    corners = np.searchsorted(index, model.triangles[model.landmark_triangle[SIXTY_EIGHT]])
-    weights = model.landmark_weights[SIXTY_EIGHT]
-    rows = np.repeat(np.arange(len(corners)), 3)
-    return csr_matrix((weights.ravel(), (rows, corners.ravel())), shape=(68, len(index)))
-
-
 def _laplacian(triangles: Ints, count: int) -> csr_matrix:
     """Each vertex less the mean of its neighbours."""
     edges = triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)
@@ -267,6 +262,16 @@ def _laplacian(triangles: Ints, count: int) -> csr_matrix:
     adjacency = coo_matrix((np.ones(len(both)), both.T), (count, count)).tocsr()
     degree = np.maximum(np.asarray(adjacency.sum(axis=1)).ravel(), 1.0)
     return (identity(count) - diags(1.0 / degree) @ adjacency).tocsr()
+
+
+def _fitted_person(model: FaceModel, mean: Floats, triangles: Ints, keypoints: Ints) -> _Fit:
+    """Fit identity, in decimetres unless only another unit makes the face ours."""
+    free = _Fit(model, mean, triangles, keypoints)
+    person = free.fit_identity()
+    fixed = _Fit(model, mean, triangles, keypoints)
+    if not fixed.in_decimetres():
+        return free
+    return free if person < OUR_OWN * fixed.fit_identity() else fixed
 
 
 def register(model: FaceModel, mean: Floats, triangles: Ints, keypoints: Ints) -> Registration:
@@ -281,8 +286,7 @@ def register(model: FaceModel, mean: Floats, triangles: Ints, keypoints: Ints) -
     keypoints : ndarray, shape (68,)
         Its vertices at the 68 landmarks.
     """
-    fit = _Fit(model, mean, triangles, keypoints)
-    fit.fit_identity()
+    fit = _fitted_person(model, mean, triangles, keypoints)
     fit.fit_field()
     pairs = fit.pairs(slice(None), FAR[1] / 2)
     distance = pairs.points.distance[pairs.keep]
