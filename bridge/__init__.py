@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from . import client as client
     from . import coefficients as coefficients
+    from . import edits as edits
     from . import errors as errors
     from . import face_model as face_model
     from . import frames as frames
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _MODULES = (
     "client",
     "coefficients",
+    "edits",
     "errors",
     "face_model",
     "frames",
