@@ -50,6 +50,9 @@ class EyeLayer:
         Colour of the sclera over its mean, where it shows.
     iris_px : ndarray, shape (2,), float32
         Centre of the iris in the photo, pixels.
+    iris_radius_px : float
+    enlarged : float
+        Size of the ball's picture over the photo's: an edit may change it.
     """
 
     texture: NDArray[np.float32]
@@ -64,6 +67,8 @@ class EyeLayer:
     lash: NDArray[np.float32]
     tint: NDArray[np.float32] | None
     iris_px: NDArray[np.float32]
+    iris_radius_px: float = 0.0
+    enlarged: float = 1.0
 
 
 def build_eye(
@@ -121,6 +126,7 @@ def build_eye(
         _lash_colour(crop, opening - (left, top), eye_width),
         tint,
         np.asarray(iris[0] + (left, top), np.float32),
+        float(iris[1]),
     )
 
 

@@ -55,6 +55,7 @@ def paint_eye(
     center = turn_head(eye.center[None], pose)[0]
     at = camera.project(center).astype(np.float32)
     grown = (camera.distance - float(eye.center[2])) / (camera.distance - float(center[2]))
+    grown *= eye.enlarged
     shade = contact_shade(patch.mask, SHADE_REACH * eye.width_px * grown, SHADE_LEAST)
     inner = rim_mask(patch.mask, RIM * eye.width_px * grown)
     turned = float(

@@ -79,7 +79,7 @@ def own_landmarks(
         turned = pose.rotation @ gaze[side] @ front
         center = turn_head(eye.center[None], pose)[0]
         grown = (camera.distance - float(eye.center[2])) / (camera.distance - float(center[2]))
-        reach = eye.radius_px * grown * turned
+        reach = eye.radius_px * eye.enlarged * grown * turned
         out[IRIS_CENTER[side], :2] = camera.project(center) + reach[:2] * (1.0, -1.0)
         out[IRIS_CENTER[side], 2] = -camera.scale * center[2] - reach[2]
     return out

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Changing a prepared portrait's shape: identity offsets join what expressions add."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from bridge.face_model import PART_NAMES, SKIN_PARTS, FaceModel, landmarks
+from heat_backend.fit.posed_model import PosedModel
+from heat_backend.layers.eyes import EyeLayer
+from heat_backend.layers.head_sheet import smoothstep
+from heat_backend.layers.mouth import PARTS as MOUTH_PARTS
+from heat_backend.layers.mouth import MouthLayer
+from heat_backend.layers.own_mouth import OwnMouth
+from heat_backend.layers.portrait_mesh import PortraitMesh
+from heat_backend.warp.own_landmarks import LandmarkRig
+
+Field = NDArray[np.float32]
+
+# The eyes' corners stay where they are as a group: an edit changes a face and does not move it.
+ANCHOR = [33, 133, 362, 263]
+NEAR = 6
+ON_SKIN = 0.003  # outer-eye distances: how nearly a place on a vertex takes that one's alone
+DEPTH_COUNTS = 0.5
+CARRIED = 0.1  # outer-eye distances beyond the skin to where its change is taken whole
+FADE = 0.35  # and over which it dies out
+STILL_FOLLOW = 0.35  # of the head's pose: what takes less belongs to the shoulders or the frame
+IRIS_SHARE = 0.6  # how far an iris grows with its opening
+
+
+@dataclass(frozen=True)
+class Shaped:
+    """What of a portrait's layers has a shape."""
+
+    mesh: PortraitMesh
+    mouth: MouthLayer
+    eyes: dict[str, EyeLayer]
+    landmarks: LandmarkRig
+
+
+class ShapeEditor:
+    """Adds identity to a portrait's rest shape; its tables are made when first used.
+
+    Parameters
+    ----------
+    model : FaceModel
+    posed : PosedModel
+    own : Shaped
+        The portrait as photographed.
+    """
+
+    def __init__(self, model: FaceModel, posed: PosedModel, own: Shaped) -> None:
+        self._model = model
+        self._rest = posed.rest.astype(np.float32)
+        self._rotation = posed.rotation.astype(np.float32)
+        self._own = own
+
+    def shaped(self, identity: NDArray[np.float32]) -> Shaped:
+        """Return the portrait with identity weights (K,) added."""
+        if not identity.any():
+            return self._own
+        own, field = self._own, np.tensordot(identity, self._basis, 1)
+        rest = own.mesh.rest + np.tensordot(identity, self._mesh_basis, 1)
+        at_landmarks = np.asarray(landmarks(self._model, field), np.float32)
+        return Shaped(
+            replace(own.mesh, rest=rest),
+            self._mouth(field),
+            {side: self._eye(side, identity, field) for side in own.eyes},
+            replace(own.landmarks, rest=own.landmarks.rest + at_landmarks),
+        )
+
+    @cached_property
+    def _anchor(self) -> Field:
+        """Where each component (K, 3) moves the eyes' corners as a group, head axes."""
+        corners = [landmarks(self._model, field)[ANCHOR] for field in self._model.identity]
+        return np.asarray(np.stack(corners).mean(axis=1), np.float32)
+
+    @cached_property
+    def _basis(self) -> Field:
+        """Offsets (K, V, 3) of the model's components, picture axes."""
+        anchored = self._model.identity - self._anchor[:, None]
+        return np.asarray(anchored @ self._rotation.T, np.float32)
+
+    @cached_property
+    def _mesh_basis(self) -> Field:
+        """Offsets (K, N, 3) of the portrait mesh: of the skin at each place, fading beyond it."""
+        mesh, model = self._own.mesh, self._model
+        skin = np.flatnonzero(np.isin(model.vertex_part, [PART_NAMES.index(n) for n in SKIN_PARTS]))
+        # The depth of hair is a guess, and its sheet bends away at the outline.
+        flat = np.array((1.0, 1.0, DEPTH_COUNTS), np.float32)
+        distance, nearest = cKDTree(self._rest[skin] * flat).query(mesh.rest * flat, k=NEAR)
+        weight = 1.0 / (distance + ON_SKIN) ** 2
+        weight /= weight.sum(axis=1, keepdims=True)
+        beyond = np.maximum(0.0, distance[:, :1] - CARRIED)
+        weight *= np.exp(-(beyond**2) / (2 * FADE**2))
+        weight *= smoothstep(0.0, STILL_FOLLOW, mesh.follow)[:, None]
+        weight = weight.astype(np.float32)
+        carried = [np.einsum("nkc,nk->nc", part[skin[nearest]], weight) for part in self._basis]
+        return np.ascontiguousarray(np.stack(carried), np.float32)
+
+    def _mouth(self, field: Field) -> MouthLayer:
+        mouth, model = self._own.mouth, self._model
+        wanted = np.isin(model.triangle_part, [PART_NAMES.index(name) for name in MOUTH_PARTS])
+        kept = np.unique(model.triangles[wanted])
+        moved = field[kept]
+        backdrop = np.tile(moved.mean(axis=0), (len(mouth.rest) - len(kept), 1))
+        lips = float((field[model.lip_inner] @ mouth.forward).mean())
+        own = None if mouth.own is None else self._own_mouth(mouth.own, field)
+        return replace(
+            mouth,
+            rest=mouth.rest + np.concatenate([moved, backdrop]).astype(np.float32),
+            own=own,
+            lips=mouth.lips + lips,
+        )
+
+    def _own_mouth(self, own: OwnMouth, field: Field) -> OwnMouth:
+        """Let what the photo shows between the lips stretch with them."""
+        loop = self._model.lip_inner
+        distance, nearest = cKDTree(self._rest[loop, :2]).query(own.rest[:, :2], k=NEAR)
+        weight = 1.0 / (distance + 0.01) ** 2
+        weight = (weight / weight.sum(axis=1, keepdims=True)).astype(np.float32)
+        moved = np.einsum("nkc,nk->nc", field[loop][nearest], weight)
+        moved[:, 2] = 0.0
+        return replace(own, rest=own.rest + moved)
+
+    def _eye(self, side: str, identity: NDArray[np.float32], field: Field) -> EyeLayer:
+        eye, model = self._own.eyes[side], self._model
+        k = 0 if side == "left" else 1
+        moved = identity @ (model.eye_center_identity[:, k] - self._anchor)
+        loop = model.lid_left if side == "left" else model.lid_right
+        corners = loop[[0, model.lid_upper_count - 1]]
+        before, after = (
+            float(np.linalg.norm(np.diff(at[corners], axis=0)))
+            for at in (self._rest, self._rest + field)
+        )
+        return replace(
+            eye,
+            center=eye.center + (self._rotation @ moved).astype(np.float32),
+            enlarged=(after / max(before, 1e-6)) ** IRIS_SHARE,
+        )
