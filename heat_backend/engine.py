@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -73,7 +73,8 @@ class Portrait(Protocol):
     """A prepared portrait: everything per-photo is done, frames are cheap.
 
     One whose frames depend on the motion around them also has ``clip_drawer(clip)``, which returns
-    a :data:`FrameDrawer`; see :func:`frame_drawer`.
+    a :data:`FrameDrawer`; see :func:`frame_drawer`. One with edits of its own also has
+    ``check_edits(names)``, which refuses others.
     """
 
     width: int
@@ -92,6 +93,9 @@ class Portrait(Protocol):
 
 def frame_drawer(portrait: Portrait, clip: MotionClip) -> FrameDrawer:
     """Return what draws the frames of a whole clip: the portrait's own way, or one by one."""
+    checked: Callable[[Iterable[str]], None] | None = getattr(portrait, "check_edits", None)
+    if checked is not None:
+        checked(clip.edit_names)
     own: Callable[[MotionClip], FrameDrawer] | None = getattr(portrait, "clip_drawer", None)
     if own is not None:
         return own(clip)

@@ -17,6 +17,7 @@ from heat_backend.cli import (
     bench,
     conformance,
     doctor,
+    edit,
     inspect,
     invert,
     mix,
@@ -47,6 +48,7 @@ COMMANDS = tuple(
     for module in (
         inspect,
         render,
+        edit,
         serve,
         track,
         speak,

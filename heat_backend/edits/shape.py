@@ -29,7 +29,7 @@ ON_SKIN = 0.003  # outer-eye distances: how nearly a place on a vertex takes tha
 DEPTH_COUNTS = 0.5
 CARRIED = 0.1  # outer-eye distances beyond the skin to where its change is taken whole
 FADE = 0.35  # and over which it dies out
-STILL_FOLLOW = 0.35  # of the head's pose: what takes less belongs to the shoulders or the frame
+HELD_BELOW = 0.1, 0.8  # of the head's pose: what takes less belongs to the shoulders or the frame
 IRIS_SHARE = 0.6  # how far an iris grows with its opening
 
 
@@ -98,7 +98,7 @@ class ShapeEditor:
         weight /= weight.sum(axis=1, keepdims=True)
         beyond = np.maximum(0.0, distance[:, :1] - CARRIED)
         weight *= np.exp(-(beyond**2) / (2 * FADE**2))
-        weight *= smoothstep(0.0, STILL_FOLLOW, mesh.follow)[:, None]
+        weight *= smoothstep(*HELD_BELOW, mesh.follow)[:, None]
         weight = weight.astype(np.float32)
         carried = [np.einsum("nkc,nk->nc", part[skin[nearest]], weight) for part in self._basis]
         return np.ascontiguousarray(np.stack(carried), np.float32)

@@ -65,6 +65,10 @@ class Painter(Protocol):
         """
         ...
 
+    def retouch(self, person: NDArray[np.uint8]) -> None:
+        """Take the person's colours from another picture, shaped as the cutout's, from now on."""
+        ...
+
 
 class CpuPainter:
     """See :class:`Painter`."""
@@ -73,6 +77,7 @@ class CpuPainter:
         self._scene = scene
         self._wall = opaque(scene.cutout.background)
         self._flow = FlowGrid(scene.width, scene.height, scene.stride)
+        self._person = scene.cutout.person
 
     def paint(
         self,
@@ -87,7 +92,7 @@ class CpuPainter:
         compose_person(
             out,
             self._wall,
-            scene.cutout.person,
+            self._person,
             scene.cutout.pad,
             flow.source,
             flow.nearest,
@@ -95,6 +100,10 @@ class CpuPainter:
             JUMP_CELLS * scene.stride,
             scene.region,
         )
+
+    def retouch(self, person: NDArray[np.uint8]) -> None:
+        """Take the person's colours from another picture; see the protocol."""
+        self._person = person
 
 
 def make_painter(scene: Scene, device: str) -> Painter:

@@ -32,7 +32,7 @@ class TorchPainter:
         left, top, right, bottom = scene.region
         cutout = scene.cutout
         self._wall = self._to_device(cutout.background[top:bottom, left:right]).float()
-        self._person = self._to_device(cutout.person).float().permute(2, 0, 1)[None].contiguous()
+        self.retouch(cutout.person)
         self._cells = (
             (scene.height - 1) // scene.stride + 2,
             (scene.width - 1) // scene.stride + 2,
@@ -44,6 +44,10 @@ class TorchPainter:
 
     def _to_device(self, array: NDArray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self._device, non_blocking=True)
+
+    def retouch(self, person: NDArray[np.uint8]) -> None:
+        """Take the person's colours from another picture; see the protocol."""
+        self._person = self._to_device(person).float().permute(2, 0, 1)[None].contiguous()
 
     @torch.inference_mode()
     def paint(

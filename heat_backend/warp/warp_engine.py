@@ -4,19 +4,23 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES, Coefficients
+from bridge.edits import check_names
 from bridge.errors import Cancelled
 from bridge.face_model import PART_NAMES, FaceModel
 from bridge.face_model import load as load_model
 from bridge.pose import rotation_angles
 from heat_backend.detect import FaceLandmarks, choose_face, make_detector
 from heat_backend.detect.landmarks import MIN_FACE_PX
+from heat_backend.edits.editor import Edited, Editor
+from heat_backend.edits.make_editor import make_editor
 from heat_backend.engine import CancelCheck, EngineSettings, Photo, ProgressReport
 from heat_backend.fit.camera import Camera
 from heat_backend.fit.eyelids import close_exactly
@@ -97,21 +101,21 @@ class WarpPortrait:
         notes: tuple[str, ...],
         neutralise: bool = False,
         device: str = "cpu",
+        editor: Editor | None = None,
     ) -> None:
         self.gains = np.ones(len(EXPRESSION_NAMES), np.float32)
         self.turns = UNCORRECTED
         self.height, self.width = layers.photo.shape[:2]
         self.notes = notes
         self._layers = layers
+        self._editor = editor
         self._relaxed = 1.0 if neutralise else 0.0
         stride = max(2, -(-max(self.width, self.height) // CELLS_ALONG))
         home = layers.camera.project(layers.mesh.rest)
         self._region = _moving_region(home, (self.width, self.height), 2 * stride)
         self._still = opaque(layers.photo)
-        self._eye_areas = {
-            side: max(1.0, polygon_area(opening.outline(layers.mesh.pixels)))
-            for side, opening in layers.mesh.eyes.items()
-        }
+        self._eye_areas = _eye_areas(layers.mesh, layers.mesh.pixels)
+        self._edited: Edited | None = None
         openings = {"mouth": layers.mesh.mouth, **layers.mesh.eyes}
         self._border_deltas = {
             name: layers.mesh.deltas[:, np.concatenate([opening.upper, opening.lower]), :2]
@@ -133,6 +137,7 @@ class WarpPortrait:
 
     def landmarks(self, coefficients: Coefficients) -> NDArray[np.float64]:
         """Where a frame has the face's landmarks, shape (478, 3); see ``own_landmarks``."""
+        self._edit(coefficients.edits)
         layers = self._layers
         expression = self._driven(coefficients)
         pose = self._pose(coefficients)
@@ -156,7 +161,33 @@ class WarpPortrait:
         """Whether a turn (3,), radians, is farther than this portrait turns."""
         return head_pose(rotation, np.zeros(3), self._layers.rotation).held
 
+    def check_edits(self, names: Iterable[str]) -> None:
+        """Refuse names of edits that this engine does not have; see ``bridge.edits``."""
+        check_names(names)
+
+    def _edit(self, edits: Mapping[str, float]) -> None:
+        """Bring the layers to some edits; nothing is done while they stay the same."""
+        if self._editor is None:
+            return
+        edited = self._editor.edited(edits)
+        if edited is self._edited:
+            return
+        shaped = edited.shaped
+        self._edited, self._still = edited, edited.still
+        self._layers = replace(
+            self._layers,
+            mesh=shaped.mesh,
+            mouth=shaped.mouth,
+            eyes=shaped.eyes,
+            landmarks=shaped.landmarks,
+        )
+        self._painter.retouch(edited.person)
+        pixels = self._layers.camera.project(shaped.mesh.rest)
+        self._eye_areas = _eye_areas(shaped.mesh, pixels)
+        self.notes += tuple(note for note in self._editor.notes if note not in self.notes)
+
     def _paint(self, coefficients: Coefficients, out: NDArray[np.uint8]) -> None:
+        self._edit(coefficients.edits)
         layers = self._layers
         mesh, camera = layers.mesh, layers.camera
         expression = self._driven(coefficients)
@@ -226,6 +257,13 @@ class WarpPortrait:
             )
 
 
+def _eye_areas(mesh: PortraitMesh, pixels: NDArray[np.floating]) -> dict[str, float]:
+    """Square pixels of the eyes' openings at rest."""
+    return {
+        side: max(1.0, polygon_area(opening.outline(pixels))) for side, opening in mesh.eyes.items()
+    }
+
+
 def _jaw_shuts(mesh: PortraitMesh, relaxed: float) -> float:
     """How far below 0 ``jawOpen`` may go before the lips meet: teeth stop a jaw there."""
     heights = mesh.rest[:, 1] + relaxed * mesh.deltas[RELAX, :, 1]
@@ -279,7 +317,11 @@ class WarpEngine:
         mesh = build_portrait_mesh(model, posed, alpha, face.points[CHIN, :2], pad, far)
         layers = _assemble(pixels, face, model, fit, posed, cutout, mesh)
         portrait = WarpPortrait(
-            layers, photo.notes + _warnings(posed, face), settings.neutralise, device
+            layers,
+            photo.notes + _warnings(posed, face),
+            settings.neutralise,
+            device,
+            make_editor(model, posed, face, alpha, layers),
         )
         portrait.render(Coefficients.zero())
         if settings.detector in QUICK_DETECTORS:

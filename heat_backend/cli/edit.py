@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``heat edit``: a still with edits applied, and the list of what can be edited."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bridge.errors import BadInput, HeatError, UsageError
+from heat_backend.cli import options
+from heat_backend.cli.interrupt import stop_request
+from heat_backend.cli.progress import Progress
+from heat_backend.cli.quiet import native_logs_hidden
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+HELP = "change shape, colours or light of the face in a photo; --list names what can be changed"
+SUFFIXES = (".png", ".jpg", ".jpeg")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("--portrait", type=Path, metavar="IMG", help="the photo")
+    parser.add_argument(
+        "--set",
+        action="append",
+        nargs="+",
+        default=[],
+        dest="assigned",
+        metavar="NAME=VALUE",
+        help="an edit and how much of it; may be given several times",
+    )
+    parser.add_argument("--out", type=Path, metavar="IMG", help="where to write: .png or .jpg")
+    parser.add_argument("--list", action="store_true", help="list the edits of every engine")
+    options.add_size_option(parser)
+    options.add_engine_options(parser)
+    options.add_inversion_option(parser)
+    options.add_face_options(parser)
+    parser.add_argument(
+        "--neutralise", action="store_true", help="relax the photo's own expression first"
+    )
+    options.add_json_progress(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """List, or edit and say what was written."""
+    if args.list:
+        print("\n".join(listing()))
+        return 0
+    if args.portrait is None or args.out is None:
+        raise UsageError("give --portrait and --out, or --list to see what can be edited")
+    if args.out.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"--out {args.out}: name a file that ends in .png or .jpg")
+    progress = Progress(args.json_progress)
+    try:
+        return _edit(args, progress)
+    finally:
+        progress.clear()
+
+
+def assignments(words: list[list[str]]) -> dict[str, float]:
+    """Read NAME=VALUE words.
+
+    Raises
+    ------
+    UsageError
+        When one is not of that form, or names an edit twice.
+    BadInput
+        When a value is not a finite number.
+    """
+    found: dict[str, float] = {}
+    for word in (word for group in words for word in group):
+        name, equals, text = word.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--set {word}: write NAME=VALUE, such as jaw_width=2")
+        if name in found:
+            raise UsageError(f"--set {word}: {name} is set twice")
+        try:
+            found[name] = float(text)
+        except ValueError as error:
+            raise BadInput(f"--set {word}: {text!r} is not a number") from error
+        if not math.isfinite(found[name]):
+            raise BadInput(f"--set {word}: give a finite number")
+    return found
+
+
+def listing() -> list[str]:
+    """Lines that name every engine's edits."""
+    from bridge.edits import EDITS, GROUPS
+
+    lines = ["engine warp:"]
+    for group in GROUPS:
+        lines.append(f"  {group}")
+        for edit in EDITS:
+            if edit.group == group and not edit.raw:
+                span = f"{edit.low:g} to {edit.high:g} {edit.unit}"
+                lines.append(f"    {edit.name:22} {span:34} {edit.meaning}")
+    raw = [edit.name for edit in EDITS if edit.raw]
+    lines.append(f"    {raw[0]} to {raw[-1]}: the face model's own components")
+    lines.append("  no attributes such as age or beard: those are the engine styleheat's")
+    lines.append("engine styleheat (-1 to 1, of the direction's strength):")
+    return lines + _latent_edits()
+
+
+def _latent_edits() -> list[str]:
+    """Lines on the attributes in the weights folder."""
+    try:
+        from heat_backend.styleheat.directions import find_edits
+        from heat_backend.styleheat.weights.folder import find_folder
+
+        found = find_edits(find_folder(None))
+    except (HeatError, ImportError) as error:
+        return [f"  none here: {error}"]
+    lines = [f"  {edit.name:24} from {edit.source}" for edit in found.edits.values()]
+    lines += [f"  cannot be used: {problem}" for problem in found.problems]
+    return lines or ["  none here: `heat weights fetch` brings some"]
+
+
+def _edit(args: argparse.Namespace, progress: Progress) -> int:
+    from bridge.coefficients import Coefficients
+    from bridge.edits import check_names
+    from heat_backend.engine import make_engine
+    from heat_backend.photo import load_photo
+
+    edits = assignments(args.assigned)
+    settings = options.engine_settings(args)
+    if args.engine == options.DEFAULT_ENGINE:
+        check_names(edits)
+    engine = make_engine(args.engine)
+    photo = load_photo(args.portrait)
+    with stop_request() as stopped, native_logs_hidden(not args.debug):
+        portrait = engine.prepare(photo, settings, progress.preparing, stopped)
+        frame = portrait.render(Coefficients.of(edits=edits))
+    made = f"{engine.name} {engine.version}"
+    _write(args.out, frame[..., :3], f"Synthetic media: one photo edited by Heat, engine {made}")
+    notes = (*photo.notes, *portrait.notes)
+    progress.finish(
+        out=str(args.out), width=portrait.width, height=portrait.height, edits=edits, notes=notes
+    )
+    if not args.json_progress:
+        for note in notes:
+            print(f"note: {note}", file=sys.stderr)
+        print(args.out)
+    return 0
+
+
+def _write(path: Path, pixels: NDArray[np.uint8], told: str) -> None:
+    """Write a picture that says what it is; only a whole file ever has the name."""
+    from PIL import Image
+
+    from heat_backend.export.png import encode_png
+
+    if path.suffix.lower() == ".png":
+        data = encode_png(pixels, {"Synthetic": "true", "Description": told})
+    else:
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "JPEG", quality=95, subsampling=0, comment=told)
+        data = buffer.getvalue()
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise BadInput(f"cannot write {path}: {error.strerror or error}") from error

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All edits of one prepared portrait: what they make of its layers, redone only when they change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.edit_directions import identity_change
+from bridge.edits import EDIT_BY_NAME, LIGHT, SHAPE, TEXTURE, usable
+from heat_backend.edits.colours import ColourEditor
+from heat_backend.edits.shape import Shaped, ShapeEditor
+
+
+@dataclass(frozen=True)
+class Edited:
+    """A portrait's layers with edits applied.
+
+    Attributes
+    ----------
+    shaped : Shaped
+    person : ndarray, shape (H + 2 pad, W + 2 pad, 4), uint8
+        See :class:`heat_backend.layers.background.Cutout`.
+    still : ndarray, shape (H, W, 4), uint8
+        The photo, for where nothing moves.
+    """
+
+    shaped: Shaped
+    person: NDArray[np.uint8]
+    still: NDArray[np.uint8]
+
+
+class Editor:
+    """Applies edits.
+
+    Parameters
+    ----------
+    shape : ShapeEditor
+    colours : function
+        Makes the portrait's :class:`ColourEditor`; called when a colour is first edited.
+    own : Edited
+        The portrait as photographed.
+    """
+
+    def __init__(
+        self, shape: ShapeEditor, colours: Callable[[], ColourEditor], own: Edited
+    ) -> None:
+        self._shape = shape
+        self._make_colours = colours
+        self._colours: ColourEditor | None = None
+        self._own = self._shaped = self._edited = own
+        self._done: dict[str, float] = {}
+        self.notes: tuple[str, ...] = ()
+
+    def edited(self, edits: Mapping[str, float]) -> Edited:
+        """Return the layers for some edits; the same object while they stay the same.
+
+        Raises
+        ------
+        bridge.errors.BadInput
+            See :func:`bridge.edits.usable`.
+        """
+        wanted, notes = usable(edits)
+        self._note(notes)
+        if wanted == self._done:
+            return self._edited
+        shape = {n: v for n, v in wanted.items() if EDIT_BY_NAME[n].group == SHAPE}
+        colour = {n: v for n, v in wanted.items() if EDIT_BY_NAME[n].group in (TEXTURE, LIGHT)}
+        before = {n: v for n, v in self._done.items() if EDIT_BY_NAME[n].group == SHAPE}
+        if shape != before:
+            shaped = self._shape.shaped(identity_change(shape))
+            self._shaped = replace(self._own, shaped=shaped)
+        if colour:
+            if self._colours is None:
+                self._colours = self._make_colours()
+            self._note(self._colours.skipped(colour))
+            self._edited = self._coloured(self._colours, colour)
+        else:
+            self._edited = self._shaped
+        self._done = wanted
+        return self._edited
+
+    def _coloured(self, colours: ColourEditor, edits: Mapping[str, float]) -> Edited:
+        shaped = self._shaped.shaped
+        found = colours.coloured(edits)
+        eyes = {side: found.eye(side, eye) for side, eye in shaped.eyes.items()}
+        shaped = replace(shaped, eyes=eyes, mouth=found.mouth(shaped.mouth))
+        return Edited(shaped, found.person, found.still)
+
+    def _note(self, notes: tuple[str, ...]) -> None:
+        self.notes += tuple(note for note in notes if note not in self.notes)
