@@ -80,7 +80,13 @@ SHAPE_EDITS: tuple[Edit, ...] = (
 )
 IDENTITY_EDITS: tuple[Edit, ...] = tuple(
     Edit(
-        f"identity_{i:02d}", SHAPE, -3.0, 3.0, _SD, f"component {i} of the face model's shapes", True
+        f"identity_{i:02d}",
+        SHAPE,
+        -3.0,
+        3.0,
+        _SD,
+        f"component {i} of the face model's shapes",
+        True,
     )
     for i in range(1, IDENTITY_COUNT + 1)
 )

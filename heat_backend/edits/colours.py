@@ -1,3 +1,263 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""stub for the thin path"""
-class ColourEditor: ...
+"""Colour and light edits of one portrait: its source pictures repainted once per set of values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.edits import EDIT_BY_NAME, LIGHT
+from heat_backend.edits.colour_steps import STEPS, affine, target_lab, to_lab, to_rgb
+from heat_backend.edits.light import Floats, Light, light_change
+from heat_backend.edits.repaint import repaint
+from heat_backend.layers.eyes import EyeLayer
+from heat_backend.layers.mouth import MouthLayer
+
+IRIS_SOFT = 0.12  # of the iris' radius
+TEETH_LIGHT = 0.55  # of the brightest inside
+TEETH_TINT = 0.5  # spread of the channels over lightness: more is lip, gum or tongue
+LEAST_TEETH = 20.0  # pixels
+EVENNESS = "skin_evenness"
+NO_TEETH = "the photo shows no teeth: teeth_whiteness is seen only where the mouth opens"
+NO_HAIR = "no hair was found above the face: hair edits do nothing"
+SHUT = "the eyes are shut in the photo: eye_colour does nothing until they open"
+
+
+@dataclass(frozen=True)
+class ColourBase:
+    """What of a portrait colour edits start from.
+
+    Attributes
+    ----------
+    person : ndarray, shape (H', W', 4), uint8
+        Premultiplied, with all that is kept beside and below the photo.
+    photo : ndarray, shape (H, W, 3), uint8
+    pad : int
+    masks : dict of str to ndarray, shape (H', W'), uint8
+        By region, laid out as the person.
+    means : dict of str to ndarray, shape (3,)
+        Mean colour of each region, sRGB, 0..255; regions that are not there are missing.
+    even : ndarray, shape (H', W', 3), int8
+    light : Light
+    normals, near_head : ndarray, shape (h, w, 3), (h, w)
+    layout : ndarray, shape (H', W', 2), float32
+        Where in the photo each pixel of the person comes from.
+    shut : bool
+        No iris is seen.
+    """
+
+    person: NDArray[np.uint8]
+    photo: NDArray[np.uint8]
+    pad: int
+    masks: dict[str, NDArray[np.uint8]]
+    means: dict[str, NDArray[np.float64]]
+    even: NDArray[np.int8]
+    light: Light
+    normals: Floats
+    near_head: Floats
+    layout: Floats
+    shut: bool
+
+
+@dataclass(frozen=True)
+class Coloured:
+    """Pictures with edits applied."""
+
+    base: ColourBase
+    edits: Mapping[str, float]
+    person: NDArray[np.uint8]
+    still: NDArray[np.uint8]
+    change: Floats | None
+
+    def _lit(self, x: float, y: float) -> float:
+        """Factor on the light at a place of the photo."""
+        if self.change is None:
+            return 1.0
+        height, width = self.change.shape
+        return float(self.change[int(np.clip(y, 0, height - 1)), int(np.clip(x, 0, width - 1))])
+
+    def eye(self, side: str, eye: EyeLayer) -> EyeLayer:
+        """One eye with the iris' new colour, in the new light."""
+        lit = np.float32(self._lit(*eye.center_px))
+        texture, clean = eye.texture, eye.clean
+        if "eye_colour" in self.edits:
+            inside = iris_mask(eye)[..., None]
+            seen = eye.clean[inside[..., 0] > 0.9]
+            if len(seen):
+                slope, offset = _affine(np.median(seen, axis=0), self.edits, "irises")
+                texture, clean = (
+                    part + inside * ((slope - 1.0) * part + offset) for part in (texture, clean)
+                )
+        return replace(
+            eye,
+            texture=np.ascontiguousarray(texture * lit, np.float32),
+            clean=np.ascontiguousarray(clean * lit, np.float32),
+            lash=(eye.lash * lit).astype(np.float32),
+        )
+
+    def mouth(self, mouth: MouthLayer) -> MouthLayer:
+        """Return the mouth with its teeth's and lips' new colours, in the new light."""
+        look, out, own = mouth.look.copy(), mouth.look_out.copy(), mouth.own
+        if "teeth_whiteness" in self.edits:
+            teeth = mouth_teeth(mouth)[:, None]
+            mean = look[teeth[:, 0] > 0.5, :3].mean(axis=0)
+            slope, offset = _affine(mean, self.edits, "teeth")
+            for part in (look[:, :3], out):
+                part += teeth * ((slope - 1.0) * part + offset)
+            if own is not None:
+                seen = own_teeth(own.photo)
+                if seen.sum() > LEAST_TEETH:
+                    mean = np.average(own.photo.reshape(-1, 3), axis=0, weights=seen.ravel())
+                    slope, offset = _affine(mean, self.edits, "teeth")
+                    changed = seen[..., None] * ((slope - 1.0) * own.photo + offset)
+                    own = replace(own, photo=(own.photo + changed).astype(np.float32))
+        if "lips" in self.base.means and any(_touches(name, "lips") for name in self.edits):
+            slope, offset = _affine(self.base.means["lips"], self.edits, "lips")
+            lining = mouth.look[:, 4:5]
+            for part in (look[:, :3], out):
+                part += lining * ((slope - 1.0) * part + offset)
+        lit = np.float32(self._lit_mouth())
+        look[:, :3] *= lit
+        if own is not None:
+            own = replace(own, photo=own.photo * lit)
+        return replace(
+            mouth,
+            look=np.clip(look, 0.0, 255.0).astype(np.float32),
+            look_out=np.clip(out * lit, 0.0, 255.0).astype(np.float32),
+            own=own,
+        )
+
+    def _lit_mouth(self) -> float:
+        lips = self.base.masks["lips"][self.base.pad :, self.base.pad :]
+        rows, columns = np.nonzero(lips > 127)
+        return self._lit(float(columns.mean()), float(rows.mean())) if len(rows) else 1.0
+
+
+class ColourEditor:
+    """Repaints a portrait's pictures; see :class:`ColourBase`."""
+
+    def __init__(self, base: ColourBase) -> None:
+        self.base = base
+
+    def skipped(self, edits: Mapping[str, float]) -> tuple[str, ...]:
+        """Lines about edits that find nothing to change in this photo."""
+        told = []
+        if any(_touches(name, "hair") for name in edits) and "hair" not in self.base.means:
+            told.append(NO_HAIR)
+        if "teeth_whiteness" in edits and "teeth" not in self.base.means:
+            told.append(NO_TEETH)
+        if "eye_colour" in edits and self.base.shut:
+            told.append(SHUT)
+        return tuple(told)
+
+    def coloured(self, edits: Mapping[str, float]) -> Coloured:
+        """Apply texture and light edits."""
+        base = self.base
+        regions = [
+            region
+            for region in base.masks
+            if region in base.means and any(_touches(name, region) for name in edits)
+        ]
+        pairs = [_affine(base.means[region], edits, region) for region in regions]
+        slope = np.array([pair[0] for pair in pairs], np.float32).reshape(-1, 3)
+        offset = np.array([pair[1] for pair in pairs], np.float32).reshape(-1, 3)
+        change = None
+        if any(EDIT_BY_NAME[name].group == LIGHT for name in edits):
+            shape = base.photo.shape[:2]
+            change = light_change(base.light, base.normals, base.near_head, edits, shape)
+        person = self._repainted(regions, slope, offset, edits.get(EVENNESS, 0.0), change)
+        return Coloured(base, edits, person, self._still(person), change)
+
+    def _repainted(
+        self,
+        regions: list[str],
+        slope: Floats,
+        offset: Floats,
+        evenness: float,
+        change: Floats | None,
+    ) -> NDArray[np.uint8]:
+        base = self.base
+        out = np.empty_like(base.person)
+        masks = (
+            np.dstack([base.masks[region] for region in regions])
+            if regions
+            else np.zeros((*base.person.shape[:2], 0), np.uint8)
+        )
+        light = np.ones((1, 1), np.float32) if change is None else laid_out(change, base.layout)
+        repaint(
+            base.person,
+            np.ascontiguousarray(masks),
+            slope,
+            offset,
+            base.even,
+            evenness,
+            light,
+            change is not None,
+            out,
+        )
+        return out
+
+    def _still(self, person: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Compose the picture as it stands, for where nothing moves; (H, W, 4)."""
+        base = self.base
+        height, width = base.photo.shape[:2]
+        view = person[base.pad : base.pad + height, base.pad : base.pad + width]
+        before = base.person[base.pad : base.pad + height, base.pad : base.pad + width]
+        still = np.empty((height, width, 4), np.uint8)
+        difference = view[..., :3].astype(np.int16) - before[..., :3]
+        still[..., :3] = np.clip(base.photo + difference, 0, 255)
+        still[..., 3] = 255
+        return still
+
+
+def laid_out(field: NDArray, layout: Floats) -> NDArray:
+    """Bring a picture of the photo's size to the layout of the person (H', W')."""
+    return np.asarray(
+        cv2.remap(field, layout, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    )
+
+
+def iris_mask(eye: EyeLayer) -> Floats:
+    """1 on the iris, soft at its edge, 0 on the pupil's black as on the white; (h, w)."""
+    h, w = eye.texture.shape[:2]
+    y, x = np.mgrid[0:h, 0:w].astype(np.float32)
+    away = np.hypot(x + eye.left - eye.iris_px[0], y + eye.top - eye.iris_px[1])
+    radius = max(eye.iris_radius_px, 1.0)
+    return np.clip((1.0 - away / radius) / IRIS_SOFT + 0.5, 0.0, 1.0).astype(np.float32)
+
+
+def mouth_teeth(mouth: MouthLayer) -> Floats:
+    """1 at the mouth's vertices (N,) that have the colour of teeth."""
+    colour = mouth.look[:, :3]
+    light = colour.mean(axis=1)
+    tint = np.ptp(colour, axis=1)
+    inside = (mouth.look[:, 3] < 0.5) & (mouth.look[:, 4] < 0.1)
+    bright = light > TEETH_LIGHT * np.percentile(light[inside], 98) if inside.any() else inside
+    white = tint < TEETH_TINT * np.maximum(light, 1.0)
+    return (inside & bright & white).astype(np.float32)
+
+
+def own_teeth(photo: NDArray[np.float32]) -> Floats:
+    """How much a pixel (h, w) between the photo's lips is tooth."""
+    light = photo.mean(axis=2)
+    tint = np.ptp(photo, axis=2) / np.maximum(light, 1.0)
+    bright = np.clip((light / max(float(np.percentile(light, 98)), 1.0) - 0.45) / 0.2, 0.0, 1.0)
+    white = np.clip((TEETH_TINT - tint) / 0.15, 0.0, 1.0)
+    return np.asarray(cv2.GaussianBlur(bright * white, (0, 0), 0.8), np.float32)
+
+
+def _touches(name: str, region: str) -> bool:
+    return name in STEPS and STEPS[name].region == region
+
+
+def _affine(
+    mean: NDArray[np.floating], edits: Mapping[str, float], region: str
+) -> tuple[Floats, Floats]:
+    """Slope and offset (3,) of a region's colours."""
+    target = to_rgb(target_lab(to_lab(mean), edits, region))
+    slope, offset = affine(np.asarray(mean, np.float64), target)
+    return slope.astype(np.float32), offset.astype(np.float32)

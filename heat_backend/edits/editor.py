@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All edits of one prepared portrait: what they make of its layers, redone only when they change."""
+"""All edits of one prepared portrait: what they make of its layers, redone when they change."""
 
 from __future__ import annotations
 

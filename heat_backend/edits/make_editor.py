@@ -9,15 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.face_model import FaceModel
+from bridge.face_model import load as load_model
 from heat_backend.detect import FaceLandmarks
-from heat_backend.edits.colours import ColourEditor
+from heat_backend.edits.colours import LEAST_TEETH, ColourBase, ColourEditor, laid_out, own_teeth
 from heat_backend.edits.editor import Edited, Editor
+from heat_backend.edits.evenness import unevenness
+from heat_backend.edits.light import fade_from_head, fit_light, photo_normals
+from heat_backend.edits.regions import find_regions
 from heat_backend.edits.shape import Shaped, ShapeEditor
 from heat_backend.fit.posed_model import PosedModel
+from heat_backend.layers.background import Cutout
+from heat_backend.layers.far_side import FarSide, mirror_image
+from heat_backend.layers.outline import polygon_area
 from heat_backend.warp.painter import opaque
 
 if TYPE_CHECKING:
     from heat_backend.warp.warp_engine import Layers
+
+LEAST_REGION = 0.002  # square outer-eye distances
+SHUT_BELOW = 0.06  # height over width of an eye's opening
 
 
 def make_editor(
@@ -26,6 +36,7 @@ def make_editor(
     face: FaceLandmarks,
     alpha: NDArray[np.float32],
     layers: Layers,
+    far: FarSide | None,
 ) -> Editor:
     """Make it; nothing is computed before the first edit.
 
@@ -38,11 +49,79 @@ def make_editor(
     alpha : ndarray, shape (H, W), float32
         Matte of the person.
     layers : Layers
+    far : FarSide or None
+        What the person's picture holds below the photo.
     """
     own = Shaped(layers.mesh, layers.mouth, layers.eyes, layers.landmarks)
     shape = ShapeEditor(model, posed, own)
 
     def colours() -> ColourEditor:
-        return ColourEditor()
+        return ColourEditor(_colour_base(model, posed, face, alpha, layers, far))
 
     return Editor(shape, colours, Edited(own, layers.cutout.person, opaque(layers.photo)))
+
+
+def _colour_base(
+    model: FaceModel,
+    posed: PosedModel,
+    face: FaceLandmarks,
+    alpha: NDArray[np.float32],
+    layers: Layers,
+    far: FarSide | None,
+) -> ColourBase:
+    photo, cutout = layers.photo, layers.cutout
+    regions = find_regions(photo, alpha, face, model, posed)
+    layout = person_layout(posed, cutout, photo.shape, far)
+    normals, known = photo_normals(model, posed, photo.shape)
+    means = {
+        name: np.average(photo.reshape(-1, 3), axis=0, weights=mask.ravel())
+        for name, mask in regions.items()
+        if mask.sum() > LEAST_REGION * posed.unit**2
+    }
+    own = layers.mouth.own
+    if own is not None and (teeth := own_teeth(own.photo)).sum() > LEAST_TEETH:
+        means["teeth"] = np.average(own.photo.reshape(-1, 3), axis=0, weights=teeth.ravel())
+    even = unevenness(photo, regions["skin"], posed.unit)
+    return ColourBase(
+        person=cutout.person,
+        photo=photo,
+        pad=cutout.pad,
+        masks={
+            name: laid_out(np.rint(255.0 * mask).astype(np.uint8), layout)
+            for name, mask in regions.items()
+        },
+        means=means,
+        even=laid_out(even.astype(np.float32), layout).astype(np.int8),
+        light=fit_light(photo, normals, regions["skin"]),
+        normals=normals,
+        near_head=fade_from_head(known, posed.unit),
+        layout=layout,
+        shut=max(_openness(layers, side) for side in layers.eyes) < SHUT_BELOW,
+    )
+
+
+def _openness(layers: Layers, side: str) -> float:
+    """Height over width of one eye's opening in the photo."""
+    outline = layers.mesh.eyes[side].outline(layers.mesh.pixels)
+    width = max(float(np.ptp(outline[:, 0])), 1.0)
+    return polygon_area(outline) / width**2
+
+
+def person_layout(
+    posed: PosedModel, cutout: Cutout, shape: tuple[int, ...], far: FarSide | None
+) -> NDArray[np.float32]:
+    """Where in the photo each pixel of the person's picture comes from, (H', W', 2).
+
+    Beyond the photo's borders it is mirrored; below that lies the far side's skin, laid out like
+    the near side seen in a mirror.
+    """
+    rows, columns = cutout.person.shape[:2]
+    y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
+    x, y = x - cutout.pad, y - cutout.pad
+    if far is not None:
+        top = shape[0] + 2 * cutout.pad
+        twin = posed.pixels[mirror_image(load_model())[far.vertices]] * (-1.0, 1.0)
+        corner = np.median(twin - far.places, axis=0)  # from the picture's places to the mirror's
+        x[top:] = -(x[top:] + np.float32(corner[0]))
+        y[top:] += np.float32(corner[1])
+    return np.ascontiguousarray(np.dstack([x, y]))

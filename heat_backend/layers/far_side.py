@@ -89,7 +89,7 @@ def borrow_far_side(
     face = model.triangles[model.triangle_part == PART_NAMES.index("face")]
     across = model.vertices[face, 0].mean(axis=1) * side
     half = across > -PAST_MIDDLE
-    twin = _mirror_image(model)
+    twin = mirror_image(model)
     mirrored = posed.pixels[twin] * (-1.0, 1.0)
     of_half = np.unique(face[half])
     corner = np.floor(mirrored[of_half].min(axis=0)) - MARGIN
@@ -122,7 +122,7 @@ def _below(person: NDArray[np.uint8], texture: NDArray[np.uint8]) -> NDArray[np.
     return np.concatenate([person, rows])
 
 
-def _mirror_image(model: FaceModel) -> NDArray[np.intp]:
+def mirror_image(model: FaceModel) -> NDArray[np.intp]:
     """For each vertex the one that is nearest to its mirror image."""
     _, twin = cKDTree(model.vertices * np.array((-1.0, 1.0, 1.0), np.float32)).query(model.vertices)
     return np.asarray(twin)

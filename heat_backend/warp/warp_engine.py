@@ -321,7 +321,7 @@ class WarpEngine:
             photo.notes + _warnings(posed, face),
             settings.neutralise,
             device,
-            make_editor(model, posed, face, alpha, layers),
+            make_editor(model, posed, face, alpha, layers, far),
         )
         portrait.render(Coefficients.zero())
         if settings.detector in QUICK_DETECTORS:

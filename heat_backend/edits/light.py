@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The light of a photo, by spherical harmonics on the face model's normals.
+
+After Ramamoorthi and Hanrahan (2001), "An efficient representation for irradiance environment
+maps": nine coefficients hold nearly all that a matte surface reflects. The light is split into
+what comes from one direction and what comes from all around, so that either can be changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.face_model import PART_NAMES, SKIN_PARTS, FaceModel
+from bridge.pose import rotation_matrix
+from heat_backend.fit.posed_model import PosedModel
+from heat_backend.layers.fill import pull_push
+from heat_backend.raster import FAR, raster_attributes
+
+Floats = NDArray[np.float32]
+
+GAMMA = 2.2
+FROM_FRONT = np.array((0.0, 0.3, 0.954), np.float32)
+STEP = 4  # photo pixels per cell of the normals: light changes slowly
+ROUNDS = 8
+RIDGE = np.array([0.0, *[0.002] * 3, *[0.02] * 5])  # higher orders only as far as they are clear
+TRUSTED = 2.0  # robust standard deviations
+LEAST_SHADE = 0.18  # of the mean: no surface that is seen gets less light than this
+LEAST_DIRECTED = 0.35  # of the mean: what more directed light adds where the photo has hardly any
+FLAT = 0.04  # of the mean: directed light below this has no direction of its own
+MOST_CHANGE = 3.0
+SOFT_NORMALS = 0.06  # outer-eye distances
+BODY_FADE = 0.5  # outer-eye distances from the head to where only the mean change of light is left
+
+
+@dataclass(frozen=True)
+class Light:
+    """Light on the head, in the picture's axes.
+
+    Attributes
+    ----------
+    coefficients : ndarray, shape (9,)
+        Of ``harmonics``: linear luminance of the mean skin, 0..1.
+    direction : ndarray, shape (3,)
+        Toward the light.
+    ambient : float
+        What comes from all around.
+    """
+
+    coefficients: Floats
+    direction: Floats
+    ambient: float
+
+    def shade(self, normals: Floats) -> Floats:
+        """Light (...) on surfaces with normals (..., 3), never quite none."""
+        seen = harmonics(normals) @ self.coefficients
+        return np.maximum(seen, LEAST_SHADE * self.coefficients[0])
+
+    def changed(self, normals: Floats, edits: Mapping[str, float]) -> Floats:
+        """Light (...) with edits: the directed part turned and more or less of either part."""
+        yaw = np.radians(edits.get("light_direction_yaw", 0.0))
+        pitch = np.radians(edits.get("light_direction_pitch", 0.0))
+        amount, ambient = edits.get("light_amount", 0.0), edits.get("ambient", 0.0)
+        turn = rotation_matrix((pitch, yaw, 0.0)).astype(np.float32)
+        directed = harmonics(normals @ turn) @ self.coefficients - self.ambient
+        if amount > 0.0:
+            mean = float(self.coefficients[0])
+            strength = max(LEAST_DIRECTED * mean, 2.0 * float(np.hypot.reduce(self._first)))
+            facing = np.clip(normals @ (turn @ self.direction), 0.0, 1.0)
+            directed = directed + amount * strength * facing
+        else:
+            directed = directed * (1.0 + amount)
+        total = self.ambient * (1.0 + ambient) + directed
+        return np.maximum(total, LEAST_SHADE * self.coefficients[0] * min(1.0, 1.0 + ambient))
+
+    @property
+    def _first(self) -> Floats:
+        return self.coefficients[1:4]
+
+
+def harmonics(normals: Floats) -> Floats:
+    """Return the nine harmonics (..., 9) of normals (..., 3), without their constant factors."""
+    x, y, z = normals[..., 0], normals[..., 1], normals[..., 2]
+    one = np.ones_like(x)
+    found = (one, x, y, z, x * y, y * z, x * z, x * x - y * y, 3.0 * z * z - 1.0)
+    return np.stack(found, axis=-1).astype(np.float32)
+
+
+def vertex_normals(points: NDArray[np.floating], triangles: NDArray[np.int32]) -> Floats:
+    """Return unit normals (V, 3) of a mesh."""
+    corners = points[triangles]
+    face = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normal = np.zeros_like(points)
+    for k in range(3):
+        np.add.at(normal, triangles[:, k], face)
+    length = np.linalg.norm(normal, axis=1, keepdims=True)
+    return np.asarray(normal / np.maximum(length, 1e-12), np.float32)
+
+
+def photo_normals(
+    model: FaceModel, posed: PosedModel, shape: tuple[int, ...]
+) -> tuple[Floats, Floats]:
+    """Return normals (h, w, 3) over the photo, one for ``STEP`` pixels, and where known (h, w)."""
+    skin = np.isin(model.triangle_part, [PART_NAMES.index(part) for part in SKIN_PARTS])
+    triangles = model.triangles[skin]
+    normal = vertex_normals(posed.rest, triangles)
+    size = -(-shape[0] // STEP) + 1, -(-shape[1] // STEP) + 1
+    found = np.zeros((*size, 3), np.float32)
+    nearest = np.full(size, FAR, np.float32)
+    points = (posed.pixels / STEP).astype(np.float32)
+    depth = np.ascontiguousarray(posed.rest[:, 2], np.float32)
+    raster_attributes(points, depth, normal, triangles, found, nearest)
+    known = (nearest > FAR).astype(np.float32)
+    filled = pull_push(found, known)
+    soft = cv2.GaussianBlur(filled, (0, 0), max(0.8, SOFT_NORMALS * posed.unit / STEP))
+    soft /= np.maximum(np.linalg.norm(soft, axis=2, keepdims=True), 1e-6)
+    return np.ascontiguousarray(soft, np.float32), known
+
+
+def fit_light(pixels: NDArray[np.uint8], normals: Floats, skin: Floats) -> Light:
+    """Fit the light to the skin, which is taken to be of one colour; what is not does not count.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (H, W, 3), uint8
+    normals : ndarray, shape (h, w, 3)
+        One for ``STEP`` pixels.
+    skin : ndarray, shape (H, W)
+        0..1.
+    """
+    h, w = normals.shape[:2]
+    small = (w, h)
+    linear = (pixels.astype(np.float32) / 255.0) ** GAMMA @ np.array(
+        (0.2126, 0.7152, 0.0722), np.float32
+    )
+    extent = (h * STEP, w * STEP)
+    pad = ((0, max(0, extent[0] - skin.shape[0])), (0, max(0, extent[1] - skin.shape[1])))
+    light, weight = (np.pad(part, pad, mode="edge") for part in (linear, skin))
+    light, weight = (
+        cv2.resize(part[: extent[0], : extent[1]], small, interpolation=cv2.INTER_AREA)
+        for part in (light, weight)
+    )
+    chosen = weight > 0.8
+    if chosen.sum() < 60:
+        mean = float(np.average(linear, weights=skin + 1e-6))
+        return Light(np.array([mean, *[0.0] * 8], np.float32), FROM_FRONT, mean)
+    basis, seen = harmonics(normals[chosen]).astype(np.float64), light[chosen].astype(np.float64)
+    trust = np.ones(len(seen))
+    found = np.zeros(9)
+    for _ in range(ROUNDS):
+        left = basis * trust[:, None]
+        found = np.linalg.solve(left.T @ basis + np.diag(RIDGE * len(seen)), left.T @ seen)
+        off = seen - basis @ found
+        spread = 1.4826 * float(np.median(np.abs(off - np.median(off)))) + 1e-4
+        # Shadows, beards and frames are darker than the fit more often than brighter.
+        trust = 1.0 / (1.0 + (off / (TRUSTED * spread)) ** 2) ** 2
+    return _split(found.astype(np.float32))
+
+
+def _split(coefficients: Floats) -> Light:
+    """Tell directed light from light all around.
+
+    A lamp of strength I gives a constant I/4 and a first order I/2 (clamped cosine).
+    """
+    first = coefficients[1:4]
+    strength = float(np.linalg.norm(first))
+    mean = float(coefficients[0])
+    clear = strength >= FLAT * mean
+    direction = np.asarray(first / strength, np.float32) if clear else FROM_FRONT
+    return Light(coefficients, direction, max(0.15 * mean, mean - 0.5 * strength))
+
+
+def light_change(
+    light: Light,
+    normals: Floats,
+    near_head: Floats,
+    edits: Mapping[str, float],
+    shape: tuple[int, ...],
+) -> Floats:
+    """Factor (H, W) of gamma-coded levels that changes the light.
+
+    Parameters
+    ----------
+    light : Light
+    normals : ndarray, shape (h, w, 3)
+    near_head : ndarray, shape (h, w)
+        1 on the head, 0 where normals are not known.
+    edits : mapping
+    shape : tuple
+        H, W.
+    """
+    after, before = light.changed(normals, edits), light.shade(normals)
+    power = 1.0 / GAMMA
+    ratio = np.clip(after / before, 0.0, MOST_CHANGE) ** np.float32(power)
+    # The body's normals are not known: it takes what the head takes on the whole.
+    weight = near_head + 1e-6
+    mean = float(np.average(after, weights=weight) / np.average(before, weights=weight)) ** power
+    ratio = mean + near_head * (ratio - mean)
+    return upsampled(ratio, shape)
+
+
+def upsampled(field: Floats, shape: tuple[int, ...]) -> Floats:
+    """Bring a field (h, w, ...) of one value for ``STEP`` pixels to the photo's (H, W, ...)."""
+    scale = np.array([[STEP, 0.0, 0.0], [0.0, STEP, 0.0]], np.float32)
+    return np.asarray(
+        cv2.warpAffine(
+            field,
+            scale,
+            (shape[1], shape[0]),
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+    )
+
+
+def fade_from_head(known: Floats, unit: float) -> Floats:
+    """1 on the head, falling to 0 over ``BODY_FADE`` beyond it; (h, w)."""
+    distance = cv2.distanceTransform((known < 0.5).astype(np.uint8), cv2.DIST_L2, 5)
+    t = np.clip(1.0 - distance * STEP / (BODY_FADE * unit), 0.0, 1.0)
+    return np.asarray(t * t * (3.0 - 2.0 * t), np.float32)

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One pass over a person's picture that applies all colour edits and the change of light."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+
+@njit(cache=True, parallel=True, fastmath=True)
+def repaint(
+    person: NDArray[np.uint8],
+    masks: NDArray[np.uint8],
+    slope: NDArray[np.float32],
+    offset: NDArray[np.float32],
+    even: NDArray[np.int8],
+    evenness: float,
+    light: NDArray[np.float32],
+    lit: bool,
+    out: NDArray[np.uint8],
+) -> None:
+    """Write ``out``.
+
+    Parameters
+    ----------
+    person : ndarray, shape (H, W, 4), uint8
+        Premultiplied RGBA.
+    masks : ndarray, shape (H, W, M), uint8
+        Regions, 255 inside.
+    slope, offset : ndarray, shape (M, 3), float32
+        A region's new colours: slope * colour + offset, 0..255.
+    even : ndarray, shape (H, W, 3), int8
+        What a step of evenness adds, in quarters of a level.
+    evenness : float
+        Steps.
+    light : ndarray, shape (H, W), float32
+        Factor on the colours, used where ``lit``.
+    out : ndarray, shape (H, W, 4), uint8
+    """
+    height, width = person.shape[:2]
+    count = masks.shape[2]
+    quarter = np.float32(evenness * 0.25)
+    for i in prange(height):
+        for j in range(width):
+            alpha = np.float32(person[i, j, 3])
+            out[i, j, 3] = person[i, j, 3]
+            if alpha == 0.0:
+                for c in range(3):
+                    out[i, j, c] = person[i, j, c]
+                continue
+            share = alpha * np.float32(1.0 / 255.0)
+            r = np.float32(person[i, j, 0])
+            g = np.float32(person[i, j, 1])
+            b = np.float32(person[i, j, 2])
+            dr, dg, db = np.float32(0.0), np.float32(0.0), np.float32(0.0)
+            for m in range(count):
+                if masks[i, j, m] == 0:
+                    continue
+                w = np.float32(masks[i, j, m]) * np.float32(1.0 / 255.0)
+                dr += w * ((slope[m, 0] - 1) * r + offset[m, 0] * share)
+                dg += w * ((slope[m, 1] - 1) * g + offset[m, 1] * share)
+                db += w * ((slope[m, 2] - 1) * b + offset[m, 2] * share)
+            if quarter != 0.0:
+                dr += quarter * share * even[i, j, 0]
+                dg += quarter * share * even[i, j, 1]
+                db += quarter * share * even[i, j, 2]
+            r, g, b = r + dr, g + dg, b + db
+            if lit:
+                q = light[i, j]
+                r, g, b = r * q, g * q, b * q
+            # A premultiplied colour is never above its opacity.
+            out[i, j, 0] = np.uint8(min(alpha, max(np.float32(0.0), r)) + np.float32(0.5))
+            out[i, j, 1] = np.uint8(min(alpha, max(np.float32(0.0), g)) + np.float32(0.5))
+            out[i, j, 2] = np.uint8(min(alpha, max(np.float32(0.0), b)) + np.float32(0.5))
