@@ -24,7 +24,7 @@ from heat_backend.layers.outline import polygon_area
 from heat_backend.warp.painter import opaque
 
 if TYPE_CHECKING:
-    from heat_backend.warp.warp_engine import Layers
+    from heat_backend.warp.portrait_layers import Layers
 
 LEAST_REGION = 0.002  # square outer-eye distances
 SHUT_BELOW = 0.06  # height over width of an eye's opening

@@ -5,16 +5,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES, Coefficients
 from bridge.edits import check_names
 from bridge.errors import Cancelled
-from bridge.face_model import PART_NAMES, FaceModel
 from bridge.face_model import load as load_model
 from bridge.pose import rotation_angles
 from heat_backend.detect import FaceLandmarks, choose_face, make_detector
@@ -22,30 +20,24 @@ from heat_backend.detect.landmarks import MIN_FACE_PX
 from heat_backend.edits.editor import Edited, Editor
 from heat_backend.edits.make_editor import make_editor
 from heat_backend.engine import CancelCheck, EngineSettings, Photo, ProgressReport
-from heat_backend.fit.camera import Camera
-from heat_backend.fit.eyelids import close_exactly
 from heat_backend.fit.glasses import find_frame, hold_frame
-from heat_backend.fit.landmark_fit import FaceFit, fit_face
+from heat_backend.fit.landmark_fit import fit_face
 from heat_backend.fit.large_eyes import widened_eyes
-from heat_backend.fit.lid_skin import smooth_lid_skin
 from heat_backend.fit.neutral import RELAX
 from heat_backend.fit.posed_model import PosedModel, lay_on_photo
 from heat_backend.fit.response import measured_gains, respond
 from heat_backend.fit.turn_response import UNCORRECTED, measured_turns
-from heat_backend.layers.background import Cutout, cut_out
-from heat_backend.layers.eye_pair import build_eyes
-from heat_backend.layers.eyes import EyeLayer
+from heat_backend.layers.background import cut_out
 from heat_backend.layers.far_side import borrow_far_side
 from heat_backend.layers.matte import person_matte
-from heat_backend.layers.mouth import MouthLayer, build_mouth
-from heat_backend.layers.mouth_colour import exposure, light_of_eyes
 from heat_backend.layers.outline import outline_patch, polygon_area
 from heat_backend.layers.portrait_mesh import PortraitMesh, build_portrait_mesh
 from heat_backend.warp.inside import mouth_margin, paint_eye, paint_mouth
 from heat_backend.warp.lash_line import paint_lash_line
 from heat_backend.warp.own_frames import tracking, turning
-from heat_backend.warp.own_landmarks import LandmarkRig, landmark_rig, own_landmarks
+from heat_backend.warp.own_landmarks import own_landmarks
 from heat_backend.warp.painter import Scene, chosen_device, make_painter, opaque
+from heat_backend.warp.portrait_layers import Layers, assemble_layers, fit_blinks, resized
 from heat_backend.warp.posing import HeadPose, express, eye_turns, head_pose, turn_head
 
 PAD_SHARE = 0.2  # of the long side: how far the photo is continued over its border
@@ -62,34 +54,6 @@ QUICK_DETECTORS = ("mediapipe",)  # those that track some twenty frames within a
 # Numba's plainest threading layer, all there is on some machines, crashes when two threads enter
 # parallel kernels at once; and two sessions are no faster side by side on the same cores.
 _KERNELS = threading.Lock()
-
-
-@dataclass(frozen=True)
-class Layers:
-    """Everything per portrait that a frame needs.
-
-    Attributes
-    ----------
-    photo : ndarray, shape (H, W, 3), uint8
-    cutout : Cutout
-    mesh : PortraitMesh
-    mouth : MouthLayer
-    eyes : dict of str to EyeLayer
-        ``"left"`` and ``"right"``, the subject's.
-    camera : Camera
-    rotation : ndarray, shape (3, 3)
-        Head axes in the photo.
-    landmarks : LandmarkRig
-    """
-
-    photo: NDArray[np.uint8]
-    cutout: Cutout
-    mesh: PortraitMesh
-    mouth: MouthLayer
-    eyes: dict[str, EyeLayer]
-    camera: Camera
-    rotation: NDArray[np.float64]
-    landmarks: LandmarkRig
 
 
 class WarpPortrait:
@@ -297,13 +261,13 @@ class WarpEngine:
         detector = make_detector(settings.detector)
         faces = detector.detect(photo.pixels)
         found = choose_face(faces, settings.face, photo.name)
-        pixels, face = _resize(photo.pixels, found, settings.size)
+        pixels, face = resized(photo.pixels, found, settings.size)
         face = widened_eyes(pixels, face)
         model = load_model()
         step("fitting the face model", 0.2)
         fit = fit_face(model, face)
         posed = lay_on_photo(model, fit, face, settings.neutralise)
-        _fit_blinks(model, posed, settings.neutralise)
+        fit_blinks(model, posed, settings.neutralise)
         frame = find_frame(pixels, face)
         if frame is not None:
             hold_frame(model, posed, frame)
@@ -315,7 +279,7 @@ class WarpEngine:
         step("building the layers", 0.8)
         cutout, far = borrow_far_side(model, posed, pixels, alpha, cutout)
         mesh = build_portrait_mesh(model, posed, alpha, face.points[CHIN, :2], pad, far)
-        layers = _assemble(pixels, face, model, fit, posed, cutout, mesh)
+        layers = assemble_layers(pixels, face, model, fit, posed, cutout, mesh)
         portrait = WarpPortrait(
             layers,
             photo.notes + _warnings(posed, face),
@@ -361,42 +325,3 @@ def _warnings(posed: PosedModel, face: FaceLandmarks) -> tuple[str, ...]:
 def create() -> WarpEngine:
     """Make the engine."""
     return WarpEngine()
-
-
-def _resize(
-    pixels: NDArray[np.uint8], face: FaceLandmarks, size: int | None
-) -> tuple[NDArray[np.uint8], FaceLandmarks]:
-    height, width = pixels.shape[:2]
-    if size is None or size == max(height, width):
-        return np.ascontiguousarray(pixels), face
-    factor = size / max(height, width)
-    shape = max(1, round(width * factor)), max(1, round(height * factor))
-    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
-    return cv2.resize(pixels, shape, interpolation=how), face.scaled(shape[0] / width)
-
-
-def _fit_blinks(model: FaceModel, posed: PosedModel, neutralise: bool) -> None:
-    rest = posed.rest + posed.deltas[RELAX] if neutralise else posed.rest
-    skin = np.flatnonzero(model.vertex_part == PART_NAMES.index("face"))
-    for lid, blink in ((model.lid_left, "eyeBlinkLeft"), (model.lid_right, "eyeBlinkRight")):
-        close_exactly(rest, posed.deltas, lid, model.lid_upper_count, skin, blink)
-    smooth_lid_skin(model, posed)
-
-
-def _assemble(
-    pixels: NDArray[np.uint8],
-    face: FaceLandmarks,
-    model: FaceModel,
-    fit: FaceFit,
-    posed: PosedModel,
-    cutout: Cutout,
-    mesh: PortraitMesh,
-) -> Layers:
-    eyes = build_eyes(pixels, face, model, posed, mesh)
-    white = max(eye.white for eye in eyes.values())
-    openings = [opening.outline(mesh.pixels) for opening in mesh.eyes.values()]
-    light = exposure(white, light_of_eyes(pixels, openings))
-    mouth = build_mouth(model, posed, pixels, mesh, light)
-    return Layers(
-        pixels, cutout, mesh, mouth, eyes, posed.camera, posed.rotation, landmark_rig(model, posed)
-    )

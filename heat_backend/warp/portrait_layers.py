@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A portrait's layers: what is computed once per photo and drawn from for every frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.face_model import PART_NAMES, FaceModel
+from heat_backend.detect import FaceLandmarks
+from heat_backend.fit.camera import Camera
+from heat_backend.fit.eyelids import close_exactly
+from heat_backend.fit.landmark_fit import FaceFit
+from heat_backend.fit.lid_skin import smooth_lid_skin
+from heat_backend.fit.neutral import RELAX
+from heat_backend.fit.posed_model import PosedModel
+from heat_backend.layers.background import Cutout
+from heat_backend.layers.eye_pair import build_eyes
+from heat_backend.layers.eyes import EyeLayer
+from heat_backend.layers.mouth import MouthLayer, build_mouth
+from heat_backend.layers.mouth_colour import exposure, light_of_eyes
+from heat_backend.layers.portrait_mesh import PortraitMesh
+from heat_backend.warp.own_landmarks import LandmarkRig, landmark_rig
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Everything per portrait that a frame needs.
+
+    Attributes
+    ----------
+    photo : ndarray, shape (H, W, 3), uint8
+    cutout : Cutout
+    mesh : PortraitMesh
+    mouth : MouthLayer
+    eyes : dict of str to EyeLayer
+        ``"left"`` and ``"right"``, the subject's.
+    camera : Camera
+    rotation : ndarray, shape (3, 3)
+        Head axes in the photo.
+    landmarks : LandmarkRig
+    """
+
+    photo: NDArray[np.uint8]
+    cutout: Cutout
+    mesh: PortraitMesh
+    mouth: MouthLayer
+    eyes: dict[str, EyeLayer]
+    camera: Camera
+    rotation: NDArray[np.float64]
+    landmarks: LandmarkRig
+
+
+def resized(
+    pixels: NDArray[np.uint8], face: FaceLandmarks, size: int | None
+) -> tuple[NDArray[np.uint8], FaceLandmarks]:
+    """Bring the photo (H, W, 3) and the face found in it to the frames' size."""
+    height, width = pixels.shape[:2]
+    if size is None or size == max(height, width):
+        return np.ascontiguousarray(pixels), face
+    factor = size / max(height, width)
+    shape = max(1, round(width * factor)), max(1, round(height * factor))
+    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    return cv2.resize(pixels, shape, interpolation=how), face.scaled(shape[0] / width)
+
+
+def fit_blinks(model: FaceModel, posed: PosedModel, neutralise: bool) -> None:
+    """Let the model's blinks close this photo's eyes; ``posed.deltas`` are written."""
+    rest = posed.rest + posed.deltas[RELAX] if neutralise else posed.rest
+    skin = np.flatnonzero(model.vertex_part == PART_NAMES.index("face"))
+    for lid, blink in ((model.lid_left, "eyeBlinkLeft"), (model.lid_right, "eyeBlinkRight")):
+        close_exactly(rest, posed.deltas, lid, model.lid_upper_count, skin, blink)
+    smooth_lid_skin(model, posed)
+
+
+def assemble_layers(
+    pixels: NDArray[np.uint8],
+    face: FaceLandmarks,
+    model: FaceModel,
+    fit: FaceFit,
+    posed: PosedModel,
+    cutout: Cutout,
+    mesh: PortraitMesh,
+) -> Layers:
+    """Build eyes and mouth and put all layers together."""
+    eyes = build_eyes(pixels, face, model, posed, mesh)
+    white = max(eye.white for eye in eyes.values())
+    openings = [opening.outline(mesh.pixels) for opening in mesh.eyes.values()]
+    light = exposure(white, light_of_eyes(pixels, openings))
+    mouth = build_mouth(model, posed, pixels, mesh, light)
+    return Layers(
+        pixels, cutout, mesh, mouth, eyes, posed.camera, posed.rotation, landmark_rig(model, posed)
+    )
