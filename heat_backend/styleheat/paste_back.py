@@ -38,18 +38,18 @@ class PasteBack:
         Pixel of the region to pixel of the crop, drawn at ``side``.
     side : int
         Size at which the crop is resampled: its own, or smaller for a small face.
-    mask : ndarray, shape (h, w, 1), float32
-        Share of the crop in each pixel of the region, 0..1.
-    tone : ndarray, shape (h, w, 3), float32
-        Added to the crop's pixels, of 255.
+    weight : ndarray, shape (h, w, 3), float32
+        Share of the crop in each value of the region, 0..1.
+    base : ndarray, shape (h, w, 3), float32
+        What is added to that share: the photo's share, and the crop's lacking tone.
     """
 
     photo: Bytes
     region: tuple[int, int, int, int]
     matrix: NDArray[np.float64]
     side: int
-    mask: Floats
-    tone: Floats
+    weight: Floats
+    base: Floats
 
     def paste(self, driven: Bytes, out: Bytes | None = None) -> Bytes:
         """Put one driven crop (1024, 1024, 3) into the photo.
@@ -66,20 +66,18 @@ class PasteBack:
         """
         if out is None:
             out = np.empty_like(self.photo)
-        out[..., :3] = self.photo
         if out.shape[2] == 4:
-            out[..., 3] = 255
+            np.copyto(out, cv2.cvtColor(self.photo, cv2.COLOR_RGB2RGBA))
+        else:
+            np.copyto(out, self.photo)
         left, top, right, bottom = self.region
         if right <= left or bottom <= top:
             return out
-        under = self.photo[top:bottom, left:right].astype(np.float32)
-        over = _resampled(driven, self.side, self.matrix, (right - left, bottom - top))
-        over += self.tone
-        over -= under
-        over *= self.mask
-        over += under
-        # Converted with rounding and clipping in one go.
-        out[top:bottom, left:right, :3] = cv2.convertScaleAbs(np.maximum(over, 0.0, out=over))
+        size = (right - left, bottom - top)
+        over = _resampled(driven, self.side, self.matrix, size)
+        shared = cv2.multiply(over, self.weight, dtype=cv2.CV_32F)
+        # Rounds and clips to bytes on the way.
+        out[top:bottom, left:right, :3] = cv2.add(shared, self.base, dtype=cv2.CV_8U)
         return out
 
 
@@ -113,11 +111,14 @@ def paste_back(
     matrix = _region_to_crop(to_photo, (left, top), side)
     size = (region[2] - left, region[3] - top)
     mask = _drawn(_soft_square(), matrix, size, side, cv2.BORDER_CONSTANT)
-    mask = np.clip(mask, 0.0, 1.0)[..., None]
-    tone = np.zeros((size[1], size[0], 3), np.float32)
+    weight = np.repeat(np.clip(mask, 0.0, 1.0)[..., None], 3, axis=2)
+    under = photo[top : region[3], left : region[2]].astype(np.float32)
+    base = under * (1.0 - weight)
     if crop is not None and at_rest is not None:
-        tone = _drawn(tone_between(crop, at_rest), matrix, size, side, cv2.BORDER_REPLICATE)
-    return PasteBack(photo, region, matrix, side, mask, tone)
+        base += weight * _drawn(
+            tone_between(crop, at_rest), matrix, size, side, cv2.BORDER_REPLICATE
+        )
+    return PasteBack(photo, region, matrix, side, weight, base)
 
 
 def tone_between(crop: Bytes, at_rest: Bytes) -> Floats:
@@ -147,7 +148,8 @@ def _region_to_crop(
 
 def _resampled(
     driven: Bytes, side: int, matrix: NDArray[np.float64], size: tuple[int, int]
-) -> Floats:
+) -> Bytes:
+    """Draw the crop into the region: (h, w, 3), uint8."""
     if side != SIZE:
         driven = cv2.resize(driven, (side, side), interpolation=cv2.INTER_AREA)
     placed = cv2.warpAffine(
@@ -157,7 +159,7 @@ def _resampled(
         flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return np.asarray(placed, np.float32)
+    return np.asarray(placed, np.uint8)
 
 
 def _soft_square() -> Floats:
