@@ -25,6 +25,7 @@ from bpy.types import PropertyGroup
 
 from . import change_notes, versions
 from .mapping.row_properties import HeatBoneRow, HeatKeyRow
+from .motion.motion_properties import HeatMotionSettings
 
 FACING_ITEMS = (
     ("AUTO", "Automatic", "Told by the names and places of paired bones"),
@@ -310,6 +311,7 @@ class HeatPortrait(PropertyGroup):
         description="Name of this portrait's strip in the sequencer",
     )
     preview: PointerProperty(type=HeatPreviewSettings)
+    motion: PointerProperty(type=HeatMotionSettings)
     output: PointerProperty(type=HeatOutputSettings)
 
 
@@ -325,6 +327,7 @@ CLASSES = (
     HeatBoneRow,
     HeatPreviewSettings,
     HeatOutputSettings,
+    HeatMotionSettings,
     HeatPortrait,
     HeatScene,
 )

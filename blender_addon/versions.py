@@ -96,3 +96,88 @@ def new_node_material(name: str) -> Any:
     if bpy.app.version < (5, 0, 0):
         material.use_nodes = True
     return material
+
+
+def new_sound_strip(strips: Any, name: str, sound: Path, channel: int, frame: int) -> Any:
+    """Add a sound strip."""
+    return strips.new_sound(name=name, filepath=str(sound), channel=channel, frame_start=frame)
+
+
+def strip_content(strip: Any) -> tuple[float, float]:
+    """Return the frame at which a strip's media begins and how many frames all of it takes.
+
+    Both are as if nothing were trimmed away.
+    """
+    if hasattr(strip, "content_start"):
+        start, hidden = strip.content_start, (strip.left_handle_offset, strip.right_handle_offset)
+    else:
+        start, hidden = strip.frame_start, (strip.frame_offset_start, strip.frame_offset_end)
+    first, end = strip_span(strip)
+    return float(start), float(end - first + sum(hidden))
+
+
+def set_strip_span(strip: Any, first: int, end: int) -> None:
+    """Trim a strip to the frames from `first` up to, but not with, `end`."""
+    if hasattr(strip, "left_handle"):
+        strip.left_handle, strip.right_handle = first, end
+    else:
+        strip.frame_final_start, strip.frame_final_end = first, end
+
+
+def actions_have_slots() -> bool:
+    """Return whether one action can animate several data-blocks: from 4.4 on."""
+    return "slots" in bpy.types.Action.bl_rna.properties
+
+
+def curves_of(owner: Any) -> list[Any]:
+    """Return the f-curves that an action gives to one data-block.
+
+    Parameters
+    ----------
+    owner : bpy.types.AnimData or bpy.types.NlaStrip
+        Has the action, and from 4.4 on the slot of the data-block.
+    """
+    action = owner.action
+    if action is None:
+        return []
+    if not actions_have_slots():
+        return list(action.fcurves)
+    if owner.action_slot is None:
+        return []
+    found = []
+    for layer in action.layers:
+        for strip in layer.strips:
+            bag = strip.channelbag(owner.action_slot)
+            found += list(bag.fcurves) if bag is not None else []
+    return found
+
+
+def action_curves(action: Any, id_block: Any, label: str) -> tuple[Any, Any, Any]:
+    """Return an action's collections of f-curves and of groups for a data-block.
+
+    Returns
+    -------
+    curves, groups, slot
+        The slot, named by `label` if it must be made, is None before 4.4, where an action serves
+        one kind of data-block only.
+    """
+    if not actions_have_slots():
+        return action.fcurves, action.groups, None
+    kind = id_block.id_type
+    slot = next((s for s in action.slots if s.target_id_type == kind), None)
+    slot = slot or action.slots.new(id_type=kind, name=label)
+    layer = action.layers[0] if action.layers else action.layers.new("Layer")
+    strip = layer.strips[0] if layer.strips else layer.strips.new(type="KEYFRAME")
+    bag = strip.channelbag(slot, ensure=True)
+    return bag.fcurves, bag.groups, slot
+
+
+def use_slot(owner: Any, slot: Any) -> None:
+    """Let an NLA strip take its curves from a slot; nothing to do before 4.4."""
+    if slot is not None:
+        owner.action_slot = slot
+
+
+def slot_of(owner: Any) -> Any:
+    """Return the slot that an owner of an action uses; None before 4.4."""
+    return getattr(owner, "action_slot", None)

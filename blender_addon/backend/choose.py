@@ -51,8 +51,16 @@ def ready() -> BackendOwner:
     return kept
 
 
-def command() -> LocalBackend:
+_WEIGHTS_ELSEWHERE = "The weights are the other machine's: run `heat weights fetch` there"
+
+
+def command(elsewhere: str = _WEIGHTS_ELSEWHERE) -> LocalBackend:
     """Return the backend's program on this machine without a command, such as for its weights.
+
+    Parameters
+    ----------
+    elsewhere : str
+        What to say where the backend is another machine's.
 
     Raises
     ------
@@ -61,11 +69,11 @@ def command() -> LocalBackend:
     """
     found = choice()
     if isinstance(found, RemoteBackend):
-        raise bridge.errors.MissingHere(
-            "The weights are the other machine's: run `heat weights fetch` there"
-        )
+        raise bridge.errors.MissingHere(elsewhere)
     if _SERVE not in found.command:
-        raise bridge.errors.MissingHere("This backend knows nothing of weights")
+        raise bridge.errors.MissingHere(
+            "This backend has no commands, only a server: see the preferences"
+        )
     program = found.command[: found.command.index(_SERVE)]
     return LocalBackend(program, found.environment, found.log_path)
 

@@ -7,12 +7,10 @@ Pure data and numpy: no bpy here, so that maps can be evaluated, tested and stor
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import bridge
 
@@ -225,44 +223,3 @@ def _renamed_to(row: KeyRow, free: list[str]) -> str:
         if near:
             return by_folded[near[0]]
     return ""
-
-
-def inverse_rows(
-    rig_map: RigMap, expression: NDArray[np.float32], key_names: Iterable[str] | None = None
-) -> dict[str, float]:
-    """Find shape key values that give an expression through the map, by least squares.
-
-    Parameters
-    ----------
-    rig_map : RigMap
-        The rows; muted and unmapped ones take no part.
-    expression : (52,) array
-        The wanted expression values.
-    key_names : iterable of str, optional
-        Only these keys may be used (those that exist on the mesh). All by default.
-
-    Returns
-    -------
-    dict of str to float
-        A value for each mapped key. Where several keys feed one expression the smallest values
-        that add up are taken. Expressions that no row feeds are left out of the balance.
-    """
-    allowed = None if key_names is None else set(key_names)
-    rows = [
-        r
-        for r in rig_map.keys
-        if not r.mute and r.expression and (allowed is None or r.shape_key in allowed)
-    ]
-    if not rows:
-        return {}
-    keys = sorted({r.shape_key for r in rows})
-    fed = sorted({r.expression for r in rows})
-    matrix = np.zeros((len(fed), len(keys)))
-    wanted = np.zeros(len(fed))
-    for i, name in enumerate(fed):
-        wanted[i] = expression[bridge.coefficients.EXPRESSION_INDEX[name]]
-    for r in rows:
-        matrix[fed.index(r.expression), keys.index(r.shape_key)] += r.scale
-        wanted[fed.index(r.expression)] -= r.offset
-    values = np.linalg.lstsq(matrix, wanted, rcond=1e-6)[0]
-    return {key: float(v) for key, v in zip(keys, values, strict=True) if math.isfinite(v)}

@@ -19,7 +19,7 @@ class HEAT_PT_render(Panel):
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Heat"
-    bl_order = 4
+    bl_order = 5
 
     @classmethod
     def poll(cls, context: Any) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import bridge
+from ..backend.command_run import failure_line
 
 _SECONDS = 60.0
 
@@ -124,10 +125,3 @@ def read(raw: Any) -> WeightsReport:
     return WeightsReport(
         str(raw["folder"]), lacking, tuple(unsound), tuple(extras), licences, engines
     )
-
-
-def failure_line(errors: str) -> str:
-    """Return the backend's own line of a failure, as a sentence."""
-    lines = [line for line in errors.splitlines() if line.startswith("error: ")]
-    text = lines[-1].removeprefix("error: ") if lines else "the backend does not answer"
-    return text[:1].upper() + text[1:]

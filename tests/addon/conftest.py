@@ -149,3 +149,14 @@ def portrait(addon: Any, blender: Any, photo: Path, tmp_path: Path) -> Any:
     blender.ops.heat.map_row_add(kind="KEY", shape_key="jawOpen", expression="jawOpen")
     scene.frame_start, scene.frame_end = 1, 6
     return made
+
+
+@pytest.fixture
+def rigged(addon: Any, blender: Any, photo: Path) -> Any:
+    """Give a portrait with the sample rig, the playhead on frame 11, 25 frames a second."""
+    blender.ops.heat.portrait_add(photo=str(photo))
+    blender.ops.heat.add_sample_rig()
+    scene = blender.context.scene
+    scene.render.fps, scene.render.fps_base = 25, 1.0
+    scene.frame_set(11)
+    return scene.heat.portraits[0]

@@ -16,7 +16,6 @@ from blender_addon.rig.rig_map import (
     dead_rows,
     default_bone_rows,
     evaluate,
-    inverse_rows,
 )
 from bridge.coefficients import EXPRESSION_INDEX
 
@@ -83,21 +82,6 @@ def test_dead_rows_suggest_what_a_key_was_renamed_to():
     assert '"Jaw_Open"' in dead[0].message
     assert dead[1].suggestion == ""
     assert not dead_rows(RigMap((KeyRow("x", ""), KeyRow("y", "jawOpen", mute=True))), [])
-
-
-def test_inverse_leads_back_through_the_map():
-    rows = (
-        KeyRow("blink", "eyeBlinkLeft"),
-        KeyRow("blink", "eyeBlinkRight"),
-        KeyRow("jaw", "jawOpen", 0.5, 0.1),
-        KeyRow("up_l", "browInnerUp", 0.5),
-        KeyRow("up_r", "browInnerUp", 0.5),
-    )
-    rig_map = RigMap(rows)
-    values = {"blink": 0.7, "jaw": 0.4, "up_l": 0.6, "up_r": 0.6}
-    expression = evaluate(rig_map, values, REST).expression
-    assert inverse_rows(rig_map, expression) == pytest.approx(values, abs=1e-5)
-    assert set(inverse_rows(rig_map, expression, ["jaw"])) == {"jaw"}
 
 
 RICH = RigMap(

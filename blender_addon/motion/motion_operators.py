@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# mypy: disable-error-code="valid-type"
+"""Operators of the motion: bake, cancel."""
+
+from typing import Any
+
+import bpy
+from bpy.props import StringProperty
+from bpy.types import Operator
+
+from .. import operator_edge
+
+
+class HEAT_OT_bake_motion(Operator):
+    """Read the source in the background, then bake it onto the rig."""
+
+    bl_idname = "heat.bake_motion"
+    bl_label = "Bake Motion"
+    bl_description = (
+        "Read the face or the voice in the background, then set keyframes on the rig: on an NLA "
+        "strip of their own, so that other animation stays. Again, it replaces only its own strip"
+    )
+
+    portrait: StringProperty(name="Portrait", description="Name; empty for the active one")
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Whether there is a portrait whose motion is not being read."""
+        from . import motion_task
+
+        reason = operator_edge.no_portrait(context)
+        if reason is None and not bpy.app.background:
+            portrait = operator_edge.active_portrait(context.scene)
+            if motion_task.running(portrait.uid):
+                reason = "The motion of this portrait is being read"
+        return operator_edge.allow(cls, reason)
+
+    @operator_edge.told
+    def execute(self, context: Any) -> set[str]:
+        """Start it; where the motion is known already, or without a window, see it through."""
+        from . import motion_task
+
+        job = motion_task.start(context.scene, operator_edge.chosen_portrait(self, context))
+        if bpy.app.background:
+            try:
+                motion_task.finish(job)
+            except KeyboardInterrupt:
+                job.cancel()
+                motion_task.finish(job)
+        if job.state in {"failed", "cancelled"}:
+            self.report({"ERROR"}, job.message)
+            return {"CANCELLED"}
+        if job.state == "done":
+            for note in job.notes:
+                self.report({"WARNING"}, note)
+            self.report({"INFO"}, job.message)
+        return {"FINISHED"}
+
+
+class HEAT_OT_motion_cancel(Operator):
+    """Stop reading the source."""
+
+    bl_idname = "heat.motion_cancel"
+    bl_label = "Cancel"
+    bl_description = "Stop reading; the next bake goes on there"
+
+    portrait: StringProperty(name="Portrait", description="Name; empty for the active one")
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Whether something is being read."""
+        from . import motion_task
+
+        reason = operator_edge.no_portrait(context)
+        if reason is None and not bpy.app.background:
+            portrait = operator_edge.active_portrait(context.scene)
+            if not motion_task.running(portrait.uid):
+                reason = "No motion is being read"
+        return operator_edge.allow(cls, reason)
+
+    @operator_edge.told
+    def execute(self, context: Any) -> set[str]:
+        """Stop it."""
+        from . import motion_task
+
+        motion_task.cancel(operator_edge.chosen_portrait(self, context).uid)
+        return {"FINISHED"}
+
+
+CLASSES = (HEAT_OT_bake_motion, HEAT_OT_motion_cancel)
+
+
+def register() -> None:
+    """Let a job end when another file is opened."""
+    from . import motion_task
+
+    motion_task.register()
+
+
+def unregister() -> None:
+    """Cancel all jobs."""
+    from . import motion_task
+
+    motion_task.unregister()
