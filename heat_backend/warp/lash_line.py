@@ -45,7 +45,8 @@ def paint_lash_line(
     line = np.zeros((bottom - top, right - left), np.uint8)
     points = np.rint((margin - (left, top)) * (1 << FRACTION_BITS)).astype(np.int32)
     cv2.polylines(line, [points], False, 255, max(1, round(width)), cv2.LINE_AA, FRACTION_BITS)
-    soft = cv2.GaussianBlur(line, (0, 0), max(0.5, 0.3 * width)).astype(np.float32) / 255.0
+    soft = cv2.GaussianBlur(line, (0, 0), max(0.5, 0.3 * width)).astype(np.float32)
+    soft /= max(float(soft.max()), 1.0)
     # Lashes thin out toward both corners.
     along = np.clip((np.arange(left, right) - margin[0, 0]) / np.ptp(margin[[0, -1], 0]), 0, 1)
     thin = np.clip(4.0 * along * (1.0 - along) * 1.5, 0.0, 1.0).astype(np.float32)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -13,13 +13,13 @@ from bridge.face_model import PART_NAMES, FaceModel
 from heat_backend.detect import FaceLandmarks
 from heat_backend.fit.camera import Camera
 from heat_backend.fit.eyelids import close_exactly
-from heat_backend.fit.landmark_fit import FaceFit
 from heat_backend.fit.lid_skin import smooth_lid_skin
 from heat_backend.fit.neutral import RELAX
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.layers.background import Cutout
 from heat_backend.layers.eye_pair import build_eyes
 from heat_backend.layers.eyes import EyeLayer
+from heat_backend.layers.lid_cover import LidCover, build_lid_cover
 from heat_backend.layers.mouth import MouthLayer, build_mouth
 from heat_backend.layers.mouth_colour import exposure, light_of_eyes
 from heat_backend.layers.portrait_mesh import PortraitMesh
@@ -42,6 +42,9 @@ class Layers:
     rotation : ndarray, shape (3, 3)
         Head axes in the photo.
     landmarks : LandmarkRig
+    frame : ndarray, shape (H, W), bool, or None
+        Pixels of a spectacle frame.
+    lids : dict of str to LidCover
     """
 
     photo: NDArray[np.uint8]
@@ -52,6 +55,8 @@ class Layers:
     camera: Camera
     rotation: NDArray[np.float64]
     landmarks: LandmarkRig
+    frame: NDArray[np.bool_] | None
+    lids: dict[str, LidCover]
 
 
 def resized(
@@ -80,10 +85,10 @@ def assemble_layers(
     pixels: NDArray[np.uint8],
     face: FaceLandmarks,
     model: FaceModel,
-    fit: FaceFit,
     posed: PosedModel,
     cutout: Cutout,
     mesh: PortraitMesh,
+    frame: NDArray[np.bool_] | None,
 ) -> Layers:
     """Build eyes and mouth and put all layers together."""
     eyes = build_eyes(pixels, face, model, posed, mesh)
@@ -91,6 +96,19 @@ def assemble_layers(
     openings = [opening.outline(mesh.pixels) for opening in mesh.eyes.values()]
     light = exposure(white, light_of_eyes(pixels, openings))
     mouth = build_mouth(model, posed, pixels, mesh, light)
-    return Layers(
-        pixels, cutout, mesh, mouth, eyes, posed.camera, posed.rotation, landmark_rig(model, posed)
+    marks = landmark_rig(model, posed)
+    layers = Layers(
+        pixels, cutout, mesh, mouth, eyes, posed.camera, posed.rotation, marks, frame, {}
     )
+    return replace(layers, lids=build_lids(pixels, layers))
+
+
+def build_lids(photo: NDArray[np.uint8], layers: Layers) -> dict[str, LidCover]:
+    """Make the skin of both upper lids from the photo (H, W, 3), as taken or with edits."""
+    mesh, unit = layers.mesh, layers.camera.scale
+    return {
+        side: build_lid_cover(
+            photo, mesh.pixels[opening.upper], mesh.pixels[opening.lower], unit, layers.frame
+        )
+        for side, opening in mesh.eyes.items()
+    }

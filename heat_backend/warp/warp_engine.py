@@ -34,10 +34,17 @@ from heat_backend.layers.outline import outline_patch, polygon_area
 from heat_backend.layers.portrait_mesh import PortraitMesh, build_portrait_mesh
 from heat_backend.warp.inside import mouth_margin, paint_eye, paint_mouth
 from heat_backend.warp.lash_line import paint_lash_line
+from heat_backend.warp.lid_skin_paint import paint_lid_skin
 from heat_backend.warp.own_frames import tracking, turning
 from heat_backend.warp.own_landmarks import own_landmarks
 from heat_backend.warp.painter import Scene, chosen_device, make_painter, opaque
-from heat_backend.warp.portrait_layers import Layers, assemble_layers, fit_blinks, resized
+from heat_backend.warp.portrait_layers import (
+    Layers,
+    assemble_layers,
+    build_lids,
+    fit_blinks,
+    resized,
+)
 from heat_backend.warp.posing import HeadPose, express, eye_turns, head_pose, turn_head
 
 PAD_SHARE = 0.2  # of the long side: how far the photo is continued over its border
@@ -137,6 +144,9 @@ class WarpPortrait:
         if edited is self._edited:
             return
         shaped = edited.shaped
+        lids = self._layers.lids
+        if edited.still is not self._still:
+            lids = build_lids(edited.still[..., :3], self._layers)
         self._edited, self._still = edited, edited.still
         self._layers = replace(
             self._layers,
@@ -144,6 +154,7 @@ class WarpPortrait:
             mouth=shaped.mouth,
             eyes=shaped.eyes,
             landmarks=shaped.landmarks,
+            lids=lids,
         )
         self._painter.retouch(edited.person)
         pixels = self._layers.camera.project(shaped.mesh.rest)
@@ -206,6 +217,7 @@ class WarpPortrait:
             opening = layers.mesh.eyes[side]
             outline = opening.outline(pixels)
             closed = 1.0 - polygon_area(outline) / self._eye_areas[side]
+            self._paint_lid(out, side, pixels, pose)
             paint_lash_line(out, pixels[opening.upper], layers.eyes[side], closed)
             patch = outline_patch(outline, self.width, self.height)
             if patch is None:
@@ -219,6 +231,17 @@ class WarpPortrait:
                 gaze,
                 self._border_moved(side, expression),
             )
+
+    def _paint_lid(
+        self, out: NDArray[np.uint8], side: str, pixels: NDArray[np.float32], pose: HeadPose
+    ) -> None:
+        mesh, camera = self._layers.mesh, self._layers.camera
+        opening = mesh.eyes[side]
+        upper, lower = (
+            camera.project(turn_head(mesh.rest[run], pose, mesh.follow[run]))
+            for run in (opening.upper, opening.lower)
+        )
+        paint_lid_skin(out, self._layers.lids[side], upper, lower, pixels[opening.upper])
 
 
 def _eye_areas(mesh: PortraitMesh, pixels: NDArray[np.floating]) -> dict[str, float]:
@@ -279,7 +302,7 @@ class WarpEngine:
         step("building the layers", 0.8)
         cutout, far = borrow_far_side(model, posed, pixels, alpha, cutout)
         mesh = build_portrait_mesh(model, posed, alpha, face.points[CHIN, :2], pad, far)
-        layers = assemble_layers(pixels, face, model, fit, posed, cutout, mesh)
+        layers = assemble_layers(pixels, face, model, posed, cutout, mesh, frame)
         portrait = WarpPortrait(
             layers,
             photo.notes + _warnings(posed, face),
