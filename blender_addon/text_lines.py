@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 # Room that a panel takes from the region's width at scale 1: margins, tabs, icon.
-_MARGIN = 66.0
+_MARGIN = 72.0
 _BOX = 34.0
 _LETTER = 6.6
 

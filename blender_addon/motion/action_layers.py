@@ -16,7 +16,7 @@ import bpy
 import numpy as np
 
 from .. import versions
-from .key_reduction import Keys
+from .bake_plan import Curve
 
 SOURCE_KEY = "heat_motion"
 REST = "Heat Rest"
@@ -24,22 +24,6 @@ _BEZIER, _FREE, _ALIGNED = 2, 0, 3
 # What a user may have set on the strip, which a new bake keeps.
 _LOOK = ("blend_type", "extrapolation", "influence", "mute", "use_auto_blend", "blend_in",
          "blend_out")  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Curve:
-    """One f-curve: path and index, group in the editors ("" for none), its column of `keys`."""
-
-    path: str
-    index: int
-    group: str
-    keys: Keys
-    column: int = 0
-
-    @property
-    def channel(self) -> tuple[str, int]:
-        """What it animates."""
-        return self.path, self.index
 
 
 @dataclass(frozen=True)
@@ -153,6 +137,7 @@ def _write_layer(layer: Layer, action: Any, title: str, span: tuple[int, int]) -
     strip.extrapolation = "NOTHING"  # beyond the motion, other layers show
     for field, value in look.items():
         setattr(strip, field, value)
+    strip.name = title  # 4.3 takes the name of the action
     _set_range(strip, first, first + max(frames - 1, 1))
     _drop_empty(data, [of for of, _ in own])
     if any(other.is_solo for other in data.nla_tracks):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bakes a clip onto a portrait's rig: the whole way from coefficients to keyframes."""
+"""Bakes onto a portrait's rig: reads what the plan needs to know, and writes what it says."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ import numpy as np
 from .. import bridge
 from ..mapping import map_rows
 from ..portrait.rig_source import rig_source
-from ..rig import bone_motion, map_inverse, sampling
+from ..rig import sampling
 from ..rig.facing import axes_of
-from . import action_layers, key_reduction, regions, shaping
-from .action_layers import Curve, Layer
+from . import action_layers, regions, shaping
+from .action_layers import Layer
+from .bake_plan import BakeOrder, BakePlan, FaceFacts, HeadFacts
 from .motion_source import MotionSource
-
-_ROTATION_PATHS = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}
 
 
 @dataclass(frozen=True)
@@ -31,12 +30,10 @@ class Baked:
     keys: int
     notes: tuple[str, ...]
 
-    def line(self, name: str) -> str:
+    def line(self) -> str:
         """Return it in a sentence."""
-        return (
-            f'"{name}" on frames {self.first}-{self.first + self.frames - 1}: '
-            f"{self.curves} curves, {self.keys} keys"
-        )
+        last = self.first + self.frames - 1
+        return f"Baked frames {self.first}-{last}: {self.curves} curves, {self.keys} keys"
 
 
 def complaint(portrait: Any) -> str | None:
@@ -48,55 +45,67 @@ def complaint(portrait: Any) -> str | None:
     return None
 
 
-def bake(
-    portrait: Any,
-    source: MotionSource,
-    clip: bridge.motion_clip.MotionClip,
-    clip_begin: float = 0.0,
-) -> Baked:
-    """Bake a clip; an older bake of the same source is replaced where it lies.
+def order_for(portrait: Any, source: MotionSource, clip_begin: float) -> BakeOrder:
+    """Return all that planning a bake needs to know.
 
     Parameters
     ----------
     portrait : HeatPortrait
-        Its rig, rig map and motion settings are used.
+        Its rig, rig map and motion settings are read.
     source : MotionSource
         Where the motion comes from and where it lies in time.
-    clip : MotionClip
-        The motion itself.
     clip_begin : float
         Seconds of the media before the clip's first frame.
 
     Raises
     ------
     BadInput
-        Nothing could be baked; the message says why. Nothing has been changed then.
+        Nothing can be baked onto the rig; the message says why.
     """
     wrong = complaint(portrait)
     if wrong:
         raise bridge.errors.BadInput(wrong)
     settings = portrait.motion
-    targets, notes = _targets(portrait, source.identity)
-    timing = shaping.Timing(
-        first=_first_frame(targets, source),
-        seconds_per_frame=source.seconds_per_frame,
-        begin=max(0.0, source.begin - clip_begin),
-        frames=source.frames,
+    taken = frozenset(name for name in regions.REGIONS if getattr(settings, f"take_{name}"))
+    targets, _ = _targets(portrait, source.identity)
+    has_head = "head" in targets and regions.HEAD in taken and not settings.only.strip()
+    return BakeOrder(
+        rig_map=map_rows.to_rig_map(portrait),
+        face=_face_facts(targets["face"]) if "face" in targets else None,
+        head=_head_facts(portrait) if has_head else None,
+        wanted=regions.chosen(taken, settings.only),
+        use_shift=settings.use_shift,
+        tolerance=settings.tolerance,
+        timing=shaping.Timing(
+            first=_first_frame(targets, source),
+            seconds_per_frame=source.seconds_per_frame,
+            begin=max(0.0, source.begin - clip_begin),
+            frames=source.frames,
+        ),
+        shaping=shaping.Shaping(
+            {region: getattr(settings, f"gain_{region}") for region in regions.REGIONS},
+            settings.smooth,
+            settings.mirror,
+        ),
     )
-    motion = shaping.shaped(clip, timing, _shaping(settings))
-    layers = []
-    for kind, id_block in targets.items():
-        make = _face_curves if kind == "face" else _head_curves
-        curves, told = make(portrait, motion)
-        notes += told
-        layers.append(Layer(id_block, "Face" if kind == "face" else "Head", curves))
-    if not any(layer.curves for layer in layers):
-        reason = notes[0] if notes else "the motion is still in all that is chosen"
-        raise bridge.errors.BadInput(f"Nothing to bake: {reason}")
-    notes += action_layers.write(layers, source.name, source.identity, motion.first, len(motion))
+
+
+def write(portrait: Any, source: MotionSource, plan: BakePlan) -> Baked:
+    """Write a plan; an older bake of the same source is replaced where it lies.
+
+    Raises
+    ------
+    BadInput
+        Nothing can be written; the message says why. Nothing has been changed then.
+    """
+    targets, notes = _targets(portrait, source.identity)
+    planned = {"face": ("Face", plan.face), "head": ("Head", plan.head)}
+    layers = [Layer(id_block, *planned[kind]) for kind, id_block in targets.items()]
+    notes += plan.notes
+    notes += action_layers.write(layers, source.name, source.identity, plan.first, plan.frames)
     written = [curve for layer in layers for curve in layer.curves]
     keys = sum(len(curve.keys) for curve in written)
-    return Baked(motion.first, len(motion), len(written), keys, tuple(notes))
+    return Baked(plan.first, plan.frames, len(written), keys, tuple(notes))
 
 
 def _targets(portrait: Any, identity: str) -> tuple[dict[str, Any], list[str]]:
@@ -143,107 +152,35 @@ def _first_frame(targets: dict[str, Any], source: MotionSource) -> int:
     return source.first
 
 
-def _shaping(settings: Any) -> shaping.Shaping:
-    gains = {region: getattr(settings, f"gain_{region}") for region in regions.REGIONS}
-    return shaping.Shaping(gains, settings.smooth, settings.mirror)
-
-
-def _face_curves(portrait: Any, motion: shaping.Motion) -> tuple[tuple[Curve, ...], list[str]]:
-    settings, keys = portrait.motion, sampling.shape_keys(portrait.mesh)
-    taken = frozenset(name for name in regions.REGIONS if getattr(settings, f"take_{name}"))
-    wanted = regions.chosen(taken, settings.only)
-    blocks = {b.name: b for b in keys.key_blocks if b != keys.reference_key}
+def _face_facts(keys: Any) -> FaceFacts:
+    blocks = [block for block in keys.key_blocks if block != keys.reference_key]
+    paths = {block.name: str(block.path_from_id("value")) for block in blocks}
     driven = _driven(keys)
-    usable = {name: b for name, b in blocks.items() if not b.mute and _path(b) not in driven}
-    rig_map = map_rows.to_rig_map(portrait)
-    found = map_inverse.inverse_keys(
-        rig_map,
-        motion.expression,
-        wanted,
-        {name: (b.slider_min, b.slider_max) for name, b in usable.items()},
-        frozenset(blocks),
+    limits = {
+        block.name: (block.slider_min, block.slider_max)
+        for block in blocks
+        if not block.mute and paths[block.name] not in driven
+    }
+    return FaceFacts(paths, limits)
+
+
+def _head_facts(portrait: Any) -> HeadFacts:
+    bone, source = _head_bone(portrait), rig_source(portrait)
+    return HeadFacts(
+        name=bone.name,
+        path=bone.path_from_id(),
+        rest=np.array(bone.bone.matrix_local),
+        axes=axes_of(sampling.resolved_facing(source)),
+        rotation_mode=bone.rotation_mode,
+        eye_distance=sampling.armature_eye_distance(source),
+        connected=bool(bone.bone.use_connect),
+        driven=_driven(portrait.armature),
     )
-    curves = []
-    for name, values in found.values.items():
-        kept = key_reduction.reduced(values[:, None], settings.tolerance / found.gain[name])
-        curves.append(Curve(_path(blocks[name]), 0, "", kept))
-    return tuple(curves), _face_notes(found, blocks, usable, rig_map)
 
 
-def _face_notes(found: Any, blocks: Any, usable: Any, rig_map: Any) -> list[str]:
-    notes = []
-    if found.left_out:
-        notes.append(f"No shape key serves {regions.short_list(found.left_out)}: left out")
-    if found.short:
-        notes.append(
-            f"Shape keys reach their limits or share expressions: "
-            f"{regions.short_list(found.short)} fall short"
-        )
-    mapped = {row.shape_key for row in rig_map.keys if row.expression and not row.mute}
-    idle = tuple(name for name in blocks if name in mapped and name not in usable)
-    if idle:
-        notes.append(f"Muted or driven shape keys are left alone: {regions.short_list(idle)}")
-    return notes
-
-
-def _path(block: Any) -> str:
-    return str(block.path_from_id("value"))
-
-
-def _driven(id_block: Any) -> set[str]:
+def _driven(id_block: Any) -> frozenset[str]:
     data = id_block.animation_data
-    return set() if data is None else {curve.data_path for curve in data.drivers}
-
-
-def _head_curves(portrait: Any, motion: shaping.Motion) -> tuple[tuple[Curve, ...], list[str]]:
-    settings, bone, source = portrait.motion, _head_bone(portrait), rig_source(portrait)
-    if not settings.take_head or settings.only.strip():
-        return (), []
-    notes = []
-    shift = motion.translation if settings.use_shift else None
-    if shift is not None and bone.bone.use_connect:
-        notes.append(f'"{bone.name}" is connected to its parent: it cannot shift')
-        shift = None
-    rows = map_rows.to_rig_map(portrait).bones
-    found = map_inverse.inverse_pose(rows, motion.rotation, shift)
-    if found.left_out:
-        missing = regions.short_list(found.left_out)
-        notes.append(f"No head bone row serves {missing}: left out")
-    axes = axes_of(sampling.resolved_facing(source))
-    rest = bone.bone.matrix_local
-    curves: list[Curve] = []
-    if found.rotation is not None:
-        turns = bone_motion.bone_turns(found.rotation, rest, axes)
-        curves += _rotation_curves(bone, turns, settings.tolerance)
-    if found.translation is not None:
-        size = sampling.armature_eye_distance(source)
-        table = bone_motion.bone_shifts(found.translation, rest, axes, size)
-        curves += _curves(bone, "location", table, settings.tolerance * size)
-    driven = _driven(portrait.armature)
-    if any(curve.path in driven for curve in curves):
-        notes.append(f'"{bone.name}" has drivers: the head is left alone')
-        return (), notes
-    return tuple(curves), notes
-
-
-def _rotation_curves(bone: Any, turns: Any, tolerance: float) -> list[Curve]:
-    """Return the curves of a bone's rotation, in the mode that the bone is set to."""
-    mode = bone.rotation_mode
-    table = bone_motion.quaternions(turns)
-    if mode not in _ROTATION_PATHS:
-        table = bone_motion.euler_angles(turns, mode)
-        return _curves(bone, "rotation_euler", table, tolerance)
-    if mode == "AXIS_ANGLE":
-        table = bone_motion.axis_angles(table)
-        return _curves(bone, _ROTATION_PATHS[mode], table, tolerance)
-    # A quaternion changes by half the angle.
-    return _curves(bone, _ROTATION_PATHS[mode], table, tolerance / 2.0)
-
-
-def _curves(bone: Any, field: str, table: Any, tolerance: float) -> list[Curve]:
-    keys = key_reduction.reduced(np.asarray(table, float), tolerance)
-    path = bone.path_from_id(field)
-    return [Curve(path, i, bone.name, keys, i) for i in range(table.shape[1])]
+    return frozenset() if data is None else frozenset(c.data_path for c in data.drivers)
 
 
 def push_undo() -> None:

@@ -37,7 +37,7 @@ class HEAT_OT_bake_motion(Operator):
 
     @operator_edge.told
     def execute(self, context: Any) -> set[str]:
-        """Start it; where the motion is known already, or without a window, see it through."""
+        """Start it; in background Blender, see it through."""
         from . import motion_task
 
         job = motion_task.start(context.scene, operator_edge.chosen_portrait(self, context))

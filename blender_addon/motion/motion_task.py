@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,12 @@ from bpy.app.handlers import persistent
 from ..properties import find_portrait
 
 if TYPE_CHECKING:
-    from .baking import Baked
+    from .bake_plan import BakePlan
     from .motion_command import ClipOrder, ClipRun
     from .motion_source import MotionSource
+    from .plan_run import PlanRun
+
+log = logging.getLogger(__name__)
 
 _TICK = 0.1
 _TELL = 0.5
@@ -26,7 +30,7 @@ _jobs: dict[str, MotionJob] = {}
 
 
 class MotionJob:
-    """One bake on its way.
+    """One bake on its way: the backend reads, a thread plans, Blender's main thread writes.
 
     Attributes
     ----------
@@ -38,13 +42,20 @@ class MotionJob:
         What else there is to tell.
     """
 
-    def __init__(self, scene_name: str, uid: str, source: MotionSource, run: ClipRun | None):
+    def __init__(
+        self,
+        scene_name: str,
+        uid: str,
+        source: MotionSource,
+        order: ClipOrder | None,
+        run: ClipRun | None,
+    ) -> None:
         self.uid = uid
         self.state, self.message = "running", ""
         self.notes: tuple[str, ...] = ()
-        self._scene_name = scene_name
-        self._source = source
+        self._scene_name, self._source, self._order = scene_name, source, order
         self._run = run
+        self._planning: PlanRun | None = None
 
     @property
     def finished(self) -> bool:
@@ -53,59 +64,83 @@ class MotionJob:
 
     @property
     def fraction(self) -> float:
-        """How far the backend is, 0..1."""
-        return self._run.status.fraction if self._run is not None else 1.0
+        """How far the work in hand is, 0..1."""
+        if self._planning is not None:
+            return self._planning.fraction
+        return self._run.status.fraction if self._run is not None else 0.0
 
     def line(self) -> str:
         """Return where it stands, in words."""
-        if self.finished or self._run is None:
+        if self.finished:
             return self.message
+        if self._planning is not None or self._run is None:
+            return "Fitting the curves"
         return self._run.status.text
 
     def cancel(self) -> None:
         """Stop it; nothing has been baked then."""
         if self._run is not None:
             self._run.cancel()
+        if self._planning is not None:
+            self._planning.cancel()
 
     def step(self) -> None:
-        """Bake once the clip is here. Call in Blender's main thread."""
+        """Go on where something is ready. Call in Blender's main thread; it never waits."""
         from .. import bridge
 
         if self.finished:
             return
-        if self._run is not None:
-            status = self._run.status
-            if status.state == "running":
-                return
-            if status.state != "done":
-                self.state, self.message = status.state, status.text
-                return
         try:
-            baked = self._bake()
+            self._go_on()
+        except bridge.errors.Cancelled as error:
+            self.state, self.message = "cancelled", str(error)
         except bridge.errors.HeatError as error:
             self.state, self.message = "failed", str(error)
+        except Exception as error:  # else the job would seem to go on for ever
+            log.exception("heat: the bake failed")
+            self.state, self.message = "failed", f"The bake failed: {error}"
+
+    def _go_on(self) -> None:
+        from . import baking
+        from .plan_run import PlanRun
+
+        if self._planning is not None:
+            if self._planning.finished:
+                self._write(self._planning.result())
             return
-        self.state, self.message = "done", baked.line(self._source.name)
-        self.notes = baked.notes + (self._run.notes if self._run is not None else ())
+        if self._run is not None:
+            status = self._run.status
+            if status.state in {"failed", "cancelled"}:
+                self.state, self.message = status.state, status.text
+            if status.state != "done":
+                return
+        order = self._order
+        _, portrait = self._place()
+        what = baking.order_for(portrait, self._source, order.begin if order is not None else 0.0)
+        clip = order.out if order is not None else self._source.path
+        self._planning = PlanRun(what, clip)
 
-    def _bake(self) -> Baked:
-        from dataclasses import replace
-
-        from .. import bridge
+    def _write(self, plan: BakePlan) -> None:
         from . import baking, voice_strip
+
+        scene, portrait = self._place()
+        baked = baking.write(portrait, self._source, plan)
+        told = self._run.notes if self._run is not None else ()
+        if portrait.motion.add_sound:
+            note = voice_strip.add(scene, self._source, baked.first, baked.frames)
+            told = (*told, note) if note else told
+        self.state, self.message = "done", baked.line()
+        self.notes = (*baked.notes, *told)
+
+    def _place(self) -> tuple[Any, Any]:
+        """Return scene and portrait, looked up anew: undo and the user may have replaced them."""
+        from .. import bridge
 
         scene = bpy.data.scenes.get(self._scene_name)
         portrait = find_portrait(scene, self.uid) if scene is not None else None
         if portrait is None:
             raise bridge.errors.BadInput("The portrait is gone: nothing was baked")
-        order = self._run.order if self._run is not None else _order(scene, portrait, self._source)
-        path = order.out if order is not None else self._source.path
-        clip = bridge.motion_clip.load(path)
-        baked = baking.bake(portrait, self._source, clip, order.begin if order else 0.0)
-        if portrait.motion.add_sound:
-            note = voice_strip.add(scene, self._source, baked.first, baked.frames)
-            baked = replace(baked, notes=(*baked.notes, note)) if note else baked
-        return baked
+        return scene, portrait
 
 
 def job_of(uid: str) -> MotionJob | None:
@@ -120,7 +155,7 @@ def running(uid: str) -> bool:
 
 
 def start(scene: Any, portrait: Any) -> MotionJob:
-    """Begin to read a portrait's source; bakes at once where its clip is here already.
+    """Begin to read a portrait's source, or to plan at once where its clip is here already.
 
     Raises
     ------
@@ -145,12 +180,10 @@ def start(scene: Any, portrait: Any) -> MotionJob:
         order.out.parent.mkdir(parents=True, exist_ok=True)
         environment = choose.whole_environment(program)
         run = motion_command.ClipRun(program.command, environment, order)
-    job = MotionJob(scene.name, portrait.uid, source, run)
+    job = MotionJob(scene.name, portrait.uid, source, order, run)
     _jobs[portrait.uid] = job
-    if run is None:
-        job.step()
-        _after(job)
-    elif not bpy.app.background and not bpy.app.timers.is_registered(_on_timer):
+    job.step()
+    if not bpy.app.background and not bpy.app.timers.is_registered(_on_timer):
         bpy.app.timers.register(_on_timer, first_interval=_TICK, persistent=True)
     return job
 
