@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from bridge.edits import EDIT_BY_NAME, LIGHT
 from heat_backend.edits.colour_steps import STEPS, affine, target_lab, to_lab, to_rgb
-from heat_backend.edits.light import Floats, Light, light_change
-from heat_backend.edits.repaint import repaint
+from heat_backend.edits.light import STEP, Floats, Light, light_change
+from heat_backend.edits.repaint import as_it_stands, repaint
 from heat_backend.layers.eyes import EyeLayer
 from heat_backend.layers.mouth import MouthLayer
 
@@ -37,15 +37,16 @@ class ColourBase:
         Premultiplied, with all that is kept beside and below the photo.
     photo : ndarray, shape (H, W, 3), uint8
     pad : int
-    masks : dict of str to ndarray, shape (H', W'), uint8
-        By region, laid out as the person.
+    regions : tuple of str
+    masks : ndarray, shape (H', W', M), uint8
+        Of each region, laid out as the person.
     means : dict of str to ndarray, shape (3,)
         Mean colour of each region, sRGB, 0..255; regions that are not there are missing.
     even : ndarray, shape (H', W', 3), int8
     light : Light
     normals, near_head : ndarray, shape (h, w, 3), (h, w)
-    layout : ndarray, shape (H', W', 2), float32
-        Where in the photo each pixel of the person comes from.
+    coarse_layout : ndarray, shape (H', W', 2), float32
+        Where among the normals each pixel of the person finds its own.
     shut : bool
         No iris is seen.
     """
@@ -53,14 +54,21 @@ class ColourBase:
     person: NDArray[np.uint8]
     photo: NDArray[np.uint8]
     pad: int
-    masks: dict[str, NDArray[np.uint8]]
+    regions: tuple[str, ...]
+    masks: NDArray[np.uint8]
     means: dict[str, NDArray[np.float64]]
     even: NDArray[np.int8]
     light: Light
     normals: Floats
     near_head: Floats
-    layout: Floats
+    coarse_layout: Floats
     shut: bool
+
+    def mask(self, region: str) -> NDArray[np.uint8]:
+        """Return a region's mask (H, W) over the photo."""
+        height, width = self.photo.shape[:2]
+        rows, columns = slice(self.pad, self.pad + height), slice(self.pad, self.pad + width)
+        return self.masks[rows, columns, self.regions.index(region)]
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,7 @@ class Coloured:
         if self.change is None:
             return 1.0
         height, width = self.change.shape
+        x, y = x / STEP, y / STEP
         return float(self.change[int(np.clip(y, 0, height - 1)), int(np.clip(x, 0, width - 1))])
 
     def eye(self, side: str, eye: EyeLayer) -> EyeLayer:
@@ -132,7 +141,7 @@ class Coloured:
         )
 
     def _lit_mouth(self) -> float:
-        lips = self.base.masks["lips"][self.base.pad :, self.base.pad :]
+        lips = self.base.mask("lips")
         rows, columns = np.nonzero(lips > 127)
         return self._lit(float(columns.mean()), float(rows.mean())) if len(rows) else 1.0
 
@@ -157,61 +166,33 @@ class ColourEditor:
     def coloured(self, edits: Mapping[str, float]) -> Coloured:
         """Apply texture and light edits."""
         base = self.base
-        regions = [
-            region
-            for region in base.masks
-            if region in base.means and any(_touches(name, region) for name in edits)
-        ]
-        pairs = [_affine(base.means[region], edits, region) for region in regions]
-        slope = np.array([pair[0] for pair in pairs], np.float32).reshape(-1, 3)
-        offset = np.array([pair[1] for pair in pairs], np.float32).reshape(-1, 3)
-        change = None
+        slope = np.ones((len(base.regions), 3), np.float32)
+        offset = np.zeros((len(base.regions), 3), np.float32)
+        for k, region in enumerate(base.regions):
+            if region in base.means and any(_touches(name, region) for name in edits):
+                slope[k], offset[k] = _affine(base.means[region], edits, region)
+        change, light = None, np.ones((1, 1), np.float32)
         if any(EDIT_BY_NAME[name].group == LIGHT for name in edits):
-            shape = base.photo.shape[:2]
-            change = light_change(base.light, base.normals, base.near_head, edits, shape)
-        person = self._repainted(regions, slope, offset, edits.get(EVENNESS, 0.0), change)
-        return Coloured(base, edits, person, self._still(person), change)
-
-    def _repainted(
-        self,
-        regions: list[str],
-        slope: Floats,
-        offset: Floats,
-        evenness: float,
-        change: Floats | None,
-    ) -> NDArray[np.uint8]:
-        base = self.base
-        out = np.empty_like(base.person)
-        masks = (
-            np.dstack([base.masks[region] for region in regions])
-            if regions
-            else np.zeros((*base.person.shape[:2], 0), np.uint8)
+            change = light_change(base.light, base.normals, base.near_head, edits)
+            light = laid_out(change, base.coarse_layout)
+        # A region that no edit touches costs no more than to be passed over.
+        used = np.array(
+            [
+                k
+                for k in range(len(base.regions))
+                if (slope[k] != 1.0).any() or (offset[k] != 0.0).any()
+            ],
+            np.int64,
         )
-        light = np.ones((1, 1), np.float32) if change is None else laid_out(change, base.layout)
+        person = np.empty_like(base.person)
+        evenness = edits.get(EVENNESS, 0.0)
+        lit = change is not None
         repaint(
-            base.person,
-            np.ascontiguousarray(masks),
-            slope,
-            offset,
-            base.even,
-            evenness,
-            light,
-            change is not None,
-            out,
+            base.person, base.masks, used, slope, offset, base.even, evenness, light, lit, person
         )
-        return out
-
-    def _still(self, person: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Compose the picture as it stands, for where nothing moves; (H, W, 4)."""
-        base = self.base
-        height, width = base.photo.shape[:2]
-        view = person[base.pad : base.pad + height, base.pad : base.pad + width]
-        before = base.person[base.pad : base.pad + height, base.pad : base.pad + width]
-        still = np.empty((height, width, 4), np.uint8)
-        difference = view[..., :3].astype(np.int16) - before[..., :3]
-        still[..., :3] = np.clip(base.photo + difference, 0, 255)
-        still[..., 3] = 255
-        return still
+        still = np.empty((*base.photo.shape[:2], 4), np.uint8)
+        as_it_stands(base.photo, base.person, person, base.pad, still)
+        return Coloured(base, edits, person, still, change)
 
 
 def laid_out(field: NDArray, layout: Floats) -> NDArray:

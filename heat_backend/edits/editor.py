@@ -74,18 +74,23 @@ class Editor:
             shaped = self._shape.shaped(identity_change(shape))
             self._shaped = replace(self._own, shaped=shaped)
         if colour:
-            if self._colours is None:
-                self._colours = self._make_colours()
-            self._note(self._colours.skipped(colour))
-            self._edited = self._coloured(self._colours, colour)
+            self._note(self.colours.skipped(colour))
+            self._edited = self._coloured(colour)
         else:
             self._edited = self._shaped
         self._done = wanted
         return self._edited
 
-    def _coloured(self, colours: ColourEditor, edits: Mapping[str, float]) -> Edited:
+    @property
+    def colours(self) -> ColourEditor:
+        """The portrait's regions and light, made when first asked for."""
+        if self._colours is None:
+            self._colours = self._make_colours()
+        return self._colours
+
+    def _coloured(self, edits: Mapping[str, float]) -> Edited:
         shaped = self._shaped.shaped
-        found = colours.coloured(edits)
+        found = self.colours.coloured(edits)
         eyes = {side: found.eye(side, eye) for side, eye in shaped.eyes.items()}
         shaped = replace(shaped, eyes=eyes, mouth=found.mouth(shaped.mouth))
         return Edited(shaped, found.person, found.still)

@@ -179,9 +179,8 @@ def light_change(
     normals: Floats,
     near_head: Floats,
     edits: Mapping[str, float],
-    shape: tuple[int, ...],
 ) -> Floats:
-    """Factor (H, W) of gamma-coded levels that changes the light.
+    """Factor (h, w) of gamma-coded levels that changes the light.
 
     Parameters
     ----------
@@ -190,8 +189,6 @@ def light_change(
     near_head : ndarray, shape (h, w)
         1 on the head, 0 where normals are not known.
     edits : mapping
-    shape : tuple
-        H, W.
     """
     after, before = light.changed(normals, edits), light.shade(normals)
     power = 1.0 / GAMMA
@@ -200,21 +197,7 @@ def light_change(
     weight = near_head + 1e-6
     mean = float(np.average(after, weights=weight) / np.average(before, weights=weight)) ** power
     ratio = mean + near_head * (ratio - mean)
-    return upsampled(ratio, shape)
-
-
-def upsampled(field: Floats, shape: tuple[int, ...]) -> Floats:
-    """Bring a field (h, w, ...) of one value for ``STEP`` pixels to the photo's (H, W, ...)."""
-    scale = np.array([[STEP, 0.0, 0.0], [0.0, STEP, 0.0]], np.float32)
-    return np.asarray(
-        cv2.warpAffine(
-            field,
-            scale,
-            (shape[1], shape[0]),
-            flags=cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-    )
+    return np.asarray(ratio, np.float32)
 
 
 def fade_from_head(known: Floats, unit: float) -> Floats:

@@ -14,7 +14,7 @@ from heat_backend.detect import FaceLandmarks
 from heat_backend.edits.colours import LEAST_TEETH, ColourBase, ColourEditor, laid_out, own_teeth
 from heat_backend.edits.editor import Edited, Editor
 from heat_backend.edits.evenness import unevenness
-from heat_backend.edits.light import fade_from_head, fit_light, photo_normals
+from heat_backend.edits.light import STEP, fade_from_head, fit_light, photo_normals
 from heat_backend.edits.regions import find_regions
 from heat_backend.edits.shape import Shaped, ShapeEditor
 from heat_backend.fit.posed_model import PosedModel
@@ -74,7 +74,7 @@ def _colour_base(
     layout = person_layout(posed, cutout, photo.shape, far)
     normals, known = photo_normals(model, posed, photo.shape)
     means = {
-        name: np.average(photo.reshape(-1, 3), axis=0, weights=mask.ravel())
+        name: np.average(photo.reshape(-1, 3), axis=0, weights=mask.ravel() ** 2)
         for name, mask in regions.items()
         if mask.sum() > LEAST_REGION * posed.unit**2
     }
@@ -86,16 +86,16 @@ def _colour_base(
         person=cutout.person,
         photo=photo,
         pad=cutout.pad,
-        masks={
-            name: laid_out(np.rint(255.0 * mask).astype(np.uint8), layout)
-            for name, mask in regions.items()
-        },
+        regions=tuple(regions),
+        masks=np.dstack(
+            [laid_out(np.rint(255.0 * mask).astype(np.uint8), layout) for mask in regions.values()]
+        ),
         means=means,
         even=laid_out(even.astype(np.float32), layout).astype(np.int8),
         light=fit_light(photo, normals, regions["skin"]),
         normals=normals,
         near_head=fade_from_head(known, posed.unit),
-        layout=layout,
+        coarse_layout=layout / np.float32(STEP),
         shut=max(_openness(layers, side) for side in layers.eyes) < SHUT_BELOW,
     )
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 def repaint(
     person: NDArray[np.uint8],
     masks: NDArray[np.uint8],
+    used: NDArray[np.int64],
     slope: NDArray[np.float32],
     offset: NDArray[np.float32],
     even: NDArray[np.int8],
@@ -28,6 +29,8 @@ def repaint(
         Premultiplied RGBA.
     masks : ndarray, shape (H, W, M), uint8
         Regions, 255 inside.
+    used : ndarray, shape (U,), int64
+        Those whose colours change.
     slope, offset : ndarray, shape (M, 3), float32
         A region's new colours: slope * colour + offset, 0..255.
     even : ndarray, shape (H, W, 3), int8
@@ -39,13 +42,12 @@ def repaint(
     out : ndarray, shape (H, W, 4), uint8
     """
     height, width = person.shape[:2]
-    count = masks.shape[2]
     quarter = np.float32(evenness * 0.25)
     for i in prange(height):
         for j in range(width):
             alpha = np.float32(person[i, j, 3])
             out[i, j, 3] = person[i, j, 3]
-            if alpha == 0.0:
+            if alpha == np.float32(0.0):
                 for c in range(3):
                     out[i, j, c] = person[i, j, c]
                 continue
@@ -54,7 +56,7 @@ def repaint(
             g = np.float32(person[i, j, 1])
             b = np.float32(person[i, j, 2])
             dr, dg, db = np.float32(0.0), np.float32(0.0), np.float32(0.0)
-            for m in range(count):
+            for m in used:
                 if masks[i, j, m] == 0:
                     continue
                 w = np.float32(masks[i, j, m]) * np.float32(1.0 / 255.0)
@@ -73,3 +75,24 @@ def repaint(
             out[i, j, 0] = np.uint8(min(alpha, max(np.float32(0.0), r)) + np.float32(0.5))
             out[i, j, 1] = np.uint8(min(alpha, max(np.float32(0.0), g)) + np.float32(0.5))
             out[i, j, 2] = np.uint8(min(alpha, max(np.float32(0.0), b)) + np.float32(0.5))
+
+
+@njit(cache=True, parallel=True)
+def as_it_stands(
+    photo: NDArray[np.uint8],
+    person: NDArray[np.uint8],
+    edited: NDArray[np.uint8],
+    pad: int,
+    out: NDArray[np.uint8],
+) -> None:
+    """Write the photo (H, W, 3) as it stands with another person in it to ``out`` (H, W, 4).
+
+    ``person`` and ``edited`` reach over the photo by ``pad`` pixels.
+    """
+    for i in prange(photo.shape[0]):
+        for j in range(photo.shape[1]):
+            for c in range(3):
+                before = np.int32(person[i + pad, j + pad, c])
+                value = np.int32(photo[i, j, c]) + np.int32(edited[i + pad, j + pad, c]) - before
+                out[i, j, c] = np.uint8(min(np.int32(255), max(np.int32(0), value)))
+            out[i, j, 3] = 255

@@ -79,7 +79,7 @@ class WarpPortrait:
         self.height, self.width = layers.photo.shape[:2]
         self.notes = notes
         self._layers = layers
-        self._editor = editor
+        self.editor = editor
         self._relaxed = 1.0 if neutralise else 0.0
         stride = max(2, -(-max(self.width, self.height) // CELLS_ALONG))
         home = layers.camera.project(layers.mesh.rest)
@@ -138,9 +138,9 @@ class WarpPortrait:
 
     def _edit(self, edits: Mapping[str, float]) -> None:
         """Bring the layers to some edits; nothing is done while they stay the same."""
-        if self._editor is None:
+        if self.editor is None:
             return
-        edited = self._editor.edited(edits)
+        edited = self.editor.edited(edits)
         if edited is self._edited:
             return
         shaped = edited.shaped
@@ -159,7 +159,7 @@ class WarpPortrait:
         self._painter.retouch(edited.person)
         pixels = self._layers.camera.project(shaped.mesh.rest)
         self._eye_areas = _eye_areas(shaped.mesh, pixels)
-        self.notes += tuple(note for note in self._editor.notes if note not in self.notes)
+        self.notes += tuple(note for note in self.editor.notes if note not in self.notes)
 
     def _paint(self, coefficients: Coefficients, out: NDArray[np.uint8]) -> None:
         self._edit(coefficients.edits)
