@@ -45,8 +45,13 @@ class ColourBase:
     even : ndarray, shape (H', W', 3), int8
     light : Light
     normals, near_head : ndarray, shape (h, w, 3), (h, w)
-    coarse_layout : ndarray, shape (H', W', 2), float32
-        Where among the normals each pixel of the person finds its own.
+    coarse_layout : tuple of ndarray, shapes (H', W', 2) int16 and (H', W') uint16
+        Where among the normals each pixel of the person finds its own, in OpenCV's
+        fixed-point format.
+    irises : dict of str to ndarray, shape (h, w)
+        1 on the iris of each eye's texture.
+    mouth_at : tuple of float
+        Middle of the lips in the photo, pixels.
     shut : bool
         No iris is seen.
     """
@@ -61,7 +66,9 @@ class ColourBase:
     light: Light
     normals: Floats
     near_head: Floats
-    coarse_layout: Floats
+    coarse_layout: tuple[NDArray, NDArray]
+    irises: dict[str, Floats]
+    mouth_at: tuple[float, float]
     shut: bool
 
     def mask(self, region: str) -> NDArray[np.uint8]:
@@ -94,7 +101,7 @@ class Coloured:
         lit = np.float32(self._lit(*eye.center_px))
         texture, clean = eye.texture, eye.clean
         if "eye_colour" in self.edits:
-            inside = iris_mask(eye)[..., None]
+            inside = self.base.irises[side][..., None]
             seen = eye.clean[inside[..., 0] > 0.9]
             if len(seen):
                 slope, offset = _affine(np.median(seen, axis=0), self.edits, "irises")
@@ -129,7 +136,7 @@ class Coloured:
             lining = mouth.look[:, 4:5]
             for part in (look[:, :3], out):
                 part += lining * ((slope - 1.0) * part + offset)
-        lit = np.float32(self._lit_mouth())
+        lit = np.float32(self._lit(*self.base.mouth_at))
         look[:, :3] *= lit
         if own is not None:
             own = replace(own, photo=own.photo * lit)
@@ -139,11 +146,6 @@ class Coloured:
             look_out=np.clip(out * lit, 0.0, 255.0).astype(np.float32),
             own=own,
         )
-
-    def _lit_mouth(self) -> float:
-        lips = self.base.mask("lips")
-        rows, columns = np.nonzero(lips > 127)
-        return self._lit(float(columns.mean()), float(rows.mean())) if len(rows) else 1.0
 
 
 class ColourEditor:
@@ -171,10 +173,10 @@ class ColourEditor:
         for k, region in enumerate(base.regions):
             if region in base.means and any(_touches(name, region) for name in edits):
                 slope[k], offset[k] = _affine(base.means[region], edits, region)
-        change, light = None, np.ones((1, 1), np.float32)
+        change, light = None, np.ones((2, 2), np.float32)
         if any(EDIT_BY_NAME[name].group == LIGHT for name in edits):
             change = light_change(base.light, base.normals, base.near_head, edits)
-            light = laid_out(change, base.coarse_layout)
+            light = np.ascontiguousarray(change)
         # A region that no edit touches costs no more than to be passed over.
         used = np.array(
             [
@@ -188,17 +190,27 @@ class ColourEditor:
         evenness = edits.get(EVENNESS, 0.0)
         lit = change is not None
         repaint(
-            base.person, base.masks, used, slope, offset, base.even, evenness, light, lit, person
+            base.person,
+            base.masks,
+            used,
+            slope,
+            offset,
+            base.even,
+            evenness,
+            light,
+            *base.coarse_layout,
+            lit,
+            person,
         )
         still = np.empty((*base.photo.shape[:2], 4), np.uint8)
         as_it_stands(base.photo, base.person, person, base.pad, still)
         return Coloured(base, edits, person, still, change)
 
 
-def laid_out(field: NDArray, layout: Floats) -> NDArray:
+def laid_out(field: NDArray, layout: NDArray, parts: NDArray | None = None) -> NDArray:
     """Bring a picture of the photo's size to the layout of the person (H', W')."""
     return np.asarray(
-        cv2.remap(field, layout, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        cv2.remap(field, layout, parts, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     )
 
 

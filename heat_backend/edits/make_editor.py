@@ -5,17 +5,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from bridge.face_model import FaceModel
 from bridge.face_model import load as load_model
 from heat_backend.detect import FaceLandmarks
-from heat_backend.edits.colours import LEAST_TEETH, ColourBase, ColourEditor, laid_out, own_teeth
+from heat_backend.edits.colours import (
+    LEAST_TEETH,
+    ColourBase,
+    ColourEditor,
+    iris_mask,
+    laid_out,
+    own_teeth,
+)
 from heat_backend.edits.editor import Edited, Editor
 from heat_backend.edits.evenness import unevenness
 from heat_backend.edits.light import STEP, fade_from_head, fit_light, photo_normals
-from heat_backend.edits.regions import find_regions
+from heat_backend.edits.regions import LIPS_OUTER, find_regions
 from heat_backend.edits.shape import Shaped, ShapeEditor
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.layers.background import Cutout
@@ -81,6 +89,7 @@ def _colour_base(
     own = layers.mouth.own
     if own is not None and (teeth := own_teeth(own.photo)).sum() > LEAST_TEETH:
         means["teeth"] = np.average(own.photo.reshape(-1, 3), axis=0, weights=teeth.ravel())
+    lips = face.points[LIPS_OUTER, :2].mean(axis=0)
     even = unevenness(photo, regions["skin"], posed.unit)
     return ColourBase(
         person=cutout.person,
@@ -95,7 +104,9 @@ def _colour_base(
         light=fit_light(photo, normals, regions["skin"]),
         normals=normals,
         near_head=fade_from_head(known, posed.unit),
-        coarse_layout=layout / np.float32(STEP),
+        coarse_layout=cv2.convertMaps(layout / np.float32(STEP), None, cv2.CV_16SC2),
+        irises={side: iris_mask(eye) for side, eye in layers.eyes.items()},
+        mouth_at=(float(lips[0]), float(lips[1])),
         shut=max(_openness(layers, side) for side in layers.eyes) < SHUT_BELOW,
     )
 

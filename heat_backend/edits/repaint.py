@@ -18,6 +18,8 @@ def repaint(
     even: NDArray[np.int8],
     evenness: float,
     light: NDArray[np.float32],
+    whole: NDArray[np.int16],
+    parts: NDArray[np.uint16],
     lit: bool,
     out: NDArray[np.uint8],
 ) -> None:
@@ -37,11 +39,15 @@ def repaint(
         What a step of evenness adds, in quarters of a level.
     evenness : float
         Steps.
-    light : ndarray, shape (H, W), float32
-        Factor on the colours, used where ``lit``.
+    light : ndarray, shape (h, w), float32
+        Factor on the colours, coarse; used if ``lit``.
+    whole, parts : ndarray, shapes (H, W, 2), int16, and (H, W), uint16
+        Where in ``light`` each pixel looks, in OpenCV's fixed-point format.
+    lit : bool
     out : ndarray, shape (H, W, 4), uint8
     """
     height, width = person.shape[:2]
+    bottom, right = light.shape[0] - 2, light.shape[1] - 2
     quarter = np.float32(evenness * 0.25)
     for i in prange(height):
         for j in range(width):
@@ -69,7 +75,14 @@ def repaint(
                 db += quarter * share * even[i, j, 2]
             r, g, b = r + dr, g + dg, b + db
             if lit:
-                q = light[i, j]
+                x = min(max(int(whole[i, j, 0]), 0), right)
+                y = min(max(int(whole[i, j, 1]), 0), bottom)
+                part = int(parts[i, j])
+                fx = np.float32(part & 31) * np.float32(1.0 / 32.0)
+                fy = np.float32(part >> 5) * np.float32(1.0 / 32.0)
+                upper = light[y, x] + fx * (light[y, x + 1] - light[y, x])
+                lower = light[y + 1, x] + fx * (light[y + 1, x + 1] - light[y + 1, x])
+                q = upper + fy * (lower - upper)
                 r, g, b = r * q, g * q, b * q
             # A premultiplied colour is never above its opacity.
             out[i, j, 0] = np.uint8(min(alpha, max(np.float32(0.0), r)) + np.float32(0.5))

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The table of the edits: shapes tracked again, colours inside and outside their regions, light.
+
+``python -m heat_backend.measures.edits FOLDER [--size N] [--all]`` prints it for each portrait.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge import edit_directions
+from bridge.coefficients import Coefficients
+from bridge.edits import LIGHT_EDITS, TEXTURE_EDITS
+from heat_backend.detect import make_detector
+from heat_backend.detect.landmarks import head_axes
+from heat_backend.edits.colour_steps import STEPS, target_lab, to_lab
+from heat_backend.edits.colours import laid_out
+from heat_backend.edits.light import light_change
+from heat_backend.engine import EngineSettings, make_engine
+from heat_backend.measures.fidelity import PICTURES, psnr
+from heat_backend.measures.tracking import Row, Tracker
+from heat_backend.model.face_measures import DEPTHS, measured
+from heat_backend.photo import load_photo
+from heat_backend.warp.warp_engine import WarpPortrait
+
+ASKED = 2.0
+CORE, OUTSIDE = 0.8, 0.004  # of a mask
+ROUNDS = 15
+SHAPE_MUST, LEAK_MUST = 0.6, 0.3
+
+
+def upright(points: NDArray[np.floating], still: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Landmarks (468, 3) along the still frame's head axes, in its outer-eye distances."""
+    flipped = points[:468] * (1.0, -1.0, -1.0)
+    unit = float(np.linalg.norm(still[33, :2] - still[263, :2]))
+    return np.asarray(flipped @ head_axes(still) / unit, np.float64)
+
+
+def shape_rows(portrait: WarpPortrait, tracker: Tracker) -> Iterator[Row]:
+    """Each shape edit at +2: its own measure against the model's, and the worst other one."""
+    spread = edit_directions.load().spread
+    still = tracker.still
+    own_still = portrait.landmarks(Coefficients.zero())
+    before, model_before = (measured(upright(p, still)) for p in (still, own_still))
+    names = list(before)
+    for name in names:
+        shown = Coefficients.of(edits={name: ASKED})
+        after = measured(upright(tracker.at(shown), still))
+        model_after = measured(upright(portrait.landmarks(shown), still))
+        moved = {n: float(after[n] - before[n]) / spread[n] for n in names}
+        said = float(model_after[name] - model_before[name]) / spread[name]
+        share = moved[name] / said
+        if name not in DEPTHS:
+            yield Row(f"{name}: of the model's", share, ">= 0.6", share >= SHAPE_MUST)
+        seen = [n for n in names if n != name and n not in DEPTHS]
+        worst = max(seen, key=lambda n: abs(moved[n]))
+        leak = abs(moved[worst] / said)
+        yield Row(f"{name}: moves {worst}", leak, "<= 0.3", leak <= LEAK_MUST)
+
+
+def _weights(portrait: WarpPortrait, region: str) -> NDArray[np.float32] | None:
+    """Mask (H, W) of a region in the frame at rest, 0..1."""
+    assert portrait.editor is not None
+    base = portrait.editor.colours.base
+    if region not in base.regions or region not in base.means:
+        return None
+    return base.mask(region) / np.float32(255.0)
+
+
+def texture_rows(portrait: WarpPortrait, tracker: Tracker) -> Iterator[Row]:
+    """Each colour edit at +1: the mean colour of its region's core, and outside of it."""
+    still = tracker.frame(Coefficients.zero()).astype(np.float64)
+    for name, step in STEPS.items():
+        weights = _weights(portrait, step.region)
+        if weights is None:
+            continue
+        frame = tracker.frame(Coefficients.of(edits={name: 1.0})).astype(np.float64)
+        core, outside = weights > CORE * weights.max(), weights < OUTSIDE
+        share = float(weights[core].mean())
+        mean = to_lab(still[core].mean(axis=0))
+        asked = target_lab(mean, {name: 1.0}, step.region) - mean
+        got = to_lab(frame[core].mean(axis=0)) - mean
+        off = float(np.linalg.norm(got / share - asked) / np.linalg.norm(asked))
+        yield Row(f"{name}: off what is asked", off, "<= 0.15", off <= 0.15)
+        spill = float(np.abs((frame - still)[outside].mean(axis=0)).max())
+        yield Row(f"{name}: outside", spill, "<= 0.5", spill <= 0.5)
+
+
+def light_rows(portrait: WarpPortrait) -> Iterator[Row]:
+    """Take the photo's directed light away, keep that as a picture, and put it back."""
+    assert portrait.editor is not None
+    base = portrait.editor.colours.base
+    change = light_change(base.light, base.normals, base.near_head, {"light_amount": -1.0})
+    height, width = base.photo.shape[:2]
+    rows, columns = (slice(base.pad, base.pad + n) for n in (height, width))
+    change = laid_out(change, *base.coarse_layout)[rows, columns]
+    without = np.rint(np.clip(base.photo * change[..., None], 0, 255))
+    back = np.rint(np.clip(without / change[..., None], 0, 255)).astype(np.uint8)
+    skin = _weights(portrait, "skin")
+    where = None if skin is None else skin > 0.5
+    found = psnr(back, base.photo, where)
+    yield Row("light taken and put back, dB", found, ">= 38", found >= 38)
+
+
+def cost_rows(portrait: WarpPortrait) -> Iterator[Row]:
+    """Time of a moving frame with all texture and light edits on, over that without."""
+    names = [edit.name for edit in TEXTURE_EDITS + LIGHT_EDITS]
+    fixed = {name: 0.5 for name in names}
+    spent: dict[str, list[float]] = {"plain": [], "on": [], "keyed": []}
+    out = portrait.render(Coefficients.zero())
+    for kind, times in spent.items():
+        for k in range(ROUNDS + 3):
+            edits = {"plain": {}, "on": fixed, "keyed": {n: 0.5 + 0.01 * k for n in names}}[kind]
+            shown = Coefficients.of({"jawOpen": 0.02 * k}, (0.0, 0.01 * k, 0.0), edits=edits)
+            start = time.perf_counter()
+            portrait.render(shown, out)
+            times.append(time.perf_counter() - start)
+    plain, on, keyed = (float(np.median(times[3:])) for times in spent.values())
+    yield Row("time with all colours and light on", on / plain, "<= 1.6", on <= 1.6 * plain)
+    yield Row("the same, changing every frame", keyed / plain, "<= 1.6", keyed <= 1.6 * plain)
+
+
+def measure(path: Path, size: int | None) -> list[Row]:
+    """All rows for one portrait."""
+    photo = load_photo(path)
+    settings = EngineSettings(size=size)
+    portrait = make_engine("warp").prepare(photo, settings, lambda *_: None, lambda: False)
+    assert isinstance(portrait, WarpPortrait)
+    tracker = Tracker(portrait, make_detector("mediapipe"))
+    untouched = tracker.frame(Coefficients.zero())
+    portrait.render(Coefficients.of(edits={"jaw_width": 1.0, "skin_tone": 1.0}))
+    zero = dict.fromkeys(("jaw_width", "skin_tone", "ambient"), 0.0)
+    again = psnr(tracker.frame(Coefficients.of(edits=zero)), untouched)
+    rows = [Row("all edits 0, dB to before", again, ">= 45", again >= 45)]
+    rows += [*shape_rows(portrait, tracker), *texture_rows(portrait, tracker)]
+    return [*rows, *light_rows(portrait), *cost_rows(portrait)]
+
+
+def main() -> int:
+    """Print the table for every portrait of a folder; return 1 if anything misses."""
+    parser = argparse.ArgumentParser(description="Measure the edits of the warp engine.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--size", type=int, help="long side of the frames (default: photo's)")
+    parser.add_argument("--all", action="store_true", help="print the rows that hold, too")
+    parser.add_argument("--only", default="", help="start of the file names to measure")
+    args = parser.parse_args()
+    misses = 0
+    for path in sorted(p for p in args.folder.iterdir() if p.suffix.lower() in PICTURES):
+        if not path.name.startswith(args.only):
+            continue
+        rows = measure(path, args.size)
+        missed = [row for row in rows if not row.holds]
+        misses += len(missed)
+        print(f"{path.name}: {len(rows) - len(missed)} of {len(rows)} hold", flush=True)
+        for row in rows if args.all else missed:
+            mark = "" if row.holds else "  <--"
+            print(f"  {row.what:46} {row.value:8.2f}  must be {row.must}{mark}")
+    return min(1, misses)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
