@@ -46,11 +46,11 @@ class ColourStep:
 
 
 STEPS: dict[str, ColourStep] = {
-    "skin_tone": ColourStep("skin", (5.0, 0.0, 0.0)),
-    "skin_warmth": ColourStep("skin", (0.0, 0.0, 5.0)),
+    "skin_tone": ColourStep("complexion", (5.0, 0.0, 0.0)),
+    "skin_warmth": ColourStep("complexion", (0.0, 0.5, 3.5)),
     "blush": ColourStep("blush", (-1.0, 6.0, 1.0)),
-    "lip_colour": ColourStep("lips", hue=12.0),
-    "lip_saturation": ColourStep("lips", chroma=0.2),
+    "lip_colour": ColourStep("lips", hue=9.0),
+    "lip_saturation": ColourStep("lips", chroma=0.16),
     "eye_colour": ColourStep("irises", hue=60.0),
     "brow_darkness": ColourStep("brows", (-6.0, 0.0, 0.0), dye=True),
     "under_eye": ColourStep("under_eye", (-4.0, 1.0, -1.5)),

@@ -31,6 +31,7 @@ RIDGE = np.array([0.0, *[0.002] * 3, *[0.02] * 5])  # higher orders only as far 
 TRUSTED = 2.0  # robust standard deviations
 LEAST_SHADE = 0.18  # of the mean: no surface that is seen gets less light than this
 LEAST_DIRECTED = 0.35  # of the mean: what more directed light adds where the photo has hardly any
+LEAST_AMBIENT = 0.15  # of the mean
 FLAT = 0.04  # of the mean: directed light below this has no direction of its own
 MOST_CHANGE = 3.0
 SOFT_NORMALS = 0.06  # outer-eye distances
@@ -47,12 +48,15 @@ class Light:
         Of ``harmonics``: linear luminance of the mean skin, 0..1.
     direction : ndarray, shape (3,)
         Toward the light.
+    strength : float
+        Of the lamp that would light the head so, besides the ambience.
     ambient : float
         What comes from all around.
     """
 
     coefficients: Floats
     direction: Floats
+    strength: float
     ambient: float
 
     def shade(self, normals: Floats) -> Floats:
@@ -66,20 +70,25 @@ class Light:
         pitch = np.radians(edits.get("light_direction_pitch", 0.0))
         amount, ambient = edits.get("light_amount", 0.0), edits.get("ambient", 0.0)
         turn = rotation_matrix((pitch, yaw, 0.0)).astype(np.float32)
-        directed = harmonics(normals @ turn) @ self.coefficients - self.ambient
+        mean = float(self.coefficients[0])
+        lamp = self.strength * _facing(normals, turn @ self.direction) * (1.0 + min(amount, 0.0))
         if amount > 0.0:
-            mean = float(self.coefficients[0])
-            strength = max(LEAST_DIRECTED * mean, 2.0 * float(np.hypot.reduce(self._first)))
-            facing = np.clip(normals @ (turn @ self.direction), 0.0, 1.0)
-            directed = directed + amount * strength * facing
-        else:
-            directed = directed * (1.0 + amount)
-        total = self.ambient * (1.0 + ambient) + directed
-        return np.maximum(total, LEAST_SHADE * self.coefficients[0] * min(1.0, 1.0 + ambient))
+            added = amount * max(LEAST_DIRECTED * mean, self.strength)
+            lamp = lamp + added * _facing(normals, turn @ self.direction)
+        # What is neither lamp nor ambience stays with the face: its shape is not known behind.
+        own = self.shade(normals) - self.ambient
+        rest = own - self.strength * _facing(normals, self.direction)
+        total = self.ambient * (1.0 + ambient) + lamp + rest * (1.0 + min(amount, 0.0))
+        return np.maximum(total, LEAST_SHADE * mean * min(1.0, 1.0 + ambient))
 
-    @property
-    def _first(self) -> Floats:
-        return self.coefficients[1:4]
+
+def _facing(normals: Floats, toward: Floats) -> Floats:
+    """Light (...) of a lamp of strength 1 on normals (..., 3): the cosine, clamped smoothly.
+
+    To second order, as the harmonics have it.
+    """
+    cosine = normals @ np.asarray(toward, np.float32)
+    return np.asarray(0.25 + 0.5 * cosine + (5.0 / 32.0) * (3.0 * cosine**2 - 1.0), np.float32)
 
 
 def harmonics(normals: Floats) -> Floats:
@@ -147,7 +156,7 @@ def fit_light(pixels: NDArray[np.uint8], normals: Floats, skin: Floats) -> Light
     chosen = weight > 0.8
     if chosen.sum() < 60:
         mean = float(np.average(linear, weights=skin + 1e-6))
-        return Light(np.array([mean, *[0.0] * 8], np.float32), FROM_FRONT, mean)
+        return Light(np.array([mean, *[0.0] * 8], np.float32), FROM_FRONT, 0.0, mean)
     basis, seen = harmonics(normals[chosen]).astype(np.float64), light[chosen].astype(np.float64)
     trust = np.ones(len(seen))
     found = np.zeros(9)
@@ -171,7 +180,8 @@ def _split(coefficients: Floats) -> Light:
     mean = float(coefficients[0])
     clear = strength >= FLAT * mean
     direction = np.asarray(first / strength, np.float32) if clear else FROM_FRONT
-    return Light(coefficients, direction, max(0.15 * mean, mean - 0.5 * strength))
+    lamp = min(2.0 * strength, 4.0 * (1.0 - LEAST_AMBIENT) * mean)
+    return Light(coefficients, direction, lamp, mean - 0.25 * lamp)
 
 
 def light_change(

@@ -34,6 +34,7 @@ from heat_backend.warp.painter import opaque
 if TYPE_CHECKING:
     from heat_backend.warp.portrait_layers import Layers
 
+REGIONS = ("complexion", "lips", "brows", "under_eye", "blush", "hair")
 LEAST_REGION = 0.002  # square outer-eye distances
 SHUT_BELOW = 0.06  # height over width of an eye's opening
 
@@ -95,9 +96,12 @@ def _colour_base(
         person=cutout.person,
         photo=photo,
         pad=cutout.pad,
-        regions=tuple(regions),
+        regions=REGIONS,
         masks=np.dstack(
-            [laid_out(np.rint(255.0 * mask).astype(np.uint8), layout) for mask in regions.values()]
+            [
+                laid_out(np.rint(255.0 * mask).astype(np.uint8), layout)
+                for mask in (regions[name] for name in REGIONS)
+            ]
         ),
         means=means,
         even=laid_out(even.astype(np.float32), layout).astype(np.int8),

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``heat fit``: shape, colours, light, expression, pose and camera of a photo's face, as a file."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bridge.errors import BadInput, UsageError
+from heat_backend.cli import options
+from heat_backend.cli.quiet import native_logs_hidden
+
+if TYPE_CHECKING:
+    from heat_backend.edits.fit_file import PhotoFit
+
+HELP = "fit the face model to a photo: shape, colours, light, expression, pose and camera"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("--portrait", type=Path, required=True, metavar="IMG", help="the photo")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FIT.npz", help="where to write the fit"
+    )
+    parser.add_argument(
+        "--size", type=int, metavar="N", help="fit at this long side in pixels (default: photo's)"
+    )
+    options.add_face_options(parser)
+    parser.set_defaults(device="cpu", neutralise=False)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Fit, write, and say what was found."""
+    if args.out.suffix.lower() != ".npz":
+        raise UsageError(f"--out {args.out}: a fit's name ends in .npz")
+    if not args.out.absolute().parent.is_dir():
+        raise BadInput(
+            f"there is no folder {args.out.absolute().parent}: make it, or choose another"
+        )
+    settings = options.engine_settings(args)
+
+    from bridge.face_model import load as load_model
+    from heat_backend.edits.fit_file import arrays, fit_photo
+    from heat_backend.model.pack import npz_bytes
+    from heat_backend.photo import load_photo
+
+    photo = load_photo(args.portrait)
+    with native_logs_hidden(not args.debug):
+        found = fit_photo(photo, settings)
+    part = args.out.with_name(f".{args.out.name}.part")
+    try:
+        part.write_bytes(npz_bytes(arrays(found, photo.name, load_model())))
+        part.replace(args.out)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise BadInput(f"cannot write {args.out}: {error.strerror or error}") from error
+    for note in photo.notes:
+        print(f"note: {note}", file=sys.stderr)
+    print("\n".join(_told(found)))
+    print(args.out)
+    return 0
+
+
+def _told(found: PhotoFit) -> list[str]:
+    """Return what a user wants to know of a fit at a glance."""
+    import numpy as np
+
+    from bridge.coefficients import EXPRESSION_NAMES
+    from bridge.pose import rotation_angles
+
+    fit, light = found.fit, found.light
+    pitch, yaw, roll = np.degrees(rotation_angles(fit.rotation))
+    strongest = np.argsort(-fit.expression)[:3]
+    shown = ", ".join(f"{EXPRESSION_NAMES[k]} {fit.expression[k]:.2f}" for k in strongest)
+    x, y, z = light.direction
+    return [
+        f"landmarks are met within {100 * fit.error:.1f} % of the outer-eye distance",
+        f"pose: pitch {pitch:+.1f}, yaw {yaw:+.1f}, roll {roll:+.1f} degrees; expression: {shown}",
+        f"light from {np.degrees(np.arctan2(x, z)):+.0f} degrees to the picture's right and "
+        f"{np.degrees(np.arcsin(np.clip(y, -1, 1))):+.0f} degrees up, "
+        f"{light.strength / max(light.ambient, 1e-3):.1f} times what comes from all around",
+    ]

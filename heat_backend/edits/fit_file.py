@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``heat fit``'s file: shape, texture, light, expression, pose and camera of one photo's face."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.coefficients import EXPRESSION_NAMES
+from bridge.face_model import FaceModel, landmarks, shape
+from bridge.face_model import load as load_model
+from bridge.pose import rotation_angles
+from heat_backend.detect import FaceLandmarks, choose_face, make_detector
+from heat_backend.edits.light import GAMMA, STEP, Light, fade_from_head, fit_light, photo_normals
+from heat_backend.edits.regions import find_regions
+from heat_backend.engine import EngineSettings, Photo
+from heat_backend.fit.landmark_fit import FaceFit, fit_face
+from heat_backend.fit.large_eyes import widened_eyes
+from heat_backend.fit.posed_model import PosedModel, lay_on_photo
+from heat_backend.layers.matte import person_matte
+from heat_backend.warp.portrait_layers import resized
+
+FORMAT, VERSION = "heat-fit", 1
+
+
+@dataclass(frozen=True)
+class PhotoFit:
+    """All that is fitted to one photo.
+
+    Attributes
+    ----------
+    pixels : ndarray, shape (H, W, 3), uint8
+    face : FaceLandmarks
+    fit : FaceFit
+    posed : PosedModel
+    light : Light
+    base : ndarray, shape (H, W, 3), uint8
+        The photo with its light taken away: the skin's own colours.
+    """
+
+    pixels: NDArray[np.uint8]
+    face: FaceLandmarks
+    fit: FaceFit
+    posed: PosedModel
+    light: Light
+    base: NDArray[np.uint8]
+
+
+def fit_photo(photo: Photo, settings: EngineSettings) -> PhotoFit:
+    """Fit the face model and the light.
+
+    Raises
+    ------
+    bridge.errors.BadInput
+        When no usable face is in the photo.
+    """
+    faces = make_detector(settings.detector).detect(photo.pixels)
+    found = choose_face(faces, settings.face, photo.name)
+    pixels, face = resized(photo.pixels, found, settings.size)
+    face = widened_eyes(pixels, face)
+    model = load_model()
+    fit = fit_face(model, face)
+    posed = lay_on_photo(model, fit, face)
+    alpha = person_matte(pixels, face.box)
+    skin = find_regions(pixels, alpha, face, model, posed)["skin"]
+    normals, known = photo_normals(model, posed, pixels.shape)
+    light = fit_light(pixels, normals, skin)
+    return PhotoFit(
+        pixels,
+        face,
+        fit,
+        posed,
+        light,
+        unlit(pixels, light, normals, fade_from_head(known, posed.unit)),
+    )
+
+
+def unlit(
+    pixels: NDArray[np.uint8],
+    light: Light,
+    normals: NDArray[np.float32],
+    near_head: NDArray[np.float32],
+) -> NDArray[np.uint8]:
+    """Divide the photo (H, W, 3) by its light on the head; the mean light stays."""
+    shade = light.shade(normals)
+    change = (float(light.coefficients[0]) / shade) ** np.float32(1.0 / GAMMA)
+    change = 1.0 + near_head * (change - 1.0)
+    height, width = pixels.shape[:2]
+    rows, columns = np.arange(height) / STEP, np.arange(width) / STEP
+    y, x = rows.astype(int), columns.astype(int)
+    fy, fx = (rows - y)[:, None], (columns - x)[None]
+    top = change[y][:, x] * (1 - fx) + change[y][:, x + 1] * fx
+    low = change[y + 1][:, x] * (1 - fx) + change[y + 1][:, x + 1] * fx
+    factor = top + fy * (low - top)
+    return np.rint(np.clip(pixels * factor[..., None], 0, 255)).astype(np.uint8)
+
+
+def arrays(found: PhotoFit, name: str, model: FaceModel) -> dict[str, NDArray]:
+    """Return what the file holds; lengths in outer-eye distances of the neutral, pixels, radians.
+
+    ``vertices`` are the face in its own axes with its expression, ``neutral`` without; both carry
+    ``residual``, what the model cannot say and the landmarks ask for.
+    """
+    fit, posed = found.fit, found.posed
+    plain = shape(model, fit.identity, fit.expression)
+    own = (posed.rest @ fit.rotation).astype(np.float32)
+    residual = own - plain
+    height, width = found.pixels.shape[:2]
+    places = landmarks(model, posed.pixels)
+    missed = places - found.face.points[:468, :2]
+    return {
+        "format": np.array(FORMAT),
+        "version": np.array(VERSION),
+        "portrait": np.array(name),
+        "size": np.array((width, height)),
+        "identity": fit.identity.astype(np.float32),
+        "expression_names": np.array(EXPRESSION_NAMES),
+        "expression": fit.expression.astype(np.float32),
+        "rotation": np.asarray(rotation_angles(fit.rotation), np.float32),
+        "camera_scale": np.array(fit.camera.scale, np.float32),
+        "camera_center": np.array(fit.camera.center, np.float32),
+        "camera_distance": np.array(fit.camera.distance, np.float32),
+        "vertices": own,
+        "neutral": (shape(model, fit.identity, np.zeros(52)) + residual).astype(np.float32),
+        "residual": residual.astype(np.float32),
+        "triangles": model.triangles,
+        "uv": (posed.pixels / (width, height) * (1.0, -1.0) + (0.0, 1.0)).astype(np.float32),
+        "texture": found.base,
+        "light_harmonics": found.light.coefficients.astype(np.float32),
+        "light_direction": found.light.direction.astype(np.float32),
+        "light_strength": np.array(found.light.strength, np.float32),
+        "light_ambient": np.array(found.light.ambient, np.float32),
+        "landmark_error": np.array(fit.error, np.float32),
+        "landmark_residual": missed.astype(np.float32),
+    }

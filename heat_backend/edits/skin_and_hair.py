@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which pixels of a person are skin and which are hair, by their colours where the face shows them.
+
+Nothing is learnt: the face tells the skin's colours, what is above it the hair's, and each pixel
+that may be either goes to the nearer ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.face_model import PART_NAMES, FaceModel
+from heat_backend.detect import FaceLandmarks
+from heat_backend.fit.posed_model import PosedModel
+
+Mask = NDArray[np.float32]
+
+LIKELY, UNLIKELY = 2.6, 5.0  # robust standard deviations of the skin's colour
+EARS_BELOW = 0.75  # height in the neutral model: higher up a head has hair
+CLUSTERS = 3
+SAMPLES = 3000
+BAND = 0.12, 1.1  # outer-eye distances above the face between which hair is looked for
+LEAST_HAIR = 0.08  # square outer-eye distances
+HAIR_LIKELY, HAIR_UNLIKELY = 14.0, 30.0  # Lab distances
+STRANDS = np.array((0.6, 1.0, 1.0), np.float32)  # light varies most along strands
+LONGEST, WIDEST = 5.0, 2.2  # outer-eye distances to which hair hangs
+PERSON_FROM = 0.9
+CHIN_LEVEL, TORSO, TORSO_WIDTH = -1.9, -2.6, 0.5  # heights under the hairline, and half a width
+
+
+@dataclass(frozen=True)
+class View:
+    """A photo and what is known of its face.
+
+    Attributes
+    ----------
+    pixels : ndarray, shape (H, W, 3), uint8
+    lab : ndarray, shape (H, W, 3), float32
+    alpha : ndarray, shape (H, W), float32
+    face : FaceLandmarks
+    model : FaceModel
+    posed : PosedModel
+    """
+
+    pixels: NDArray[np.uint8]
+    lab: NDArray[np.float32]
+    alpha: Mask
+    face: FaceLandmarks
+    model: FaceModel
+    posed: PosedModel
+
+    def covered(self, *parts: str, below: float = np.inf) -> Mask:
+        """1 where parts of the posed model cover the picture, up to a height of the neutral."""
+        model = self.model
+        wanted = np.isin(model.triangle_part, [PART_NAMES.index(part) for part in parts])
+        wanted &= model.vertices[model.triangles, 1].mean(axis=1) < below
+        mask = np.zeros(self.alpha.shape, np.uint8)
+        for triangle in np.rint(self.posed.pixels[model.triangles[wanted]] * 16).astype(np.int32):
+            cv2.fillConvexPoly(mask, triangle, 1, cv2.LINE_8, 4)
+        return mask.astype(np.float32)
+
+    def beside_axis(self) -> tuple[Mask, Mask, Mask]:
+        """Height over the top of the face and over the brows, and how far aside; face units."""
+        points = self.face.points[:, :2]
+        unit = self.face.outer_eye_distance
+        up = points[10] - points[152]
+        up = up / max(float(np.hypot(*up)), 1e-6)
+        v, u = np.mgrid[0 : self.alpha.shape[0], 0 : self.alpha.shape[1]].astype(np.float32)
+        x, y = (u - points[10, 0]) / unit, (v - points[10, 1]) / unit
+        height = x * up[0] + y * up[1]
+        brow = points[[105, 334]].mean(axis=0) - points[10]
+        over_brows = height - float(brow @ up) / unit
+        return height, over_brows, np.abs(x * up[1] - y * up[0])
+
+
+def guided(pixels: NDArray[np.uint8], mask: Mask, radius: int) -> Mask:
+    """Lay a mask's edges onto the photo's (He et al. 2010, guided image filter)."""
+    guide = pixels.astype(np.float32) / 255.0
+    found = cv2.ximgproc.guidedFilter(guide, np.asarray(mask, np.float32), radius, 4e-4)
+    return np.asarray(np.clip(found, 0.0, 1.0), np.float32)
+
+
+def _chromaticity(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Log ratios of linear channels, which light and shadow leave alone, and log light."""
+    logs = np.log((pixels.astype(np.float32) / 255.0) ** 2.2 + 0.003)
+    return np.dstack(
+        [logs[..., 0] - logs[..., 1], logs[..., 2] - logs[..., 1], 0.35 * logs.mean(axis=2)]
+    )
+
+
+def skin_likelihood(view: View, other: Mask) -> Mask:
+    """How much a pixel (H, W) has the colour of the face's skin, where skin may be.
+
+    ``other`` (H, W) is what of the face is no skin.
+    """
+    on_face = view.covered("face")
+    elsewhere = np.maximum(view.covered("neck"), view.covered("head", below=EARS_BELOW))
+    disc = np.ones((2 * max(1, round(0.06 * view.posed.unit)) + 1,) * 2, np.uint8)
+    sure = (cv2.erode(on_face, disc) > 0) & (other < 0.05) & (view.alpha > 0.95)
+    if sure.sum() < 50:
+        return on_face
+    colour = _chromaticity(view.pixels)
+    seen = colour[sure]
+    middle = np.median(seen, axis=0)
+    spread = 1.4826 * np.median(np.abs(seen - middle), axis=0) + np.float32(0.03)
+    off = np.abs(colour - middle) / spread
+    # A shadow on skin is darker and stays skin; hair is darker and of another colour.
+    darker = np.maximum(0.0, middle[2] - colour[..., 2]) / spread[2]
+    distance = np.sqrt(off[..., 0] ** 2 + off[..., 1] ** 2 + (0.6 * darker) ** 2)
+    tight = np.clip((UNLIKELY - distance) / (UNLIKELY - LIKELY), 0.0, 1.0)
+    loose = np.clip((1.6 * UNLIKELY - distance) / UNLIKELY, 0.0, 1.0)
+    neck = view.posed.pixels[view.model.vertex_part == PART_NAMES.index("neck"), 1].min()
+    below = (np.arange(len(on_face))[:, None] > neck) * 1.0
+    found = np.maximum(on_face * loose, np.maximum(elsewhere, below) * tight)
+    # Clothes may have its colour: skin hangs together with the face.
+    return _joined(found.astype(np.float32), sure)
+
+
+def _clusters(colours: NDArray[np.float32]) -> NDArray[np.float32]:
+    sample = np.ascontiguousarray(colours[:: max(1, len(colours) // SAMPLES)], np.float32)
+    criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 20, 1.0)
+    cv2.setRNGSeed(1)
+    count = min(CLUSTERS, len(sample))
+    start = np.zeros((len(sample), 1), np.int32)
+    centres = cv2.kmeans(sample, count, start, criteria, 2, cv2.KMEANS_PP_CENTERS)[2]
+    return np.asarray(centres, np.float32)
+
+
+def _nearest(lab: NDArray[np.float32], centres: NDArray[np.float32]) -> Mask:
+    far = [np.linalg.norm((lab - centre) * STRANDS, axis=2) for centre in centres]
+    return np.asarray(np.min(far, axis=0), np.float32)
+
+
+def hair_samples(view: View, skin: Mask) -> NDArray[np.float32] | None:
+    """Colours (C, 3) of what is above and beside the brow and is no skin; None for a bald head."""
+    height, over_brows, aside = view.beside_axis()
+    above = (height > BAND[0]) & (height < BAND[1]) & (aside < 1.1)
+    temples = (over_brows > 0.1) & (height < BAND[1]) & (aside < 1.1) & (view.covered("face") < 1.0)
+    seen = view.lab[(above | temples) & (view.alpha > PERSON_FROM) & (skin < 0.3)]
+    if len(seen) < max(30.0, LEAST_HAIR * view.face.outer_eye_distance**2):
+        return None
+    return _clusters(seen)
+
+
+def against_hair(view: View, skin: Mask, hair: NDArray[np.float32] | None) -> Mask:
+    """Take from the skin, off the face, what is nearer to the hair's colours."""
+    sure = view.lab[(skin > 0.8) & (view.covered("face") > 0)]
+    if hair is None or len(sure) < 50:
+        return skin
+    own, other = _nearest(view.lab, _clusters(sure)), _nearest(view.lab, hair)
+    share = np.clip((other / np.maximum(own + other, 1e-3) - 0.45) / 0.15, 0.0, 1.0)
+    inner = cv2.GaussianBlur(view.covered("face"), (0, 0), max(0.7, 0.04 * view.posed.unit))
+    _, over_brows, _ = view.beside_axis()
+    kept = np.where(over_brows > 0.15, 0.5 * inner, inner)  # a fringe hangs over the face
+    return np.asarray(skin * np.maximum(share, kept), np.float32)
+
+
+def hair_mask(view: View, skin: Mask, hair: NDArray[np.float32] | None) -> Mask:
+    """Pixels (H, W) of the person that look like hair and hang together with that on the head."""
+    if hair is None:
+        return np.zeros_like(view.alpha)
+    height, over_brows, aside = view.beside_axis()
+    far = _nearest(view.lab, hair)
+    likely = np.clip((HAIR_UNLIKELY - far) / (HAIR_UNLIKELY - HAIR_LIKELY), 0.0, 1.0)
+    likely = likely * (1.0 - np.clip(1.5 * skin, 0.0, 1.0)) * view.alpha
+    # On the face only above the brows: below there are beards, lashes and shadows.
+    likely *= np.where((view.covered("face") > 0) & (over_brows < 0.1), 0.0, 1.0)
+    bare = view.lab[(skin > 0.8) & (view.covered("face") > 0)]
+    if len(bare) >= 50:  # skin in shadow is no skin by its light, and still no hair
+        own = _nearest(view.lab, _clusters(bare))
+        likely *= np.clip((own / np.maximum(own + far, 1e-3) - 0.5) / 0.12, 0.0, 1.0)
+    likely *= _not_worn(view, far, height, aside)
+    seed = (over_brows > 0.1) & (height < BAND[1]) & (aside < 1.1) & (view.alpha > PERSON_FROM)
+    likely = _joined(likely.astype(np.float32), seed)
+    reach = np.clip((LONGEST + height) / 1.0, 0.0, 1.0) * np.clip((WIDEST - aside) / 0.4, 0.0, 1.0)
+    radius = max(2, round(0.04 * view.face.outer_eye_distance))
+    found = guided(view.pixels, np.asarray(likely * reach, np.float32), radius)
+    return np.asarray(found * view.alpha, np.float32)
+
+
+def _not_worn(view: View, far: Mask, height: Mask, aside: Mask) -> Mask:
+    """1 where a pixel (H, W) below the chin is nearer to the hair's colours than to clothes'."""
+    below = height < TORSO
+    seen = view.lab[below & (aside < TORSO_WIDTH) & (view.alpha > PERSON_FROM)]
+    if len(seen) < 50:
+        return np.ones_like(far)
+    worn = _nearest(view.lab, _clusters(seen))
+    share = np.clip((worn / np.maximum(worn + far, 1e-3) - 0.45) / 0.1, 0.0, 1.0)
+    blend = np.clip((CHIN_LEVEL - height) / 0.4, 0.0, 1.0)
+    return np.asarray(1.0 - blend * (1.0 - share), np.float32)
+
+
+def _joined(likely: Mask, seed: NDArray[np.bool_]) -> Mask:
+    """Keep only what hangs together with the seed."""
+    count, labels = cv2.connectedComponents((likely > 0.4).astype(np.uint8))
+    if count < 2:
+        return likely
+    touched = np.unique(labels[seed & (labels > 0)])
+    kept = np.isin(labels, touched[touched > 0]).astype(np.uint8)
+    near = cv2.dilate(kept, np.ones((5, 5), np.uint8))
+    return np.asarray(likely * near, np.float32)
