@@ -27,6 +27,7 @@ GAMMA = 2.2
 FROM_FRONT = np.array((0.0, 0.3, 0.954), np.float32)
 STEP = 4  # photo pixels per cell of the normals: light changes slowly
 ROUNDS = 8
+LAMP_ROUNDS = 25
 RIDGE = np.array([0.0, *[0.002] * 3, *[0.02] * 5])  # higher orders only as far as they are clear
 TRUSTED = 2.0  # robust standard deviations
 LEAST_SHADE = 0.18  # of the mean: no surface that is seen gets less light than this
@@ -167,21 +168,29 @@ def fit_light(pixels: NDArray[np.uint8], normals: Floats, skin: Floats) -> Light
         spread = 1.4826 * float(np.median(np.abs(off - np.median(off)))) + 1e-4
         # Shadows, beards and frames are darker than the fit more often than brighter.
         trust = 1.0 / (1.0 + (off / (TRUSTED * spread)) ** 2) ** 2
-    return _split(found.astype(np.float32))
+    return _split(found.astype(np.float32), normals[chosen].astype(np.float64), seen)
 
 
-def _split(coefficients: Floats) -> Light:
-    """Tell directed light from light all around.
-
-    A lamp of strength I gives a constant I/4 and a first order I/2 (clamped cosine).
-    """
-    first = coefficients[1:4]
-    strength = float(np.linalg.norm(first))
+def _split(coefficients: Floats, normals: Floats, seen: NDArray[np.float64]) -> Light:
+    """Tell a lamp from light all around: ambience + strength * max(0, cosine), fitted robustly."""
     mean = float(coefficients[0])
-    clear = strength >= FLAT * mean
-    direction = np.asarray(first / strength, np.float32) if clear else FROM_FRONT
-    lamp = min(2.0 * strength, 4.0 * (1.0 - LEAST_AMBIENT) * mean)
-    return Light(coefficients, direction, lamp, mean - 0.25 * lamp)
+    first = coefficients[1:4].astype(np.float64)
+    lamp, trust = 2.0 * first, np.ones(len(seen))
+    ambient = mean
+    for _ in range(LAMP_ROUNDS):
+        lit = normals * (normals @ lamp > 0.0)[:, None]
+        basis = np.column_stack([np.ones(len(seen)), lit])
+        left = basis * trust[:, None]
+        found = np.linalg.solve(left.T @ basis + 1e-4 * len(seen) * np.eye(4), left.T @ seen)
+        ambient, lamp = float(found[0]), found[1:]
+        off = seen - basis @ found
+        spread = 1.4826 * float(np.median(np.abs(off - np.median(off)))) + 1e-4
+        trust = 1.0 / (1.0 + (off / (TRUSTED * spread)) ** 2) ** 2
+    strength = float(np.linalg.norm(lamp))
+    if strength < FLAT * mean:
+        return Light(coefficients, FROM_FRONT, strength, mean)
+    direction = np.asarray(lamp / strength, np.float32)
+    return Light(coefficients, direction, strength, max(LEAST_AMBIENT * mean, ambient))
 
 
 def light_change(
