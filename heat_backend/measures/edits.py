@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -43,14 +43,14 @@ def upright(points: NDArray[np.floating], still: NDArray[np.floating]) -> NDArra
     return np.asarray(flipped @ head_axes(still) / unit, np.float64)
 
 
-def shape_rows(portrait: WarpPortrait, tracker: Tracker) -> Iterator[Row]:
+def shape_rows(portrait: WarpPortrait, tracker: Tracker, only: Sequence[str] = ()) -> Iterator[Row]:
     """Each shape edit at +2: its own measure against the model's, and the worst other one."""
     spread = edit_directions.load().spread
     still = tracker.still
     own_still = portrait.landmarks(Coefficients.zero())
     before, model_before = (measured(upright(p, still)) for p in (still, own_still))
     names = list(before)
-    for name in names:
+    for name in only or names:
         shown = Coefficients.of(edits={name: ASKED})
         after = measured(upright(tracker.at(shown), still))
         model_after = measured(upright(portrait.landmarks(shown), still))

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``heat edit`` and ``heat fit`` as a user types them."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bridge.edits import EDITS
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory):
+    from skimage.data import astronaut
+
+    path = tmp_path_factory.mktemp("edit") / "photo.png"
+    Image.fromarray(astronaut()).save(path)
+    return path
+
+
+def test_the_list_names_every_edit_and_both_engines(heat):
+    answer = heat("edit", "--list")
+    assert answer.status == 0
+    assert "engine warp:" in answer.out
+    assert "engine styleheat" in answer.out
+    for edit in EDITS:
+        assert edit.raw or edit.name in answer.out
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "told"),
+    [
+        (["jaw_widht=2"], 3, "jaw_width"),
+        (["jaw_width=nan"], 3, "finite"),
+        (["jaw_width=wide"], 3, "not a number"),
+        (["jaw_width"], 2, "NAME=VALUE"),
+        (["blush=1", "blush=2"], 2, "twice"),
+    ],
+)
+def test_what_cannot_be_set_is_told(heat, photo, tmp_path, words, status, told):
+    out = tmp_path / "out.png"
+    answer = heat("edit", "--portrait", photo, "--out", out, "--set", *words)
+    assert answer.status == status
+    assert told in answer.error
+    assert not out.exists()
+
+
+def test_an_edited_still_is_written_and_says_that_it_is_synthetic(heat, photo, tmp_path):
+    out = tmp_path / "out.png"
+    words = ["skin_tone=-2", "jaw_width=9"]
+    answer = heat("edit", "--portrait", photo, "--size", 256, "--out", out, "--set", *words)
+    assert answer.status == 0, answer.err
+    assert "jaw_width goes from -3 to 3" in answer.err
+    with Image.open(out) as picture:
+        assert picture.size == (256, 256)
+        assert picture.info["Synthetic"] == "true"
+        assert "warp" in picture.info["Description"]
+        edited = np.asarray(picture).astype(int)
+    with Image.open(photo) as picture:
+        small = np.asarray(picture.resize((256, 256))).astype(int)
+    assert 1.0 < np.abs(edited - small).mean() < 60.0
+
+
+def test_a_fit_holds_shape_colours_light_and_pose(heat, photo, tmp_path):
+    out = tmp_path / "fit.npz"
+    answer = heat("fit", "--portrait", photo, "--size", 384, "--out", out)
+    assert answer.status == 0, answer.err
+    assert "light from" in answer.out
+    with np.load(out, allow_pickle=False) as data:
+        fit = {name: data[name] for name in data.files}
+    count = len(fit["vertices"])
+    assert str(fit["format"]) == "heat-fit"
+    assert fit["identity"].shape == (50,)
+    assert fit["expression"].shape == (52,)
+    assert fit["texture"].shape == (384, 384, 3)
+    assert fit["neutral"].shape == fit["residual"].shape == (count, 3)
+    assert fit["triangles"].max() < count
+    assert np.linalg.norm(fit["light_direction"]) == pytest.approx(1.0, abs=1e-3)
+    assert 0.0 < float(fit["landmark_error"]) < 0.05
+    assert all(np.isfinite(v).all() for v in fit.values() if v.dtype.kind == "f")
+
+
+def test_a_fit_of_a_picture_without_a_face_is_told(heat, tmp_path):
+    path = tmp_path / "grey.png"
+    Image.fromarray(np.full((128, 128, 3), 127, np.uint8)).save(path)
+    answer = heat("fit", "--portrait", path, "--out", tmp_path / "fit.npz")
+    assert answer.status == 3
+    assert "face" in answer.error

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What edits do to the warp engine's frames."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bridge import motion_clip
+from bridge.coefficients import Coefficients
+from bridge.edits import LIGHT_EDITS, TEXTURE_EDITS
+from bridge.errors import BadInput
+from heat_backend.detect import make_detector
+from heat_backend.edits.colour_steps import to_lab
+from heat_backend.engine import EngineSettings, Photo, frame_drawer, make_engine
+from heat_backend.measures import edits as measures
+from heat_backend.measures.fidelity import psnr
+from heat_backend.measures.tracking import Tracker
+from heat_backend.warp.warp_engine import WarpPortrait
+
+
+@pytest.fixture(scope="module")
+def portrait() -> WarpPortrait:
+    from skimage.data import astronaut
+
+    photo = Photo(np.ascontiguousarray(astronaut()), "test photo")
+    return make_engine("warp").prepare(
+        photo, EngineSettings(size=384, device="cpu"), lambda *_: None, lambda: False
+    )
+
+
+def frame(portrait: WarpPortrait, **edits: float) -> np.ndarray:
+    return portrait.render(Coefficients.of(edits=edits))[..., :3].copy()
+
+
+def test_edits_that_are_zero_again_leave_no_trace(portrait):
+    before = frame(portrait)
+    frame(portrait, jaw_width=2.0, skin_tone=1.0, light_amount=0.5)
+    assert np.array_equal(frame(portrait, jaw_width=0.0, skin_tone=0.0, light_amount=0.0), before)
+
+
+@pytest.mark.parametrize(
+    ("name", "of"), [("face_length", 0.5), ("mouth_width", 0.5), ("eye_distance", 0.5)]
+)
+def test_a_shape_edit_is_seen_by_a_tracker(portrait, name, of):
+    tracker = Tracker(portrait, make_detector("mediapipe"))
+    rows = measures.shape_rows(portrait, tracker, [name])
+    share = next(row.value for row in rows if row.what.startswith(f"{name}: of"))
+    assert of < share < 1.6
+
+
+def test_shape_edits_move_the_head_and_leave_the_corners_of_the_picture_alone(portrait):
+    before, after = frame(portrait), frame(portrait, face_width=2.0)
+    assert psnr(after, before) < 35.0
+    assert np.array_equal(after[:20, :20], before[:20, :20])
+    assert np.array_equal(after[-10:, :10], before[-10:, :10])
+
+
+def test_colours_change_as_asked_inside_and_not_at_all_outside(portrait):
+    tracker = Tracker(portrait, make_detector("mediapipe"))
+    rows = {row.what: row for row in measures.texture_rows(portrait, tracker)}
+    for name in ("skin_tone", "skin_warmth", "lip_saturation", "hair_lightness", "blush"):
+        assert rows[f"{name}: off what is asked"].value <= 0.2, name
+        assert rows[f"{name}: outside"].holds, name
+
+
+def test_darker_skin_keeps_its_detail(portrait):
+    skin = portrait.editor.colours.base.mask("complexion") > 230
+    before, after = frame(portrait), frame(portrait, skin_tone=-1.5)
+    lightness = [to_lab(f[skin].astype(float))[:, 0] for f in (before, after)]
+    assert lightness[1].mean() < lightness[0].mean() - 5.0
+    assert np.corrcoef(lightness[0], lightness[1])[0, 1] > 0.97
+
+
+def test_eye_colour_changes_irises_only(portrait):
+    change = np.abs(frame(portrait, eye_colour=2.0).astype(int) - frame(portrait)).max(axis=2)
+    landmarks = portrait.landmarks(Coefficients.zero())
+    unit = float(np.linalg.norm(landmarks[33, :2] - landmarks[263, :2]))
+    y, x = np.nonzero(change > 8)
+    assert len(y) > 10
+    away = [np.hypot(x - landmarks[i, 0], y - landmarks[i, 1]) for i in (468, 473)]
+    assert np.min(away, axis=0).max() < 0.14 * unit
+
+
+def test_light_goes_where_it_is_turned(portrait):
+    middle = portrait.landmarks(Coefficients.zero())[4, 0]
+    skin = portrait.editor.colours.base.mask("complexion") > 200
+    columns = np.arange(portrait.width)[None, :]
+    sides = [skin & (columns < middle), skin & (columns > middle)]
+
+    def balance(**edits: float) -> float:
+        light = frame(portrait, light_amount=1.0, **edits).mean(axis=2)
+        return float(light[sides[1]].mean() / light[sides[0]].mean())
+
+    left, right = balance(light_direction_yaw=-80.0), balance(light_direction_yaw=80.0)
+    assert right > 1.05 * left
+
+
+def test_the_light_can_be_taken_away_and_put_back(portrait):
+    assert next(iter(measures.light_rows(portrait))).holds
+
+
+def test_colours_move_with_the_head(portrait):
+    """An edited, turned frame is the turned frame edited: nothing stays behind."""
+    turned = {"rotation": (0.0, 0.2, 0.0), "expression": {"jawOpen": 0.4}}
+    plain = portrait.render(Coefficients.of(**turned))[..., :3].astype(int)
+    dark = portrait.render(Coefficients.of(**turned, edits={"skin_tone": -2.0}))[..., :3]
+    tracked = make_detector("mediapipe").detect(np.ascontiguousarray(plain.astype(np.uint8)))[0]
+    cheeks = np.rint(tracked.points[[50, 280, 151, 199], :2]).astype(int)
+    for x, y in cheeks:
+        assert plain[y, x].mean() - dark[y, x].mean() > 10.0
+
+
+def test_all_edits_at_once_render(portrait):
+    for value in (-1.0, 1.0):
+        edits = {e.name: value * e.high for e in TEXTURE_EDITS}
+        edits |= {e.name: e.high if value > 0 else e.low for e in LIGHT_EDITS}
+        shown = frame(portrait, jaw_width=3.0 * value, identity_01=2.0 * value, **edits)
+        assert shown.shape == (portrait.height, portrait.width, 3)
+
+
+def test_a_photo_without_teeth_or_hair_is_told(portrait):
+    editor = portrait.editor.colours
+    base = editor.base
+    missing = {name: mean for name, mean in base.means.items() if name not in ("teeth", "hair")}
+    bare = type(editor)(type(base)(**{**vars(base), "means": missing, "shut": True}))
+    told = bare.skipped({"teeth_whiteness": 1.0, "hair_hue": 1.0, "eye_colour": 1.0, "blush": 1.0})
+    assert len(told) == 3
+    assert bare.coloured({"hair_hue": 2.0}).still.shape == (portrait.height, portrait.width, 4)
+
+
+def test_a_clip_with_keyed_edits_renders_them(portrait, tmp_path: Path):
+    values = np.array([[0.0], [2.0]], np.float32)
+    still = (
+        np.zeros((2, 52), np.float32),
+        np.zeros((2, 3), np.float32),
+        np.zeros((2, 3), np.float32),
+    )
+    clip = motion_clip.MotionClip(25.0, *still, edits=values, edit_names=("skin_tone",))
+    motion_clip.save(clip, tmp_path / "clip.npz")
+    draw = frame_drawer(portrait, motion_clip.load(tmp_path / "clip.npz"))
+    first, second = draw(0, None).copy(), draw(1, None).copy()
+    assert np.array_equal(first[..., :3], frame(portrait))
+    assert second.mean() > first.mean() + 0.5
+
+
+def test_a_clip_with_an_edit_of_a_newer_version_is_told_before_it_renders(portrait):
+    values = np.zeros((1, 1), np.float32)
+    still = (
+        np.zeros((1, 52), np.float32),
+        np.zeros((1, 3), np.float32),
+        np.zeros((1, 3), np.float32),
+    )
+    clip = motion_clip.MotionClip(25.0, *still, edits=values, edit_names=("freckles",))
+    with pytest.raises(BadInput, match="freckles"):
+        frame_drawer(portrait, clip)
