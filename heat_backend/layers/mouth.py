@@ -25,6 +25,10 @@ PARTS = (
     "tongue",
     "mouth_socket",
 )
+JAW_OPEN = EXPRESSION_INDEX["jawOpen"]
+# Model units at jawOpen 1. The model's lips cover its teeth as the jaw opens; people's slacken and
+# bare the tops of the lower teeth and the edge of the upper ones.
+LOWER_TEETH_RISE, UPPER_TEETH_DROP = 0.065, 0.028
 CAVITY = (38.0, 14.0, 12.0)
 TONGUE_SIDEWAYS = 0.4  # a turned head's tongue comes out toward the viewer, not past the corner
 THIN_RIM = 0.15  # of the height of the opening
@@ -95,6 +99,7 @@ def build_mouth(
     still = np.zeros((len(posed.deltas), 4, 3), np.float32)
     deltas = posed.deltas[:, kept].copy()
     deltas[EXPRESSION_INDEX["tongueOut"], :, 0] *= TONGUE_SIDEWAYS
+    deltas[JAW_OPEN] += _bared(model, kept)[:, None] * posed.rotation[:, 1].astype(np.float32)
     return MouthLayer(
         rest=np.concatenate([rest, back]).astype(np.float32),
         deltas=np.concatenate([deltas, still], axis=1),
@@ -105,6 +110,16 @@ def build_mouth(
         forward=posed.rotation[:, 2].astype(np.float32),
         lips=float((posed.rest[model.lip_inner] @ posed.rotation[:, 2]).mean()),
     )
+
+
+def _bared(model: FaceModel, kept: NDArray[np.intp]) -> NDArray[np.float32]:
+    """How far up (N,) the mouth's vertices go against the lips as the jaw opens."""
+    rise = np.zeros(len(PART_NAMES), np.float32)
+    for name in ("teeth_lower", "gums_lower", "tongue"):
+        rise[PART_NAMES.index(name)] = LOWER_TEETH_RISE
+    for name in ("teeth_upper", "gums_upper"):
+        rise[PART_NAMES.index(name)] = -UPPER_TEETH_DROP
+    return np.asarray(rise[model.vertex_part[kept]], np.float32)
 
 
 def _backdrop(
