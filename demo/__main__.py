@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``make demo``: from the built zip to a movie, a .blend with its strip, and a contact sheet."""
+"""``make demo``: from the built zip to movies, .blend files with their strips, contact sheets."""
 
 from __future__ import annotations
 
@@ -12,11 +12,16 @@ from pathlib import Path
 import build_addon
 from bridge.errors import HeatError
 from demo.blender_run import DemoError, Steps, perform
-from demo.contact_sheet import contact_sheet
+from demo.contact_sheet import contact_sheet, pairs_sheet
+from demo.voice import add_voice, speak_sentence
 from heat_backend.cli.quiet import native_logs_hidden
 
 ROOT = Path(__file__).resolve().parents[1]
-MADE = ("demo.mp4", "demo.blend", "contact_sheet.png", "demo.npz")
+MADE = (
+    *("demo.mp4", "demo.blend", "contact_sheet.png", "demo.npz"),
+    *("spoken.mp4", "spoken.blend", "spoken.npz", "spoken.wav"),
+    *("filmed.mp4", "filmed.blend", "filmed.npz", "driven.png"),
+)
 BLEND_NOTE = (
     "demo.blend opens in Blender 5.0 or newer, as Blender 5.0 wrote it; "
     "the add-on itself works in 4.2 and newer"
@@ -68,12 +73,23 @@ def run(portrait: Path | None, out: Path) -> None:
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir()
     try:
+        speak_sentence(making / "spoken.wav")
         steps.say(f"{photo.name} performs in headless Blender")
         perform(package, photo, making, out, out / "demo.log", steps)
-        steps.say("drawing the contact sheet")
+        add_voice(making / "spoken.mp4", making / "spoken.wav")
+        steps.say("drawing the contact sheets")
         with native_logs_hidden():
             title = f"Heat: {photo.name} performs"
             contact_sheet(making / "demo.mp4", making / "contact_sheet.png", title)
+            rows = [
+                ("the film: demo.mp4", making / "demo.mp4"),
+                (
+                    "tracked, baked onto the rig and performed again: filmed.mp4",
+                    making / "filmed.mp4",
+                ),
+                ("a spoken sentence, baked and performed: spoken.mp4", making / "spoken.mp4"),
+            ]
+            pairs_sheet(rows, making / "driven.png", f"Heat: {photo.name} driven by film and voice")
         for name in MADE:
             (making / name).replace(out / name)
     finally:

@@ -116,3 +116,44 @@ def contact_sheet(
         inset = cell - draw.textlength(frame, font=small)
         draw.text((left + inset, top + tall + 5), frame, font=small, fill=FAINT)
     sheet.save(out)
+
+
+def pairs_sheet(rows: list[tuple[str, Path]], out: Path, title: str, *, columns: int = 9) -> None:
+    """Write movies below each other as a PNG, the same moments above each other.
+
+    Parameters
+    ----------
+    rows : list of (label, movie)
+    out : Path
+        The PNG to write.
+    title : str
+        The line over the frames.
+    columns : int
+        Frames of each movie.
+    """
+    cell, gap, label, head = 190, 8, 30, 56
+    box = None
+    bands = []
+    for name, movie in rows:
+        stills, _ = read_stills(movie, columns)
+        box = box or closeup(stills[0].picture)
+        tall = round(cell * (box[3] - box[1]) / (box[2] - box[0]))
+        bands.append(
+            (
+                name,
+                [
+                    s.picture.crop(box).resize((cell, tall), Image.Resampling.LANCZOS)
+                    for s in stills
+                ],
+            )
+        )
+    step = label + bands[0][1][0].height + gap
+    sheet = Image.new("RGB", (gap + columns * (cell + gap), head + len(bands) * step), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    draw.text((gap, 14), title, font=font(22), fill=INK)
+    for row, (name, pictures) in enumerate(bands):
+        top = head + row * step
+        draw.text((gap, top + 6), name, font=font(13), fill=FAINT)
+        for column, picture in enumerate(pictures):
+            sheet.paste(picture, (gap + column * (cell + gap), top + label))
+    sheet.save(out)

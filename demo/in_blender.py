@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The part of the demo that happens inside Blender: install, rig, keys, map, render, save.
 
+Then a spoken sentence and the demo's own movie drive the photo once more, each baked as keys.
+
 Run as ``python -m demo.in_blender JSON`` with pip's ``bpy``; it uses the installed extension
 and its operators only, as a user's own script would.
 """
@@ -44,7 +46,37 @@ def main() -> None:
     portrait.output.file_format = "MP4"
     portrait.output.folder = "//takes"
     bpy.ops.heat.render()
-    name_take(scene, making)
+    name_take(scene, making, "demo")
+    portrait.photo_path = bpy.path.relpath(given["photo"], start=given["out"])
+    bpy.ops.wm.save_mainfile()
+    drive(given, "spoken", making / "spoken.wav")
+    drive(given, "filmed", making / "demo.mp4")
+
+
+def drive(given: dict[str, str], name: str, source: Path) -> None:
+    """Bake a voice or a film onto a sample rig of its own, and render that."""
+    print(f"Heat: {source.name} drives the rig", flush=True)
+    making = Path(given["making"])
+    bpy.ops.wm.read_homefile()
+    scene = bpy.context.scene
+    scene.render.fps, scene.render.fps_base = FPS, 1.0
+    portrait = prepare_scene(scene, given["photo"])
+    aim_camera(scene, portrait.mesh)
+    bpy.ops.wm.save_as_mainfile(filepath=str(making / f"{name}.blend"))
+    scene.frame_set(1)
+    portrait.motion.path = str(source)
+    portrait.motion.life = True
+    bpy.ops.heat.bake_motion()
+    tracks = portrait.mesh.data.shape_keys.animation_data.nla_tracks
+    scene.frame_start = 1
+    scene.frame_end = round(max(strip.frame_end for track in tracks for strip in track.strips))
+    portrait.neutralise = True
+    bpy.ops.heat.fix_view_transform()
+    portrait.output.file_format = "MP4"
+    portrait.output.folder = "//takes"
+    bpy.ops.heat.render()
+    name_take(scene, making, name)
+    portrait.motion.path = bpy.path.relpath(str(source))
     portrait.photo_path = bpy.path.relpath(given["photo"], start=given["out"])
     bpy.ops.wm.save_mainfile()
 
@@ -98,13 +130,13 @@ def key_head(armature: Any, bone_name: str, shot: Performance) -> None:
         bone.keyframe_insert("rotation_quaternion", frame=frame_at(second))
 
 
-def name_take(scene: Any, folder: Path) -> None:
+def name_take(scene: Any, folder: Path, name: str) -> None:
     """Give the take's movie and motion clip the demo's names, and let the strip follow."""
-    (strip,) = scene.sequence_editor.strips
+    (strip,) = [strip for strip in scene.sequence_editor.strips if strip.type == "MOVIE"]
     take = Path(bpy.path.abspath(strip.filepath))
-    take.replace(folder / "demo.mp4")
-    take.with_suffix(".npz").replace(folder / "demo.npz")
-    strip.filepath = bpy.path.relpath(str(folder / "demo.mp4"))
+    take.replace(folder / f"{name}.mp4")
+    take.with_suffix(".npz").replace(folder / f"{name}.npz")
+    strip.filepath = bpy.path.relpath(str(folder / f"{name}.mp4"))
     shutil.rmtree(folder / "takes")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -70,12 +71,8 @@ class Espeak:
     """The library, initialised; make it with :func:`espeak`."""
 
     def __init__(self) -> None:
-        name = ctypes.util.find_library("espeak-ng") or "libespeak-ng.so.1"
-        try:
-            self._library = ctypes.CDLL(name)
-        except OSError as error:
-            raise MissingHere(NEEDS) from error
-        self.rate = int(self._library.espeak_Initialize(_SYNCHRONOUS, 0, None, _PHONEMES | _IPA))
+        self._library, data = _library()
+        self.rate = int(self._library.espeak_Initialize(_SYNCHRONOUS, 0, data, _PHONEMES | _IPA))
         if self.rate <= 0:
             raise MissingHere(f"espeak-ng finds no voices. {NEEDS}")
         self._blocks: list[NDArray[np.int16]] = []
@@ -126,6 +123,19 @@ class Espeak:
         library.espeak_Synchronize()
         wave = np.concatenate(self._blocks) if self._blocks else np.zeros(0, np.int16)
         return Spoken(wave.astype(np.float32) / 32768.0, self.rate, tuple(self._events))
+
+
+def _library() -> tuple[ctypes.CDLL, bytes | None]:
+    """Load the system's library, else the one of the wheel espeakng-loader with its voices."""
+    with suppress(OSError):
+        return ctypes.CDLL(ctypes.util.find_library("espeak-ng") or "libespeak-ng.so.1"), None
+    try:
+        import espeakng_loader
+
+        library = ctypes.CDLL(espeakng_loader.get_library_path())
+        return library, str(espeakng_loader.get_data_path()).encode()
+    except (ImportError, OSError) as error:
+        raise MissingHere(NEEDS) from error
 
 
 @lru_cache(maxsize=1)
