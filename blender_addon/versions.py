@@ -116,6 +116,11 @@ def strip_content(strip: Any) -> tuple[float, float]:
     return float(start), float(end - first + sum(hidden))
 
 
+def strip_media_frames(strip: Any) -> int:
+    """Return how many frames a strip's media has, at its own rate."""
+    return int(getattr(strip, "content_duration", 0) or strip.frame_duration)
+
+
 def set_strip_span(strip: Any, first: int, end: int) -> None:
     """Trim a strip to the frames from `first` up to, but not with, `end`."""
     if hasattr(strip, "left_handle"):

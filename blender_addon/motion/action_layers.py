@@ -48,16 +48,18 @@ def own_strips(id_block: Any, identity: str) -> list[tuple[Any, Any]]:
     ]
 
 
-def complaint(id_block: Any, identity: str) -> str | None:
-    """Return why a data-block cannot be baked onto, in a line, or None."""
+def complaint(id_block: Any, owner: str, identity: str) -> str | None:
+    """Return why a data-block of the object `owner` cannot be baked onto, in a line, or None."""
     if not id_block.is_editable:
-        return (
-            f'"{id_block.name}" is linked from another file: use Object > Library Override > '
-            "Make first"
-        )
+        if id_block.id_type == "KEY":
+            return (
+                f'The shape keys of "{owner}" are linked from another file: override its mesh '
+                "data too (in the Outliner), or use Object > Relations > Make Local"
+            )
+        return f'"{owner}" is linked from another file: use Object > Library Override > Make first'
     data = id_block.animation_data
     if data is not None and data.use_tweak_mode:
-        return f'A strip of "{id_block.name}" is being edited: leave its tweak mode (Tab) first'
+        return f'A strip of "{owner}" is being edited: leave its tweak mode (Tab) first'
     for track, strip in own_strips(id_block, identity):
         if track.lock:
             return f'The NLA track "{track.name}" is locked: unlock it in the NLA editor'

@@ -127,7 +127,8 @@ def _targets(portrait: Any, identity: str) -> tuple[dict[str, Any], list[str]]:
         raise bridge.errors.BadInput(told[0] if told else "The rig has no shape keys")
     notes = []
     for kind, id_block in list(found.items()):
-        wrong = action_layers.complaint(id_block, identity)
+        owner = portrait.mesh if kind == "face" else portrait.armature
+        wrong = action_layers.complaint(id_block, owner.name, identity)
         if wrong:
             notes.append(wrong)
             del found[kind]

@@ -86,7 +86,8 @@ def source_of(scene: Any, portrait: Any) -> MotionSource:
         path=path,
         kind=kind,
         name=_name(path.stem, kind),
-        identity=f"{portrait.uid}|{kind}|file|{path.name}",
+        # Not the whole path: a project that has moved replaces its own bakes, too.
+        identity=f"{portrait.uid}|{kind}|file|{path.parent.name}/{path.name}",
         strip="",
         first=scene.frame_current,
         begin=0.0,
@@ -112,7 +113,7 @@ def _of_strip(scene: Any, portrait: Any, strip: Any) -> MotionSource:
     seconds = 1.0 / rate
     if not is_sound and strip.fps > 0.0 and length > 0.0:
         # As the strip shows it: one of the film's frames a scene frame, unless it is retimed.
-        seconds = strip.frame_duration / length / strip.fps
+        seconds = versions.strip_media_frames(strip) / length / strip.fps
     return MotionSource(
         path=path,
         kind=kind,

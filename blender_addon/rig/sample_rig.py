@@ -106,6 +106,7 @@ def _head_object(model: Any, size: float, base: float) -> Any:
     for name, offset in zip(bridge.coefficients.EXPRESSION_NAMES, offsets, strict=True):
         block = mesh.shape_key_add(name=name, from_mix=False)
         block.value = 0.0  # Blender 5.0 adds keys fully on
+        block.slider_max = bridge.coefficients.EXPRESSION_MAX  # a wide yawn goes beyond 1
         moved = _to_blender(model.vertices + offset, size, base)
         block.points.foreach_set("co", moved.ravel())
     mesh.active_shape_key_index = 0

@@ -16,7 +16,7 @@ def performance(count=250, fps=FPS):
     expression = np.zeros((count, 52), np.float32)
     for k in range(52):
         pace, start = 0.3 + 0.05 * k, 0.4 * k
-        expression[:, k] = 0.45 - 0.45 * np.cos(2.0 * np.pi * pace * seconds + start)
+        expression[:, k] = 0.55 - 0.55 * np.cos(2.0 * np.pi * pace * seconds + start)
     waves = np.stack([np.sin(pace * seconds) for pace in (2.0, 3.1, 1.3)], axis=1)
     return bridge.motion_clip.MotionClip(fps, expression, 0.3 * waves, 0.5 * waves[:, ::-1])
 

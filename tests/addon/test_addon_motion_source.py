@@ -83,6 +83,34 @@ def test_locked_tracks_are_told_and_nothing_is_changed(rigged, blender, tmp_path
     assert [c.evaluate(20) for c in versions.curves_of(baked_strip(keys))] == before
 
 
+def test_locked_curves_are_told(rigged, blender, tmp_path):
+    rigged.motion.path = saved(performance(20), tmp_path)
+    rigged.armature = None
+    blender.ops.heat.bake_motion()
+    keys = rigged.mesh.data.shape_keys
+    curve = versions.curves_of(baked_strip(keys))[0]
+    curve.lock = True
+    with pytest.raises(RuntimeError, match="has locked curves: unlock them first"):
+        blender.ops.heat.bake_motion()
+    curve.lock = False
+    assert blender.ops.heat.bake_motion() == {"FINISHED"}
+
+
+def test_an_overridden_rig_takes_the_bake(rigged, blender, tmp_path):
+    file = str(tmp_path / "library.blend")
+    blender.data.libraries.write(file, {rigged.mesh})
+    with blender.data.libraries.load(file, link=True) as (_, here):
+        here.objects = [rigged.mesh.name]
+    (linked,) = here.objects
+    blender.context.scene.collection.objects.link(linked)
+    rigged.mesh, rigged.armature = linked.override_create(remap_local_usages=True), None
+    rigged.mesh.data.override_create(remap_local_usages=True)
+    rigged.motion.path = saved(performance(20), tmp_path)
+    assert blender.ops.heat.bake_motion() == {"FINISHED"}
+    jaw = sampled(rigged, [20])[0][0, column("jawOpen")]
+    assert jaw == pytest.approx(performance(20).expression[9, column("jawOpen")], abs=0.03)
+
+
 def test_a_linked_rig_is_told(rigged, blender, tmp_path):
     file = str(tmp_path / "library.blend")
     blender.data.libraries.write(file, {rigged.mesh, rigged.armature})
@@ -93,7 +121,7 @@ def test_a_linked_rig_is_told(rigged, blender, tmp_path):
         kind = "mesh" if thing.type == "MESH" else "armature"
         setattr(rigged, kind, thing)
     rigged.motion.path = saved(performance(20), tmp_path)
-    with pytest.raises(RuntimeError, match="is linked from another file"):
+    with pytest.raises(RuntimeError, match=r"The shape keys of .* are linked from another file"):
         blender.ops.heat.bake_motion()
 
 
