@@ -16,6 +16,7 @@ from scipy.spatial import cKDTree
 
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.layers.hull import relief_depth
+from heat_backend.raster import FAR, raster_attributes
 
 # All lengths in outer-eye distances.
 SPACING = 0.06
@@ -24,6 +25,8 @@ NECK_TOP, NECK_BOTTOM = 0.05, 1.25  # below the chin: still head, no longer head
 STILL_BELOW = (0.2, 0.6)  # below the chin: the throat still moves with the jaw, the chest does not
 BORDER_FADE = 0.6
 BEHIND_FACE = 0.10
+BEHIND_OTHERS = 0.12  # skin that much behind other skin is not seen
+NEIGHBOURS, EVENED = 12, 0.03  # vertices that carry a place of the sheet, distance they share alike
 
 
 @dataclass(frozen=True)
@@ -163,10 +166,24 @@ def _follow(
 
 
 def _visible_vertices(posed: PosedModel, triangles: NDArray[np.int32]) -> NDArray[np.intp]:
-    """Skin vertices of triangles that face the camera."""
+    """Skin vertices of triangles that face the camera with no other skin before them.
+
+    The neck behind the jaw stands still: mixed with the jaw's it would tear the outline apart.
+    """
     corners = posed.rest[triangles]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    return np.unique(triangles[normal[:, 2] > 0.0])
+    facing = np.unique(triangles[normal[:, 2] > 0.0])
+    cell = posed.unit / 40.0
+    low = posed.pixels[facing].min(axis=0)
+    size = np.ceil(np.ptp(posed.pixels[facing], axis=0) / cell).astype(int) + 2
+    points = ((posed.pixels - low) / cell).astype(np.float32)
+    z = posed.rest[:, 2].astype(np.float32)
+    nearest = np.full((size[1], size[0]), FAR, np.float32)
+    scratch = np.zeros((size[1], size[0], 1), np.float32)
+    raster_attributes(points, z, z[:, None], triangles, scratch, nearest)
+    at = np.rint(points[facing]).astype(int)
+    hidden = nearest[at[:, 1], at[:, 0]] > z[facing] + BEHIND_OTHERS
+    return facing[~hidden]
 
 
 def _carried_deltas(
@@ -174,9 +191,9 @@ def _carried_deltas(
 ) -> NDArray[np.float32]:
     """Expression deltas of the nearest skin, dying out beyond it."""
     unit = posed.unit
-    distance, nearest = cKDTree(posed.pixels[visible]).query(grid, k=6)
-    weight = 1.0 / (distance / unit + 0.01) ** 2
+    distance, nearest = cKDTree(posed.pixels[visible]).query(grid, k=NEIGHBOURS)
+    weight = 1.0 / ((distance / unit) ** 2 + EVENED**2)
     weight /= weight.sum(axis=1, keepdims=True)
     weight *= np.exp(-(np.maximum(0.0, distance[:, :1] / unit - 0.1) ** 2) / (2 * 0.2**2))
-    picked = posed.deltas[:, visible[nearest]]  # (52, N, 6, 3)
+    picked = posed.deltas[:, visible[nearest]]  # (53, N, k, 3)
     return np.einsum("enkc,nk->enc", picked, weight.astype(np.float32)).astype(np.float32)
