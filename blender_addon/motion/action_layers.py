@@ -36,16 +36,20 @@ class Layer:
 
 
 def own_strips(id_block: Any, identity: str) -> list[tuple[Any, Any]]:
-    """Return (track, strip) for each strip that was baked from a source."""
+    """Return (track, strip) of the bake from a source; empty where there is none.
+
+    A second strip of the same action is a copy that the user made, and the user's own.
+    """
     data = id_block.animation_data
     if data is None:
         return []
-    return [
+    found = [
         (track, strip)
         for track in data.nla_tracks
         for strip in track.strips
         if strip.action is not None and strip.action.get(SOURCE_KEY) == identity
     ]
+    return found[:1]
 
 
 def complaint(id_block: Any, owner: str, identity: str) -> str | None:
@@ -90,20 +94,29 @@ def write(layers: Sequence[Layer], name: str, identity: str, first: int, frames:
     notes: list[str] = []
     old = [strip.action for layer in layers for _, strip in own_strips(layer.id_block, identity)]
     action = _action_for(old, name) if versions.actions_have_slots() else None
+    written = []
     for layer in layers:
         own = own_strips(layer.id_block, identity)
         if layer.curves:
             older = [strip.action for _, strip in own]
             mine = action or _action_for(older, f"{name} {layer.label}")
             mine[SOURCE_KEY] = identity
+            written.append(mine)
             title = own[0][1].name if own else name
             notes += _write_layer(layer, mine, title, (first, frames))
         else:
             _remove(layer.id_block, own)
-    for one in set(old):
-        if one.users == 0:
-            bpy.data.actions.remove(one)
+    _leave({one for one in old if one not in written})
     return notes
+
+
+def _leave(actions: set[Any]) -> None:
+    """Remove actions that no strip uses any more; those that copies still use are the user's."""
+    for action in actions:
+        if action.users == 0:
+            bpy.data.actions.remove(action)
+        elif SOURCE_KEY in action:
+            del action[SOURCE_KEY]
 
 
 def _action_for(old: list[Any], name: str) -> Any:

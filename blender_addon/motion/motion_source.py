@@ -110,6 +110,7 @@ def _of_strip(scene: Any, portrait: Any, strip: Any) -> MotionSource:
     rate = float(scene_fps(scene))
     start, length = versions.strip_content(strip)
     first, end = versions.strip_span(strip)
+    first = max(first, round(start))  # a strip drawn out to the left holds its first picture
     seconds = 1.0 / rate
     if not is_sound and strip.fps > 0.0 and length > 0.0:
         # As the strip shows it: one of the film's frames a scene frame, unless it is retimed.

@@ -173,6 +173,24 @@ def test_a_moved_strip_stays_where_it_was_moved(rigged, blender, tmp_path):
         assert strip.action_frame_start == 101.0
 
 
+def test_a_copy_of_the_strip_is_the_users_own(rigged, blender, tmp_path):
+    keys = rigged.mesh.data.shape_keys
+    rigged.motion.path = saved(performance(20), tmp_path)
+    blender.ops.heat.bake_motion()
+    first = baked_strip(keys)
+    track = keys.animation_data.nla_tracks.new()
+    copy = track.strips.new("again", 200, first.action)
+    if versions.slot_of(first) is not None:
+        copy.action_slot = first.action_slot
+    copy.name = "again"
+    before = sampled(rigged, [205])[0]
+    for gain in (0.5, 0.4):
+        rigged.motion.gain_mouth = rigged.motion.gain_brows = gain
+        blender.ops.heat.bake_motion()
+    np.testing.assert_allclose(sampled(rigged, [205])[0], before, atol=1e-5)
+    assert [s.name for s in strips_of(keys) if s.name == "take one"] == ["take one"]
+
+
 def test_without_the_head_a_new_bake_gives_it_back(rigged, blender, tmp_path):
     rigged.motion.path = saved(performance(20), tmp_path)
     blender.ops.heat.bake_motion()
