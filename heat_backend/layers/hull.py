@@ -25,6 +25,7 @@ RISE, RISE_WITHIN = 0.30, 0.50  # the hull rises so much within so far from the 
 HEAD_ENDS = (-0.35, 0.15)  # below the chin: hull above, the model's neck underneath
 NO_SKULL = 1.0  # how far the skull is set back where the model has none
 ROUNDED, SMOOTH = 0.06, 0.12
+EVEN = 0.08
 JOIN = 0.08  # beyond the face mesh over which the relief comes down to its own depth
 
 
@@ -116,11 +117,21 @@ def relief_depth(
     front, faced = field.depth(posed, face)
     beyond = cv2.distanceTransform((faced == 0).astype(np.uint8), cv2.DIST_L2, 5) / CELLS
     share = np.exp(-((beyond / JOIN) ** 2)).astype(np.float32)
+    # Steps of the face's border would wave through hair that turns away beside it.
+    share = cv2.GaussianBlur(share, (0, 0), EVEN * CELLS)
+    front = _evened(front, faced)
     head = 1.0 - np.clip((below_chin - HEAD_ENDS[0]) / np.ptp(HEAD_ENDS), 0.0, 1.0)
     # At the grid's own places: the neck keeps the model's depth, the head takes the hull's.
     base = head * field.sample(hull, grid) + (1.0 - head) * field.sample(own, grid)
     joined = field.sample(share, grid)
     return base * (1.0 - joined) + joined * field.sample(front, grid)
+
+
+def _evened(front: NDArray[np.float32], faced: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Face's depth, evened beyond its border and left as it is inside."""
+    inside = cv2.GaussianBlur(cv2.erode(faced, np.ones((3, 3), np.uint8)), (0, 0), 1.0)
+    smooth = cv2.GaussianBlur(front, (0, 0), 2.0 * EVEN * CELLS)
+    return np.asarray(smooth + inside * (front - smooth), np.float32)
 
 
 def _smooth_max(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
