@@ -70,9 +70,9 @@ def write_wave(path: Path, samples: NDArray[np.floating], rate: int = RATE) -> N
         file.writeframes((np.clip(samples, -1.0, 1.0) * 32767.0).astype("<i2").tobytes())
 
 
-def held_out_sentences(network: SpeechNet, count: int) -> Row:
+def held_out_sentences(network: SpeechNet, count: int, seed: int = SEED) -> Row:
     """Closures on sentences in voices, and half of them in languages, never trained on."""
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(seed)
     total = scoring.NONE
     voices: dict[str, int] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -223,6 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print one JSON object a line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--sentences", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=SEED, help="of the sentences")
     parser.add_argument("--timed", type=Path)
     parser.add_argument("--human", type=Path, nargs="*", default=[])
     parser.add_argument("--film", type=Path, nargs="*", default=[])
@@ -241,7 +242,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for row in timed_files(network, args.timed) if args.timed else []:
         tell(row)
     if args.sentences:
-        tell(held_out_sentences(network, args.sentences))
+        tell(held_out_sentences(network, args.sentences, args.seed))
     if args.speed:
         tell(speed(network, args.speed, args.human[0] if args.human else None))
     return 0

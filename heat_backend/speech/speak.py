@@ -37,9 +37,10 @@ LOUD_RANGE = {
     "mouthLowerDown": (0.8, 1.5),
     "mouthUpperUp": (0.8, 1.5),
 }
-DIP, CERTAIN = 4.0, 0.85
-"""Closed lips make a voice this many decibels softer than its loudest moments; a network that is
-surer than the latter is believed without."""
+DIPS = ((0.5, 12.0), (0.85, 6.0))
+"""Closed lips make a voice softer than it is around them: a network no surer than the former is
+believed where it is by so many decibels, one surer than all of them in any case."""
+DIP_AROUND = 12  # log-mel frames
 SILENT_NOTE = "nothing that sounds like speech was heard: the mouth stays shut"
 
 Span = tuple[float, float]
@@ -193,11 +194,18 @@ def _within(closure: Span, spans: list[Span], margin: float = 0.1) -> bool:
 
 
 def _can_be(heard: Heard, said: Answer, closure: Span) -> bool:
-    """Tell whether lips can be together then: not at the loudest moments, unless it is certain."""
+    """Tell whether lips can be together then: the voice dips, unless the network is certain."""
     steps = slice(max(0, int(closure[0] * RATE) - 1), int(closure[1] * RATE) + 2)
-    frames = slice(*(max(0, round(second * mel.RATE / mel.HOP)) for second in closure))
-    below = activity.DECIBEL * (heard.loud[frames] - heard.levels[frames])
-    return bool(below.max(initial=0.0) > DIP or said.shut[steps].max(initial=0.0) > CERTAIN)
+    sure = float(said.shut[steps].max(initial=0.0))
+    if sure > DIPS[-1][0]:
+        return True
+    first, last = (max(0, round(second * mel.RATE / mel.HOP)) for second in closure)
+    inside = heard.levels[max(0, first - 1) : last + 1]
+    around = heard.levels[max(0, first - DIP_AROUND) : last + 1 + DIP_AROUND]
+    if not len(inside):
+        return False
+    dip = activity.DECIBEL * float(around.max() - inside.min())
+    return dip > next(least for below, least in DIPS if sure <= below)
 
 
 def _by_loudness(heard: Heard, active: NDArray[np.bool_]) -> NDArray[np.floating]:
