@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import secrets
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -150,19 +149,18 @@ def save(clip: MotionClip, path: str | Path) -> None:
     """
     target = Path(path)
     try:
-        handle, name = tempfile.mkstemp(
-            prefix=f".{target.name[:40]}.", suffix=".part", dir=target.parent
-        )
+        part = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}.part")
+        part.touch(exist_ok=False)  # unlike tempfile's, for all who may read files made here
     except OSError as error:
         raise BadInput(f"cannot write {target}: {error.strerror}") from error
     try:
-        with os.fdopen(handle, "wb") as file:
+        with part.open("wb") as file:
             write(clip, file)
-        Path(name).replace(target)
+        part.replace(target)
     except OSError as error:
         raise BadInput(f"cannot write {target}: {error.strerror}") from error
     finally:
-        Path(name).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
 
 
 def write(clip: MotionClip, file: BinaryIO) -> None:

@@ -86,6 +86,8 @@ def laid_over(
     """
     _check(base, over, fade)
     share = _shares(weights)
+    if not np.isfinite(at):
+        raise UsageError(f"{at} is not a second: give a number")
     over = resampled(over, base.fps)
     start = round(at * base.fps)
     first, last = max(0, start), min(len(base), start + len(over))

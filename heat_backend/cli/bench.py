@@ -21,7 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--portrait", type=Path, metavar="IMG", help="photo to measure on (default: the astronaut)"
     )
     parser.add_argument(
-        "--only", metavar="SECTION", help="one section only: engine, memory, export or bridge"
+        "--only",
+        metavar="SECTION",
+        help="one section only: engine, memory, export, bridge or styleheat",
     )
     options.add_engine_options(parser)
 

@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bridge import motion_clip
 from bridge.errors import BadInput
+from bridge.motion_clip import MotionClip
+from heat_backend import __version__
 
 if TYPE_CHECKING:
     from heat_backend.styleheat.paper_motion import Motion
@@ -28,11 +33,19 @@ class Driving:
     sound : path or None
         The driving file, if it has sound.
     notes : tuple of str
+    kept : path or None
+        Folder with the clip, for a stopped render to go on with; to be dropped with its end.
     """
 
     motion: Motion
     sound: Path | None = None
     notes: tuple[str, ...] = ()
+    kept: Path | None = None
+
+    def drop(self) -> None:
+        """Remove what only a stopped render would need."""
+        if self.kept is not None:
+            shutil.rmtree(self.kept, ignore_errors=True)
 
 
 def driving_motion(
@@ -45,7 +58,8 @@ def driving_motion(
     path : path
         An .npz is a motion clip; all else is looked into.
     work : path
-        Folder for what a stopped tracking leaves, to go on from.
+        Folder for what a stopped run goes on from: a film's landmarks, then the clip. Tracking or
+        listening anew would give the same clip, but not to the last bit.
     progress, cancelled : callable
         As for the commands.
 
@@ -62,39 +76,65 @@ def driving_motion(
         return Driving(load_motion(path))
     pictures, sound = _streams(path)
     heard = path if sound else None
+    key = _key(path)
+    known = _kept_clip(work, key)
+    if known is not None:
+        return Driving(Motion(known[0]), heard, known[1], work)
+    notes: tuple[str, ...] = ()
     if pictures:
         from heat_backend.tracking import TrackSettings, track_film
 
         tracked = track_film(path, TrackSettings(), work, progress, cancelled)
-        return Driving(Motion(tracked.clip), heard, tracked.notes)
-    from heat_backend.speech.speak import motion_from_speech
+        clip, notes = tracked.clip, tracked.notes
+    else:
+        from heat_backend.speech.speak import motion_from_speech
 
-    clip = motion_from_speech(path, progress=progress, cancelled=cancelled)
-    return Driving(Motion(clip), heard)
+        clip = motion_from_speech(path, progress=progress, cancelled=cancelled)
+    _keep_clip(work, key, clip, notes)
+    return Driving(Motion(clip), heard, notes, work)
+
+
+def _key(path: Path) -> str:
+    facts = path.stat()
+    return f"{__version__} {path.name} {facts.st_size} {facts.st_mtime_ns}"
+
+
+def _kept_clip(work: Path, key: str) -> tuple[MotionClip, tuple[str, ...]] | None:
+    """Clip and notes that an earlier run made of the same file."""
+    try:
+        told = json.loads((work / "clip.json").read_text(encoding="utf-8"))
+        if told["key"] != key:
+            return None
+        return motion_clip.load(work / "clip.npz"), tuple(map(str, told["notes"]))
+    except (OSError, ValueError, KeyError, TypeError, BadInput):
+        return None
+
+
+def _keep_clip(work: Path, key: str, clip: MotionClip, notes: tuple[str, ...]) -> None:
+    try:
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        motion_clip.save(clip, work / "clip.npz")
+        told = json.dumps({"key": key, "notes": notes})
+        (work / "clip.json").write_text(told, encoding="utf-8")
+    except OSError as error:
+        text = f"cannot write in {work.parent} ({error.strerror}): choose another folder"
+        raise BadInput(text) from error
 
 
 def _streams(path: Path) -> tuple[bool, bool]:
     """Whether a file has moving pictures, and sound."""
     import av
 
+    from heat_backend.film_streams import is_still, moving_pictures
+
     try:
         with av.open(str(path), metadata_errors="replace") as container:
-            if container.format.name.startswith("image2") or container.format.name.endswith(
-                "_pipe"
-            ):
+            if is_still(container):
                 raise BadInput(f"{path.name} is a still picture, not a motion clip: {CHOOSE}")
-            pictures = [s for s in container.streams.video if not _is_cover(s)]
-            found = bool(pictures), bool(container.streams.audio)
+            found = bool(moving_pictures(container)), bool(container.streams.audio)
     except (OSError, av.FFmpegError, ValueError) as error:
         raise BadInput(f"{path.name} is no motion clip, film or sound: {CHOOSE}") from error
     if found == (False, False):
         raise BadInput(f"{path.name} has neither pictures nor sound: choose another file")
     return found
-
-
-def _is_cover(stream: object) -> bool:
-    """Whether a stream is a sound file's cover picture."""
-    import av.stream
-
-    disposition = getattr(stream, "disposition", None)
-    return bool(disposition and disposition & av.stream.Disposition.attached_pic)

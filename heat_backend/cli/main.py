@@ -29,7 +29,7 @@ from heat_backend.cli import (
     track,
     weights,
 )
-from heat_backend.cli.usage_words import plain_usage
+from heat_backend.cli.usage_words import plain_usage, unknown_option
 
 _DESCRIPTION = "Heat makes a portrait photo perform: it renders motion clips onto one picture."
 
@@ -70,6 +70,14 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{plain_usage(message)} (see `{self.prog} --help`)")
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+        # argparse would rather complain of what a misspelled option leaves missing.
+        if self._subparsers is None and args is not None:
+            told = unknown_option(args, self._option_string_actions)
+            if told is not None:
+                self.error(told)
+        return super().parse_known_args(args, namespace)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -5,10 +5,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bridge.errors import UsageError
+from bridge.errors import BadInput, UsageError
 from bridge.motion_mix import LAYERS
 from heat_backend.cli import options
+
+if TYPE_CHECKING:
+    from bridge.motion_clip import MotionClip
 
 HELP = "mix two motion clips: regions of the one over the other, or one after the other"
 
@@ -44,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     from bridge import motion_clip, motion_mix
 
     target = options.clip_target(args.out)
-    base, over = motion_clip.load(args.base), motion_clip.load(args.over)
+    base, over = (_clip(path) for path in (args.base, args.over))
     if args.after:
         if args.take or args.at:
             raise UsageError("--after plays both clips whole: leave --take and --at out")
@@ -53,8 +57,19 @@ def run(args: argparse.Namespace) -> int:
         weights = dict(_part(text) for text in args.take or ["mouth"])
         clip = motion_mix.laid_over(base, over, weights, args.at, args.fade)
     motion_clip.save(clip, target)
-    print(f"{target}: {len(clip)} frames at {clip.fps:g} a second")
+    print(f"{target}: {options.frames_told(len(clip))} at {clip.fps:g} a second")
     return 0
+
+
+def _clip(path: Path) -> MotionClip:
+    from bridge import motion_clip
+
+    if path.is_file() and path.suffix.lower() != ".npz":
+        raise BadInput(
+            f"{path.name} is no motion clip: make one of a film with  heat track, "
+            "or of a voice with  heat speak"
+        )
+    return motion_clip.load(path)
 
 
 def _part(text: str) -> tuple[str, float]:

@@ -18,6 +18,8 @@ DEFAULT_ENGINE = "warp"
 DEFAULT_DETECTOR = "mediapipe"
 DEVICES = ("auto", "cpu", "cuda")
 
+INVERSIONS = ("encode", "optimize", "coarse")
+
 CancelCheck = Callable[[], bool]
 
 
@@ -52,6 +54,7 @@ def add_inversion_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--inversion",
         default="encode",
+        choices=INVERSIONS,
         metavar="HOW",
         help="engine styleheat: encode; optimize, more alike, takes minutes on a GPU; or coarse, "
         "a fast look (default: %(default)s)",
@@ -124,6 +127,11 @@ def clip_target(path: Path) -> Path:
     if not path.absolute().parent.is_dir():
         raise BadInput(f"there is no folder {path.absolute().parent}: make it, or choose another")
     return path
+
+
+def frames_told(count: int) -> str:
+    """Put a number of frames into words."""
+    return f"{count} frame" if count == 1 else f"{count} frames"
 
 
 def frame_range(text: str | None, count: int) -> range:

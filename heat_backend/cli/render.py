@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bridge.errors import BadInput, UsageError
+from bridge.errors import BadInput, Cancelled, UsageError
 from heat_backend.cli import options
 from heat_backend.cli.interrupt import stop_request
 from heat_backend.cli.progress import Progress
 from heat_backend.cli.quiet import native_logs_hidden
 
 if TYPE_CHECKING:
+    from heat_backend.cli.driving import Driving
     from heat_backend.export.sound import Sound
 
 HELP = "render motion onto a portrait, as an .mp4 movie or a folder of PNG files"
@@ -85,6 +86,19 @@ def _overwriting_named() -> Iterator[None]:
         raise BadInput(text) from error
 
 
+@contextmanager
+def _kept_if_stopped(driving: Driving) -> Iterator[None]:
+    """Keep the clip made of a film or voice only for a render to be resumed."""
+    try:
+        yield
+    except (Cancelled, KeyboardInterrupt):
+        raise
+    except BaseException:
+        driving.drop()
+        raise
+    driving.drop()
+
+
 def _render(args: argparse.Namespace, progress: Progress, stopped: options.CancelCheck) -> int:
     from heat_backend.cli.driving import driving_motion
     from heat_backend.engine import make_engine
@@ -96,13 +110,15 @@ def _render(args: argparse.Namespace, progress: Progress, stopped: options.Cance
     engine = make_engine(args.engine)
     audio = _audio(args)
     photo = load_photo(args.portrait)
+    options.frame_range(args.frames, sys.maxsize)  # what means nothing is told before the work
     with native_logs_hidden(not args.debug):
-        work = args.out.with_name(f".{args.out.name}.track")
-        driving = driving_motion(args.motion, work, progress.preparing, stopped)
-        motion, clip = driving.motion, driving.motion.clip
-        frames = options.frame_range(args.frames, len(clip))
         portrait = engine.prepare(photo, settings, progress.preparing, stopped)
-    with _overwriting_named():
+        target = args.out.resolve()
+        work = target.with_name(f".{target.name or 'frames'}.track")
+        driving = driving_motion(args.motion, work, progress.preparing, stopped)
+    motion, clip = driving.motion, driving.motion.clip
+    with _overwriting_named(), _kept_if_stopped(driving):
+        frames = options.frame_range(args.frames, len(clip))
         result = export(
             motion.onto(portrait),
             clip,
@@ -131,7 +147,7 @@ def _render(args: argparse.Namespace, progress: Progress, stopped: options.Cance
         for note in notes:
             print(f"note: {note}", file=sys.stderr)
         kept = f", {result.skipped} kept from before" if result.skipped else ""
-        print(f"{args.out}: {result.rendered} frames rendered{kept}")
+        print(f"{args.out}: {options.frames_told(result.rendered)} rendered{kept}")
     return 0
 
 

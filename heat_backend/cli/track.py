@@ -71,8 +71,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _settings(args: argparse.Namespace) -> TrackSettings:
     from heat_backend.tracking import TrackSettings
+    from heat_backend.tracking.film import check_range
 
     options.check_face(args.face)
+    check_range(args.start, args.end)
     for name, most in (("smooth", 10.0), ("gain", 5.0)):
         if not 0.0 <= getattr(args, name) <= most:
             raise UsageError(f"--{name} {getattr(args, name)}: give a number from 0 to {most:g}")
@@ -105,5 +107,5 @@ def _track(args: argparse.Namespace, progress: Progress) -> int:
     if not args.json_progress:
         for note in tracked.notes:
             print(f"note: {note}", file=sys.stderr)
-        print(f"{target}: {len(clip)} frames at {clip.fps:g} a second")
+        print(f"{target}: {options.frames_told(len(clip))} at {clip.fps:g} a second")
     return 0

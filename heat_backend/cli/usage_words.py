@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterable, Sequence
 
 _PLAIN = (
     (
@@ -19,6 +21,33 @@ _PLAIN = (
     (r"unrecognized arguments: (.*)", r"not understood: {0}"),
     (r"ambiguous option: (\S+) could match (.*)", r"{0} may mean one of {1}: write it out"),
 )
+
+
+def unknown_option(given: Sequence[str], known: Iterable[str]) -> str | None:
+    """Say which of the arguments looks like an option but is none, and what it may mean.
+
+    Parameters
+    ----------
+    given : sequence of str
+        The arguments of one command.
+    known : iterable of str
+        Its options, such as ``--out``; one may be shortened.
+
+    Returns
+    -------
+    str or None
+        None when all are known.
+    """
+    options = sorted(known)
+    for text in given:
+        name = text.partition("=")[0]
+        if name == "--":
+            return None
+        if name.startswith("--") and not any(option.startswith(name) for option in options):
+            near = difflib.get_close_matches(name, options, 1)
+            hint = f": did you mean {near[0]}?" if near else ""
+            return f"there is no option {name}{hint}"
+    return None
 
 
 def plain_usage(message: str) -> str:

@@ -155,9 +155,12 @@ def _piece(sound: Sound) -> Iterator[av.AudioFrame]:
 
 def _first_picture(container: av.container.InputContainer) -> float:
     """Second of a film's first picture; 0 for sound alone."""
-    if not container.streams.video:
+    from heat_backend.film_streams import moving_pictures
+
+    pictures = moving_pictures(container)
+    if not pictures:
         return 0.0
-    stream = container.streams.video[0]
+    stream = pictures[0]
     if stream.start_time is None or stream.time_base is None:
         return 0.0
     return float(stream.start_time * stream.time_base)

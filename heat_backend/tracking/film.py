@@ -15,6 +15,7 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from bridge.errors import BadInput, UsageError
+from heat_backend.film_streams import is_still, moving_pictures
 
 # Larger pictures only cost time: the landmark networks look at crops of about 200 pixels.
 WORKING_SIDE = 960
@@ -57,6 +58,20 @@ class FilmFacts:
     sound: bool
 
 
+def check_range(start: float, end: float | None) -> None:
+    """Refuse a range of seconds that holds nothing.
+
+    Raises
+    ------
+    UsageError
+        ``start`` is no second of a film, or ``end`` does not come after it.
+    """
+    if not 0.0 <= start < math.inf:
+        raise UsageError(f"--start {start:g}: give a second of the film, from 0 on")
+    if end is not None and not start < end < math.inf:
+        raise UsageError(f"--start {start:g} --end {end:g}: the end must come after the start")
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[InputContainer]:
     try:
@@ -70,7 +85,9 @@ def _opened(path: Path) -> Iterator[InputContainer]:
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise BadInput(f"{path.name} is not a film that can be read: {ASK_FOR_FILM}") from error
     with container:
-        if not container.streams.video:
+        if is_still(container):
+            raise BadInput(f"{path.name} is a still picture: {ASK_FOR_FILM}")
+        if not moving_pictures(container):
             if container.streams.audio:
                 raise BadInput(
                     f"{path.name} holds sound but no picture: use  heat speak {path.name}"
@@ -94,7 +111,7 @@ def film_facts(path: Path, start: float = 0.0, end: float | None = None) -> Film
         When it is no film.
     """
     with _opened(path) as container:
-        stream = container.streams.video[0]
+        stream = moving_pictures(container)[0]
         rate = float(stream.average_rate or stream.guessed_rate or DEFAULT_RATE)
         rate = rate if 0.5 <= rate <= 1000.0 else DEFAULT_RATE
         length = 0.0
@@ -122,12 +139,12 @@ def film_frames(path: Path, start: float = 0.0, end: float | None = None) -> Ite
         When it is no film, or has no frame in that range. A film that is cut off ends where it
         can no longer be read.
     """
-    if start < 0.0 or (end is not None and end <= start):
-        raise UsageError(f"--start {start:g} --end {end}: the end must come after the start")
+    check_range(start, end)
     seen = last = 0
     first: float | None = None
+    seconds = 0.0
     with _opened(path) as container:
-        stream = container.streams.video[0]
+        stream = moving_pictures(container)[0]
         stream.thread_type = "AUTO"
         rate = float(stream.average_rate or DEFAULT_RATE)
         try:
@@ -135,6 +152,9 @@ def film_frames(path: Path, start: float = 0.0, end: float | None = None) -> Ite
                 stamp = frame.time if frame.time is not None else last / rate
                 last += 1
                 first = stamp if first is None else first
+                if last > 1 and stamp < first + seconds - 1e-6:
+                    # Time that runs back, as where films were glued together.
+                    first = stamp - seconds - 1.0 / rate
                 seconds = float(stamp - first)
                 if end is not None and seconds >= end - 1e-6:
                     break

@@ -31,6 +31,11 @@ class FaceFollower:
         Name, see :func:`heat_backend.detect.make_detector`.
     number : int or None
         Which face, 1 is the largest of the first frame that has so many.
+
+    Attributes
+    ----------
+    most_seen : int
+        Most faces in one frame until the one meant was found.
     """
 
     def __init__(self, detector: str, number: int | None) -> None:
@@ -38,6 +43,7 @@ class FaceFollower:
         self._moving: Finder = self._still
         self._quick = detector == "mediapipe"
         self._number = number or 1
+        self.most_seen = 0
         self._last: FaceLandmarks | None = None
 
     def find(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32] | None:
@@ -55,6 +61,7 @@ class FaceFollower:
 
     def _start(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32] | None:
         faces = self._still.detect(pixels)
+        self.most_seen = max(self.most_seen, len(faces))
         if len(faces) < self._number:
             return None
         self._last = numbered_face(faces, self._number, "the film")

@@ -39,7 +39,9 @@ class LandmarkReel:
                 (folder / "reel.json").write_text(json.dumps({"key": key}), encoding="utf-8")
             self._file = self._data.open("ab")
         except OSError as error:
-            raise BadInput(f"cannot write beside {folder.parent}: {error.strerror}") from error
+            raise BadInput(
+                f"cannot write in {folder.parent} ({error.strerror}): choose another folder"
+            ) from error
         whole = self._data.stat().st_size // _RECORD.itemsize
         self._file.truncate(whole * _RECORD.itemsize)
         self._count = whole

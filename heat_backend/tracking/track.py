@@ -16,7 +16,7 @@ from bridge.motion_clip import MotionClip
 from bridge.pose import rotation_angles
 from bridge.regions import REGIONS, region_mask
 from heat_backend.tracking import gaps
-from heat_backend.tracking.film import film_facts, film_frames
+from heat_backend.tracking.film import check_range, film_facts, film_frames
 from heat_backend.tracking.follow import FaceFollower
 from heat_backend.tracking.gaze import SHUT, gaze_of, gaze_weights
 from heat_backend.tracking.landmark_reel import LandmarkReel, reel_key
@@ -97,32 +97,34 @@ def track_film(
     film : path
     settings : TrackSettings
     reel_folder : path
-        Where landmarks are kept until the clip is done; a stopped run goes on from there.
+        Where landmarks are kept until the clip is done; a stopped run goes on from there. It is
+        to be the caller's own: what else is in it goes.
     progress : callable (what, 0..1)
     cancelled : callable
         Asked before each frame.
 
     Raises
     ------
+    UsageError
+        A range or a region that is none.
     BadInput
         No film, or no face in it.
     Cancelled
         When ``cancelled()`` became true; the landmarks found are kept.
     """
     region_mask(settings.regions or REGIONS)
+    check_range(settings.start, settings.end)
     facts = film_facts(film, settings.start, settings.end)
     key = reel_key(
         film, detector=settings.detector, face=settings.face, start=settings.start, end=settings.end
     )
     reel = LandmarkReel(reel_folder, key)
     try:
-        _look(film, settings, reel, facts.frames, progress, cancelled)
+        most = _look(film, settings, reel, facts.frames, progress, cancelled)
         records = reel.read()
         found = records["found"].astype(bool)
         if not found.any():
-            raise BadInput(
-                f"no face found in {film.name}: choose a film that shows one face from the front"
-            )
+            raise BadInput(_unseen(film.name, settings.face, most))
         tracked = _clip_of(records, found, facts.rate, film.name, settings, progress, cancelled)
         tracked = replace(tracked, notes=_cut_off(len(records), facts.frames) + tracked.notes)
     except Cancelled:
@@ -139,21 +141,31 @@ def track_film(
 def _look(
     film: Path, settings: TrackSettings, reel: LandmarkReel, expected: int, progress: Progress,
     cancelled: Callable[[], bool],
-) -> None:  # fmt: skip
-    """Find the landmarks of the frames that the reel does not hold yet."""
-    follower = FaceFollower(settings.detector, settings.face)
+) -> int:  # fmt: skip
+    """Find the landmarks of the frames that the reel does not hold yet; returns the most faces."""
+    follower: FaceFollower | None = None
     known = len(reel)
     for number, frame in enumerate(film_frames(film, settings.start, settings.end)):
         if cancelled():
             raise Cancelled("stopped; the same command goes on from here")
         if number < known - WARM_UP:
             continue
+        # Not before there is a frame: its threads would still be talking after a refusal.
+        follower = follower or FaceFollower(settings.detector, settings.face)
         points = follower.find(frame.pixels)
         if number < known:
             continue
         reel.append(frame.seconds, points)
         share = min(1.0, (number + 1) / max(expected, 1))
         progress("finding the face", LOOKING * share)
+    return follower.most_seen if follower else 0
+
+
+def _unseen(name: str, face: int | None, most: int) -> str:
+    if face is not None and 0 < most < face:
+        shown = "only one face" if most == 1 else f"only {most} faces at once"
+        return f"face {face} asked for, but {name} shows {shown}: choose another --face"
+    return f"no face found in {name}: choose a film that shows one face from the front"
 
 
 def _clip_of(
