@@ -2,13 +2,14 @@
 """What may stand in the repository: sizes, names, licence lines, no trace of one machine."""
 
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from demo.__main__ import MADE
-from heat_backend.cli.main import COMMANDS
+from heat_backend.cli.main import COMMANDS, build_parser
 
 ROOT = Path(__file__).resolve().parents[2]
 MEGABYTE = 1_000_000
@@ -110,6 +111,13 @@ def test_readme_names_what_the_demo_leaves_and_commands_that_exist() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     left = (*MADE, "astronaut.png", "demo.log")
     assert not [name for name in left if f"`out/{name}`" not in readme]
-    named = set(re.findall(r"-m heat_backend ([a-z]+)", readme))
-    assert {"inspect", "render", "sheet", "doctor"} <= named
-    assert named <= {command.name for command in COMMANDS}
+    named = set(re.findall(r"(?:^ {4}|`|bin/)heat ([a-z]+)", readme, re.M))
+    assert named == {command.name for command in COMMANDS}
+
+
+def test_readme_examples_use_options_that_the_commands_have() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    lines = re.findall(r"^ {4}heat (.+?)(?: +#.*)?$", readme, re.M)
+    assert len(lines) >= 8
+    for line in lines:
+        build_parser().parse_args(shlex.split(line))
