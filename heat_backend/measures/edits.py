@@ -26,7 +26,7 @@ from heat_backend.edits.light import light_change
 from heat_backend.engine import EngineSettings, make_engine
 from heat_backend.measures.fidelity import PICTURES, psnr
 from heat_backend.measures.tracking import Row, Tracker
-from heat_backend.model.face_measures import DEPTHS, measured
+from heat_backend.model.face_measures import DEPTHS, GUESSED, measured
 from heat_backend.photo import load_photo
 from heat_backend.warp.warp_engine import WarpPortrait
 
@@ -57,9 +57,9 @@ def shape_rows(portrait: WarpPortrait, tracker: Tracker, only: Sequence[str] = (
         moved = {n: float(after[n] - before[n]) / spread[n] for n in names}
         said = float(model_after[name] - model_before[name]) / spread[name]
         share = moved[name] / said
-        if name not in DEPTHS:
+        if name not in DEPTHS + GUESSED:
             yield Row(f"{name}: of the model's", share, ">= 0.6", share >= SHAPE_MUST)
-        seen = [n for n in names if n != name and n not in DEPTHS]
+        seen = [n for n in names if n != name and n not in DEPTHS + GUESSED]
         worst = max(seen, key=lambda n: abs(moved[n]))
         leak = abs(moved[worst] / said)
         yield Row(f"{name}: moves {worst}", leak, "<= 0.3", leak <= LEAK_MUST)

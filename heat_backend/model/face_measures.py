@@ -19,7 +19,9 @@ EAR_FROM = 0.93  # of x: farther out there is nothing but ears
 NECK_LEVEL = -1.0, -0.7  # heights in the neutral model
 
 # FaceMesh landmarks.
-BROW_MIDDLE, HAIRLINE, NASION, SUBNASAL, CHIN, LOW_LIP = 9, 10, 168, 2, 152, 17
+BROW_MIDDLE, HAIRLINE, NASION, NOSE_TIP, CHIN, LOW_LIP = 9, 10, 168, 4, 152, 17
+UPPER_LIP = ((37, 82), (267, 312), (39, 81), (269, 311))
+LOWER_LIP = ((87, 84), (317, 314), (88, 181), (318, 405))
 
 
 def _apart(p: Points, a: int, b: int) -> Points:
@@ -65,6 +67,11 @@ def _cheek_fullness(p: Points) -> Points:
     return 0.5 * (found[0] + found[1])
 
 
+def _fullness(p: Points, pairs: tuple[tuple[int, int], ...]) -> Points:
+    """Mean height of a lip, from pairs of landmarks on its upper and its lower edge."""
+    return np.mean([_down(p, a, b) for a, b in pairs], axis=0)
+
+
 def _chin_forward(p: Points) -> Points:
     """How far the chin is before the upright through the root of the nose."""
     return p[..., 199, 2] - p[..., NASION, 2]
@@ -76,15 +83,15 @@ def _nose_bridge(p: Points) -> Points:
 
 
 FROM_LANDMARKS: dict[str, Callable[[Points], Points]] = {
-    "face_width": lambda p: 0.5 * (_apart(p, 234, 454) + _apart(p, 93, 323)),
+    "face_width": lambda p: 0.5 * (_apart(p, 127, 356) + _apart(p, 234, 454)),
     "face_length": _length,
-    "jaw_width": lambda p: 0.5 * (_apart(p, 172, 397) + _apart(p, 136, 365)),
+    "jaw_width": lambda p: 0.5 * (_apart(p, 58, 288) + _apart(p, 172, 397)),
     "chin_length": lambda p: _down(p, LOW_LIP, CHIN) / _length(p),
     "chin_forward": _chin_forward,
     "cheek_fullness": _cheek_fullness,
     "forehead_height": lambda p: _down(p, HAIRLINE, BROW_MIDDLE),
     "nose_width": lambda p: _apart(p, 129, 358),
-    "nose_length": lambda p: _down(p, NASION, SUBNASAL) / _length(p),
+    "nose_length": lambda p: _down(p, NASION, NOSE_TIP) / _length(p),
     "nose_bridge": _nose_bridge,
     "eye_size": _eye_size,
     "eye_distance": lambda p: (
@@ -93,10 +100,11 @@ FROM_LANDMARKS: dict[str, Callable[[Points], Points]] = {
     "eye_tilt": _eye_tilt,
     "brow_height": _brow_height,
     "mouth_width": lambda p: _apart(p, 61, 291),
-    "lip_fullness_upper": lambda p: _down(p, 0, 13),
-    "lip_fullness_lower": lambda p: _down(p, 14, 17),
+    "lip_fullness_upper": lambda p: _fullness(p, UPPER_LIP),
+    "lip_fullness_lower": lambda p: _fullness(p, LOWER_LIP),
 }
 DEPTHS = ("chin_forward", "cheek_fullness", "nose_bridge")  # hardly seen from the front
+GUESSED = ("forehead_height",)  # a tracker puts the hairline where its idea of a face has it
 BEHIND_THE_FACE = ("ear_size", "neck_width")  # no landmarks there
 
 
