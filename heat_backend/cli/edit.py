@@ -104,7 +104,7 @@ def listing() -> list[str]:
     raw = [edit.name for edit in EDITS if edit.raw]
     lines.append(f"    {raw[0]} to {raw[-1]}: the face model's own components")
     lines.append("  no attributes such as age or beard: those are the engine styleheat's")
-    lines.append("engine styleheat (-1 to 1, of the direction's strength):")
+    lines.append("engine styleheat (0 is off, 1 the full strength of a direction):")
     return lines + _latent_edits()
 
 

@@ -71,7 +71,8 @@ class Editor:
         colour = {n: v for n, v in wanted.items() if EDIT_BY_NAME[n].group in (TEXTURE, LIGHT)}
         before = {n: v for n, v in self._done.items() if EDIT_BY_NAME[n].group == SHAPE}
         if shape != before:
-            shaped = self._shape.shaped(identity_change(shape))
+            neck = {n: v for n, v in shape.items() if n == "neck_width"}
+            shaped = self._shape.shaped(identity_change(shape), identity_change(neck))
             self._shaped = replace(self._own, shaped=shaped)
         if colour:
             self._note(self.colours.skipped(colour))

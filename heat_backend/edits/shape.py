@@ -25,10 +25,13 @@ Field = NDArray[np.float32]
 # The eyes' corners stay where they are as a group: an edit changes a face and does not move it.
 ANCHOR = [33, 133, 362, 263]
 NEAR = 6
+AROUND = 64  # vertices of the skin that together carry what is off it
 ON_SKIN = 0.003  # outer-eye distances: how nearly a place on a vertex takes that one's alone
-DEPTH_COUNTS = 0.5
+SPREAD = 0.12
+DEPTH_COUNTS = 0.35
 CARRIED = 0.1  # outer-eye distances beyond the skin to where its change is taken whole
 FADE = 0.35  # and over which it dies out
+NECK_FADE = 0.3  # outer-eye distances down the neck over which edits of the face die out
 HELD_BELOW = 0.1, 0.8  # of the head's pose: what takes less belongs to the shoulders or the frame
 IRIS_SHARE = 0.6  # how far an iris grows with its opening
 
@@ -60,12 +63,19 @@ class ShapeEditor:
         self._rotation = posed.rotation.astype(np.float32)
         self._own = own
 
-    def shaped(self, identity: NDArray[np.float32]) -> Shaped:
-        """Return the portrait with identity weights (K,) added."""
+    def shaped(self, identity: NDArray[np.float32], neck: NDArray[np.float32]) -> Shaped:
+        """Return the portrait with identity weights (K,) added.
+
+        ``neck`` is what of it moves the neck, too: all of a person's neck goes with the face, but
+        an edit of the nose should not move the hair and the collar below.
+        """
         if not identity.any():
             return self._own
-        own, field = self._own, np.tensordot(identity, self._basis, 1)
-        rest = own.mesh.rest + np.tensordot(identity, self._mesh_basis, 1)
+        own = self._own
+        field = np.tensordot(identity - neck, self._basis, 1) * self._above_neck[:, None]
+        field += np.tensordot(neck, self._basis, 1)
+        nearest, weight = self._carriers
+        rest = own.mesh.rest + np.einsum("nkc,nk->nc", field[nearest], weight)
         at_landmarks = np.asarray(landmarks(self._model, field), np.float32)
         return Shaped(
             replace(own.mesh, rest=rest),
@@ -87,21 +97,30 @@ class ShapeEditor:
         return np.asarray(anchored @ self._rotation.T, np.float32)
 
     @cached_property
-    def _mesh_basis(self) -> Field:
-        """Offsets (K, N, 3) of the portrait mesh: of the skin at each place, fading beyond it."""
+    def _above_neck(self) -> NDArray[np.float32]:
+        """1 at vertices (V,) of face and head, falling to 0 down the neck."""
+        model = self._model
+        on_neck = model.vertex_part == PART_NAMES.index("neck")
+        distance, _ = cKDTree(model.vertices[~on_neck]).query(model.vertices)
+        return np.exp(-((distance / NECK_FADE) ** 2)).astype(np.float32)
+
+    @cached_property
+    def _carriers(self) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """Vertices (N, k) of the skin that carry each of the mesh's, and by how much (N, k)."""
         mesh, model = self._own.mesh, self._model
         skin = np.flatnonzero(np.isin(model.vertex_part, [PART_NAMES.index(n) for n in SKIN_PARTS]))
         # The depth of hair is a guess, and its sheet bends away at the outline.
         flat = np.array((1.0, 1.0, DEPTH_COUNTS), np.float32)
-        distance, nearest = cKDTree(self._rest[skin] * flat).query(mesh.rest * flat, k=NEAR)
-        weight = 1.0 / (distance + ON_SKIN) ** 2
+        distance, nearest = cKDTree(self._rest[skin] * flat).query(mesh.rest * flat, k=AROUND)
+        # On the skin one vertex decides, off it many: hair bends and has no kinks.
+        weight = np.exp(
+            -((distance / (ON_SKIN + distance[:, :1] + SPREAD * (distance[:, :1] > ON_SKIN))) ** 2)
+        )
         weight /= weight.sum(axis=1, keepdims=True)
         beyond = np.maximum(0.0, distance[:, :1] - CARRIED)
         weight *= np.exp(-(beyond**2) / (2 * FADE**2))
         weight *= smoothstep(*HELD_BELOW, mesh.follow)[:, None]
-        weight = weight.astype(np.float32)
-        carried = [np.einsum("nkc,nk->nc", part[skin[nearest]], weight) for part in self._basis]
-        return np.ascontiguousarray(np.stack(carried), np.float32)
+        return skin[nearest], weight.astype(np.float32)
 
     def _mouth(self, field: Field) -> MouthLayer:
         mouth, model = self._own.mouth, self._model
