@@ -50,6 +50,10 @@ class ColourBase:
         fixed-point format.
     irises : dict of str to ndarray, shape (h, w)
         1 on the iris of each eye's texture.
+    teeth : ndarray, shape (N,)
+        1 at the mouth's vertices that are teeth.
+    own_teeth : ndarray, shape (h, w), or None
+        1 where the photo shows teeth between its lips; None where it shows none.
     mouth_at : tuple of float
         Middle of the lips in the photo, pixels.
     shut : bool
@@ -68,6 +72,8 @@ class ColourBase:
     near_head: Floats
     coarse_layout: tuple[NDArray, NDArray]
     irises: dict[str, Floats]
+    teeth: Floats
+    own_teeth: Floats | None
     mouth_at: tuple[float, float]
     shut: bool
 
@@ -119,18 +125,16 @@ class Coloured:
         """Return the mouth with its teeth's and lips' new colours, in the new light."""
         look, out, own = mouth.look.copy(), mouth.look_out.copy(), mouth.own
         if "teeth_whiteness" in self.edits:
-            teeth = mouth_teeth(mouth)[:, None]
-            mean = look[teeth[:, 0] > 0.5, :3].mean(axis=0)
-            slope, offset = _affine(mean, self.edits, "teeth")
-            for part in (look[:, :3], out):
-                part += teeth * ((slope - 1.0) * part + offset)
-            if own is not None:
-                seen = own_teeth(own.photo)
-                if seen.sum() > LEAST_TEETH:
-                    mean = np.average(own.photo.reshape(-1, 3), axis=0, weights=seen.ravel())
-                    slope, offset = _affine(mean, self.edits, "teeth")
-                    changed = seen[..., None] * ((slope - 1.0) * own.photo + offset)
-                    own = replace(own, photo=(own.photo + changed).astype(np.float32))
+            teeth, seen = self.base.teeth[:, None], self.base.own_teeth
+            if teeth.any():
+                mean = look[teeth[:, 0] > 0.5, :3].mean(axis=0)
+                slope, offset = _affine(mean, self.edits, "teeth")
+                for part in (look[:, :3], out):
+                    part += teeth * ((slope - 1.0) * part + offset)
+            if own is not None and seen is not None:
+                slope, offset = _affine(self.base.means["teeth"], self.edits, "teeth")
+                changed = seen[..., None] * ((slope - 1.0) * own.photo + offset)
+                own = replace(own, photo=(own.photo + changed).astype(np.float32))
         if "lips" in self.base.means and any(_touches(name, "lips") for name in self.edits):
             slope, offset = _affine(self.base.means["lips"], self.edits, "lips")
             lining = mouth.look[:, 4:5]

@@ -18,6 +18,7 @@ from heat_backend.edits.colours import (
     ColourEditor,
     iris_mask,
     laid_out,
+    mouth_teeth,
     own_teeth,
 )
 from heat_backend.edits.editor import Edited, Editor
@@ -88,8 +89,9 @@ def _colour_base(
         if mask.sum() > LEAST_REGION * posed.unit**2
     }
     own = layers.mouth.own
-    if own is not None and (teeth := own_teeth(own.photo)).sum() > LEAST_TEETH:
-        means["teeth"] = np.average(own.photo.reshape(-1, 3), axis=0, weights=teeth.ravel())
+    seen = None if own is None else own_teeth(own.photo)
+    if own is not None and seen is not None and seen.sum() > LEAST_TEETH:
+        means["teeth"] = np.average(own.photo.reshape(-1, 3), axis=0, weights=seen.ravel())
     lips = face.points[LIPS_OUTER, :2].mean(axis=0)
     even = unevenness(photo, regions["skin"], posed.unit)
     return ColourBase(
@@ -110,6 +112,8 @@ def _colour_base(
         near_head=fade_from_head(known, posed.unit),
         coarse_layout=cv2.convertMaps(layout / np.float32(STEP), None, cv2.CV_16SC2),
         irises={side: iris_mask(eye) for side, eye in layers.eyes.items()},
+        teeth=mouth_teeth(layers.mouth),
+        own_teeth=seen if "teeth" in means else None,
         mouth_at=(float(lips[0]), float(lips[1])),
         shut=max(_openness(layers, side) for side in layers.eyes) < SHUT_BELOW,
     )

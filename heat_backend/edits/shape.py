@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 from scipy.spatial import cKDTree
 
 from bridge.face_model import PART_NAMES, SKIN_PARTS, FaceModel, landmarks
@@ -25,6 +26,7 @@ Field = NDArray[np.float32]
 # The eyes' corners stay where they are as a group: an edit changes a face and does not move it.
 ANCHOR = [33, 133, 362, 263]
 NEAR = 6
+LEAST_WEIGHT = 1e-4
 AROUND = 64  # vertices of the skin that together carry what is off it
 ON_SKIN = 0.003  # outer-eye distances: how nearly a place on a vertex takes that one's alone
 SPREAD = 0.12
@@ -74,8 +76,7 @@ class ShapeEditor:
         own = self._own
         field = np.tensordot(identity - neck, self._basis, 1) * self._above_neck[:, None]
         field += np.tensordot(neck, self._basis, 1)
-        nearest, weight = self._carriers
-        rest = own.mesh.rest + np.einsum("nkc,nk->nc", field[nearest], weight)
+        rest = own.mesh.rest + np.asarray(self._carriers @ field, np.float32)
         at_landmarks = np.asarray(landmarks(self._model, field), np.float32)
         return Shaped(
             replace(own.mesh, rest=rest),
@@ -105,8 +106,8 @@ class ShapeEditor:
         return np.exp(-((distance / NECK_FADE) ** 2)).astype(np.float32)
 
     @cached_property
-    def _carriers(self) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-        """Vertices (N, k) of the skin that carry each of the mesh's, and by how much (N, k)."""
+    def _carriers(self) -> csr_matrix:
+        """By how much (N, V) each vertex of the skin carries each of the mesh."""
         mesh, model = self._own.mesh, self._model
         skin = np.flatnonzero(np.isin(model.vertex_part, [PART_NAMES.index(n) for n in SKIN_PARTS]))
         # The depth of hair is a guess, and its sheet bends away at the outline.
@@ -120,7 +121,10 @@ class ShapeEditor:
         beyond = np.maximum(0.0, distance[:, :1] - CARRIED)
         weight *= np.exp(-(beyond**2) / (2 * FADE**2))
         weight *= smoothstep(*HELD_BELOW, mesh.follow)[:, None]
-        return skin[nearest], weight.astype(np.float32)
+        rows = np.repeat(np.arange(len(weight)), AROUND)
+        kept = (weight > LEAST_WEIGHT).ravel()
+        entries = weight.astype(np.float32).ravel()[kept], (rows[kept], skin[nearest].ravel()[kept])
+        return csr_matrix(entries, (len(weight), len(self._rest)))
 
     def _mouth(self, field: Field) -> MouthLayer:
         mouth, model = self._own.mouth, self._model
