@@ -119,19 +119,22 @@ def _draw_source(column: Any, context: Any, settings: Any) -> None:
     if kind == "voice":
         column.prop(settings, "style")
         column.prop(settings, "life")
-    elif kind == "face":
+    elif kind in {"face", "both"}:
         column.prop(settings, "face")
+    if kind == "both":
+        column.prop(settings, "style")
+        column.prop(settings, "voice_share")
 
 
 def _kind(context: Any, settings: Any) -> str:
-    """Return "face", "voice" or "" while nothing is chosen."""
+    """Return the source's kind, or "" while nothing is chosen."""
     from .. import bridge
     from . import motion_source
 
     try:
         return motion_source.source_of(context.scene, active_portrait(context.scene)).kind
     except bridge.errors.HeatError:
-        return {"FACE": "face", "VOICE": "voice"}.get(settings.reads, "")
+        return {"FACE": "face", "VOICE": "voice", "BOTH": "both"}.get(settings.reads, "")
 
 
 def _draw_missing(layout: Any, context: Any, portrait: Any) -> None:

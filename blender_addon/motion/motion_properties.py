@@ -61,6 +61,7 @@ class HeatMotionSettings(PropertyGroup):
             ("AUTO", "Automatic", "The face in a film, the voice in a sound"),
             ("FACE", "Face", "The face in the film"),
             ("VOICE", "Voice", "The voice in the film or sound: it moves the mouth"),
+            ("BOTH", "Face & Voice", "The face in the film, its mouth by the film's voice"),
         ),
         default="AUTO",
     )
@@ -77,6 +78,14 @@ class HeatMotionSettings(PropertyGroup):
         default=1.0,
         min=0.0,
         max=3.0,
+    )
+    voice_share: FloatProperty(
+        name="Voice in Mouth",
+        description="How much of the mouth is the voice's, and how much the filmed face's",
+        subtype="FACTOR",
+        default=1.0,
+        min=0.0,
+        max=1.0,
     )
     life: BoolProperty(
         name="Blinks & Sway",

@@ -12,7 +12,7 @@ import bpy
 from .. import bridge, versions
 from ..rig.range_sampling import scene_fps
 
-FACE, VOICE, CLIP = "face", "voice", "clip"
+FACE, VOICE, BOTH, CLIP = "face", "voice", "both", "clip"
 _KINDS = {"MOVIE", "SOUND"}
 
 
@@ -25,7 +25,7 @@ class MotionSource:
     path : Path
         The film, sound or clip.
     kind : str
-        "face", "voice" or "clip": what is read from it.
+        "face", "voice", "both" or "clip": what is read from it.
     name : str
         For action, strip and track.
     identity : str
@@ -161,11 +161,11 @@ def _there(text: str) -> Path:
 def _kind(path: Path, reads: str, *, is_sound: bool) -> str:
     if path.suffix.lower() == ".npz":
         return CLIP
-    if reads == "FACE" and is_sound:
+    if reads in {"FACE", "BOTH"} and is_sound:
         raise bridge.errors.BadInput(f'"{path.name}" is a sound: it has a voice, but no face')
     if reads == "AUTO":
         return VOICE if is_sound else FACE
-    return VOICE if reads == "VOICE" else FACE
+    return {"VOICE": VOICE, "BOTH": BOTH}.get(reads, FACE)
 
 
 def _name(stem: str, kind: str) -> str:

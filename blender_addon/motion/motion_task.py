@@ -14,9 +14,10 @@ from ..properties import find_portrait
 
 if TYPE_CHECKING:
     from .bake_plan import BakePlan
-    from .motion_command import ClipOrder, ClipRun
+    from .motion_command import ClipOrder
     from .motion_source import MotionSource
-    from .plan_run import PlanRun
+    from .plan_run import ClipFiles, PlanRun
+    from .reading import Reading
 
 log = logging.getLogger(__name__)
 
@@ -47,14 +48,14 @@ class MotionJob:
         scene_name: str,
         uid: str,
         source: MotionSource,
-        order: ClipOrder | None,
-        run: ClipRun | None,
+        orders: tuple[ClipOrder, ...],
+        reading: Reading,
     ) -> None:
         self.uid = uid
         self.state, self.message = "running", ""
         self.notes: tuple[str, ...] = ()
-        self._scene_name, self._source, self._order = scene_name, source, order
-        self._run = run
+        self._scene_name, self._source, self._orders = scene_name, source, orders
+        self._reading = reading
         self._planning: PlanRun | None = None
 
     @property
@@ -67,20 +68,17 @@ class MotionJob:
         """How far the work in hand is, 0..1."""
         if self._planning is not None:
             return self._planning.fraction
-        return self._run.status.fraction if self._run is not None else 0.0
+        return self._reading.status.fraction
 
     def line(self) -> str:
         """Return where it stands, in words."""
         if self.finished:
             return self.message
-        if self._planning is not None or self._run is None:
-            return "Fitting the curves"
-        return self._run.status.text
+        return "Fitting the curves" if self._planning is not None else self._reading.status.text
 
     def cancel(self) -> None:
         """Stop it; nothing has been baked then."""
-        if self._run is not None:
-            self._run.cancel()
+        self._reading.cancel()
         if self._planning is not None:
             self._planning.cancel()
 
@@ -108,24 +106,30 @@ class MotionJob:
             if self._planning.finished:
                 self._write(self._planning.result())
             return
-        if self._run is not None:
-            status = self._run.status
-            if status.state in {"failed", "cancelled"}:
-                self.state, self.message = status.state, status.text
-            if status.state != "done":
-                return
-        order = self._order
+        status = self._reading.step()
+        if status.state in {"failed", "cancelled"}:
+            self.state, self.message = status.state, status.text
+        if status.state != "done":
+            return
         _, portrait = self._place()
-        what = baking.order_for(portrait, self._source, order.begin if order is not None else 0.0)
-        clip = order.out if order is not None else self._source.path
-        self._planning = PlanRun(what, clip)
+        files = self._files(portrait)
+        self._planning = PlanRun(baking.order_for(portrait, self._source, files.begin), files)
+
+    def _files(self, portrait: Any) -> ClipFiles:
+        from .plan_run import ClipFiles
+
+        if not self._orders:
+            return ClipFiles(self._source.path)
+        first, *more = self._orders
+        voice = more[0].out if more else None
+        return ClipFiles(first.out, first.begin, voice, portrait.motion.voice_share)
 
     def _write(self, plan: BakePlan) -> None:
         from . import baking, voice_strip
 
         scene, portrait = self._place()
         baked = baking.write(portrait, self._source, plan)
-        told = self._run.notes if self._run is not None else ()
+        told = self._reading.notes
         if portrait.motion.add_sound:
             note = voice_strip.add(scene, self._source, baked.first, baked.frames)
             told = (*told, note) if note else told
@@ -162,9 +166,8 @@ def start(scene: Any, portrait: Any) -> MotionJob:
     HeatError
         Something is missing; the message says what.
     """
-    from .. import bridge, data_folder
-    from ..backend import choose
-    from . import baking, motion_command, motion_source
+    from .. import bridge
+    from . import baking, motion_source
 
     if running(portrait.uid):
         raise bridge.errors.BadInput("The motion of this portrait is being read")
@@ -172,15 +175,8 @@ def start(scene: Any, portrait: Any) -> MotionJob:
     if wrong:
         raise bridge.errors.BadInput(wrong)
     source = motion_source.source_of(scene, portrait)
-    order = _order(scene, portrait, source)
-    run = None
-    if order is not None and not order.out.is_file():
-        program = choose.command(_ELSEWHERE)
-        data_folder.make()
-        order.out.parent.mkdir(parents=True, exist_ok=True)
-        environment = choose.whole_environment(program)
-        run = motion_command.ClipRun(program.command, environment, order)
-    job = MotionJob(scene.name, portrait.uid, source, order, run)
+    orders = _orders(scene, portrait, source)
+    job = MotionJob(scene.name, portrait.uid, source, orders, _reading(orders))
     _jobs[portrait.uid] = job
     job.step()
     if not bpy.app.background and not bpy.app.timers.is_registered(_on_timer):
@@ -208,21 +204,39 @@ def finish(job: MotionJob) -> None:
             time.sleep(0.02)
 
 
-def _order(scene: Any, portrait: Any, source: MotionSource) -> ClipOrder | None:
+def _orders(scene: Any, portrait: Any, source: MotionSource) -> tuple[ClipOrder, ...]:
+    """Return the clips that a source needs, the face's first."""
     from .. import data_folder
     from ..rig.range_sampling import scene_fps
     from . import motion_command
-    from .motion_source import CLIP, FACE
+    from .motion_source import BOTH, FACE, VOICE
 
     folder, settings = data_folder.path() / "motion", portrait.motion
-    if source.kind == CLIP:
-        return None
-    if source.kind == FACE:
-        return motion_command.film_order(
-            folder, source.path, source.begin, source.end, settings.face
-        )
-    fps = str(scene_fps(scene))
-    return motion_command.voice_order(folder, source.path, fps, settings.style, settings.life)
+    orders = []
+    if source.kind in {FACE, BOTH}:
+        span = (source.begin, source.end)
+        orders.append(motion_command.film_order(folder, source.path, *span, settings.face))
+    if source.kind in {VOICE, BOTH}:
+        fps, life = str(scene_fps(scene)), settings.life and source.kind == VOICE
+        orders.append(motion_command.voice_order(folder, source.path, fps, settings.style, life))
+    return tuple(orders)
+
+
+def _reading(orders: tuple[ClipOrder, ...]) -> Reading:
+    from .. import data_folder
+    from ..backend import choose
+    from . import motion_command
+    from .reading import Reading
+
+    command: tuple[str, ...] = ()
+    environment: dict[str, str] = {}
+    if not all(order.out.is_file() for order in orders):  # else no backend is needed
+        program = choose.command(_ELSEWHERE)
+        command, environment = program.command, choose.whole_environment(program)
+        data_folder.make()
+        for order in orders:
+            order.out.parent.mkdir(parents=True, exist_ok=True)
+    return Reading(orders, lambda order: motion_command.ClipRun(command, environment, order))
 
 
 def _on_timer() -> float | None:

@@ -4,10 +4,46 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 from .. import bridge
 from .bake_plan import BakeOrder, BakePlan, plan
+
+
+@dataclass(frozen=True)
+class ClipFiles:
+    """The motion clip to bake, and the voice's that is laid over its mouth, if any.
+
+    Attributes
+    ----------
+    clip : Path
+    begin : float
+        Seconds of the media before the clip's first frame.
+    voice : Path or None
+        Clip of the voice, from the media's first second on.
+    voice_share : float
+        0..1, how much of the mouth is the voice's.
+    """
+
+    clip: Path
+    begin: float = 0.0
+    voice: Path | None = None
+    voice_share: float = 1.0
+
+    def load(self) -> bridge.motion_clip.MotionClip:
+        """Return the clip, mixed.
+
+        Raises
+        ------
+        HeatError
+            A file is no clip, or the two do not overlap.
+        """
+        clip = bridge.motion_clip.load(self.clip)
+        if self.voice is None:
+            return clip
+        voice, share = bridge.motion_clip.load(self.voice), {"mouth": self.voice_share}
+        return bridge.motion_mix.laid_over(clip, voice, share, -self.begin)
 
 
 class PlanRun:
@@ -16,13 +52,12 @@ class PlanRun:
     Parameters
     ----------
     order : BakeOrder
-    clip : Path
-        File of the motion clip.
+    clips : ClipFiles
     """
 
-    def __init__(self, order: BakeOrder, clip: Path) -> None:
+    def __init__(self, order: BakeOrder, clips: ClipFiles) -> None:
         self.fraction = 0.0
-        self._order, self._clip = order, clip
+        self._order, self._clips = order, clips
         self._result: BakePlan | None = None
         self._error: Exception | None = None
         self._cancelled = threading.Event()
@@ -56,7 +91,7 @@ class PlanRun:
 
     def _run(self) -> None:
         try:
-            self._result = plan(self._order, bridge.motion_clip.load(self._clip), self._told)
+            self._result = plan(self._order, self._clips.load(), self._told)
         except Exception as error:  # raised again where the result is asked for
             self._error = error
 

@@ -10,21 +10,9 @@ from numpy.typing import NDArray
 
 from .. import bridge
 
-HEAD = "head"
-_STARTS = {
-    "brows": ("brow",),
-    "eyes": ("eye",),
-    "cheeks": ("cheek",),
-    "nose": ("nose",),
-    "mouth": ("mouth", "jaw", "tongue"),
-}
-FACE_REGIONS: tuple[str, ...] = tuple(_STARTS)
-REGIONS: tuple[str, ...] = (*FACE_REGIONS, HEAD)
-
-
-def region_of(expression: str) -> str:
-    """Return the region of one of the 52 expressions."""
-    return next(name for name, starts in _STARTS.items() if expression.startswith(starts))
+HEAD: str = bridge.motion_mix.HEAD
+FACE_REGIONS: tuple[str, ...] = bridge.regions.REGIONS
+REGIONS: tuple[str, ...] = bridge.motion_mix.LAYERS
 
 
 def chosen(regions: frozenset[str], only: str = "") -> NDArray[np.bool_]:
@@ -48,7 +36,7 @@ def chosen(regions: frozenset[str], only: str = "") -> NDArray[np.bool_]:
         A name in `only` is no expression's.
     """
     names = bridge.coefficients.EXPRESSION_NAMES
-    taken = np.array([region_of(name) in regions for name in names])
+    taken = bridge.regions.region_mask(regions - {HEAD})
     patterns = only.replace(",", " ").split()
     if not patterns:
         return taken

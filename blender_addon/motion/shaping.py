@@ -105,7 +105,7 @@ def shaped(clip: bridge.motion_clip.MotionClip, timing: Timing, shaping: Shaping
             smoothed(table, shaping.smooth) for table in (expression, rotation, translation)
         )
     names = bridge.coefficients.EXPRESSION_NAMES
-    gains = np.array([shaping.gains.get(regions.region_of(name), 1.0) for name in names])
+    gains = np.array([shaping.gains.get(bridge.regions.region_of(name), 1.0) for name in names])
     head = shaping.gains.get(regions.HEAD, 1.0)
     return Motion(motion.first, expression * gains, rotation * head, translation * head)
 

@@ -12,7 +12,6 @@ import pytest
 pytest.importorskip("bpy")
 
 from blender_addon import versions
-from bridge.coefficients import EXPRESSION_NAMES
 from tests.addon.motion_clips import baked_strip, column, notes, performance, sampled, saved
 from tests.addon.test_addon_panels import Drawn, context
 
@@ -214,6 +213,33 @@ def test_a_voice_is_read_at_the_scenes_rate(rigged, blender, reader, tmp_path):
         blender.ops.heat.bake_motion()
 
 
+def test_face_and_voice_of_a_film_are_mixed(rigged, blender, reader, tmp_path):
+    rigged.motion.path, rigged.motion.reads = media(tmp_path, "film.mp4"), "BOTH"
+    rigged.motion.voice_share = 0.5
+    shown = drawn(blender).of("prop")
+    assert {"face", "style", "voice_share"} <= set(shown)
+    blender.ops.heat.bake_motion()
+    assert [order[0] for order in orders(reader)] == ["track", "speak"]
+    assert "--life" not in orders(reader)[1]
+    assert len(versions.curves_of(baked_strip(rigged.mesh.data.shape_keys, "film"))) == 52
+    rigged.motion.path = voice_file(tmp_path)
+    with pytest.raises(RuntimeError, match="it has a voice, but no face"):
+        blender.ops.heat.bake_motion()
+
+
+def test_a_voice_is_laid_over_the_mouth_alone_and_in_step(tmp_path):
+    from blender_addon.motion.plan_run import ClipFiles
+
+    face, voice = performance(50), performance(100)
+    paths = [tmp_path / "face.npz", tmp_path / "voice.npz"]
+    saved(face, tmp_path, "face.npz")
+    saved(voice, tmp_path, "voice.npz")
+    mixed = ClipFiles(paths[0], 1.0, paths[1]).load()
+    jaw, brow = column("jawOpen"), column("browInnerUp")
+    np.testing.assert_allclose(mixed.expression[:, jaw], voice.expression[25:75, jaw], atol=1e-6)
+    np.testing.assert_array_equal(mixed.expression[:, brow], face.expression[:, brow])
+
+
 def test_a_failure_of_the_backend_is_told_in_its_words(rigged, blender, reader, tmp_path):
     rigged.motion.path = media(tmp_path, "empty.mp4")
     with pytest.raises(RuntimeError, match="There is no face in the film"):
@@ -321,9 +347,3 @@ def test_panel_shows_what_the_source_needs(rigged, blender, tmp_path):
     parts = drawn(blender, "HEAT_PT_motion_parts").of("prop")
     assert {"take_mouth", "gain_mouth", "take_head", "only"} <= set(parts)
     assert "tolerance" in drawn(blender, "HEAT_PT_motion_curves").of("prop")
-
-
-def test_all_expressions_belong_to_a_part(addon):
-    from blender_addon.motion import regions
-
-    assert {regions.region_of(name) for name in EXPRESSION_NAMES} == set(regions.FACE_REGIONS)
