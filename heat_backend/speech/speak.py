@@ -28,6 +28,9 @@ STEP_DELAY = 0.5 * (STEP - 1) * mel.HOP / mel.RATE
 SMOOTH_SECONDS, SMOOTH_FRAMES = 0.014, 0.33
 SHUT_RAMP = 0.03
 """Seconds in which the lips meet and part; the network's own curves already come near."""
+TONGUE, TONGUE_MOST = 1.6, 0.16
+"""The network learns medians and is too shy with the tongue, by the former for l and n. Beyond the
+latter the face model's tongue comes through the lower lip of a mouth that is not wide open."""
 LOUD_OPENS = 1.1
 """How much of the opening follows the voice's loudness: louder syllables are wider ones."""
 LOUD_SMOOTH, LOUD_AROUND = 0.03, 16.0
@@ -166,8 +169,10 @@ def perform(heard: Heard, said: Answer, manner: Manner, source: str | None) -> S
     wider = _by_loudness(heard, speaking)
     for name, bounds in LOUD_RANGE.items():
         wide[:, CHANNEL[name]] *= np.clip(wider, *bounds)
+    wide[:, CHANNEL["tongueOut"]] *= TONGUE
     channels = _on_frames(wide, manner.fps, time) * manner.style
     channels = np.clip(channels, 0.0, EXPRESSION_MAX)
+    channels[:, CHANNEL["tongueOut"]] = np.minimum(channels[:, CHANNEL["tongueOut"]], TONGUE_MOST)
     channels = shut_lips(channels, shut_envelope(shut, time, SHUT_RAMP))
     channels *= activity.awake(activity_spans, time)[:, None]
     expression = to_expression(channels)
