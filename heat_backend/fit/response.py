@@ -130,7 +130,7 @@ TRIALS = (
         _pair("mouthSmile"),
         (Reading(("mouthSmileLeft", "mouthSmileRight"), _wider, 0.10, 0.30, 0.8, 1.4),),
     ),
-    Trial({"mouthPucker": 1.0}, (Reading(("mouthPucker",), _narrower, 0.17, 0.30, 0.8, 1.4),)),
+    Trial({"mouthPucker": 1.0}, (Reading(("mouthPucker",), _narrower, 0.17, 0.30, 0.8, 1.5),)),
 )
 
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from heat_backend.layers.eyes import EyeLayer
 
-WIDTH = 0.045  # eye widths
+WIDTH = 0.05  # eye widths
 FROM_CLOSED, TO_CLOSED = 0.55, 0.95  # share of the opening that is gone
-STRENGTH = 0.8
+STRENGTH = 0.92
 FRACTION_BITS = 4
 
 
