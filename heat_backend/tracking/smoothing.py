@@ -37,7 +37,7 @@ def _bends(curves: Array, lag: int) -> Array:
     return np.asarray(np.quantile(bends, 0.25, axis=0) / 0.3186 / np.sqrt(6.0))
 
 
-def smooth(curves: Array, noise: Array, strength: float = 1.0) -> Array:
+def smooth(curves: Array, noise: Array, strength: float = 1.0, together: bool = False) -> Array:
     """Smooth curves (T, C).
 
     Parameters
@@ -47,22 +47,49 @@ def smooth(curves: Array, noise: Array, strength: float = 1.0) -> Array:
         Standard deviation of the noise, in the curves' units.
     strength : float
         Factor on ``noise``; 0 leaves the curves as they are.
+    together : bool
+        Smooth all curves of a frame over the same window, as errors that cancel each other need:
+        those of a head's turn and of its shift.
     """
-    count = len(curves)
-    sigma = np.maximum(noise * strength, 1e-9)
-    if strength <= 0.0 or count < 3:
+    if strength <= 0.0 or len(curves) < 3:
         return curves.copy()
-    sums = np.concatenate([np.zeros((1, curves.shape[1])), np.cumsum(curves, axis=0)])
-    result = curves.copy()
+    reach = _reach(curves, np.maximum(noise * strength, 1e-9))
+    if together:
+        reach = np.repeat(reach.min(axis=1, keepdims=True), curves.shape[1], axis=1)
+    reach = _gradual(reach)
+    half = reach // 2
+    return _mean(_mean(curves, reach - half), half)
+
+
+def _reach(curves: Array, sigma: Array) -> NDArray[np.intp]:
+    """Frames to each side (T, C) over which the mean agrees with all narrower ones."""
+    reach = np.zeros(curves.shape, np.intp)
     low, high = curves - AGREE * sigma, curves + AGREE * sigma
     going = np.ones(curves.shape, bool)
-    at = np.arange(count)
-    for reach in REACHES:
-        own = np.minimum(np.minimum(at, count - 1 - at), reach)  # symmetric, so no lag
-        width = (2 * own + 1)[:, None]
-        mean = (sums[at + own + 1] - sums[at - own]) / width
-        band = AGREE * sigma / np.sqrt(width)
+    for wider in REACHES:
+        mean = _mean(curves, np.full(curves.shape, wider))
+        band = AGREE * sigma / np.sqrt(2 * wider + 1)
         low, high = np.maximum(low, mean - band), np.minimum(high, mean + band)
         going &= low <= high
-        result = np.where(going, mean, result)
-    return result
+        reach[going] = wider
+    return reach
+
+
+def _gradual(reach: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Let reaches (T, C) change by one a frame at most: a jump of the window is a jump itself."""
+    out = reach.copy()
+    for k in range(1, len(out)):
+        out[k] = np.minimum(out[k], out[k - 1] + 1)
+    for k in range(len(out) - 2, -1, -1):
+        out[k] = np.minimum(out[k], out[k + 1] + 1)
+    return out
+
+
+def _mean(curves: Array, reach: NDArray[np.intp]) -> Array:
+    """Means (T, C) over ``reach`` (T, C) frames to each side, fewer at the ends."""
+    count = len(curves)
+    at = np.arange(count)[:, None]
+    own = np.minimum(np.minimum(at, count - 1 - at), reach)
+    sums = np.concatenate([np.zeros((1, curves.shape[1])), np.cumsum(curves, axis=0)])
+    columns = np.arange(curves.shape[1])
+    return np.asarray((sums[at + own + 1, columns] - sums[at - own, columns]) / (2 * own + 1))

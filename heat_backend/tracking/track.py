@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bridge.errors import BadInput, Cancelled
 from bridge.face_model import load as load_model
 from bridge.motion_clip import MotionClip
-from bridge.pose import rotation_angles
+from bridge.pose import rotation_angles, rotation_matrix
 from bridge.regions import REGIONS, region_mask
 from heat_backend.tracking import gaps
 from heat_backend.tracking.film import check_range, film_facts, film_frames
@@ -29,6 +29,8 @@ Progress = Callable[[str, float], None]
 WARM_UP = 12  # frames looked at again when a stopped run goes on: the finder has a memory
 SAMPLED = 60  # frames from which the person is learnt
 LOOKING = 0.85  # share of the progress that finding landmarks takes
+LEAST_NOISE = 0.015  # of expressions: those held at 0 show none, and have it once they move
+FACE_CENTRE = np.array([0.0, 0.25, 1.1])  # of the landmarks, from the pivot, head axes
 RESTS = ("first", "neutral", "camera")
 
 
@@ -230,13 +232,29 @@ def _cleaned(
 
     def clean(values: Array) -> Array:
         whole = gaps.bridged(values, own)
-        return smooth(whole, noise_level(whole[own]), settings.smooth)
+        noise = np.maximum(noise_level(whole[own]), LEAST_NOISE)
+        return smooth(whole, noise, settings.smooth)
 
     expression = clean(curves.expression)
     expression += gaze_weights(smooth(gaze, noise_level(gaze), settings.smooth))
     expression *= settings.gain * region_mask(settings.regions or REGIONS)
     expression = np.clip(expression, 0.0, 1.5) * settings.expression
-    return expression, clean(angles) * settings.pose, clean(moved) * settings.pose
+    angles, moved = _steady_head(gaps.bridged(angles, own), gaps.bridged(moved, own), settings)
+    return expression, angles * settings.pose, moved * settings.pose
+
+
+def _steady_head(angles: Array, moved: Array, settings: TrackSettings) -> tuple[Array, Array]:
+    """Smooth the head's turns (T, 3) and shifts (T, 3) as one.
+
+    Its landmarks lie far from the pivot: a turn read too far is made up for by the shift, and
+    the two must stay in step.
+    """
+    turns = np.array([rotation_matrix(one) for one in angles], np.float64)
+    face = moved + (turns - np.eye(3)) @ FACE_CENTRE
+    both = np.concatenate([angles, face], axis=1)
+    both = smooth(both, noise_level(both), settings.smooth, together=True)
+    turns = np.array([rotation_matrix(one) for one in both[:, :3]], np.float64)
+    return both[:, :3], both[:, 3:] - (turns - np.eye(3)) @ FACE_CENTRE
 
 
 def _rest_pose(curves: _Curves, own: NDArray[np.bool_], rest: str) -> tuple[Array, Array]:
