@@ -47,13 +47,16 @@ class FilmFacts:
     ----------
     rate : float
         Average frames a second.
+    seconds : float
+        Expected length of the chosen range.
     frames : int
-        Expected number in the chosen range; an estimate.
+        Expected number in it; an estimate, too high where the rate varies.
     sound : bool
         Whether there is an audio stream.
     """
 
     rate: float
+    seconds: float
     frames: int
     sound: bool
 
@@ -118,10 +121,11 @@ def film_facts(path: Path, start: float = 0.0, end: float | None = None) -> Film
         if stream.duration is not None and stream.time_base is not None:
             length = float(stream.duration * stream.time_base)
         elif container.duration is not None:
-            length = container.duration / av.time_base
+            length = (container.duration - max(0, container.start_time or 0)) / av.time_base
         until = length if end is None else min(end, length)
-        count = max(0, math.ceil((until - start) * rate - 1e-6))
-        return FilmFacts(rate, count, bool(container.streams.audio))
+        seconds = max(0.0, until - start)
+        count = math.ceil(seconds * rate - 1e-6)
+        return FilmFacts(rate, seconds, max(0, count), bool(container.streams.audio))
 
 
 def film_frames(path: Path, start: float = 0.0, end: float | None = None) -> Iterator[FilmFrame]:

@@ -16,7 +16,7 @@ from bridge.motion_clip import MotionClip
 from bridge.pose import rotation_angles, rotation_matrix
 from bridge.regions import REGIONS, region_mask
 from heat_backend.tracking import gaps
-from heat_backend.tracking.film import check_range, film_facts, film_frames
+from heat_backend.tracking.film import FilmFacts, check_range, film_facts, film_frames
 from heat_backend.tracking.follow import FaceFollower
 from heat_backend.tracking.gaze import SHUT, gaze_of, gaze_weights
 from heat_backend.tracking.landmark_reel import LandmarkReel, reel_key
@@ -128,7 +128,7 @@ def track_film(
         if not found.any():
             raise BadInput(_unseen(film.name, settings.face, most))
         tracked = _clip_of(records, found, facts.rate, film.name, settings, progress, cancelled)
-        tracked = replace(tracked, notes=_cut_off(len(records), facts.frames) + tracked.notes)
+        tracked = replace(tracked, notes=_cut_off(records["seconds"], facts) + tracked.notes)
     except Cancelled:
         reel.close()
         raise
@@ -287,10 +287,12 @@ def _evenly(clip: MotionClip, seconds: Array) -> MotionClip:
     )  # fmt: skip
 
 
-def _cut_off(frames: int, expected: int) -> tuple[str, ...]:
-    if frames >= 0.9 * expected - 2:
+def _cut_off(seconds: Array, facts: FilmFacts) -> tuple[str, ...]:
+    """Tell that the frames, shown at ``seconds`` (T,), end long before the film should."""
+    read = seconds[-1] - seconds[0] + 1.0 / facts.rate
+    if read >= 0.9 * facts.seconds - 2.0 / facts.rate:
         return ()
-    return (f"the film breaks off: {frames} of about {expected} frames could be read",)
+    return (f"the film breaks off: {read:.1f} of about {facts.seconds:.1f} seconds could be read",)
 
 
 def _notes(found: NDArray[np.bool_], own: NDArray[np.bool_]) -> tuple[str, ...]:

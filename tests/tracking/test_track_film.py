@@ -176,6 +176,48 @@ def test_a_face_for_three_frames_makes_a_clip_that_says_so(performance, tmp_path
     assert any("no face in 9 frames" in note for note in result.notes)
 
 
+def test_frames_of_uneven_length_keep_their_times(performance, found, tmp_path):
+    path = tmp_path / "uneven.mkv"
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("libx264", rate=Fraction(RATE), options={"crf": "12"})
+        stream.height, stream.width = performance[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for number, pixels in enumerate(performance):
+            if 10 <= number < 45 and number % 3:
+                continue  # a third of the rate for a while, as phones film in the dark
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts, frame.time_base = 500 + number * 1000 // RATE, Fraction(1, 1000)
+            film.mux(stream.encode(frame))
+        film.mux(stream.encode(None))
+    result = tracked(path, tmp_path)
+    assert len(result.clip) == pytest.approx(COUNT, abs=1)
+    assert not result.notes
+    count = min(COUNT, len(result.clip))
+    off = result.clip.rotation[:count] - found.clip.rotation[:count]
+    assert np.degrees(np.abs(off)).mean() < 1.0
+
+
+def test_a_film_that_is_cut_off_is_tracked_so_far_and_told(film, tmp_path):
+    # With its index in front, so that what is left of it can be played.
+    whole = tmp_path / "front.mp4"
+    with (
+        av.open(str(film)) as source,
+        av.open(str(whole), "w", options={"movflags": "faststart"}) as copy,
+    ):
+        stream = copy.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                copy.mux(packet)
+    part = tmp_path / "part.mp4"
+    data = whole.read_bytes()
+    part.write_bytes(data[: len(data) * 4 // 5])
+    result = tracked(part, tmp_path)
+    assert 5 < len(result.clip) < COUNT - 5
+    assert any("the film breaks off" in note for note in result.notes)
+
+
 def test_a_film_without_a_face_says_what_to_do(tmp_path):
     frames = [np.full((128, 128, 3), 90, np.uint8)] * 5
     with pytest.raises(BadInput, match=r"no face found in empty\.mp4: choose a film"):
