@@ -110,7 +110,7 @@ class Coloured:
             inside = self.base.irises[side][..., None]
             seen = eye.clean[inside[..., 0] > 0.9]
             if len(seen):
-                slope, offset = _affine(np.median(seen, axis=0), self.edits, "irises")
+                slope, offset = _affine(seen.mean(axis=0), self.edits, "irises")
                 texture, clean = (
                     part + inside * ((slope - 1.0) * part + offset) for part in (texture, clean)
                 )
