@@ -85,7 +85,7 @@ def unlit(
 ) -> NDArray[np.uint8]:
     """Divide the photo (H, W, 3) by its light on the head; the mean light stays."""
     shade = light.shade(normals)
-    change = (float(light.coefficients[0]) / shade) ** np.float32(1.0 / GAMMA)
+    change = (light.level / shade) ** np.float32(1.0 / GAMMA)
     change = 1.0 + near_head * (change - 1.0)
     height, width = pixels.shape[:2]
     rows, columns = np.arange(height) / STEP, np.arange(width) / STEP

@@ -53,17 +53,20 @@ class Light:
         Of the lamp that would light the head so, besides the ambience.
     ambient : float
         What comes from all around.
+    level : float
+        Mean light on what is seen of the skin.
     """
 
     coefficients: Floats
     direction: Floats
     strength: float
     ambient: float
+    level: float
 
     def shade(self, normals: Floats) -> Floats:
         """Light (...) on surfaces with normals (..., 3), never quite none."""
         seen = harmonics(normals) @ self.coefficients
-        return np.maximum(seen, LEAST_SHADE * self.coefficients[0])
+        return np.maximum(seen, LEAST_SHADE * self.level)
 
     def changed(self, normals: Floats, edits: Mapping[str, float]) -> Floats:
         """Light (...) with edits: the directed part turned and more or less of either part."""
@@ -71,7 +74,7 @@ class Light:
         pitch = np.radians(edits.get("light_direction_pitch", 0.0))
         amount, ambient = edits.get("light_amount", 0.0), edits.get("ambient", 0.0)
         turn = rotation_matrix((pitch, yaw, 0.0)).astype(np.float32)
-        mean = float(self.coefficients[0])
+        mean = self.level
         lamp = self.strength * _facing(normals, turn @ self.direction) * (1.0 + min(amount, 0.0))
         if amount > 0.0:
             added = amount * max(LEAST_DIRECTED * mean, self.strength)
@@ -157,7 +160,7 @@ def fit_light(pixels: NDArray[np.uint8], normals: Floats, skin: Floats) -> Light
     chosen = weight > 0.8
     if chosen.sum() < 60:
         mean = float(np.average(linear, weights=skin + 1e-6))
-        return Light(np.array([mean, *[0.0] * 8], np.float32), FROM_FRONT, 0.0, mean)
+        return Light(np.array([mean, *[0.0] * 8], np.float32), FROM_FRONT, 0.0, mean, mean)
     basis, seen = harmonics(normals[chosen]).astype(np.float64), light[chosen].astype(np.float64)
     trust = np.ones(len(seen))
     found = np.zeros(9)
@@ -173,7 +176,7 @@ def fit_light(pixels: NDArray[np.uint8], normals: Floats, skin: Floats) -> Light
 
 def _split(coefficients: Floats, normals: Floats, seen: NDArray[np.float64]) -> Light:
     """Tell a lamp from light all around: ambience + strength * max(0, cosine), fitted robustly."""
-    mean = float(coefficients[0])
+    mean = float(seen.mean())
     first = coefficients[1:4].astype(np.float64)
     lamp, trust = 2.0 * first, np.ones(len(seen))
     ambient = mean
@@ -188,9 +191,9 @@ def _split(coefficients: Floats, normals: Floats, seen: NDArray[np.float64]) -> 
         trust = 1.0 / (1.0 + (off / (TRUSTED * spread)) ** 2) ** 2
     strength = float(np.linalg.norm(lamp))
     if strength < FLAT * mean:
-        return Light(coefficients, FROM_FRONT, strength, mean)
+        return Light(coefficients, FROM_FRONT, strength, mean, mean)
     direction = np.asarray(lamp / strength, np.float32)
-    return Light(coefficients, direction, strength, max(LEAST_AMBIENT * mean, ambient))
+    return Light(coefficients, direction, strength, max(LEAST_AMBIENT * mean, ambient), mean)
 
 
 def light_change(

@@ -7,6 +7,8 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+HAZE = np.float32(0.3)  # opacity up to which a person's pixels keep their light
+
 
 @njit(cache=True, parallel=True, fastmath=True)
 def repaint(
@@ -83,6 +85,9 @@ def repaint(
                 upper = light[y, x] + fx * (light[y, x + 1] - light[y, x])
                 lower = light[y + 1, x] + fx * (light[y + 1, x + 1] - light[y + 1, x])
                 q = upper + fy * (lower - upper)
+                # What is hardly the person is wall that shines through, in its own light.
+                solid = min(np.float32(1.0), max(np.float32(0.0), (share - HAZE) / (1 - HAZE)))
+                q = np.float32(1.0) + solid * (q - np.float32(1.0))
                 r, g, b = r * q, g * q, b * q
             # A premultiplied colour is never above its opacity.
             out[i, j, 0] = np.uint8(min(alpha, max(np.float32(0.0), r)) + np.float32(0.5))

@@ -29,6 +29,7 @@ HAIR_LIKELY, HAIR_UNLIKELY = 14.0, 30.0  # Lab distances
 STRANDS = np.array((0.6, 1.0, 1.0), np.float32)  # light varies most along strands
 LONGEST, WIDEST = 5.0, 2.2  # outer-eye distances to which hair hangs
 PERSON_FROM = 0.9
+LIKE_SKIN = 25.0  # Lab distance: a colour that is nearer and as bright is bare skin
 CHIN_LEVEL, TORSO, TORSO_WIDTH = -1.9, -2.6, 0.5  # heights under the hairline, and half a width
 
 
@@ -143,7 +144,14 @@ def hair_samples(view: View, skin: Mask) -> NDArray[np.float32] | None:
     seen = view.lab[(above | temples) & (view.alpha > PERSON_FROM) & (skin < 0.3)]
     if len(seen) < max(30.0, LEAST_HAIR * view.face.outer_eye_distance**2):
         return None
-    return _clusters(seen)
+    found = _clusters(seen)
+    own = view.lab[(skin > 0.8) & (view.covered("face") > 0)]
+    if len(own) < 50:
+        return found
+    # A high forehead is above the model's face, too.
+    apart = [np.linalg.norm(_clusters(own) - colour, axis=1).min() for colour in found]
+    hair = found[(np.array(apart) > LIKE_SKIN) | (found[:, 0] < np.median(own[:, 0]))]
+    return hair if len(hair) else None
 
 
 def against_hair(view: View, skin: Mask, hair: NDArray[np.float32] | None) -> Mask:
@@ -156,7 +164,11 @@ def against_hair(view: View, skin: Mask, hair: NDArray[np.float32] | None) -> Ma
     inner = cv2.GaussianBlur(view.covered("face"), (0, 0), max(0.7, 0.04 * view.posed.unit))
     _, over_brows, _ = view.beside_axis()
     kept = np.where(over_brows > 0.15, 0.5 * inner, inner)  # a fringe hangs over the face
-    return np.asarray(skin * np.maximum(share, kept), np.float32)
+    found = np.asarray(skin * np.maximum(share, kept), np.float32)
+    scalp = view.covered("head") * (over_brows > 0.15) * (own < HAIR_UNLIKELY)
+    scalp *= view.lab[..., 0] > np.median(sure[:, 0])  # a high forehead has light on it
+    bald = scalp * np.clip((share - 0.3) / 0.4, 0.0, 1.0) * view.alpha
+    return np.maximum(found, _joined(np.maximum(found, bald).astype(np.float32), skin > 0.8))
 
 
 def hair_mask(view: View, skin: Mask, hair: NDArray[np.float32] | None) -> Mask:
@@ -172,7 +184,8 @@ def hair_mask(view: View, skin: Mask, hair: NDArray[np.float32] | None) -> Mask:
     bare = view.lab[(skin > 0.8) & (view.covered("face") > 0)]
     if len(bare) >= 50:  # skin in shadow is no skin by its light, and still no hair
         own = _nearest(view.lab, _clusters(bare))
-        likely *= np.clip((own / np.maximum(own + far, 1e-3) - 0.5) / 0.12, 0.0, 1.0)
+        clear = np.clip((own / np.maximum(own + far, 1e-3) - 0.5) / 0.12, 0.0, 1.0)
+        likely *= np.where(view.covered("neck") > 0, clear, 1.0)
     likely *= _not_worn(view, far, height, aside)
     seed = (over_brows > 0.1) & (height < BAND[1]) & (aside < 1.1) & (view.alpha > PERSON_FROM)
     likely = _joined(likely.astype(np.float32), seed)
