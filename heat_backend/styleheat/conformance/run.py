@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bridge.errors import BadInput, HeatError
+from bridge.errors import HeatError, MissingHere
 from heat_backend.styleheat.cases import all_cases
 from heat_backend.styleheat.conformance.case_file import CaseFile
 from heat_backend.styleheat.conformance.case_run import CaseRun, SyntheticNetworks
@@ -143,13 +143,13 @@ def pick_device(name: str) -> torch.device:
 
     Raises
     ------
-    BadInput
+    MissingHere
         When ``cuda`` is asked for and there is none.
     """
     if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
     if not torch.cuda.is_available():
-        raise BadInput("no CUDA device here: choose --device cpu")
+        raise MissingHere("no CUDA device here: choose --device cpu")
     return torch.device("cuda")
 
 
