@@ -15,6 +15,7 @@ from PIL import Image
 
 from bridge.errors import BadInput, Cancelled
 from heat_backend.detect import choose_face, make_detector
+from heat_backend.device import chosen_device
 from heat_backend.engine import CancelCheck, EngineSettings, Photo, ProgressReport
 from heat_backend.styleheat import inversion, paper_vector
 from heat_backend.styleheat.bfm.basel import read_standard_head
@@ -37,7 +38,6 @@ from heat_backend.styleheat.portrait_crop import SIZE, PortraitCrop, crop_portra
 from heat_backend.styleheat.weight_cache import cache_folder
 from heat_backend.styleheat.weights.catalogue import find_file
 from heat_backend.styleheat.weights.folder import find_folder
-from heat_backend.warp.painter import chosen_device
 
 VERSION = "1"
 LOST = 0.7  # share of an expression's motion without which it counts as not shown

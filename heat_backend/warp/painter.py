@@ -3,15 +3,12 @@
 
 from __future__ import annotations
 
-import ctypes
-import sys
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.errors import MissingHere, UsageError
 from heat_backend.layers.background import Cutout
 from heat_backend.layers.portrait_mesh import PortraitMesh
 from heat_backend.warp.compose import compose_person
@@ -106,50 +103,6 @@ class CpuPainter:
         self._person = person
 
 
-def make_painter(scene: Scene, device: str) -> Painter:
-    """Make the painter for ``"cpu"`` or ``"cuda"``, as :func:`chosen_device` gives it."""
-    if device == "cpu":
-        return CpuPainter(scene)
-    from heat_backend.warp.torch_painter import TorchPainter
-
-    return TorchPainter(scene, device)
-
-
-def chosen_device(asked: str) -> str:
-    """Choose ``"cuda"`` where it is asked for, or usable and ``"auto"`` is; else ``"cpu"``.
-
-    Raises
-    ------
-    bridge.errors.UsageError
-        When there is no device of that name.
-    bridge.errors.MissingHere
-        When CUDA is asked for and cannot be used.
-    """
-    if asked not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"no device named {asked!r}; choose auto, cpu or cuda")
-    if asked == "cpu" or (asked == "auto" and not _cuda_driver()):
-        return "cpu"
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    if asked == "auto":
-        return "cpu"
-    raise MissingHere(
-        "no CUDA GPU can be used here: choose --device cpu or auto, "
-        "or see what  heat doctor  says about the GPU"
-    )
-
-
 def opaque(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Add a full alpha channel to (H, W, 3)."""
     return np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
-
-
-def _cuda_driver() -> bool:
-    """Whether NVIDIA's driver is there: asking torch takes seconds and much memory."""
-    try:
-        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-    except OSError:
-        return False
-    return True

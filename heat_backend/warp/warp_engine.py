@@ -17,6 +17,7 @@ from bridge.face_model import load as load_model
 from bridge.pose import rotation_angles
 from heat_backend.detect import FaceLandmarks, choose_face, make_detector
 from heat_backend.detect.landmarks import MIN_FACE_PX
+from heat_backend.device import chosen_device
 from heat_backend.edits.editor import Edited, Editor
 from heat_backend.edits.make_editor import make_editor
 from heat_backend.engine import CancelCheck, EngineSettings, Photo, ProgressReport
@@ -37,7 +38,7 @@ from heat_backend.warp.lash_line import paint_lash_line
 from heat_backend.warp.lid_skin_paint import paint_lid_skin
 from heat_backend.warp.own_frames import tracking, turning
 from heat_backend.warp.own_landmarks import own_landmarks
-from heat_backend.warp.painter import Scene, chosen_device, make_painter, opaque
+from heat_backend.warp.painter import CpuPainter, Painter, Scene, opaque
 from heat_backend.warp.portrait_layers import (
     Layers,
     assemble_layers,
@@ -348,3 +349,12 @@ def _warnings(posed: PosedModel, face: FaceLandmarks) -> tuple[str, ...]:
 def create() -> WarpEngine:
     """Make the engine."""
     return WarpEngine()
+
+
+def make_painter(scene: Scene, device: str) -> Painter:
+    """Make the painter for ``"cpu"`` or ``"cuda"``, as :func:`chosen_device` gives it."""
+    if device == "cpu":
+        return CpuPainter(scene)
+    from heat_backend.warp.torch_painter import TorchPainter
+
+    return TorchPainter(scene, device)

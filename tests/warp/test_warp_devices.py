@@ -9,6 +9,7 @@ import pytest
 
 from bridge.coefficients import Coefficients
 from bridge.errors import MissingHere, UsageError
+from heat_backend import device
 from heat_backend.engine import EngineSettings, Photo, make_engine
 from heat_backend.measures import fidelity
 from heat_backend.warp import painter, warp_engine
@@ -80,7 +81,7 @@ def test_cuda_gives_the_frames_of_the_cpu() -> None:
 
 def test_auto_takes_the_cpu_without_a_gpu_and_odd_names_are_refused() -> None:
     if not torch.cuda.is_available():
-        assert painter.chosen_device("auto") == "cpu"
-    assert painter.chosen_device("cpu") == "cpu"
+        assert device.chosen_device("auto") == "cpu"
+    assert device.chosen_device("cpu") == "cpu"
     with pytest.raises(UsageError, match="abacus"):
-        painter.chosen_device("abacus")
+        device.chosen_device("abacus")
