@@ -311,6 +311,7 @@ def test_a_server_that_stops_ends_its_clients(connect, server):
 def test_more_clients_than_allowed_are_turned_away_politely(server, monkeypatch):
     monkeypatch.setattr("heat_backend.serve.server.MOST_SESSIONS", 2)
     one, two = (Client(server.address, SECRET).connect() for _ in range(2))
+    until(lambda: len(server._sessions) == 2)
     three = Client(server.address, SECRET).connect()
     with pytest.raises(HeatError, match="clients already"):
         three.next_message(10)

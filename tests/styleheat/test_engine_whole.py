@@ -8,7 +8,6 @@ published layout becomes frames, for every caller, within the memory promised.
 from __future__ import annotations
 
 import json
-import resource
 import sys
 from pathlib import Path
 
@@ -66,6 +65,8 @@ def test_from_a_weights_folder_to_frames(photo: Path, tmp_path: Path, capsys) ->
     """`heat render`, then the bridge: the second time the inversion is at hand."""
     from heat_backend.cli.main import main
 
+    before = _memory("VmRSS")
+    _forget_the_peak()
     out = tmp_path / "frames"
     command = ["render", "--portrait", str(photo), "--engine", "styleheat", "--device", "cpu"]
     command += ["--motion", str(two_frames(tmp_path / "clip.npz")), "--out", str(out)]
@@ -84,8 +85,23 @@ def test_from_a_weights_folder_to_frames(photo: Path, tmp_path: Path, capsys) ->
     _by_the_bridge(photo, frames)
     _inverted_for_a_look(photo, tmp_path)
     if sys.platform == "linux":
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        assert peak < 4.0, f"{peak:.1f} GB"
+        # What earlier tests left in this process is not the portrait's; its imports are, 0.6 GB.
+        taken = _memory("VmHWM") - before
+        assert taken < 3.4, f"{taken:.1f} GB"
+
+
+def _memory(field: str) -> float:
+    """Read a figure of this process in GiB (proc(5)); 0 where the system does not tell."""
+    if sys.platform != "linux":
+        return 0.0
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 2**20
+
+
+def _forget_the_peak() -> None:
+    """Let the peak of the memory count from here on (proc(5), clear_refs)."""
+    if sys.platform == "linux":
+        Path("/proc/self/clear_refs").write_text("5")
 
 
 def _by_the_bridge(photo: Path, exported: list[np.ndarray]) -> None:
