@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from heat_backend.styleheat.fast.pipeline import FrameGraph
+from heat_backend.styleheat.fast.frame_way import FrameWays
+from heat_backend.styleheat.fast.pipeline import Begun, FrameGraph
 from heat_backend.styleheat.fast.portrait import PreparedPortrait
 from heat_backend.styleheat.memory import is_shortage, told_when_short
 
@@ -23,20 +24,35 @@ Maker = Callable[[Mapping[str, float], bool], PreparedPortrait]
 class Ready:
     """A portrait made ready; on CUDA its frame is recorded at the first and played after that."""
 
-    def __init__(self, portrait: PreparedPortrait, device: str) -> None:
+    def __init__(self, portrait: PreparedPortrait, device: str, ways: FrameWays) -> None:
         self.portrait = portrait
-        self._records = device == "cuda"
+        self._device = device
+        self._ways: FrameWays | None = ways
         self._graph: FrameGraph | None = None
+        self._ahead: tuple[bytes, Begun] | None = None
 
-    def picture(self, descriptor: Tensor) -> NDArray[np.uint8]:
-        """Draw the crop (1024, 1024, 3) under a descriptor (256, 1)."""
-        if self._records and self._graph is None:
-            self._graph = FrameGraph.recorded(self.portrait)
-            self._records = self._graph is not None
+    def picture(self, descriptor: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Draw the crop (1024, 1024, 3) under a descriptor (256,)."""
+        if self._ways is not None:
+            self._graph = self._ways.recorded(self.portrait)
+            self._ways = None
         if self._graph is None:
-            return self.portrait.picture(descriptor)
-        (drawn,) = self._graph.pictures(descriptor[None])
-        return drawn
+            return self.portrait.picture(_column(descriptor).to(self._device))
+        if self._ahead is not None and self._ahead[0] == descriptor.tobytes():
+            found = self._graph.fetch(self._ahead[1])
+            self._ahead = None
+            if found is not None:
+                return found
+        return self._graph.picture(_column(descriptor))
+
+    def expect(self, descriptor: NDArray[np.float32]) -> None:
+        """Begin a frame that :meth:`picture` is likely asked for next, where that is possible."""
+        if self._graph is not None:
+            self._ahead = descriptor.tobytes(), self._graph.begin(_column(descriptor))
+
+
+def _column(descriptor: NDArray[np.float32]) -> Tensor:
+    return torch.from_numpy(np.array(descriptor, np.float32))[:, None]  # (256,) -> (256,1)
 
 
 class NetworkDriver:
@@ -59,7 +75,13 @@ class NetworkDriver:
         self._plain: Ready | None = None
         # Only the newest edit is kept: each holds the generator's weights once more.
         self._edited: tuple[dict[str, float], Ready] | None = None
-        self.notes: tuple[str, ...] = ()
+        self._ways = FrameWays(device)
+        self._told: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of how the portrait is computed by now."""
+        return self._told + self._ways.notes
 
     def descriptors(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Describe motion: (T, 73, 27) to (T, 256)."""
@@ -90,7 +112,7 @@ class NetworkDriver:
         UsageError
             An edit is unknown.
         """
-        amounts = {name: float(v) for name, v in (edits or {}).items() if v}
+        amounts = _amounts(edits)
         with told_when_short(self._device):
             try:
                 return self._drawn(descriptor, amounts)
@@ -103,22 +125,47 @@ class NetworkDriver:
     def _drawn(
         self, descriptor: NDArray[np.float32], amounts: dict[str, float]
     ) -> NDArray[np.uint8]:
-        z = torch.from_numpy(np.array(descriptor, np.float32)).to(self._device)
-        return self._prepared(amounts).picture(z[:, None])
+        return self._prepared(amounts).picture(descriptor)
+
+    def expect(
+        self, descriptor: NDArray[np.float32], edits: Mapping[str, float] | None = None
+    ) -> None:
+        """Begin the frame that is likely asked for next; on CUDA it is drawn meanwhile.
+
+        Nothing is begun that would need another portrait made ready, nor where memory is short.
+        """
+        amounts = _amounts(edits)
+        ready = self._plain if not amounts else None
+        if self._edited is not None and self._edited[0] == amounts:
+            ready = self._edited[1]
+        if ready is None:
+            return
+        try:
+            ready.expect(descriptor)
+        except (RuntimeError, MemoryError) as error:
+            if not is_shortage(error):
+                raise
 
     def _lighten(self) -> None:
         self._half = True
         self._plain = self._edited = None
         if self._device == "cuda":
             torch.cuda.empty_cache()
-        self.notes = (*self.notes, LIGHTER)
+        self._told = (*self._told, LIGHTER)
 
     def _prepared(self, amounts: dict[str, float]) -> Ready:
         if not amounts:
             if self._plain is None:
-                self._plain = Ready(self._make({}, self._half), self._device)
+                self._plain = Ready(self._make({}, self._half), self._device, self._ways)
             return self._plain
         if self._edited is None or self._edited[0] != amounts:
             self._edited = None
-            self._edited = (amounts, Ready(self._make(amounts, self._half), self._device))
+            self._edited = (
+                amounts,
+                Ready(self._make(amounts, self._half), self._device, self._ways),
+            )
         return self._edited[1]
+
+
+def _amounts(edits: Mapping[str, float] | None) -> dict[str, float]:
+    return {name: float(amount) for name, amount in (edits or {}).items() if amount}

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,7 +29,10 @@ FRAMES_AT_ONCE = 1024  # whose windows are in memory at a time: 8 MB
 class Driver(Protocol):
     """The networks with one inverted portrait in them."""
 
-    notes: tuple[str, ...]
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of how the portrait is computed by now."""
+        ...
 
     def descriptors(self, windows: Vectors) -> Vectors:
         """Describe motion: (T, 73, 27) to (T, 256)."""
@@ -37,6 +40,10 @@ class Driver(Protocol):
 
     def picture(self, descriptor: Vectors, edits: Mapping[str, float] | None = None) -> Bytes:
         """Draw the crop (1024, 1024, 3) under one descriptor (256,) and some latent edits."""
+        ...
+
+    def expect(self, descriptor: Vectors, edits: Mapping[str, float] | None = None) -> None:
+        """Begin the frame that is likely asked for next, where the device works meanwhile."""
         ...
 
 
@@ -88,16 +95,13 @@ class StyleHeatPortrait:
         """Render one frame, shape (height, width, 4); the pose counts as held."""
         window = still_window(self._puppet.vector(coefficients))
         descriptor = self._driver.descriptors(window[None])[0]
-        return self._draw(descriptor, coefficients.edits, out)
+        return self._pasted(self._driver.picture(descriptor, coefficients.edits), out)
 
     def clip_drawer(self, clip: MotionClip) -> FrameDrawer:
         """Return what draws frames of a clip, each within the motion around it."""
         described = self._described(self._puppet.vectors(clip))
 
-        def draw(index: int, out: Bytes | None = None) -> Bytes:
-            return self._draw(described[index], clip.frame(index).edits, out)
-
-        return draw
+        return self._drawer(described, lambda index: clip.frame(index).edits)
 
     def vector_drawer(self, vectors: Vectors) -> FrameDrawer:
         """Return what draws the frames of a motion in the paper's own values (T, 73).
@@ -107,10 +111,18 @@ class StyleHeatPortrait:
         BadInput
             When a vector holds no number.
         """
-        described = self._described(vectors)
+        return self._drawer(self._described(vectors), lambda _: {})
+
+    def _drawer(
+        self, described: Vectors, edits: Callable[[int], Mapping[str, float]]
+    ) -> FrameDrawer:
+        """Return what draws frames; while one is pasted and encoded, the next is begun."""
 
         def draw(index: int, out: Bytes | None = None) -> Bytes:
-            return self._draw(described[index], {}, out)
+            drawn = self._driver.picture(described[index], edits(index))
+            if index + 1 < len(described):
+                self._driver.expect(described[index + 1], edits(index + 1))
+            return self._pasted(drawn, out)
 
         return draw
 
@@ -126,7 +138,7 @@ class StyleHeatPortrait:
             parts.append(self._driver.descriptors(windows))
         return np.concatenate(parts)
 
-    def _draw(self, descriptor: Vectors, edits: Mapping[str, float], out: Bytes | None) -> Bytes:
+    def _pasted(self, drawn: Bytes, out: Bytes | None) -> Bytes:
         if out is None:
             out = np.empty((self.height, self.width, 4), np.uint8)
-        return self._paste.paste(self._driver.picture(descriptor, edits), out)
+        return self._paste.paste(drawn, out)

@@ -36,6 +36,7 @@ class Recorder:
     def __init__(self) -> None:
         self.windows: list = []
         self.edits: list = []
+        self.expected: list = []
         self.notes: tuple[str, ...] = ()
 
     def descriptors(self, windows):
@@ -46,6 +47,9 @@ class Recorder:
         self.edits.append(dict(edits or {}))
         tone = int(abs(descriptor[0]) * 1000) % 256
         return np.full((1024, 1024, 3), tone, np.uint8)
+
+    def expect(self, descriptor, edits=None):
+        self.expected.append(descriptor)
 
 
 def puppet() -> Puppet:
@@ -107,7 +111,9 @@ def test_export_sees_the_clip_around_each_frame_and_preview_a_held_pose(tmp_path
     vectors = portrait._puppet.vectors(clip)
     np.testing.assert_array_equal(windows[20], vectors[7:34].T)
     np.testing.assert_array_equal(windows[0][:, :14], np.repeat(vectors[:1], 14, axis=0).T)
+    np.testing.assert_array_equal(driver.expected, windows[21:24].mean(axis=2))
     portrait.render(clip.frame(20))
+    assert len(driver.expected) == 3, "a preview expects nothing"
     np.testing.assert_array_equal(driver.windows[-1][0], np.repeat(vectors[20][:, None], 27, 1))
 
 

@@ -110,10 +110,7 @@ class PreparedPortrait:
         Tensor
             (3, size, size) float32, about -1 to 1, not clamped.
         """
-        z = descriptor.reshape(1, -1, 1)  # -> (1,256,1)
-        feature = warp(self.fx, self.flow(z))  # (1,512,64,64)
-        feature = self.calibration(feature.contiguous(memory_format=torch.channels_last), z)
-        return self.generator(feature.to(self.place.dtype))[0]  # (1,512,64,64) -> (3,size,size)
+        return frame_values(self, descriptor.reshape(1, -1, 1))  # -> (1,256,1)
 
     @torch.inference_mode()
     def colours(self, descriptor: Tensor) -> Tensor:
@@ -121,10 +118,22 @@ class PreparedPortrait:
 
         They are rounded down, as published.
         """
-        values = self.frame(descriptor).clamp_(-1.0, 1.0).add_(1.0).mul_(127.5)
-        return values.to(torch.uint8).permute(1, 2, 0).contiguous()  # (3,H,W) -> (H,W,3)
+        return frame_colours(self, descriptor.reshape(1, -1, 1))  # -> (1,256,1)
 
     def picture(self, descriptor: Tensor) -> NDArray[np.uint8]:
         """Render one frame as colours in the host's memory, (size, size, 3) uint8."""
         found: NDArray[np.uint8] = self.colours(descriptor).cpu().numpy()
         return found
+
+
+def frame_values(portrait: PreparedPortrait, z: Tensor) -> Tensor:
+    """Turn a descriptor (1, 256, 1) into (3, size, size); sets no mode, so it can be compiled."""
+    feature = warp(portrait.fx, portrait.flow(z))  # (1,512,64,64)
+    feature = portrait.calibration(feature.contiguous(memory_format=torch.channels_last), z)
+    return portrait.generator(feature.to(portrait.place.dtype))[0]  # -> (3,size,size)
+
+
+def frame_colours(portrait: PreparedPortrait, z: Tensor) -> Tensor:
+    """Turn a descriptor (1, 256, 1) into (size, size, 3) uint8; sets no mode either."""
+    values = frame_values(portrait, z).clamp(-1.0, 1.0).add_(1.0).mul_(127.5)
+    return values.to(torch.uint8).permute(1, 2, 0).contiguous()  # (3,H,W) -> (H,W,3)

@@ -12,6 +12,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from heat_backend.styleheat.fast.frame_way import FrameWays
+from heat_backend.styleheat.fast.pipeline import FrameGraph
 from heat_backend.styleheat.fast.portrait import PreparedPortrait
 from heat_backend.styleheat.flow import warp
 from heat_backend.styleheat.forward import StyleHeat, forward
@@ -34,6 +36,10 @@ class StageTimes:
     """The same, to uint8 colours in the host's memory."""
     published: float
     """One frame by the published forward: two generator passes, all calibration tensors."""
+    streamed: float | None = None
+    """A frame of a clip to the host, the next begun meanwhile; None where nothing is recorded."""
+    notes: tuple[str, ...] = ()
+    """Why frames are not streamed in the quickest way."""
 
     @property
     def ratio(self) -> float:
@@ -84,6 +90,8 @@ def measure(
             timed("picture", partial(portrait.picture, z))
             timed("mapping", partial(portrait.descriptors, windows))
             _stages(portrait, z[None], timed)
+    ways = FrameWays(device.type)
+    streamed = _streamed(ways.recorded(portrait), descriptors, clock)
     middle = {name: statistics.median(values) for name, values in taken.items()}
     whole = ("published", "frame", "picture", "mapping")
     return StageTimes(
@@ -93,6 +101,8 @@ def measure(
         frame=middle["frame"],
         picture=middle["picture"],
         published=middle["published"],
+        streamed=streamed,
+        notes=ways.notes,
     )
 
 
@@ -107,6 +117,20 @@ def _stages(
     timed("warp", partial(warp, portrait.fx, places))
     timed("calibration", partial(portrait.calibration, feature, z))
     timed("generator", partial(portrait.generator, mended))
+
+
+def _streamed(graph: FrameGraph | None, descriptors: Tensor, clock: _Clock) -> float | None:
+    """Time a clip as an export draws it; seconds for a frame."""
+    if graph is None:
+        return None
+    start = clock()
+    begun = graph.begin(descriptors[0])
+    for following in descriptors[1:]:
+        ahead = graph.begin(following)
+        graph.fetch(begun)
+        begun = ahead
+    graph.fetch(begun)
+    return (clock() - start) / len(descriptors)
 
 
 class _Clock:

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Frames are drawn in the quickest way that works, and the next is begun before it is asked for.
+
+A stand-in for the GPU's recording lets it run anywhere.
+"""
+
+import numpy as np
+import pytest
+import torch
+
+from heat_backend.styleheat import drive
+from heat_backend.styleheat.fast import frame_way
+from heat_backend.styleheat.fast.folded import Place
+from heat_backend.styleheat.fast.frame_way import FrameWays
+from heat_backend.styleheat.fast.pipeline import Begun
+
+
+class Portrait:
+    """Draws its descriptor's first number."""
+
+    place = Place(torch.device("cpu"), torch.float32)
+
+    def __init__(self, factor: float = 1.0) -> None:
+        self.factor = factor
+
+    def colours(self, descriptor):
+        return (self.factor * descriptor.flatten()[0]).to(torch.uint8).expand(2, 2, 3)
+
+    def picture(self, descriptor):
+        return self.colours(descriptor).numpy()
+
+
+class Graph:
+    """Records as the GPU does, as far as the host can see: three frames at a time."""
+
+    def __init__(self, portrait, colours) -> None:
+        self.colours = colours
+        self.begun: list = []
+        self.fetched = 0
+
+    def begin(self, descriptor):
+        self.begun.append(self.colours(descriptor.reshape(1, -1, 1)).numpy())
+        return Begun(0, len(self.begun))
+
+    def fetch(self, begun):
+        if len(self.begun) - begun.turn >= 3:
+            return None
+        self.fetched += 1
+        return self.begun[begun.turn - 1]
+
+    def picture(self, descriptor):
+        return self.fetch(self.begin(descriptor))
+
+
+def compiles(portrait, backend="inductor"):
+    return lambda z: portrait.colours(z)
+
+
+@pytest.fixture
+def graphs(monkeypatch) -> list:
+    """Make a driver believe in a GPU; returns what it has recorded."""
+    made: list = []
+
+    def record(portrait, colours):
+        made.append(Graph(portrait, colours))
+        return made[-1]
+
+    monkeypatch.setattr(drive, "FrameWays", lambda device: FrameWays("cuda", record))
+    monkeypatch.setattr(frame_way, "compiled", compiles)
+    monkeypatch.delenv("HEAT_COMPILE", raising=False)
+    return made
+
+
+def driver() -> drive.NetworkDriver:
+    return drive.NetworkDriver(
+        lambda edits, half: Portrait(1.0 + edits.get("age", 0.0)),  # type: ignore[arg-type,return-value]
+        "cpu",
+        half=True,
+    )
+
+
+def described(value: float) -> np.ndarray:
+    return np.full(256, value, np.float32)
+
+
+def test_a_compiler_that_fails_is_told_once_and_frames_come_all_the_same(monkeypatch) -> None:
+    tried: list = []
+
+    def broken(*_, **__):
+        tried.append(1)
+        raise RuntimeError("Cannot find a working triton installation\nand more")
+
+    monkeypatch.setattr(torch, "compile", broken)
+    monkeypatch.delenv("HEAT_COMPILE", raising=False)
+    ways = FrameWays("cuda", Graph)
+    for _ in range(3):
+        graph = ways.recorded(Portrait())
+        assert graph is not None and graph.picture(torch.full((256, 1), 7.0))[0, 0, 0] == 7
+    (note,) = ways.notes
+    assert (
+        "without torch.compile" in note and "triton installation" in note and "more\n" not in note
+    )
+    assert len(tried) == 1
+
+
+def test_where_nothing_can_be_recorded_frames_are_drawn_step_by_step(monkeypatch) -> None:
+    def refuses(portrait, colours):
+        raise RuntimeError("CUDA error: out of memory")
+
+    monkeypatch.setattr(frame_way, "compiled", compiles)
+    monkeypatch.setattr(drive, "FrameWays", lambda device: FrameWays("cuda", refuses))
+    made = driver()
+    assert made.picture(described(9))[0, 0, 0] == 9
+    assert made.picture(described(8), {"age": 1.0})[0, 0, 0] == 16
+    assert len(made.notes) == 2 and "step by step" in made.notes[1]
+
+
+def test_a_compiled_frame_that_is_another_is_not_believed(monkeypatch) -> None:
+    wrong = lambda portrait: lambda z: portrait.colours(z) + 9  # noqa: E731
+    monkeypatch.setattr(frame_way, "compiled", wrong)
+    ways = FrameWays("cuda", Graph)
+    graph = ways.recorded(Portrait())
+    assert graph is not None and graph.picture(torch.full((256, 1), 7.0))[0, 0, 0] == 7
+    assert "differ by 9.0 levels" in ways.notes[0]
+
+
+@pytest.mark.parametrize(("device", "switch", "used"), [("cuda", "0", True), ("cpu", "1", False)])
+def test_the_compiler_stays_off_where_switched_off_and_on_the_cpu(
+    device: str, switch: str, used: bool, monkeypatch
+) -> None:
+    def never(*_, **__):
+        raise AssertionError("compiled")
+
+    monkeypatch.setattr(torch, "compile", never)
+    monkeypatch.setenv("HEAT_COMPILE", switch)
+    ways = FrameWays(device, Graph)
+    assert (ways.recorded(Portrait()) is not None) == used
+    assert ways.notes == ()
+
+
+def test_the_expected_frame_is_drawn_once_and_any_other_anew(graphs) -> None:
+    made = driver()
+    for value in range(5):
+        assert made.picture(described(value))[0, 0, 0] == value
+        made.expect(described(value + 1))
+    (graph,) = graphs
+    assert len(graph.begun) == 6 and graph.fetched == 5
+    assert made.picture(described(99))[0, 0, 0] == 99, "a preview in between"
+    assert made.picture(described(5))[0, 0, 0] == 5
+
+
+def test_an_expected_frame_that_others_displaced_is_drawn_again(graphs) -> None:
+    made = driver()
+    made.picture(described(1))
+    made.expect(described(2))
+    ready = made._plain
+    assert ready is not None
+    for _ in range(3):
+        graphs[0].begin(torch.zeros(256, 1))
+    assert made.picture(described(2))[0, 0, 0] == 2
+
+
+def test_an_edit_that_is_not_ready_is_not_begun(graphs) -> None:
+    made = driver()
+    made.picture(described(10))
+    made.expect(described(10), {"age": 1.0})
+    assert len(graphs) == 1 and len(graphs[0].begun) == 1
+    assert made.picture(described(10), {"age": 1.0})[0, 0, 0] == 20
+    made.expect(described(11), {"age": 1.0})
+    assert made.picture(described(11), {"age": 1.0})[0, 0, 0] == 22
+    assert len(graphs) == 2 and len(graphs[1].begun) == 2
