@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from . import launch as launch
     from . import motion_clip as motion_clip
     from . import motion_mix as motion_mix
+    from . import packing as packing
     from . import pose as pose
     from . import preview as preview
     from . import regions as regions
@@ -41,6 +42,7 @@ _MODULES = (
     "launch",
     "motion_clip",
     "motion_mix",
+    "packing",
     "pose",
     "preview",
     "regions",

@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from . import fields, packing
 from .coefficients import Coefficients, checked
@@ -207,8 +207,18 @@ class Client(Connection):
                     raise
                 time.sleep(RETRY_SECONDS)
 
-    def post(self, coefficients: Coefficients) -> int:
+    def post(
+        self, coefficients: Coefficients, neighbours: Sequence[Coefficients] | None = None
+    ) -> int:
         """Send a pose without waiting; a pose that was not begun yet is dropped for it.
+
+        Parameters
+        ----------
+        coefficients : Coefficients
+            The pose.
+        neighbours : sequence of 27 Coefficients, optional
+            The frames around it, from 13 before to 13 after; sent only to a portrait that wants
+            them. Without, the pose counts as held.
 
         Returns
         -------
@@ -228,6 +238,9 @@ class Client(Connection):
         header: Header = {"sequence": sequence}
         if names:
             header["edits"] = names
+        if neighbours is not None and self._info.wants_neighbours:
+            header["neighbours"] = True
+            payload += packing.pack_neighbours(packing.checked_neighbours(neighbours))
         released = [self._released.popleft() for _ in range(len(self._released))]
         if released:
             header["released"] = released
@@ -295,4 +308,5 @@ def _info(header: Header) -> PortraitInfo:
         tuple(fields.texts(header, "notes", 100, 2000)),
         fields.text(header, "engine"),
         fields.text(header, "engine_version"),
+        fields.flag(header, "neighbours"),
     )

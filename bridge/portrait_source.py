@@ -104,6 +104,8 @@ class PortraitInfo:
         What is worth knowing about the photo (turned by EXIF, extreme pose ...).
     engine, engine_version : str
         Which engine holds it.
+    wants_neighbours : bool
+        Its frames depend on the motion around them: a pose should bring its neighbours.
     """
 
     width: int
@@ -111,6 +113,7 @@ class PortraitInfo:
     notes: tuple[str, ...]
     engine: str
     engine_version: str
+    wants_neighbours: bool = False
 
 
 def _file_bytes(path: Path) -> bytes:

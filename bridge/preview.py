@@ -12,13 +12,14 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .client import Client
 from .coefficients import Coefficients, checked
 from .errors import BackendLost, Cancelled, HeatError
 from .frames import Frame
+from .packing import Neighbours, checked_neighbours
 from .portrait_source import EngineOptions, PortraitInfo, PortraitSource
 
 ClientFactory = Callable[[], Client]
@@ -78,6 +79,7 @@ class LivePreview:
         self._on_frame = on_frame or (lambda: None)
         self._lock = threading.Lock()
         self._pose: Coefficients | None = None
+        self._neighbours: Neighbours | None = None
         self._pose_is_new = False
         self._newest: Frame | None = None
         self._stopping = threading.Event()
@@ -97,8 +99,17 @@ class LivePreview:
         self._thread = threading.Thread(target=self._run, name="heat-preview", daemon=True)
         self._thread.start()
 
-    def send(self, coefficients: Coefficients) -> None:
+    def send(
+        self, coefficients: Coefficients, neighbours: Sequence[Coefficients] | None = None
+    ) -> None:
         """Show these coefficients as soon as possible, in place of any not yet begun.
+
+        Parameters
+        ----------
+        coefficients : Coefficients
+            The pose.
+        neighbours : sequence of 27 Coefficients, optional
+            The motion around it, see ``Client.post``.
 
         Raises
         ------
@@ -111,8 +122,9 @@ class LivePreview:
             coefficients.translation,
             coefficients.edits,
         )
+        around = None if neighbours is None else checked_neighbours(neighbours)
         with self._lock:
-            self._pose, self._pose_is_new = sound, True
+            self._pose, self._neighbours, self._pose_is_new = sound, around, True
         self._wake()
 
     def take(self) -> Frame | None:
@@ -198,9 +210,10 @@ class LivePreview:
     def _turn(self, client: Client, events: selectors.BaseSelector) -> None:
         """Send the pose if there is a new one; receive a frame if one is there; else sleep."""
         with self._lock:
-            pose, is_new, self._pose_is_new = self._pose, self._pose_is_new, False
+            pose, around = self._pose, self._neighbours
+            is_new, self._pose_is_new = self._pose_is_new, False
         if is_new and pose is not None:
-            self._times[client.post(pose)] = time.perf_counter()
+            self._times[client.post(pose, around)] = time.perf_counter()
             self.counts = _changed(self.counts, sent=self.counts.sent + 1)
         ready = {key.fileobj for key, _ in events.select(1.0)}
         if self._wake_out in ready:

@@ -88,7 +88,7 @@ TO_SERVER: Limits = {
     Kind.PREPARE: Limit(),
     Kind.CANCEL: Limit(),
     Kind.RING_ANSWER: Limit(),
-    Kind.RENDER: Limit(header=128 << 10, payload=4096),
+    Kind.RENDER: Limit(header=128 << 10, payload=8192),
     Kind.EXPORT: Limit(header=64 << 10),
     Kind.JOB_QUERY: Limit(),
     Kind.JOB_CANCEL: Limit(),

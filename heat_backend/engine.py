@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,6 +19,11 @@ ProgressReport = Callable[[str, float], None]
 CancelCheck = Callable[[], bool]
 FrameDrawer = Callable[[int, "NDArray[np.uint8] | None"], "NDArray[np.uint8]"]
 """Draws frame ``index`` of a clip into a buffer, or a new one for None; shaped as by ``render``."""
+
+RenderWithin = Callable[
+    ["Coefficients", "Sequence[Coefficients]", "NDArray[np.uint8] | None"], "NDArray[np.uint8]"
+]
+"""Renders a pose within the 27 poses of the frames around it; shaped as by ``render``."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +78,10 @@ class Portrait(Protocol):
     """A prepared portrait: everything per-photo is done, frames are cheap.
 
     One whose frames depend on the motion around them also has ``clip_drawer(clip)``, which returns
-    a :data:`FrameDrawer`; see :func:`frame_drawer`. One with edits of its own also has
-    ``check_edits(names)``, which refuses others.
+    a :data:`FrameDrawer`; see :func:`frame_drawer`. For its previews it may have
+    ``render_within(coefficients, neighbours, out)``, a :data:`RenderWithin`, which does as
+    ``render`` but within the 27 poses of the frames from 13 before to 13 after. One with edits of
+    its own also has ``check_edits(names)``, which refuses others.
     """
 
     width: int

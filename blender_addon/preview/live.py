@@ -117,6 +117,8 @@ def step() -> None:
     for uid in change_notes.take_sources():
         if uid in _sessions:
             _restart(uid)
+    if any([session.neighbours_asked_for() for session in sessions()]):
+        change_notes.rig_changed()
     _sample_if_changed()
     anew = change_notes.take_redraw()
     behind = panels = False
@@ -172,18 +174,25 @@ def _sample(session: Session) -> None:
     from .. import bridge
     from ..mapping import map_rows
     from ..portrait import rig_source
-    from ..rig import range_sampling, sampling
+    from ..rig import curve_window, range_sampling, sampling
+    from ..strip import jobs
 
     if range_sampling.is_sampling():
         change_notes.rig_changed()  # a render moves the scene's time just now: look again later
         return
-    _scene, layer, portrait = located(session.uid)
+    scene, layer, portrait = located(session.uid)
     if portrait is None:
         return
     try:
         graph = layer.depsgraph or bpy.context.evaluated_depsgraph_get()
         rows = map_rows.to_rig_map(portrait)
-        session.send(sampling.sample(rig_source.rig_source(portrait), rows, graph))
+        source = rig_source.rig_source(portrait)
+        now = sampling.sample(source, rows, graph)
+        around = None
+        if session.wants_neighbours():
+            shot = jobs.frame_range(scene, portrait)
+            around = curve_window.neighbours(source, rows, graph, now, shot)
+        session.send(now, around)
     except (bridge.errors.HeatError, ReferenceError) as error:
         session.trouble = str(error)
 

@@ -12,6 +12,8 @@ import numpy as np
 
 from .. import bridge
 
+Around = tuple[bridge.coefficients.Coefficients, ...] | None
+
 _MEASURED = 240
 _RATE_HOLDS = 0.5
 
@@ -67,21 +69,40 @@ class Session:
         """Why the rig could not be sampled, in a line."""
         self.rate = FrameRate()
         self._sent: bridge.coefficients.Coefficients | None = None
+        self._sent_around: Around = None
+        self._asked_for_neighbours = False
         self._costs: deque[float] = deque(maxlen=_MEASURED)
         self._unfinished = 0.0
         self._told = ""
         self._overlay_text = ""
 
-    def send(self, coefficients: bridge.coefficients.Coefficients) -> None:
-        """Send a pose unless it is the one that was sent last."""
-        if self._sent is not None and same(self._sent, coefficients):
+    def wants_neighbours(self) -> bool:
+        """Return whether the portrait's frames depend on the motion around them."""
+        info = self.live.info
+        return info is not None and info.wants_neighbours
+
+    def neighbours_asked_for(self) -> bool:
+        """Return whether the portrait came to want neighbours since the last time of asking."""
+        wanted, before = self.wants_neighbours(), self._asked_for_neighbours
+        self._asked_for_neighbours = wanted
+        return wanted and not before
+
+    def send(
+        self, coefficients: bridge.coefficients.Coefficients, neighbours: Around = None
+    ) -> None:
+        """Send a pose, and the motion around it if it counts, unless both were sent last."""
+        if (
+            self._sent is not None
+            and same(self._sent, coefficients)
+            and same_around(self._sent_around, neighbours)
+        ):
             return
         try:
-            self.live.send(coefficients)
+            self.live.send(coefficients, neighbours)
         except bridge.errors.BadInput as error:
             self.trouble = str(error)
             return
-        self._sent = coefficients
+        self._sent, self._sent_around = coefficients, neighbours
         self.trouble = None
 
     def take(self) -> bool:
@@ -175,3 +196,10 @@ def same(one: bridge.coefficients.Coefficients, other: bridge.coefficients.Coeff
         and np.array_equal(one.translation, other.translation)
         and dict(one.edits) == dict(other.edits)
     )
+
+
+def same_around(one: Around, other: Around) -> bool:
+    """Return whether the motion around two poses is equal to the last bit."""
+    if one is None or other is None:
+        return one is other
+    return all(map(same, one, other))

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from bridge.coefficients import Coefficients, clamped
 from bridge.errors import Cancelled, HeatError, MissingHere, ProtocolError, UsageError
 from bridge.frames import SharedRing
+from bridge.packing import Neighbours
 from bridge.wire import Channel, Header, Kind, error_header
+from heat_backend.engine import Portrait, RenderWithin
 from heat_backend.serve.shelf import PortraitRequest, Prepared, Shelf
 
 LOG = logging.getLogger("heat.serve")
@@ -30,6 +32,8 @@ class Pose:
 
     sequence: int
     coefficients: Coefficients
+    neighbours: Neighbours | None = None
+    """The frames around it, for portraits that look at them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,6 +216,8 @@ class PreviewWorker:
         }
         if preparation.shared_memory:
             answer["ring"] = self._make_ring(portrait.width * portrait.height * 4)
+        if _within(portrait) is not None:
+            answer["neighbours"] = True
         self._prepared = prepared
         self._channel.send(Kind.PREPARED, answer)
 
@@ -240,7 +246,12 @@ class PreviewWorker:
         out = lent[1] if lent is not None else self._own_buffer(shape)
         began = time.perf_counter()
         try:
-            pixels = portrait.render(coefficients, out)
+            within = _within(portrait) if pose.neighbours is not None else None
+            if within is not None and pose.neighbours is not None:
+                around = tuple(clamped(one)[0] for one in pose.neighbours)
+                pixels = within(coefficients, around, out)
+            else:
+                pixels = portrait.render(coefficients, out)
             if pixels is not out:
                 np.copyto(out, pixels, casting="no")
         except BaseException:
@@ -261,3 +272,9 @@ class PreviewWorker:
         if self._buffer is None or self._buffer.shape != shape:
             self._buffer = np.empty(shape, np.uint8)
         return self._buffer
+
+
+def _within(portrait: Portrait) -> RenderWithin | None:
+    """Return how a portrait renders a pose within the motion around it, None where it does not."""
+    found: RenderWithin | None = getattr(portrait, "render_within", None)
+    return found

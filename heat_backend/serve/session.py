@@ -96,4 +96,8 @@ class Session:
         sequence = fields.integer(header, "sequence", 0, 1 << 53)
         self._worker.released(fields.integers(header, "released", 0, 63, 64))
         names = fields.texts(header, "edits", 256, 64)
-        self._worker.show(Pose(sequence, packing.unpack(names, message.payload)))
+        if fields.flag(header, "neighbours"):
+            pose, around = packing.unpack_with_neighbours(names, message.payload)
+            self._worker.show(Pose(sequence, pose, around))
+        else:
+            self._worker.show(Pose(sequence, packing.unpack(names, message.payload)))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from bridge.coefficients import Coefficients
 from bridge.motion_clip import MotionClip
-from heat_backend.engine import FrameDrawer, Portrait, frame_drawer
+from heat_backend.engine import FrameDrawer, Portrait, RenderWithin, frame_drawer
 
 
 class Turnstile:
@@ -73,6 +73,24 @@ class PortraitInTurn:
         self.width = portrait.width
         self.height = portrait.height
         self.notes = portrait.notes
+        self._within: RenderWithin | None = getattr(portrait, "render_within", None)
+
+    @property
+    def render_within(self) -> RenderWithin | None:
+        """The portrait's own, in turn; None where it has none."""
+        within = self._within
+        if within is None:
+            return None
+
+        def render_in_turn(
+            coefficients: Coefficients,
+            neighbours: Sequence[Coefficients],
+            out: NDArray[np.uint8] | None = None,
+        ) -> NDArray[np.uint8]:
+            with self._turnstile.turn():
+                return within(coefficients, neighbours, out)
+
+        return render_in_turn
 
     def render(
         self, coefficients: Coefficients, out: NDArray[np.uint8] | None = None

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,7 +17,7 @@ from heat_backend.engine import FrameDrawer
 from heat_backend.styleheat import paper_vector
 from heat_backend.styleheat.bfm.expression_map import ExpressionMap
 from heat_backend.styleheat.bfm.head_pose import HeadMotion
-from heat_backend.styleheat.frame_window import motion_window, still_window
+from heat_backend.styleheat.frame_window import RADIUS, motion_window, still_window
 from heat_backend.styleheat.paste_back import PasteBack
 
 Bytes = NDArray[np.uint8]
@@ -95,6 +95,18 @@ class StyleHeatPortrait:
         """Render one frame, shape (height, width, 4); the pose counts as held."""
         window = still_window(self._puppet.vector(coefficients))
         descriptor = self._driver.descriptors(window[None])[0]
+        return self._pasted(self._driver.picture(descriptor, coefficients.edits), out)
+
+    def render_within(
+        self,
+        coefficients: Coefficients,
+        neighbours: Sequence[Coefficients],
+        out: Bytes | None = None,
+    ) -> Bytes:
+        """Render one frame within the 27 poses around it, of which it is the middle one."""
+        around = np.stack([self._puppet.vector(one) for one in neighbours])  # (27,73)
+        around[RADIUS] = self._puppet.vector(coefficients)
+        descriptor = self._driver.descriptors(motion_window(around, RADIUS)[None])[0]
         return self._pasted(self._driver.picture(descriptor, coefficients.edits), out)
 
     def clip_drawer(self, clip: MotionClip) -> FrameDrawer:

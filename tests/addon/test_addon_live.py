@@ -126,3 +126,50 @@ def test_opening_a_file_ends_previews(blender, portrait, backend):
     blender.ops.heat.preview_start()
     blender.ops.wm.read_factory_settings(use_empty=True)
     assert live.sessions() == ()
+
+
+class Asking:
+    """Stands for a live preview whose portrait comes to want neighbours."""
+
+    state, error, progress = "live", None, ("", 0.0)
+
+    def __init__(self):
+        self.info = None
+        self.sent = []
+
+    def send(self, coefficients, neighbours=None):
+        self.sent.append((coefficients, neighbours))
+
+    def take(self):
+        return None
+
+    def stop(self):
+        pass
+
+
+def test_neighbours_go_with_the_pose_once_the_portrait_wants_them(blender, portrait, monkeypatch):
+    from blender_addon import bridge, change_notes
+    from blender_addon.preview import live, session
+
+    asking = Asking()
+    monkeypatch.setitem(live._sessions, portrait.uid, session.Session(portrait.uid, asking))
+    blender.context.scene.frame_set(3)  # of the shot's 1 to 6
+    live.step()
+    assert [around for _, around in asking.sent] == [None]
+    asking.info = bridge.portrait_source.PortraitInfo(64, 80, (), "e", "1", wants_neighbours=True)
+    live.step()
+    pose, around = asking.sent[-1]
+    jaw = bridge.coefficients.EXPRESSION_INDEX["jawOpen"]
+    assert len(asking.sent) == 2 and len(around) == 27
+    values = [float(one.expression[jaw]) for one in around]
+    assert values[13] == pytest.approx(float(pose.expression[jaw]), abs=1e-5)
+    assert values[:12] == values[:1] * 12 and values[:1] == pytest.approx([0.0])
+    assert values[11] < values[12] < values[13] < values[16] and values[16:] == values[16:17] * 11
+    change_notes.rig_changed()
+    live.step()
+    assert len(asking.sent) == 2
+    keys = portrait.mesh.data.shape_keys
+    keys.key_blocks["jawOpen"].driver_add("value").driver.expression = "0.25"
+    blender.context.view_layer.update()
+    live.step()
+    assert asking.sent[-1][1] is None

@@ -87,3 +87,35 @@ def test_packed_bytes_must_fit_their_names():
         packing.unpack([], memoryview(payload))
     with pytest.raises(ProtocolError):
         packing.unpack(names, memoryview(payload[:-2]))
+
+
+def around(count=27):
+    return [
+        Coefficients.of({"jawOpen": 0.01 * i}, (0.1 * i, 0, 0), (0, i, 0)) for i in range(count)
+    ]
+
+
+def test_packing_with_neighbours_loses_nothing():
+    pose = Coefficients.of({"jawOpen": 0.13}, (1.3, 0, 0), (0, 13, 0), {"age": 0.5})
+    names, payload = packing.pack(pose)
+    payload += packing.pack_neighbours(packing.checked_neighbours(around()))
+    same, beside = packing.unpack_with_neighbours(names, memoryview(payload))
+    assert same.same_as(pose)
+    assert len(beside) == 27
+    assert all(one.same_as(other) for one, other in zip(beside, around(), strict=True))
+
+
+def test_neighbours_must_be_27_whole_and_finite():
+    with pytest.raises(BadInput, match="26 frames where 27"):
+        packing.checked_neighbours(around(26))
+    names, payload = packing.pack(Coefficients.zero())
+    rows = packing.pack_neighbours(packing.checked_neighbours(around()))
+    for wrong in (rows[:-4], rows + bytes(4), b""):
+        with pytest.raises(ProtocolError):
+            packing.unpack_with_neighbours(names, memoryview(payload + wrong))
+    with pytest.raises(ProtocolError):
+        packing.unpack(names, memoryview(payload + rows))
+    broken = np.frombuffer(rows, "<f4").copy()
+    broken[5 * 58 + 53] = np.nan
+    with pytest.raises(BadInput, match="rotation"):
+        packing.unpack_with_neighbours(names, memoryview(payload + broken.tobytes()))

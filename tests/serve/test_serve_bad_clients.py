@@ -154,6 +154,10 @@ AFTER_A_PROOF = {
     "an upload out of order": packed(Kind.BLOB, b'{"blob":90,"size":9,"offset":4}', b"abc"),
     "an upload beyond its size": packed(Kind.BLOB, b'{"blob":90,"size":2,"offset":0}', b"abc"),
     "a pose of the wrong length": packed(Kind.RENDER, b'{"sequence":1}', bytes(57 * 4)),
+    "neighbours that are not 27": packed(
+        Kind.RENDER, b'{"sequence":1,"neighbours":true}', bytes(27 * 58 * 4)
+    ),
+    "neighbours not told of": packed(Kind.RENDER, b'{"sequence":1}', bytes(28 * 58 * 4)),
     "a pose without a number": packed(Kind.RENDER, b"{}", bytes(58 * 4)),
     "edits that are no names": packed(Kind.RENDER, b'{"sequence":1,"edits":[3]}', bytes(59 * 4)),
     "a slot never lent": packed(Kind.RENDER, b'{"sequence":1,"released":[99]}', bytes(58 * 4)),

@@ -117,6 +117,17 @@ def test_export_sees_the_clip_around_each_frame_and_preview_a_held_pose(tmp_path
     np.testing.assert_array_equal(driver.windows[-1][0], np.repeat(vectors[20][:, None], 27, 1))
 
 
+def test_a_preview_with_neighbours_is_the_exported_frame() -> None:
+    driver = Recorder()
+    portrait = portrait_of(driver)
+    clip = moving(40)
+    exported = frame_drawer(portrait, clip)(20, None)
+    neighbours = tuple(clip.frame(index) for index in range(7, 34))
+    shown = PortraitInTurn(portrait, Turnstile()).render_within(clip.frame(20), neighbours, None)
+    np.testing.assert_array_equal(driver.windows[-1][0], driver.windows[0][20])
+    np.testing.assert_array_equal(shown, exported)
+
+
 def test_frames_of_other_engines_are_rendered_one_by_one() -> None:
     class Plain:
         width = height = 2
