@@ -40,7 +40,11 @@ def rotation_matrix(rotation: ArrayLike) -> Array:
         [sr * cy, sr * sy * sp + cr * cp, sr * sy * cp - cr * sp],
         [-sy, cy * sp, cy * cp],
     ]
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+    matrix = np.empty((*angles.shape, 3))
+    for i, row in enumerate(rows):
+        for j, entry in enumerate(row):
+            matrix[..., i, j] = entry
+    return matrix
 
 
 def rotation_angles(matrix: ArrayLike) -> Array:

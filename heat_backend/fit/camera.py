@@ -33,9 +33,10 @@ class Camera:
     def project(self, points: NDArray[np.floating]) -> NDArray[np.floating]:
         """Project (..., 3) points in contract axes about the pivot to (..., 2) pixels."""
         grown = self.scale * self.distance / (self.distance - points[..., 2])
-        x = self.center[0] + grown * points[..., 0]
-        y = self.center[1] - grown * points[..., 1]
-        return np.stack([x, y], axis=-1)
+        pixels = points[..., :2] * grown[..., None]
+        pixels[..., 0] += self.center[0]
+        np.subtract(self.center[1], pixels[..., 1], out=pixels[..., 1])
+        return pixels
 
     def unproject(
         self, pixels: NDArray[np.floating], z: NDArray[np.floating]

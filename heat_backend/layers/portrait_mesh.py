@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -212,11 +213,18 @@ def _with_smooth_rim(
 
 def _rounded(run: NDArray[np.floating]) -> NDArray[np.floating]:
     """Two rounds of Chaikin's corner cutting, with the ends kept (Chaikin 1974)."""
+    return _corner_cutting(len(run)) @ run
+
+
+@lru_cache(maxsize=32)
+def _corner_cutting(count: int) -> NDArray[np.float32]:
+    """Matrix (M, count) that cuts the corners of a run of points, twice."""
+    run = np.eye(count)
     for _ in range(2):
         a, b = run[:-1], run[1:]
-        cut = np.stack([0.75 * a + 0.25 * b, 0.25 * a + 0.75 * b], axis=1).reshape(-1, 2)
+        cut = np.stack([0.75 * a + 0.25 * b, 0.25 * a + 0.75 * b], axis=1).reshape(-1, count)
         run = np.concatenate([run[:1], cut[1:-1], run[-1:]])
-    return run
+    return run.astype(np.float32)
 
 
 def _not_below(
