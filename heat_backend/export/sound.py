@@ -49,23 +49,6 @@ class Sound:
         return digest.hexdigest()[:12]
 
 
-def has_sound(path: Path) -> bool:
-    """Whether a file has an audio stream.
-
-    Raises
-    ------
-    BadInput
-        When it cannot be read.
-    """
-    import av
-
-    try:
-        with av.open(str(path), metadata_errors="replace") as container:
-            return bool(container.streams.audio)
-    except (OSError, av.FFmpegError, ValueError) as error:
-        raise BadInput(f"{path} cannot be read: name a file with sound, such as a .wav") from error
-
-
 def check_sound(path: Path) -> None:
     """Refuse what has no sound, before any work is done.
 
@@ -74,7 +57,14 @@ def check_sound(path: Path) -> None:
     BadInput
         There is none, or the file cannot be read.
     """
-    if not has_sound(path):
+    import av
+
+    try:
+        with av.open(str(path), metadata_errors="replace") as container:
+            heard = bool(container.streams.audio)
+    except (OSError, av.FFmpegError, ValueError) as error:
+        raise BadInput(f"{path} cannot be read: name a file with sound, such as a .wav") from error
+    if not heard:
         raise BadInput(f"{path} has no sound: name another file, or leave --audio out")
 
 

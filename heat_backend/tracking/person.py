@@ -45,19 +45,14 @@ def learn_person(model: FaceModel, points: NDArray[np.float32]) -> tuple[Person,
     fits = [fit_face(model, FaceLandmarks(points[k])) for k in chosen]
     identity = np.mean([fit.identity for fit in fits], axis=0)
     person = _person(model, identity, fits[0].camera)
-    start = _start(person, fits[0], model)
-    frames = _solved(person, points, start, rounds=5)
+    frames = _first_fits(person, points, fits[0])
     for _ in range(IDENTITY_ROUNDS):
         identity = _identity_step(model, person, identity, points, frames)
         person = _person(model, identity, person.camera)
-        frames = [
-            _solved(person, points[k : k + 1], frame, rounds=2)[0] for k, frame in enumerate(frames)
-        ]
+        frames = _refitted(person, points, frames)
     for _ in range(REST_ROUNDS):
         person = _at_rest(person, points, frames)
-        frames = [
-            _solved(person, points[k : k + 1], frame, rounds=2)[0] for k, frame in enumerate(frames)
-        ]
+        frames = _refitted(person, points, frames)
     return person, frames[0]
 
 
@@ -76,20 +71,23 @@ def _person(model: FaceModel, identity: Array, camera: Camera) -> Person:
     )  # fmt: skip
 
 
-def _start(person: Person, fit: FaceFit, model: FaceModel) -> FrameFit:
-    weights = fit.expression[tracked_index()]
-    return FrameFit(fit.rotation, np.zeros(3), weights, 0.0)
-
-
-def _solved(
-    person: Person, points: NDArray[np.float32], start: FrameFit, rounds: int
-) -> list[FrameFit]:
-    """Fit frames that may lie far apart, each from the one before."""
+def _first_fits(person: Person, points: NDArray[np.float32], fit: FaceFit) -> list[FrameFit]:
+    """Fit frames that may lie far apart, each from the one before, the first from ``fit``."""
+    frame = FrameFit(fit.rotation, np.zeros(3), fit.expression[tracked_index()], 0.0)
     frames = []
     for one in points:
-        start = solve_frame(person, one, start, rounds)
-        frames.append(start)
+        frame = solve_frame(person, one, frame, rounds=5)
+        frames.append(frame)
     return frames
+
+
+def _refitted(
+    person: Person, points: NDArray[np.float32], frames: list[FrameFit]
+) -> list[FrameFit]:
+    """Fit each frame again to what the person is known to be by now."""
+    return [
+        solve_frame(person, one, frame, rounds=2) for one, frame in zip(points, frames, strict=True)
+    ]
 
 
 def _spread(points: NDArray[np.float32], count: int) -> list[int]:

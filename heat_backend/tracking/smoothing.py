@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 REACHES = (1, 2, 3, 5, 8, 12, 18)  # frames to each side
 AGREE = 1.7  # standard deviations of a mean within which it agrees
-LAGS = (1, 2, 4)
+LAGS = (2, 4)  # frames over which noise that lasts is looked for
 MOST_LASTING = 2.5  # times the frame-to-frame noise
 
 

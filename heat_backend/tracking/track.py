@@ -31,7 +31,6 @@ SAMPLED = 60  # frames from which the person is learnt
 LOOKING = 0.85  # share of the progress that finding landmarks takes
 LEAST_NOISE = 0.015  # of expressions: those held at 0 show none, and have it once they move
 FACE_CENTRE = np.array([0.0, 0.25, 1.1])  # of the landmarks, from the pivot, head axes
-RESTS = ("first", "neutral", "camera")
 
 
 @dataclass(frozen=True)
