@@ -8,24 +8,17 @@ from typing import Any
 from bpy.types import Panel
 
 from .. import text_lines
+from ..heat_tab import InHeatTab, OfPortrait
 from ..properties import active_portrait
 
 
-class HEAT_PT_map(Panel):
+class HEAT_PT_map(OfPortrait, Panel):
     """Shape key rows of the active portrait."""
 
     bl_label = "Rig Map"
     bl_idname = "HEAT_PT_map"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Heat"
     bl_order = 6
     bl_options = {"DEFAULT_CLOSED"}
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Only with a portrait."""
-        return active_portrait(context.scene) is not None
 
     def draw(self, context: Any) -> None:
         """Draw the rows."""
@@ -46,15 +39,12 @@ class HEAT_PT_map(Panel):
         _draw_complaints(layout, context, portrait)
 
 
-class HEAT_PT_map_bone(Panel):
+class HEAT_PT_map_bone(InHeatTab, Panel):
     """Head bone rows of the active portrait."""
 
     bl_label = "Head Bone Rows"
     bl_idname = "HEAT_PT_map_bone"
     bl_parent_id = "HEAT_PT_map"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Heat"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: Any) -> None:

@@ -5,13 +5,13 @@
 from typing import Any
 
 import bpy
-from bpy.props import StringProperty
 from bpy.types import Operator
 
 from .. import operator_edge
+from ..heat_tab import OnPortrait
 
 
-class HEAT_OT_bake_motion(Operator):
+class HEAT_OT_bake_motion(OnPortrait, Operator):
     """Read the source in the background, then bake it onto the rig."""
 
     bl_idname = "heat.bake_motion"
@@ -21,19 +21,14 @@ class HEAT_OT_bake_motion(Operator):
         "strip of their own, so that other animation stays. Again, it replaces only its own strip"
     )
 
-    portrait: StringProperty(name="Portrait", description="Name; empty for the active one")
-
     @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Whether there is a portrait whose motion is not being read."""
+    def reason_against(cls, scene: Any, portrait: Any) -> str | None:
+        """Not while its motion is being read."""
         from . import motion_task
 
-        reason = operator_edge.no_portrait(context)
-        if reason is None and not bpy.app.background:
-            portrait = operator_edge.active_portrait(context.scene)
-            if motion_task.running(portrait.uid):
-                reason = "The motion of this portrait is being read"
-        return operator_edge.allow(cls, reason)
+        if motion_task.running(portrait.uid):
+            return "The motion of this portrait is being read"
+        return None
 
     @operator_edge.told
     def execute(self, context: Any) -> set[str]:
@@ -57,26 +52,21 @@ class HEAT_OT_bake_motion(Operator):
         return {"FINISHED"}
 
 
-class HEAT_OT_motion_cancel(Operator):
+class HEAT_OT_motion_cancel(OnPortrait, Operator):
     """Stop reading the source."""
 
     bl_idname = "heat.motion_cancel"
     bl_label = "Cancel"
     bl_description = "Stop reading; the next bake goes on there"
 
-    portrait: StringProperty(name="Portrait", description="Name; empty for the active one")
-
     @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Whether something is being read."""
+    def reason_against(cls, scene: Any, portrait: Any) -> str | None:
+        """Only while something is being read."""
         from . import motion_task
 
-        reason = operator_edge.no_portrait(context)
-        if reason is None and not bpy.app.background:
-            portrait = operator_edge.active_portrait(context.scene)
-            if not motion_task.running(portrait.uid):
-                reason = "No motion is being read"
-        return operator_edge.allow(cls, reason)
+        if not motion_task.running(portrait.uid):
+            return "No motion is being read"
+        return None
 
     @operator_edge.told
     def execute(self, context: Any) -> set[str]:

@@ -8,26 +8,19 @@ from typing import Any
 from bpy.types import Panel
 
 from .. import text_lines
+from ..heat_tab import InHeatTab, OfPortrait
 from ..properties import active_portrait
 
 _PARTS = ("brows", "eyes", "cheeks", "nose", "mouth", "head")
 
 
-class HEAT_PT_motion(Panel):
+class HEAT_PT_motion(OfPortrait, Panel):
     """Where the motion comes from, and the bake's button or progress."""
 
     bl_label = "Motion"
     bl_idname = "HEAT_PT_motion"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Heat"
     bl_order = 4
     bl_options = {"DEFAULT_CLOSED"}
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Only with a portrait."""
-        return active_portrait(context.scene) is not None
 
     def draw(self, context: Any) -> None:
         """Draw the source, then the button or the progress, then what came of it."""
@@ -55,15 +48,12 @@ class HEAT_PT_motion(Panel):
                 text_lines.draw(layout, context, note, "INFO")
 
 
-class HEAT_PT_motion_parts(Panel):
+class HEAT_PT_motion_parts(InHeatTab, Panel):
     """Which parts of the face are baked, and how strongly."""
 
     bl_label = "Parts & Strength"
     bl_idname = "HEAT_PT_motion_parts"
     bl_parent_id = "HEAT_PT_motion"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Heat"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: Any) -> None:
@@ -81,15 +71,12 @@ class HEAT_PT_motion_parts(Panel):
         column.prop(settings, "only", placeholder="all of these parts")
 
 
-class HEAT_PT_motion_curves(Panel):
+class HEAT_PT_motion_curves(InHeatTab, Panel):
     """How the curves are made."""
 
     bl_label = "Curves"
     bl_idname = "HEAT_PT_motion_curves"
     bl_parent_id = "HEAT_PT_motion"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Heat"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: Any) -> None:

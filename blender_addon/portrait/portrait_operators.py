@@ -9,6 +9,7 @@ from bpy.props import StringProperty
 from bpy.types import Operator
 
 from .. import operator_edge
+from ..heat_tab import OnPortrait
 from ..properties import new_uid
 
 _CORNERS = ("BOTTOM_LEFT", "TOP_LEFT", "BOTTOM_RIGHT", "TOP_RIGHT")
@@ -69,20 +70,13 @@ class HEAT_OT_portrait_add(Operator):
         return {"FINISHED"}
 
 
-class HEAT_OT_portrait_remove(Operator):
+class HEAT_OT_portrait_remove(OnPortrait, Operator):
     """Remove this portrait from the scene; its files and strips stay."""
 
     bl_idname = "heat.portrait_remove"
     bl_label = "Remove Portrait"
     bl_description = "Remove this portrait from the scene; its files and strips stay"
     bl_options = {"REGISTER", "UNDO"}
-
-    portrait: StringProperty(name="Portrait", description="Name; empty for the active one")
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Whether there is one to remove that is not being rendered."""
-        return operator_edge.allow(cls, operator_edge.no_portrait(context))
 
     @operator_edge.told
     def execute(self, context: Any) -> set[str]:

@@ -8,17 +8,15 @@ from typing import Any
 from bpy.types import Panel
 
 from .. import registration, text_lines
+from ..heat_tab import InHeatTab, OfPortrait
 from ..properties import active_portrait
 
 
-class HEAT_PT_portraits(Panel):
+class HEAT_PT_portraits(InHeatTab, Panel):
     """The list of portraits; the first thing in the tab."""
 
     bl_label = "Portraits"
     bl_idname = "HEAT_PT_portraits"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Heat"
     bl_order = 1
 
     def draw(self, context: Any) -> None:
@@ -42,20 +40,12 @@ class HEAT_PT_portraits(Panel):
         _draw_backend(layout, context)
 
 
-class HEAT_PT_photo(Panel):
+class HEAT_PT_photo(OfPortrait, Panel):
     """Photo and rig of the active portrait."""
 
     bl_label = "Photo & Rig"
     bl_idname = "HEAT_PT_photo"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Heat"
     bl_order = 2
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Only with a portrait."""
-        return active_portrait(context.scene) is not None
 
     def draw(self, context: Any) -> None:
         """Draw the choices in the order in which one makes them."""
@@ -93,15 +83,12 @@ class HEAT_PT_photo(Panel):
             text_lines.draw(column, context, *map_rows.state_line(portrait))
 
 
-class HEAT_PT_engine(Panel):
+class HEAT_PT_engine(InHeatTab, Panel):
     """Engine settings of the active portrait."""
 
     bl_label = "Engine"
     bl_idname = "HEAT_PT_engine"
     bl_parent_id = "HEAT_PT_photo"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Heat"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: Any) -> None:

@@ -6,20 +6,20 @@ import time
 from typing import Any
 
 import bpy
-from bpy.props import FloatProperty, StringProperty
+from bpy.props import FloatProperty
 from bpy.types import Operator
 
 from .. import operator_edge
+from ..heat_tab import OnPortrait
 
 
-class HEAT_OT_preview_start(Operator):
+class HEAT_OT_preview_start(OnPortrait, Operator):
     """Show the portrait live, following the rig."""
 
     bl_idname = "heat.preview_start"
     bl_label = "Start Preview"
     bl_description = "Show the portrait live: it follows sliders, scrubbing, playback and undo"
 
-    portrait: StringProperty(name="Portrait", description="Name; empty for the active one")
     wait: FloatProperty(
         name="Wait",
         description="Seconds to wait for the first frame where Blender has no window",
@@ -28,12 +28,9 @@ class HEAT_OT_preview_start(Operator):
     )
 
     @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Whether there is a photo and a backend."""
-        reason = operator_edge.no_portrait(context)
-        if reason is None and not bpy.app.background:
-            reason = _reason_against(operator_edge.active_portrait(context.scene))
-        return operator_edge.allow(cls, reason)
+    def reason_against(cls, scene: Any, portrait: Any) -> str | None:
+        """Only with a photo and a backend."""
+        return _reason_against(portrait)
 
     @operator_edge.told
     def execute(self, context: Any) -> set[str]:
@@ -64,26 +61,21 @@ class HEAT_OT_preview_start(Operator):
         return {"FINISHED"}
 
 
-class HEAT_OT_preview_stop(Operator):
+class HEAT_OT_preview_stop(OnPortrait, Operator):
     """Stop the live preview of the active portrait."""
 
     bl_idname = "heat.preview_stop"
     bl_label = "Stop Preview"
     bl_description = "Stop the live preview"
 
-    portrait: StringProperty(name="Portrait", description="Name; empty for the active one")
-
     @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Whether it runs."""
+    def reason_against(cls, scene: Any, portrait: Any) -> str | None:
+        """Only while it runs."""
         from . import live
 
-        reason = operator_edge.no_portrait(context)
-        if reason is None and not bpy.app.background:
-            portrait = operator_edge.active_portrait(context.scene)
-            if live.session_of(portrait.uid) is None:
-                reason = "The preview is not running"
-        return operator_edge.allow(cls, reason)
+        if live.session_of(portrait.uid) is None:
+            return "The preview is not running"
+        return None
 
     @operator_edge.told
     def execute(self, context: Any) -> set[str]:

@@ -8,25 +8,18 @@ from typing import Any
 from bpy.types import Panel
 
 from .. import text_lines
+from ..heat_tab import InHeatTab, OfPortrait
 from ..properties import active_portrait
 
 _POSING = "Pose with the mesh's shape keys (Object Data properties) and the head bone"
 
 
-class HEAT_PT_preview(Panel):
+class HEAT_PT_preview(OfPortrait, Panel):
     """Start, stop, state and place of the active portrait's preview."""
 
     bl_label = "Preview"
     bl_idname = "HEAT_PT_preview"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Heat"
     bl_order = 3
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Only with a portrait."""
-        return active_portrait(context.scene) is not None
 
     def draw(self, context: Any) -> None:
         """Draw the button, the state, then where the preview is shown."""
@@ -56,15 +49,12 @@ class HEAT_PT_preview(Panel):
             text_lines.draw(layout, context, _where_the_picture_is(settings), "IMAGE_DATA")
 
 
-class HEAT_PT_preview_look(Panel):
+class HEAT_PT_preview_look(InHeatTab, Panel):
     """How large the preview is, and where the overlay lies."""
 
     bl_label = "Size & Place"
     bl_idname = "HEAT_PT_preview_look"
     bl_parent_id = "HEAT_PT_preview"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Heat"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: Any) -> None:

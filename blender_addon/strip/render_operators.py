@@ -5,13 +5,13 @@
 from typing import Any
 
 import bpy
-from bpy.props import StringProperty
 from bpy.types import Operator
 
 from .. import operator_edge
+from ..heat_tab import OnPortrait
 
 
-class HEAT_OT_render(Operator):
+class HEAT_OT_render(OnPortrait, Operator):
     """Render the frame range in the background and put it into the sequencer."""
 
     bl_idname = "heat.render"
@@ -21,18 +21,12 @@ class HEAT_OT_render(Operator):
         "Blender stays usable. Waits for the end where Blender has no window"
     )
 
-    portrait: StringProperty(name="Portrait", description="Name; empty for the active one")
-
     @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Whether there is a portrait that can be rendered."""
+    def reason_against(cls, scene: Any, portrait: Any) -> str | None:
+        """Only with a portrait that can be rendered."""
         from . import jobs
 
-        reason = operator_edge.no_portrait(context)
-        if reason is None and not bpy.app.background:
-            portrait = operator_edge.active_portrait(context.scene)
-            reason = jobs.reason_against(context.scene, portrait)
-        return operator_edge.allow(cls, reason)
+        return jobs.reason_against(scene, portrait)
 
     @operator_edge.told
     def execute(self, context: Any) -> set[str]:
@@ -43,26 +37,21 @@ class HEAT_OT_render(Operator):
         return _run(self, jobs.start(context.scene, portrait))
 
 
-class HEAT_OT_render_resume(Operator):
+class HEAT_OT_render_resume(OnPortrait, Operator):
     """Go on with a render that was cancelled or cut off."""
 
     bl_idname = "heat.render_resume"
     bl_label = "Resume"
     bl_description = "Go on with the take that was cancelled or cut off; finished frames stay"
 
-    portrait: StringProperty(name="Portrait", description="Name; empty for the active one")
-
     @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Whether there is an unfinished take."""
+    def reason_against(cls, scene: Any, portrait: Any) -> str | None:
+        """Only with an unfinished take."""
         from . import jobs
 
-        reason = operator_edge.no_portrait(context)
-        if reason is None and not bpy.app.background:
-            portrait = operator_edge.active_portrait(context.scene)
-            if jobs.unfinished(portrait) is None:
-                reason = "There is no unfinished take to resume"
-        return operator_edge.allow(cls, reason)
+        if jobs.unfinished(portrait) is None:
+            return "There is no unfinished take to resume"
+        return None
 
     @operator_edge.told
     def execute(self, context: Any) -> set[str]:
@@ -73,26 +62,21 @@ class HEAT_OT_render_resume(Operator):
         return _run(self, jobs.resume(context.scene, portrait))
 
 
-class HEAT_OT_render_cancel(Operator):
+class HEAT_OT_render_cancel(OnPortrait, Operator):
     """Cancel the render."""
 
     bl_idname = "heat.render_cancel"
     bl_label = "Cancel"
     bl_description = "Stop the render; finished frames stay, and Resume goes on from them"
 
-    portrait: StringProperty(name="Portrait", description="Name; empty for the active one")
-
     @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Whether something is being rendered."""
+    def reason_against(cls, scene: Any, portrait: Any) -> str | None:
+        """Only while something is being rendered."""
         from . import jobs
 
-        reason = operator_edge.no_portrait(context)
-        if reason is None and not bpy.app.background:
-            portrait = operator_edge.active_portrait(context.scene)
-            if not jobs.running(portrait.uid):
-                reason = "Nothing is being rendered"
-        return operator_edge.allow(cls, reason)
+        if not jobs.running(portrait.uid):
+            return "Nothing is being rendered"
+        return None
 
     @operator_edge.told
     def execute(self, context: Any) -> set[str]:
@@ -122,7 +106,7 @@ class HEAT_OT_fix_view_transform(Operator):
         return {"FINISHED"}
 
 
-class HEAT_OT_match_resolution(Operator):
+class HEAT_OT_match_resolution(OnPortrait, Operator):
     """Give the scene the size of the rendered frames."""
 
     bl_idname = "heat.match_resolution"
@@ -132,13 +116,6 @@ class HEAT_OT_match_resolution(Operator):
         "Blender's own renders show them without bars"
     )
     bl_options = {"REGISTER", "UNDO"}
-
-    portrait: StringProperty(name="Portrait", description="Name; empty for the active one")
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Whether there is a portrait."""
-        return operator_edge.allow(cls, operator_edge.no_portrait(context))
 
     @operator_edge.told
     def execute(self, context: Any) -> set[str]:

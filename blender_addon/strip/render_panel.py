@@ -8,23 +8,16 @@ from typing import Any
 from bpy.types import Panel
 
 from .. import text_lines
+from ..heat_tab import OfPortrait
 from ..properties import active_portrait
 
 
-class HEAT_PT_render(Panel):
+class HEAT_PT_render(OfPortrait, Panel):
     """Output settings of the active portrait, its progress, and what stands in the way."""
 
     bl_label = "Render"
     bl_idname = "HEAT_PT_render"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Heat"
     bl_order = 5
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Only with a portrait."""
-        return active_portrait(context.scene) is not None
 
     def draw(self, context: Any) -> None:
         """Draw settings, then the button or the progress."""
