@@ -86,7 +86,11 @@ class Portrait(Protocol):
 
     width: int
     height: int
-    notes: tuple[str, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of the portrait by now."""
+        ...
 
     def render(
         self, coefficients: Coefficients, out: NDArray[np.uint8] | None = None

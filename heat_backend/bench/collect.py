@@ -26,11 +26,14 @@ class BenchSettings:
         The photo; None takes the astronaut of scikit-image.
     engine, device : str
         As on the command line.
+    frames : int or None
+        How many the memory is watched over; None takes the section's own number.
     """
 
     portrait: Path | None = None
     engine: str = "warp"
     device: str = "auto"
+    frames: int | None = None
 
 
 # Each module has ``rows(settings, report) -> list[Row]``.
@@ -42,7 +45,7 @@ SECTIONS = {
     "styleheat": "heat_backend.bench.styleheat_section",
 }
 
-# Engines that are measured stage by stage; the other sections' numbers are the warp engine's.
+# Engines that are measured stage by stage, unless a section is named.
 OWN_SECTION = {"styleheat": "styleheat"}
 
 

@@ -11,14 +11,17 @@ import numpy as np
 
 from heat_backend.bench.collect import BenchSettings, Report
 from heat_backend.bench.rows import Row
+from heat_backend.bench.styleheat_subject import driven_portrait
 from heat_backend.bench.subject import bench_photo, performance, prepare
-from heat_backend.engine import Portrait
+from heat_backend.engine import Portrait, frame_drawer
 
 SIDE = 1024
-FRAMES = 3000
-SETTLED = 100  # frames after which all buffers of a session have been made
+FRAMES = {"warp": 3000, "styleheat": 1000}
+SETTLED = 100  # frames after which all buffers of a session have been made, at most a third of all
+STEP = 50  # frames from one look at the memory to the next, at most a tenth of all
 _CLIP = 240
 _RESIDENT_MIB = 1536.0
+_STYLEHEAT_MIB = 4096.0
 _GROWTH_PERCENT = 2.0
 
 
@@ -26,24 +29,40 @@ def rows(settings: BenchSettings, report: Report) -> list[Row]:
     """Render many frames of one portrait and watch the resident memory."""
     if resident_mib() is None:
         return []
-    report(f"memory, {FRAMES} frames at {SIDE} px ...")
-    _, portrait = prepare(settings, bench_photo(settings, SIDE), SIDE)
-    resident, growth = watch(portrait, FRAMES)
+    frames = settings.frames or FRAMES.get(settings.engine, FRAMES["warp"])
+    report(f"memory, {frames} frames at {SIDE} px ...")
+    portrait, name, most = _portrait(settings)
+    resident, growth = watch(portrait, frames, report)
     size = f"{portrait.width} x {portrait.height}"
     return [
-        Row(f"memory of a session, {size}", resident, "MiB", _RESIDENT_MIB),
-        Row(f"its growth over {FRAMES} frames, {size}", growth, "%", _GROWTH_PERCENT),
+        Row(f"memory of a {name}, {size}", resident, "MiB", most),
+        Row(f"its growth over {frames} frames, {size}", growth, "%", _GROWTH_PERCENT),
     ]
 
 
-def watch(portrait: Portrait, frames: int) -> tuple[float, float]:
-    """Render ``frames`` frames and compare the memory after with that of a settled session.
+def _portrait(settings: BenchSettings) -> tuple[Portrait, str, float]:
+    """Return what is watched, what to call it, and how much memory it may take, MiB."""
+    if settings.engine != "styleheat":
+        _, portrait = prepare(settings, bench_photo(settings, SIDE), SIDE)
+        return portrait, "session", _RESIDENT_MIB
+    from heat_backend.styleheat.conformance.run import pick_device
+
+    device = pick_device(settings.device)
+    return driven_portrait(device, half=device.type == "cuda"), "styleheat session", _STYLEHEAT_MIB
+
+
+def watch(
+    portrait: Portrait, frames: int, report: Report = lambda text: None
+) -> tuple[float, float]:
+    """Draw ``frames`` frames of a clip and compare the memory after with that once settled.
 
     Parameters
     ----------
     portrait : Portrait
     frames : int
         How many, after the first ``SETTLED`` ones.
+    report : callable
+        Told the resident memory now and then.
 
     Returns
     -------
@@ -52,14 +71,17 @@ def watch(portrait: Portrait, frames: int) -> tuple[float, float]:
     growth : float
         Of the resident memory, percent of what it was once settled.
     """
-    clip = performance(_CLIP)
+    draw = frame_drawer(portrait, performance(_CLIP))
     buffer = np.empty((portrait.height, portrait.width, 4), np.uint8)
+    step, settled = min(STEP, max(1, frames // 10)), min(SETTLED, max(1, frames // 3))
     seen: list[float] = []
-    for number in range(SETTLED + frames):
-        portrait.render(clip.frame(number % _CLIP), buffer)
-        if number >= SETTLED - 1 and (number - SETTLED + 1) % 50 == 0:
+    for number in range(settled + frames):
+        draw(number % _CLIP, buffer)
+        after = number + 1 - settled
+        if after >= 0 and (after % step == 0 or after == frames):
             gc.collect()
             seen.append(resident_mib() or 0.0)
+            report(f"after {after} frames: {seen[-1]:.0f} MiB")
     return max(seen), 100.0 * (seen[-1] / seen[0] - 1.0)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from heat_backend.bench import Row
+from heat_backend.bench import Row, memory_section
 from tests.cli.conftest import Answer
 
 Heat = Callable[..., Answer]
@@ -34,6 +34,32 @@ def test_rows_as_json(heat: Heat, monkeypatch: pytest.MonkeyPatch, section: str)
         for size in ("512 x 512", "1024 x 1024"):
             frame, remap = by_name[f"frame, {size}"], by_name[f"cv2.remap, bilinear, RGBA8, {size}"]
             assert by_name[f"frame in cv2.remaps, {size}"] == pytest.approx(frame / remap)
+
+
+def test_memory_of_the_paper_s_networks_over_as_many_frames_as_asked(
+    heat: Heat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[object] = []
+
+    class Drawing:
+        width = height = 8
+        notes: tuple[str, ...] = ()
+
+        def render(self, coefficients: object, out: object) -> object:
+            drawn.append(coefficients)
+            return out
+
+    if memory_section.resident_mib() is None:
+        pytest.skip("this system does not tell resident memory")
+    monkeypatch.setattr(memory_section, "driven_portrait", lambda device, half: Drawing())
+    words = ("--engine", "styleheat", "--device", "cpu", "--only", "memory", "--frames", 12)
+    answer = heat("bench", "--json", *words)
+    assert answer.status == 0, answer.err
+    resident, growth = json.loads(answer.out)["rows"]
+    assert "styleheat session" in resident["what"] and resident["target"] == 4096
+    assert "12 frames" in growth["what"] and growth["met"] is not None
+    assert len(drawn) == 16
+    assert heat("bench", "--frames", 0).status == 2
 
 
 def test_a_table_for_people(heat: Heat, monkeypatch: pytest.MonkeyPatch) -> None:
