@@ -9,17 +9,20 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
+
 from . import fields, packing
 from .coefficients import Coefficients, checked
 from .connection import Address, Connection, Locate
 from .errors import BackendLost, Cancelled, MissingHere, ProtocolError
 from .frames import BufferPool, Frame, Pixels, RingName, SharedRing
 from .portrait_source import EngineOptions, PortraitInfo, PortraitSource
-from .wire import TO_CLIENT, Header, Kind, Limit, Message
+from .wire import SKETCH_SIDE, TO_CLIENT, Header, Kind, Limit, Message
 
 __all__ = ["Address", "Client", "EngineOptions", "PortraitInfo", "PortraitSource"]
 
 OnProgress = Callable[[str, float], None]
+OnSketch = Callable[[Pixels], None]
 
 RETRY_SECONDS = 0.2
 MAX_SIDE = 32768
@@ -90,6 +93,7 @@ class Client(Connection):
         options: EngineOptions | None = None,
         on_progress: OnProgress | None = None,
         cancelled: Callable[[], bool] | None = None,
+        on_sketch: OnSketch | None = None,
     ) -> PortraitInfo:
         """Have the backend prepare a portrait; it replaces the one before.
 
@@ -105,6 +109,9 @@ class Client(Connection):
             Called with a text and a fraction 0..1.
         cancelled : callable, optional
             Asked several times a second; true ends the work with ``Cancelled``.
+        on_sketch : callable, optional
+            Called with the portrait so far, (h, w, 4) uint8 of at most 256 pixels a side, by
+            engines that paint it anew: a square around the head, not the photo's framing.
 
         Raises
         ------
@@ -115,8 +122,9 @@ class Client(Connection):
         self.connect()
         self._forget_portrait()
         header = self.upload_portrait(source, engine, options)
-        self.tell(Kind.PREPARE, {**header, "shared_memory": self._shared_memory})
-        answer = self._await_prepared(on_progress, cancelled)
+        wishes = {"shared_memory": self._shared_memory, "sketches": on_sketch is not None}
+        self.tell(Kind.PREPARE, {**header, **wishes})
+        answer = self._await_prepared(on_progress, cancelled, on_sketch)
         self._wanted = (source, engine, options)
         self._info = _info(answer)
         self._largest_frame = self._info.width * self._info.height * 4
@@ -132,7 +140,10 @@ class Client(Connection):
         return {"portrait": described, "engine": engine, "options": options.header()}
 
     def _await_prepared(
-        self, on_progress: OnProgress | None, cancelled: Callable[[], bool] | None
+        self,
+        on_progress: OnProgress | None,
+        cancelled: Callable[[], bool] | None,
+        on_sketch: OnSketch | None,
     ) -> Header:
         asked = False
         while True:
@@ -146,11 +157,8 @@ class Client(Connection):
                 if asked:
                     raise Cancelled("stopped while the portrait was being prepared")
                 return message.header
-            if message.kind == Kind.PROGRESS and on_progress is not None:
-                on_progress(
-                    fields.text(message.header, "text", 2000),
-                    min(1.0, max(0.0, fields.number(message.header, "fraction"))),
-                )
+            if message.kind == Kind.PROGRESS:
+                _pass_on(message, on_progress, on_sketch)
 
     def _attach(self, header: Header) -> None:
         if header.get("ring") is None:
@@ -299,6 +307,21 @@ class Client(Connection):
             raise ProtocolError(f"a frame of {size} bytes does not fit the portrait")
         self._landing = self._pool.take((info.height, info.width, 4))
         return self._landing.data.cast("B")
+
+
+def _pass_on(message: Message, on_progress: OnProgress | None, on_sketch: OnSketch | None) -> None:
+    """Tell how far preparing is, and show what came with it."""
+    header, payload = message.header, message.payload
+    if on_progress is not None:
+        share = min(1.0, max(0.0, fields.number(header, "fraction")))
+        on_progress(fields.text(header, "text", 2000), share)
+    if on_sketch is None or not payload.nbytes:
+        return
+    size = fields.table(header, "sketch")
+    width, height = (fields.integer(size, side, 1, SKETCH_SIDE) for side in ("width", "height"))
+    if payload.nbytes != width * height * 4:
+        raise ProtocolError(f"a sketch of {payload.nbytes} bytes is not {width} x {height} RGBA")
+    on_sketch(np.frombuffer(payload, np.uint8).reshape(height, width, 4))
 
 
 def _info(header: Header) -> PortraitInfo:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from .client import Client
 from .coefficients import Coefficients, checked
 from .errors import BackendLost, Cancelled, HeatError
-from .frames import Frame
+from .frames import Frame, Pixels
 from .packing import Neighbours, checked_neighbours
 from .portrait_source import EngineOptions, PortraitInfo, PortraitSource
 
@@ -82,6 +82,7 @@ class LivePreview:
         self._neighbours: Neighbours | None = None
         self._pose_is_new = False
         self._newest: Frame | None = None
+        self._sketch: Pixels | None = None
         self._stopping = threading.Event()
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
@@ -132,6 +133,15 @@ class LivePreview:
         with self._lock:
             frame, self._newest = self._newest, None
         return frame
+
+    def take_sketch(self) -> Pixels | None:
+        """Return what the portrait looks like so far, (h, w, 4), unless it was taken already.
+
+        Only while it is prepared by an engine that paints it anew; see ``Client.prepare``.
+        """
+        with self._lock:
+            sketch, self._sketch = self._sketch, None
+        return sketch
 
     def stop(self, wait: float = 0.0) -> None:
         """End the preview; with ``wait`` seconds given, wait for its thread that long."""
@@ -186,7 +196,10 @@ class LivePreview:
             client.connect()
             self._set("preparing", None)
             self.info = client.prepare(
-                *self._wanted, on_progress=self._note_progress, cancelled=self._stopping.is_set
+                *self._wanted,
+                on_progress=self._note_progress,
+                cancelled=self._stopping.is_set,
+                on_sketch=self._note_sketch,
             )
             with self._lock:
                 self._pose_is_new = self._pose is not None
@@ -205,6 +218,11 @@ class LivePreview:
 
     def _note_progress(self, text: str, fraction: float) -> None:
         self.progress = (text, fraction)
+        self._on_frame()
+
+    def _note_sketch(self, pixels: Pixels) -> None:
+        with self._lock:
+            self._sketch = pixels
         self._on_frame()
 
     def _turn(self, client: Client, events: selectors.BaseSelector) -> None:

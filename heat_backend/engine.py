@@ -132,6 +132,9 @@ class Engine(Protocol):
     ) -> Portrait:
         """Do all per-portrait work.
 
+        An engine that paints the portrait anew shows it so far, (H, W, 3) uint8, to
+        ``progress.picture`` where the report has that; see :func:`sketch_taker`.
+
         Raises
         ------
         bridge.errors.BadInput
@@ -142,6 +145,12 @@ class Engine(Protocol):
             When ``cancelled()`` became true.
         """
         ...
+
+
+def sketch_taker(progress: ProgressReport) -> Callable[[NDArray[np.uint8]], None] | None:
+    """Return who looks at the portrait while it is being prepared, None where nobody does."""
+    taker: Callable[[NDArray[np.uint8]], None] | None = getattr(progress, "picture", None)
+    return taker
 
 
 _FACTORIES: dict[str, str | Callable[[], Engine]] = {

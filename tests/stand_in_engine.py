@@ -24,6 +24,9 @@ RENDER_LOG = "HEAT_STAND_IN_LOG"
 """Environment variable: a file to which each render adds a line with its jawOpen."""
 RENDER_SECONDS = "HEAT_STAND_IN_SECONDS"
 """Environment variable: how long each render takes at least."""
+PAINTER = "stand_in_painter"
+PAINT_SECONDS = "HEAT_STAND_IN_PAINT_SECONDS"
+"""Environment variable: how long the painter works on a portrait, 0.3 unless told."""
 
 
 class StandInPortrait:
@@ -79,6 +82,35 @@ class StandInEngine:
         return portrait
 
 
+class StandInPainter(StandInEngine):
+    """Takes its time, and shows the portrait so far: ever clearer, a square 300 px high."""
+
+    name = PAINTER
+
+    def prepare(
+        self,
+        photo: Photo,
+        settings: EngineSettings,
+        progress: Callable[[str, float], None],
+        cancelled: Callable[[], bool],
+    ) -> StandInPortrait:
+        show = engine.sketch_taker(progress)
+        steps = max(3, round(float(os.environ.get(PAINT_SECONDS, "0.3")) / 0.05))
+        side = min(photo.pixels.shape[:2])
+        places = np.arange(300) * side // 300
+        square = photo.pixels[places][:, places]
+        for step in range(steps):
+            if cancelled():
+                raise Cancelled("stopped")
+            progress(f"painting, step {step + 1} of {steps}", step / steps)
+            if show is not None:
+                grey = 1.0 - (step + 1) / steps
+                show((square * (1.0 - grey) + 128.0 * grey).astype(np.uint8))
+            time.sleep(0.05)
+        return StandInPortrait(photo, settings.size)
+
+
 def register() -> None:
-    """Offer the stand-in under its name."""
+    """Offer the stand-ins under their names."""
     engine.register(NAME, StandInEngine)
+    engine.register(PAINTER, StandInPainter)

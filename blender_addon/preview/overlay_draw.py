@@ -90,7 +90,7 @@ def draw() -> None:
     for overlay in _with_newest_frames(context):
         session, rect = overlay.session, overlay.rect
         session.drawn_in[context.region.as_pointer()] = session.frame_number
-        if session.frame is not None:
+        if session.shown is not None:
             _draw_frame(session, rect, overlay.portrait.preview.opacity)
         else:
             _warm_up(rect)
@@ -113,7 +113,7 @@ def _with_newest_frames(context: Any) -> list[overlay_layout.Overlay]:
 def _draw_frame(session: Session, rect: Rect, opacity: float) -> None:
     began = time.perf_counter()
     number, texture = _textures.get(session.uid, (-1, None))
-    frame = session.frame
+    frame = session.shown
     assert frame is not None
     is_new = number != session.frame_number or texture is None
     if is_new:

@@ -34,7 +34,7 @@ def overlays(context: Any) -> list[Overlay]:
         session = live.session_of(portrait.uid)
         if session is None or portrait.preview.mode != "OVERLAY":
             continue
-        frame = session.frame
+        frame = session.shown
         width, height = (frame.width, frame.height) if frame is not None else _NO_FRAME
         rect = place(placement_of(portrait), visible, width, height)
         found.append(Overlay(session, portrait, rect, visible))

@@ -58,7 +58,10 @@ class Session:
         self.uid = uid
         self.live = live
         self.frame: bridge.frames.Frame | None = None
+        self.sketch: bridge.frames.Frame | None = None
+        """The portrait so far, while an engine paints it anew; gone with the next frame."""
         self.frame_number = 0
+        """Counts the pictures shown, frames and sketches."""
         self.converter: Any = None
         """Makes image pixels of frames, once the preview is shown as an image."""
         self.image_number = 0
@@ -105,16 +108,30 @@ class Session:
         self._sent, self._sent_around = coefficients, neighbours
         self.trouble = None
 
+    @property
+    def shown(self) -> bridge.frames.Frame | None:
+        """What the overlay shows: the portrait so far, else the newest frame."""
+        return self.sketch or self.frame
+
     def take(self) -> bool:
-        """Take the newest frame; return whether there was a new one."""
+        """Take the newest frame, or the portrait so far; return whether there was a new one."""
         frame = self.live.take()
         if frame is None:
-            return False
-        self.frame = frame
+            return self._take_sketch()
+        self.frame, self.sketch = frame, None
         self.frame_number += 1
         self._costs.append(self._unfinished)
         self._unfinished = 0.0
         self.rate.note(time.monotonic())
+        return True
+
+    def _take_sketch(self) -> bool:
+        pixels = self.live.take_sketch()
+        if pixels is None:
+            return False
+        height, width = pixels.shape[:2]
+        self.sketch = bridge.frames.Frame(pixels, width, height, 0)
+        self.frame_number += 1
         return True
 
     def take_while_drawing(self) -> bool:
@@ -185,7 +202,7 @@ class Session:
     def stop(self) -> None:
         """End the preview without waiting."""
         self.live.stop()
-        self.frame = None
+        self.frame = self.sketch = None
 
 
 def same(one: bridge.coefficients.Coefficients, other: bridge.coefficients.Coefficients) -> bool:

@@ -18,11 +18,10 @@ from bridge.frames import SharedRing
 from bridge.packing import Neighbours
 from bridge.wire import Channel, Header, Kind, error_header
 from heat_backend.engine import Portrait, RenderWithin
+from heat_backend.serve.progress_report import ProgressReport, SketchReport
 from heat_backend.serve.shelf import PortraitRequest, Prepared, Shelf
 
 LOG = logging.getLogger("heat.serve")
-PROGRESS_SECONDS = 0.05
-
 Pixels = NDArray[np.uint8]
 
 
@@ -42,6 +41,7 @@ class Preparation:
 
     request: PortraitRequest
     shared_memory: bool
+    sketches: bool
     done: Callable[[], None]
     cancel: threading.Event
 
@@ -100,14 +100,19 @@ class PreviewWorker:
         self._thread.start()
 
     def prepare(
-        self, request: PortraitRequest, shared_memory: bool, done: Callable[[], None]
+        self,
+        request: PortraitRequest,
+        done: Callable[[], None],
+        *,
+        shared_memory: bool,
+        sketches: bool = False,
     ) -> None:
         """Prepare a portrait in place of the one before; ``done`` is called at the end of it."""
         with self._changed:
             overtaken = self._preparation
             self._cancel.set()
             self._cancel = threading.Event()
-            self._preparation = Preparation(request, shared_memory, done, self._cancel)
+            self._preparation = Preparation(request, shared_memory, sketches, done, self._cancel)
             self._pose = None
             self._changed.notify()
         if overtaken is not None:
@@ -195,15 +200,9 @@ class PreviewWorker:
 
     def _prepare(self, preparation: Preparation) -> None:
         self._prepared, self._slots, self._buffer = None, None, None
-        last = 0.0
-
-        def report(text: str, fraction: float) -> None:
-            nonlocal last
-            now = time.monotonic()
-            if now - last >= PROGRESS_SECONDS or fraction >= 1.0:
-                last = now
-                self._channel.send(Kind.PROGRESS, {"text": text, "fraction": float(fraction)})
-
+        report = ProgressReport(self._channel)
+        if preparation.sketches:
+            report = SketchReport(self._channel)
         prepared = self._shelf.prepare(preparation.request, report, preparation.cancel.is_set)
         portrait = prepared.portrait
         answer: Header = {

@@ -84,9 +84,13 @@ class Session:
         self._channel.send(Kind.PONG, {"number": fields.number(message.header, "number", 0.0)})
 
     def _prepare(self, message: Message) -> None:
-        shared = fields.flag(message.header, "shared_memory")
         request = self._shelf.request(message.header, self._spool.finished)
-        self._worker.prepare(request, shared, lambda: self._spool.discard(request.file))
+        self._worker.prepare(
+            request,
+            lambda: self._spool.discard(request.file),
+            shared_memory=fields.flag(message.header, "shared_memory"),
+            sketches=fields.flag(message.header, "sketches"),
+        )
 
     def _ring_answer(self, message: Message) -> None:
         self._worker.ring_attached(fields.flag(message.header, "attached"))

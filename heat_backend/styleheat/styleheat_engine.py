@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from PIL import Image
 from bridge.errors import BadInput, Cancelled
 from heat_backend.detect import choose_face, make_detector
 from heat_backend.device import chosen_device
-from heat_backend.engine import CancelCheck, EngineSettings, Photo, ProgressReport
+from heat_backend.engine import CancelCheck, EngineSettings, Photo, ProgressReport, sketch_taker
 from heat_backend.styleheat import inversion, paper_vector
 from heat_backend.styleheat.bfm.basel import read_standard_head
 from heat_backend.styleheat.bfm.expression_map import ExpressionMap, cached_expression_map
@@ -118,7 +117,7 @@ class _Preparation:
         vector = self._vector(crop, standard)
         step("loading the networks", 0.2)
         self.networks.driving()
-        take: Callable[[NDArray[np.uint8]], None] | None = getattr(progress, "picture", None)
+        take = sketch_taker(progress)
 
         def show(image: torch.Tensor) -> None:
             if take is not None:

@@ -108,6 +108,23 @@ def test_lost_backend_comes_back(blender, portrait, backend):
     assert backend.pid not in (None, pid)
 
 
+def test_the_portrait_so_far_shows_while_an_engine_paints_it(blender, portrait, backend):
+    from blender_addon.preview import live
+
+    portrait.engine = "stand_in_painter"
+    live.start(portrait)
+    session = live.session_of(portrait.uid)
+    run_until(lambda: session.sketch is not None)
+    assert session.frame is None and session.shown.pixels.shape == (256, 256, 4)
+    assert session.overlay_text().startswith("Preparing")
+    first = session.shown
+    run_until(lambda: session.shown is not first)
+    run_until(lambda: session.frame is not None)
+    assert session.sketch is None and session.shown is session.frame
+    assert session.overlay_text() == ""
+    assert session.costs()[1] >= 0.0 and len(session._costs) == 1, "sketches are no frames"
+
+
 def test_photo_without_use_is_one_line(blender, portrait, backend, tmp_path):
     from blender_addon.preview import live
 
@@ -141,6 +158,9 @@ class Asking:
         self.sent.append((coefficients, neighbours))
 
     def take(self):
+        return None
+
+    def take_sketch(self):
         return None
 
     def stop(self):

@@ -12,11 +12,15 @@ class Live:
     """As much of a live preview as a session looks at."""
 
     state, error, progress = "live", None, ("", 0.0)
-    frame = None
+    frame = sketch = None
 
     def take(self):
         frame, self.frame = self.frame, None
         return frame
+
+    def take_sketch(self):
+        sketch, self.sketch = self.sketch, None
+        return sketch
 
 
 @pytest.fixture

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The portrait so far, while an engine paints it anew: shown to those who ask, and cancelled."""
+
+import numpy as np
+import pytest
+
+from bridge.errors import Cancelled, ProtocolError
+from bridge.preview import LivePreview
+from bridge.wire import Channel, Kind
+from tests import stand_in_engine
+from tests.serve.conftest import jaw, portrait, until
+
+PAINTER = stand_in_engine.PAINTER
+
+
+def test_the_portrait_so_far_comes_while_it_is_prepared(connect):
+    client = connect()
+    sketches, told = [], []
+    client.prepare(
+        portrait(width=600, height=600),
+        PAINTER,
+        on_progress=lambda text, share: told.append(text),
+        on_sketch=sketches.append,
+    )
+    assert len(sketches) >= 3
+    assert all(sketch.shape == (256, 256, 4) for sketch in sketches)
+    assert all((sketch[..., 3] == 255).all() for sketch in sketches)
+    contrast = [float(sketch[..., :3].std()) for sketch in sketches]
+    assert contrast == sorted(contrast) and contrast[-1] > 2 * contrast[0]
+    assert any("painting" in text for text in told)
+    assert client.render(jaw(0.0)).pixels.shape == (600, 600, 4), "the frames come as ever"
+
+
+def test_a_client_that_did_not_ask_gets_no_payload(connect, monkeypatch):
+    seen = []
+    receive = Channel.receive
+
+    def noted(self, *args, **more):
+        message = receive(self, *args, **more)
+        seen.append(message)
+        return message
+
+    monkeypatch.setattr(Channel, "receive", noted)
+    client = connect()
+    client.prepare(portrait(), PAINTER, on_progress=lambda *_: None)
+    progress = [m for m in seen if m is not None and m.kind == Kind.PROGRESS]
+    assert progress and not any(m.payload.nbytes or "sketch" in m.header for m in progress)
+
+
+def test_cancel_is_heard_while_sketches_come(connect, monkeypatch):
+    monkeypatch.setenv(stand_in_engine.PAINT_SECONDS, "60")
+    client = connect()
+    sketches = []
+    with pytest.raises(Cancelled):
+        client.prepare(
+            portrait(), PAINTER, cancelled=lambda: len(sketches) >= 3, on_sketch=sketches.append
+        )
+    assert 3 <= len(sketches) < 600
+    client.prepare(portrait())
+    client.render(jaw(0.2))
+
+
+def test_a_sketch_of_another_size_than_told_is_refused(connect, monkeypatch):
+    from heat_backend.serve import progress_report
+
+    def lying(self, pixels):
+        self._send({"sketch": {"width": 9, "height": 9}}, np.zeros((4, 4, 4), np.uint8))
+
+    monkeypatch.setattr(progress_report.SketchReport, "picture", lying)
+    with pytest.raises(ProtocolError, match="sketch"):
+        connect().prepare(portrait(), PAINTER, on_sketch=lambda pixels: None)
+
+
+def test_a_live_preview_hands_sketches_out_until_the_portrait_is_ready(connect):
+    live = LivePreview(connect, portrait(), PAINTER)
+    live.send(jaw(0.0))
+    sketches = []
+
+    def sketched():
+        sketches.append(live.take_sketch())
+        return sketches[-1] is not None
+
+    until(sketched)
+    assert sketches[-1].shape == (256, 256, 4)
+    until(live.take)
+    live.take_sketch()
+    assert live.take_sketch() is None
+    live.stop(5.0)
