@@ -18,7 +18,7 @@ import bpy
 log = logging.getLogger(__name__)
 
 MODULE_NAMES = (
-    "preferences",
+    "preferences_page",
     "properties",
     "portrait.portrait_uilist",
     "portrait.portrait_operators",

@@ -24,12 +24,12 @@ class HEAT_UL_portraits(UIList):
         _flag: int = 0,
     ) -> None:
         """Draw one portrait."""
-        from ..preview import live
+        from ..preview import open_sessions
         from . import photo_source
 
         wrong = photo_source.complaint(item)
         layout.prop(item, "name", text="", emboss=False, icon="ERROR" if wrong else "USER")
-        if live.session_of(item.uid) is not None:
+        if open_sessions.session_of(item.uid) is not None:
             layout.label(text="", icon="RADIOBUT_ON")
 
 

@@ -18,6 +18,7 @@ from bpy.app.handlers import persistent
 from .. import change_notes
 from ..properties import find_portrait
 from . import tagging
+from .open_sessions import by_uid, sessions
 
 if TYPE_CHECKING:
     from .session import Session
@@ -25,18 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _TICK = 1 / 100
-_sessions: dict[str, Session] = {}
 _draw_handle: Any = None
-
-
-def session_of(uid: str) -> Session | None:
-    """Return a portrait's session, None when its preview is not running."""
-    return _sessions.get(uid)
-
-
-def sessions() -> tuple[Session, ...]:
-    """Return all sessions."""
-    return tuple(_sessions.values())
 
 
 def start(portrait: Any) -> None:
@@ -51,54 +41,41 @@ def start(portrait: Any) -> None:
     """
     from .. import bridge
     from ..backend import choose
-    from ..portrait import photo_source
+    from ..portrait import asked_for, photo_source
     from .session import Session
 
     source = photo_source.source_of(portrait)
     owner = choose.ready()
-    options = engine_options(portrait, portrait.preview.render_size)
+    options = asked_for.engine_options(portrait, portrait.preview.render_size)
     change_notes.forget_source(portrait.uid)
-    old = _sessions.pop(portrait.uid, None)
+    old = by_uid.pop(portrait.uid, None)
     live = bridge.preview.LivePreview(owner.client, source, portrait.engine or None, options)
     session = Session(portrait.uid, live)
     if old is not None:
         # The old frame stays on screen until the first new one.
         session.frame, session.frame_number = old.frame, old.frame_number
         old.live.stop()
-    _sessions[portrait.uid] = session
+    by_uid[portrait.uid] = session
     change_notes.rig_changed()
     _start_drawing()
     if not bpy.app.timers.is_registered(_on_timer):
         bpy.app.timers.register(_on_timer, first_interval=_TICK, persistent=True)
 
 
-def engine_options(portrait: Any, size: int) -> Any:
-    """Return the portrait's engine settings for a size in px (0: the photo's own)."""
-    from .. import bridge
-
-    return bridge.portrait_source.EngineOptions(
-        size=size or None,
-        device=portrait.device,
-        face=portrait.face or None,
-        neutralise=portrait.neutralise,
-        inversion=portrait.inversion,
-    )
-
-
 def stop(uid: str) -> None:
     """Stop a portrait's preview, if it runs."""
-    session = _sessions.pop(uid, None)
+    session = by_uid.pop(uid, None)
     if session is not None:
         session.stop()
         _forget_texture(uid)
         tagging.everything()
-    if not _sessions:
+    if not by_uid:
         _stop_drawing()
 
 
 def stop_all() -> None:
     """Stop every preview."""
-    for uid in list(_sessions):
+    for uid in list(by_uid):
         stop(uid)
 
 
@@ -115,7 +92,7 @@ def step() -> None:
     The timer calls this; a script in background Blender may call it in its place.
     """
     for uid in change_notes.take_sources():
-        if uid in _sessions:
+        if uid in by_uid:
             _restart(uid)
     if any([session.neighbours_asked_for() for session in sessions()]):
         change_notes.rig_changed()
@@ -173,9 +150,8 @@ def _sample_if_changed() -> None:
 def _sample(session: Session) -> None:
     from .. import bridge
     from ..mapping import map_rows
-    from ..portrait import rig_source
+    from ..portrait import asked_for, rig_source
     from ..rig import curve_window, range_sampling, sampling
-    from ..strip import jobs
 
     if range_sampling.is_sampling():
         change_notes.rig_changed()  # a render moves the scene's time just now: look again later
@@ -190,7 +166,7 @@ def _sample(session: Session) -> None:
         now = sampling.sample(source, rows, graph)
         around = None
         if session.wants_neighbours():
-            shot = jobs.frame_range(scene, portrait)
+            shot = asked_for.frame_range(scene, portrait)
             around = curve_window.neighbours(source, rows, graph, now, shot)
         session.send(now, around)
     except (bridge.errors.HeatError, ReferenceError) as error:
@@ -226,14 +202,14 @@ def _restart(uid: str) -> None:
     try:
         start(portrait)
     except bridge.errors.HeatError as error:
-        session = _sessions[uid]
+        session = by_uid[uid]
         session.trouble = session.live.error = str(error)  # what was wrong before is past
 
 
 def _on_timer() -> float | None:
-    if not _sessions:
+    if not by_uid:
         return None
-    for uid in list(_sessions):
+    for uid in list(by_uid):
         if located(uid)[2] is None:
             stop(uid)  # removed by undo or with its scene
     try:
@@ -274,7 +250,7 @@ def _stop_drawing() -> None:
 
 @persistent
 def _on_change(*_args: Any) -> None:
-    if _sessions:
+    if by_uid:
         change_notes.rig_changed()
 
 
@@ -284,7 +260,7 @@ def _on_evaluated(_scene: Any, graph: Any = None) -> None:
 
     Not while a render evaluates the scene, which it does in a thread of its own.
     """
-    if not _sessions or (graph is not None and graph.mode != "VIEWPORT"):
+    if not by_uid or (graph is not None and graph.mode != "VIEWPORT"):
         return
     change_notes.rig_changed()
     if threading.get_ident() == threading.main_thread().ident:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import live
+from .open_sessions import session_of
 from .overlay_rect import Placement, Rect, place
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def overlays(context: Any) -> list[Overlay]:
     found = []
     visible = visible_part(context.area, context.region, context.preferences)
     for portrait in context.scene.heat.portraits:
-        session = live.session_of(portrait.uid)
+        session = session_of(portrait.uid)
         if session is None or portrait.preview.mode != "OVERLAY":
             continue
         frame = session.shown

@@ -10,7 +10,7 @@ from typing import Any
 
 from bpy.types import Gizmo, GizmoGroup
 
-from . import live
+from . import open_sessions
 
 
 class HEAT_GT_overlay(Gizmo):
@@ -94,7 +94,7 @@ class HEAT_GGT_overlay(GizmoGroup):
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Whether there is an overlay to drag."""
-        return bool(live.sessions()) and getattr(context.scene, "heat", None) is not None
+        return bool(open_sessions.sessions()) and getattr(context.scene, "heat", None) is not None
 
     def setup(self, _context: Any) -> None:
         """Make the one gizmo."""

@@ -44,13 +44,13 @@ class HEAT_OT_preview_start(OnPortrait, Operator):
         return {"FINISHED"}
 
     def _wait(self, portrait: Any) -> set[str]:
-        from . import live
+        from . import live, open_sessions
 
         uid = portrait.uid
         end = time.monotonic() + self.wait
         while time.monotonic() < end:
             live.step()
-            session = live.session_of(uid)
+            session = open_sessions.session_of(uid)
             if session is None or _is_shown(session, portrait):
                 break
             if session.live.state == "failed":
@@ -71,9 +71,9 @@ class HEAT_OT_preview_stop(OnPortrait, Operator):
     @classmethod
     def reason_against(cls, scene: Any, portrait: Any) -> str | None:
         """Only while it runs."""
-        from . import live
+        from . import open_sessions
 
-        if live.session_of(portrait.uid) is None:
+        if open_sessions.session_of(portrait.uid) is None:
             return "The preview is not running"
         return None
 

@@ -23,11 +23,11 @@ class HEAT_PT_preview(OfPortrait, Panel):
 
     def draw(self, context: Any) -> None:
         """Draw the button, the state, then where the preview is shown."""
-        from . import live
+        from . import open_sessions
 
         layout = self.layout
         portrait = active_portrait(context.scene)
-        session = live.session_of(portrait.uid)
+        session = open_sessions.session_of(portrait.uid)
         row = layout.row()
         row.scale_y = 1.3
         if session is None:

@@ -55,7 +55,7 @@ class HEAT_OT_setup_backend(Operator):
         text_lines.draw_wide(column, context, setup_task.size_line(prefs) + ".", 400)
         text_lines.draw_wide(column, context, f"Into {data_folder.environment()}", 400)
         text_lines.draw_wide(column, context, self._found, 400)
-        if isinstance(prefs, preferences.HeatPreferences):
+        if isinstance(prefs, bpy.types.AddonPreferences):
             column.prop(prefs, "torch_build")
 
     @operator_edge.told

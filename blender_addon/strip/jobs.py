@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 from bpy.app.handlers import persistent
 
-from ..portrait import photo_source
+from ..portrait import asked_for, photo_source
 from ..properties import find_portrait
 
 if TYPE_CHECKING:
@@ -35,14 +35,6 @@ def running(uid: str) -> bool:
     return task is not None and not task.finished
 
 
-def frame_range(scene: Any, portrait: Any) -> tuple[int, int]:
-    """Return first and last frame to render, both included."""
-    output = portrait.output
-    if output.range_source == "OWN":
-        return output.frame_start, output.frame_end
-    return scene.frame_start, scene.frame_end
-
-
 def reason_against(scene: Any, portrait: Any) -> str | None:
     """Return why a portrait cannot be rendered now, in a line, or None."""
     from ..backend import status_lines
@@ -56,7 +48,7 @@ def reason_against(scene: Any, portrait: Any) -> str | None:
         return "Pick a face mesh or an armature"
     if not portrait.key_rows and not portrait.bone_rows:
         return "The rig map has no rows yet: use Auto-Map"
-    first, last = frame_range(scene, portrait)
+    first, last = asked_for.frame_range(scene, portrait)
     if last < first:
         return f"The last frame ({last}) is before the first ({first})"
     return _folder_complaint(portrait) or status_lines.missing()
@@ -81,7 +73,6 @@ def start(scene: Any, portrait: Any) -> RenderTask:
     """
     from .. import bridge
     from ..backend import choose
-    from ..preview import live
     from ..rig import range_sampling
     from . import render_task, take_files, take_record, take_strip
 
@@ -91,10 +82,10 @@ def start(scene: Any, portrait: Any) -> RenderTask:
     source = photo_source.source_of(portrait)
     owner = choose.ready()
     rate: Fraction = range_sampling.scene_fps(scene)
-    first, last = frame_range(scene, portrait)
+    first, last = asked_for.frame_range(scene, portrait)
     folder = Path(bpy.path.abspath(portrait.output.folder))
     files = take_files.next_take(folder, portrait.name, portrait.output.file_format == "MP4")
-    options = live.engine_options(portrait, portrait.size)
+    options = asked_for.engine_options(portrait, portrait.size)
     record = take_record.TakeRecord(
         uid=portrait.uid,
         portrait=portrait.name,

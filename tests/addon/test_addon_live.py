@@ -10,28 +10,28 @@ import pytest
 
 
 def run_until(condition, seconds=60.0):
-    from blender_addon.preview import live
+    from blender_addon.preview import live, open_sessions
 
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         live.step()
         time.sleep(0.005)
-    assert condition(), [s.status() for s in live.sessions()]
+    assert condition(), [s.status() for s in open_sessions.sessions()]
 
 
 def brightness(portrait):
-    from blender_addon.preview import live
+    from blender_addon.preview import open_sessions
 
-    return float(live.session_of(portrait.uid).frame.pixels[..., :3].mean())
+    return float(open_sessions.session_of(portrait.uid).frame.pixels[..., :3].mean())
 
 
 def test_follows_frames_sliders_mutes_and_undo(blender, portrait, backend):
-    from blender_addon.preview import live
+    from blender_addon.preview import open_sessions
 
     scene = blender.context.scene
     scene.frame_set(1)
     assert blender.ops.heat.preview_start() == {"FINISHED"}
-    session = live.session_of(portrait.uid)
+    session = open_sessions.session_of(portrait.uid)
     assert session.status()[0].startswith("Live")
     resting = brightness(portrait)
     scene.frame_set(11)
@@ -47,15 +47,15 @@ def test_follows_frames_sliders_mutes_and_undo(blender, portrait, backend):
     blender.context.view_layer.update()
     run_until(lambda: resting + 5 < brightness(portrait) < resting + 30)
     blender.ops.heat.preview_stop()
-    assert live.session_of(portrait.uid) is None
+    assert open_sessions.session_of(portrait.uid) is None
 
 
 def test_an_unchanged_rig_sends_nothing(blender, portrait, backend):
     from blender_addon import change_notes
-    from blender_addon.preview import live
+    from blender_addon.preview import live, open_sessions
 
     blender.ops.heat.preview_start()
-    session = live.session_of(portrait.uid)
+    session = open_sessions.session_of(portrait.uid)
     sent = session.live.counts.sent
     for _ in range(5):
         change_notes.rig_changed()
@@ -65,11 +65,11 @@ def test_an_unchanged_rig_sends_nothing(blender, portrait, backend):
 
 
 def test_live_image_shows_the_frame(blender, portrait, backend):
-    from blender_addon.preview import frame_packing, live
+    from blender_addon.preview import frame_packing, open_sessions
 
     portrait.preview.mode = "IMAGE"
     blender.ops.heat.preview_start()
-    frame = live.session_of(portrait.uid).frame
+    frame = open_sessions.session_of(portrait.uid).frame
     image = portrait.preview.image
     assert tuple(image.size) == (frame.width, frame.height) and image.is_float
     shown = np.empty(frame.width * frame.height * 4, np.float32)
@@ -83,7 +83,7 @@ def test_live_image_shows_the_frame(blender, portrait, backend):
 
 
 def test_two_portraits_are_live_at_once_on_one_backend(blender, portrait, backend, photo):
-    from blender_addon.preview import live
+    from blender_addon.preview import open_sessions
 
     blender.ops.heat.preview_start()
     pid = backend.pid
@@ -91,16 +91,18 @@ def test_two_portraits_are_live_at_once_on_one_backend(blender, portrait, backen
     other = blender.context.scene.heat.portraits[1]
     other.engine = "stand_in"
     blender.ops.heat.preview_start()
-    assert len(live.sessions()) == 2 and backend.pid == pid
+    assert len(open_sessions.sessions()) == 2 and backend.pid == pid
     blender.ops.heat.portrait_remove()
-    assert [s.uid for s in live.sessions()] == [blender.context.scene.heat.portraits[0].uid]
+    assert [s.uid for s in open_sessions.sessions()] == [
+        blender.context.scene.heat.portraits[0].uid
+    ]
 
 
 def test_lost_backend_comes_back(blender, portrait, backend):
-    from blender_addon.preview import live
+    from blender_addon.preview import open_sessions
 
     blender.ops.heat.preview_start()
-    session = live.session_of(portrait.uid)
+    session = open_sessions.session_of(portrait.uid)
     first, pid = session.frame_number, backend.pid
     os.kill(pid, signal.SIGKILL)
     run_until(lambda: session.live.state != "live")
@@ -126,7 +128,7 @@ def test_the_portrait_so_far_shows_while_an_engine_paints_it(blender, portrait, 
 
 
 def test_photo_without_use_is_one_line(blender, portrait, backend, tmp_path):
-    from blender_addon.preview import live
+    from blender_addon.preview import open_sessions
 
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG\r\n\x1a\n")
@@ -134,15 +136,15 @@ def test_photo_without_use_is_one_line(blender, portrait, backend, tmp_path):
     with pytest.raises(RuntimeError) as told:
         blender.ops.heat.preview_start()
     assert "broken.png" in str(told.value) and "Traceback" not in str(told.value)
-    assert live.session_of(portrait.uid) is None
+    assert open_sessions.session_of(portrait.uid) is None
 
 
 def test_opening_a_file_ends_previews(blender, portrait, backend):
-    from blender_addon.preview import live
+    from blender_addon.preview import open_sessions
 
     blender.ops.heat.preview_start()
     blender.ops.wm.read_factory_settings(use_empty=True)
-    assert live.sessions() == ()
+    assert open_sessions.sessions() == ()
 
 
 class Asking:
@@ -169,10 +171,10 @@ class Asking:
 
 def test_neighbours_go_with_the_pose_once_the_portrait_wants_them(blender, portrait, monkeypatch):
     from blender_addon import bridge, change_notes
-    from blender_addon.preview import live, session
+    from blender_addon.preview import live, open_sessions, session
 
     asking = Asking()
-    monkeypatch.setitem(live._sessions, portrait.uid, session.Session(portrait.uid, asking))
+    monkeypatch.setitem(open_sessions.by_uid, portrait.uid, session.Session(portrait.uid, asking))
     blender.context.scene.frame_set(3)  # of the shot's 1 to 6
     live.step()
     assert [around for _, around in asking.sent] == [None]

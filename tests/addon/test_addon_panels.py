@@ -54,20 +54,20 @@ def drawn(blender, name):
 
 
 def run_until(condition, seconds=60.0):
-    from blender_addon.preview import live
+    from blender_addon.preview import live, open_sessions
 
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         live.step()
         time.sleep(0.005)
-    assert condition(), [s.status() for s in live.sessions()]
+    assert condition(), [s.status() for s in open_sessions.sessions()]
 
 
 def start_and_wait_for(portrait, state):
-    from blender_addon.preview import live
+    from blender_addon.preview import live, open_sessions
 
     live.start(portrait)
-    session = live.session_of(portrait.uid)
+    session = open_sessions.session_of(portrait.uid)
     run_until(lambda: session.live.state == state)
     return session
 
@@ -117,7 +117,7 @@ def test_live_preview_says_where_the_sliders_and_the_picture_are(blender, portra
 
 
 def test_try_again_prepares_a_mended_photo(blender, portrait, backend, photo):
-    from blender_addon.preview import live
+    from blender_addon.preview import open_sessions
 
     whole = photo.read_bytes()
     photo.write_bytes(whole[:8])
@@ -128,12 +128,12 @@ def test_try_again_prepares_a_mended_photo(blender, portrait, backend, photo):
     offered = drawn(blender, "HEAT_PT_preview").of("operator")
     assert "heat.preview_start" in offered and "heat.backend_restart" not in offered
     blender.ops.heat.preview_start()
-    assert live.session_of(portrait.uid).live.state == "live"
+    assert open_sessions.session_of(portrait.uid).live.state == "live"
     assert backend.pid == pid  # the backend was not at fault
 
 
 def test_another_photo_takes_the_complaint_away(blender, portrait, backend, photo, tmp_path):
-    from blender_addon.preview import live
+    from blender_addon.preview import live, open_sessions
 
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG\r\n\x1a\n")
@@ -142,11 +142,11 @@ def test_another_photo_takes_the_complaint_away(blender, portrait, backend, phot
     start_and_wait_for(portrait, "failed")
     portrait.photo_path = str(tmp_path / "nowhere.png")
     live.step()
-    told = live.session_of(portrait.uid).status()[0]
+    told = open_sessions.session_of(portrait.uid).status()[0]
     assert "nowhere.png" in told and "broken.png" not in told
     portrait.photo_path = good
-    run_until(lambda: live.session_of(portrait.uid).live.state == "live")
-    run_until(lambda: live.session_of(portrait.uid).status()[0].startswith("Live"))
+    run_until(lambda: open_sessions.session_of(portrait.uid).live.state == "live")
+    run_until(lambda: open_sessions.session_of(portrait.uid).status()[0].startswith("Live"))
 
 
 def test_size_reads_photos_size_until_another_is_chosen(blender, portrait):

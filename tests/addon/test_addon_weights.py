@@ -80,11 +80,13 @@ def weights(addon, blender, published, tmp_path, monkeypatch):
 def told_in_preferences(blender):
     from types import SimpleNamespace
 
-    from blender_addon import preferences
+    from blender_addon import preferences_page
 
     layout = Drawn()
     own = SimpleNamespace(layout=layout, backend="OWN")
-    preferences.HeatPreferences._draw_weights(own, layout, context(scene=blender.context.scene))
+    preferences_page.HeatPreferences._draw_weights(
+        own, layout, context(scene=blender.context.scene)
+    )
     return layout
 
 
