@@ -24,6 +24,7 @@ from bpy.props import (
 from bpy.types import PropertyGroup
 
 from . import change_notes, versions
+from .edit.edit_properties import HeatAttribute, HeatEditPreset, HeatEdits
 from .mapping.row_properties import HeatBoneRow, HeatKeyRow
 from .motion.motion_properties import HeatMotionSettings
 
@@ -311,6 +312,7 @@ class HeatPortrait(PropertyGroup):
         description="Name of this portrait's strip in the sequencer",
     )
     preview: PointerProperty(type=HeatPreviewSettings)
+    edits: PointerProperty(type=HeatEdits)
     motion: PointerProperty(type=HeatMotionSettings)
     output: PointerProperty(type=HeatOutputSettings)
 
@@ -320,6 +322,7 @@ class HeatScene(PropertyGroup):
 
     portraits: CollectionProperty(type=HeatPortrait)
     active_index: IntProperty(name="Active portrait", options={"HIDDEN"})
+    edit_presets: CollectionProperty(type=HeatEditPreset)
 
 
 CLASSES = (
@@ -328,6 +331,9 @@ CLASSES = (
     HeatPreviewSettings,
     HeatOutputSettings,
     HeatMotionSettings,
+    HeatAttribute,
+    HeatEditPreset,
+    HeatEdits,
     HeatPortrait,
     HeatScene,
 )

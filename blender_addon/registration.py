@@ -30,6 +30,8 @@ MODULE_NAMES = (
     "preview.overlay_operators",
     "preview.preview_panel",
     "preview.live",
+    "edit.edit_operators",
+    "edit.edit_panel",
     "motion.motion_operators",
     "motion.motion_panel",
     "strip.render_operators",

@@ -142,19 +142,28 @@ def curves_of(owner: Any) -> list[Any]:
     owner : bpy.types.AnimData or bpy.types.NlaStrip
         Has the action, and from 4.4 on the slot of the data-block.
     """
+    return [curve for collection in _curve_collections(owner) for curve in collection]
+
+
+def remove_curve(owner: Any, curve: Any) -> None:
+    """Remove one of `curves_of` an owner."""
+    for collection in _curve_collections(owner):
+        if curve in list(collection):
+            collection.remove(curve)
+            return
+
+
+def _curve_collections(owner: Any) -> list[Any]:
+    """Return the collections that `curves_of` reads: one for a strip of each layer from 4.4 on."""
     action = owner.action
     if action is None:
         return []
     if not actions_have_slots():
-        return list(action.fcurves)
+        return [action.fcurves]
     if owner.action_slot is None:
         return []
-    found = []
-    for layer in action.layers:
-        for strip in layer.strips:
-            bag = strip.channelbag(owner.action_slot)
-            found += list(bag.fcurves) if bag is not None else []
-    return found
+    bags = (s.channelbag(owner.action_slot) for layer in action.layers for s in layer.strips)
+    return [bag.fcurves for bag in bags if bag is not None]
 
 
 def action_curves(action: Any, id_block: Any, label: str) -> tuple[Any, Any, Any]:

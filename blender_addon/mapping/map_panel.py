@@ -17,7 +17,7 @@ class HEAT_PT_map(OfPortrait, Panel):
 
     bl_label = "Rig Map"
     bl_idname = "HEAT_PT_map"
-    bl_order = 6
+    bl_order = 7
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: Any) -> None:

@@ -19,7 +19,7 @@ class HEAT_PT_motion(OfPortrait, Panel):
 
     bl_label = "Motion"
     bl_idname = "HEAT_PT_motion"
-    bl_order = 4
+    bl_order = 5
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: Any) -> None:

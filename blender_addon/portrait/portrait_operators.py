@@ -81,6 +81,7 @@ class HEAT_OT_portrait_remove(OnPortrait, Operator):
     @operator_edge.told
     def execute(self, context: Any) -> set[str]:
         """Stop its preview and job, then remove it."""
+        from ..edit import edit_animation
         from ..preview import live
         from ..strip import jobs
 
@@ -90,6 +91,7 @@ class HEAT_OT_portrait_remove(OnPortrait, Operator):
         jobs.cancel(uid)
         number = next(i for i, p in enumerate(heat.portraits) if p.uid == uid)
         heat.portraits.remove(number)
+        edit_animation.item_removed(context.scene, "heat.portraits", number)
         heat.active_index = max(0, min(heat.active_index, len(heat.portraits) - 1))
         return {"FINISHED"}
 

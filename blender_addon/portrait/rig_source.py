@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..edit import edit_values
 from ..rig import sampling
 
 
@@ -16,6 +17,7 @@ def rig_source(portrait: Any) -> sampling.RigSource:
         head_bone=portrait.head_bone,
         facing=portrait.facing,
         eye_distance=portrait.eye_distance,
+        edits=edit_values.source_of(portrait).read,
     )
 
 

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import bpy
@@ -149,6 +150,7 @@ def _sample_if_changed() -> None:
 
 def _sample(session: Session) -> None:
     from .. import bridge
+    from ..edit import before_after, engine_edits
     from ..mapping import map_rows
     from ..portrait import asked_for, rig_source
     from ..rig import curve_window, range_sampling, sampling
@@ -168,7 +170,9 @@ def _sample(session: Session) -> None:
         if session.wants_neighbours():
             shot = asked_for.frame_range(scene, portrait)
             around = curve_window.neighbours(source, rows, graph, now, shot)
-        session.send(now, around)
+        before = before_after.shows_before(session.uid)
+        edits = {} if before else engine_edits.usable(portrait.engine, now.edits)
+        session.send(replace(now, edits=edits), around)
     except (bridge.errors.HeatError, ReferenceError) as error:
         session.trouble = str(error)
 

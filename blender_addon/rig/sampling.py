@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,8 @@ class RigSource:
     eye_distance : float
         Distance of the outer eye corners in the mesh's own units (before the object's scale), as
         ``map_object`` estimates it; 0 takes the usual adult's.
+    edits : callable or None
+        Given an evaluated depsgraph, returns the edits that are not 0, by name.
     """
 
     mesh: Any
@@ -41,6 +44,7 @@ class RigSource:
     head_bone: str = ""
     facing: str = AUTO
     eye_distance: float = 0.0
+    edits: Callable[[Any], Mapping[str, float]] | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ def read_rig(source: RigSource, depsgraph: Any) -> RigReading:
 
 
 def sample(source: RigSource, rig_map: RigMap, depsgraph: Any) -> bridge.coefficients.Coefficients:
-    """Read the rig and evaluate its map: the coefficients of this moment.
+    """Read the rig and the edits, and evaluate the map: the coefficients of this moment.
 
     Raises
     ------
@@ -81,7 +85,9 @@ def sample(source: RigSource, rig_map: RigMap, depsgraph: Any) -> bridge.coeffic
         The map names an unknown expression or axis.
     """
     reading = read_rig(source, depsgraph)
-    return evaluate(rig_map, reading.key_values, reading.pose)
+    found = evaluate(rig_map, reading.key_values, reading.pose)
+    edits = {} if source.edits is None else source.edits(depsgraph)
+    return replace(found, edits=edits) if edits else found
 
 
 def _read_keys(mesh: Any, depsgraph: Any) -> dict[str, float]:

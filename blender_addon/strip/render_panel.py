@@ -17,7 +17,7 @@ class HEAT_PT_render(OfPortrait, Panel):
 
     bl_label = "Render"
     bl_idname = "HEAT_PT_render"
-    bl_order = 5
+    bl_order = 6
 
     def draw(self, context: Any) -> None:
         """Draw settings, then the button or the progress."""

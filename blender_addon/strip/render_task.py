@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-import numpy as np
 
 from .. import bridge
 from ..mapping import map_rows
 from ..portrait import photo_source, rig_source
 from ..properties import find_portrait
 from ..rig import range_sampling
-from . import take_record, take_strip
+from . import take_clip, take_record, take_strip
 from .take_files import TakeFiles
 from .take_record import TakeRecord
 
@@ -76,6 +75,7 @@ class RenderTask:
         self._factory = client_factory
         self._resuming = sampled
         self._samples: list[bridge.coefficients.Coefficients] = []
+        self._notes: tuple[str, ...] = ()
         self._job: bridge.jobs.ExportJob | None = None
         self._status = bridge.jobs.JobStatus()
         self._retries = 0
@@ -176,7 +176,9 @@ class RenderTask:
         )
         self._samples += next(steps).coefficients
         if len(self._samples) == len(times):
-            bridge.motion_clip.save(clip_of(self._samples, self.record), self.files.motion)
+            made = take_clip.clip_of(self._samples, self.record.rate, self.record.engine)
+            bridge.motion_clip.save(made.clip, self.files.motion)
+            self._notes = made.notes
             take_record.save(self.record, self.files.record)
             self.state = RENDERING
 
@@ -234,24 +236,12 @@ class RenderTask:
         self.strip_name = strip.name
         take_record.finished(self.record, self.files.record)
         self.record = replace(self.record, done=True)
-        notes = "".join(f". {note}" for note in self._status.notes)
+        notes = "".join(f". {note}" for note in (*self._notes, *self._status.notes))
         self._end(DONE, f'{self.record.count} frames are in the strip "{strip.name}"{notes}')
 
     def _end(self, state: str, message: str) -> None:
         self.state, self.message = state, message
         self._samples = []
-
-
-def clip_of(
-    samples: list[bridge.coefficients.Coefficients], record: TakeRecord
-) -> bridge.motion_clip.MotionClip:
-    """Return samples as a motion clip with the record's frame rate."""
-    return bridge.motion_clip.MotionClip(
-        fps=float(record.rate),
-        expression=np.stack([sample.expression for sample in samples]),
-        rotation=np.stack([sample.rotation for sample in samples]),
-        translation=np.stack([sample.translation for sample in samples]),
-    )
 
 
 def photo_of(scene: Any, uid: str) -> bridge.client.PortraitSource:

@@ -3,17 +3,11 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .. import bridge
-from ..backend.command_run import failure_line
-
-_SECONDS = 60.0
+from ..backend import command_answer
 
 
 @dataclass(frozen=True)
@@ -68,30 +62,7 @@ def ask(command: tuple[str, ...], environment: Mapping[str, str]) -> WeightsRepo
     MissingHere
         It does not answer; the message says why.
     """
-    flags = 0
-    if sys.platform == "win32":
-        flags = subprocess.CREATE_NO_WINDOW
-    try:
-        done = subprocess.run(
-            [*command, "weights", "list", "--json"],
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_SECONDS,
-            env=dict(environment),
-            creationflags=flags,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise bridge.errors.MissingHere(f"The backend does not run: {error}") from error
-    if done.returncode != 0:
-        raise bridge.errors.MissingHere(failure_line(done.stderr))
-    try:
-        return read(json.loads(done.stdout.strip().splitlines()[-1]))
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        text = "The backend is of another version than the add-on: set it up again"
-        raise bridge.errors.MissingHere(text) from error
+    return command_answer.ask(command, environment, ("weights", "list", "--json"), read)
 
 
 def read(raw: Any) -> WeightsReport:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import math
 import sys
 from pathlib import Path
@@ -19,6 +20,8 @@ from heat_backend.cli.quiet import native_logs_hidden
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from heat_backend.styleheat.directions import EditList
 
 HELP = "change shape, colours or light of the face in a photo; --list names what can be changed"
 SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -38,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, metavar="IMG", help="where to write: .png or .jpg")
     parser.add_argument("--list", action="store_true", help="list the edits of every engine")
+    parser.add_argument("--json", action="store_true", help="with --list: as one JSON object")
     options.add_size_option(parser)
     options.add_engine_options(parser)
     options.add_inversion_option(parser)
@@ -51,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """List, or edit and say what was written."""
     if args.list:
-        print("\n".join(listing()))
+        print(json.dumps(names_by_engine()) if args.json else "\n".join(listing()))
         return 0
     if args.portrait is None or args.out is None:
         raise UsageError("give --portrait and --out, or --list to see what can be edited")
@@ -108,13 +112,30 @@ def listing() -> list[str]:
     return lines + _latent_edits()
 
 
+def names_by_engine() -> dict[str, object]:
+    """Return the names of every engine's edits, and a line about each that cannot be used."""
+    from bridge.edits import EDITS
+
+    engines = {"warp": [edit.name for edit in EDITS], "styleheat": list[str]()}
+    try:
+        found = _find_latent_edits()
+    except (HeatError, ImportError) as error:
+        return {"engines": engines, "problems": [str(error)]}
+    engines["styleheat"] = list(found.edits)
+    return {"engines": engines, "problems": list(found.problems)}
+
+
+def _find_latent_edits() -> EditList:
+    from heat_backend.styleheat.directions import find_edits
+    from heat_backend.styleheat.weights.folder import find_folder
+
+    return find_edits(find_folder(None))
+
+
 def _latent_edits() -> list[str]:
     """Lines on the attributes in the weights folder."""
     try:
-        from heat_backend.styleheat.directions import find_edits
-        from heat_backend.styleheat.weights.folder import find_folder
-
-        found = find_edits(find_folder(None))
+        found = _find_latent_edits()
     except (HeatError, ImportError) as error:
         return [f"  none here: {error}"]
     lines = [f"  {edit.name:24} from {edit.source}" for edit in found.edits.values()]

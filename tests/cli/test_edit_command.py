@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``heat edit`` and ``heat fit`` as a user types them."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -24,6 +26,13 @@ def test_the_list_names_every_edit_and_both_engines(heat):
     assert "engine styleheat" in answer.out
     for edit in EDITS:
         assert edit.raw or edit.name in answer.out
+
+
+def test_the_list_as_json_names_them_for_other_programs(heat):
+    told = json.loads(heat("edit", "--list", "--json").out)
+    assert told["engines"]["warp"] == [edit.name for edit in EDITS]
+    assert isinstance(told["engines"]["styleheat"], list)
+    assert all(isinstance(line, str) for line in told["problems"])
 
 
 @pytest.mark.parametrize(

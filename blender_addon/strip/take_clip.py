@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was sampled of a take as its motion clip. No bpy here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from .. import bridge
+from ..edit import engine_edits
+
+
+@dataclass(frozen=True)
+class TakeClip:
+    """A clip, and what is not in it, in a line each."""
+
+    clip: bridge.motion_clip.MotionClip
+    notes: tuple[str, ...] = ()
+
+
+def clip_of(
+    samples: Sequence[bridge.coefficients.Coefficients], rate: Fraction, engine: str
+) -> TakeClip:
+    """Return samples as a motion clip; edits have a column where they are ever not 0.
+
+    Parameters
+    ----------
+    samples : sequence of Coefficients
+        One a frame.
+    rate : Fraction
+        Frames a second.
+    engine : str
+        Which is to render it: edits that it does not have are left out.
+    """
+    found = tuple(dict.fromkeys(name for sample in samples for name in sample.edits))
+    names = tuple(name for name in found if engine_edits.has(engine, name))
+    edits = [[sample.edits.get(name, 0.0) for name in names] for sample in samples]
+    left_out = engine_edits.complaint(engine, found)
+    clip = bridge.motion_clip.MotionClip(
+        fps=float(rate),
+        expression=np.stack([sample.expression for sample in samples]),
+        rotation=np.stack([sample.rotation for sample in samples]),
+        translation=np.stack([sample.translation for sample in samples]),
+        edits=np.array(edits, np.float32) if names else None,
+        edit_names=names,
+    )
+    return TakeClip(clip, (left_out,) if left_out else ())
