@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from . import client as client
     from . import coefficients as coefficients
+    from . import edit_cost as edit_cost
     from . import edit_directions as edit_directions
     from . import edits as edits
     from . import errors as errors
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _MODULES = (
     "client",
     "coefficients",
+    "edit_cost",
     "edit_directions",
     "edits",
     "errors",
