@@ -8,6 +8,7 @@ backend, which does it, and whoever wants to know beforehand what it costs ask h
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -172,7 +173,7 @@ def _stepped(
     """Add frames where a shape changes far from one key to the next."""
     cramped = False
     found = list(frames)
-    for first, last in zip(frames, frames[1:], strict=False):
+    for first, last in itertools.pairwise(frames):
         change = np.abs(table[last] - table[first])[is_shape].max(initial=0.0)
         parts = min(int(np.ceil(change / SHAPE_STEP - 1e-6)), last - first)
         if parts < 2:
