@@ -131,12 +131,13 @@ def person_layout(
 ) -> NDArray[np.float32]:
     """Where in the photo each pixel of the person's picture comes from, (H', W', 2).
 
-    Beyond the photo's borders it is mirrored; below that lies the far side's skin, laid out like
-    the near side seen in a mirror.
+    Beyond the photo's borders it is mirrored, save below, where its last row goes on. Under all
+    that lies the far side's skin, laid out like the near side seen in a mirror.
     """
     rows, columns = cutout.person.shape[:2]
     y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
     x, y = x - cutout.pad, y - cutout.pad
+    y[: shape[0] + 2 * cutout.pad] = np.minimum(y[: shape[0] + 2 * cutout.pad], shape[0] - 1.0)
     if far is not None:
         top = shape[0] + 2 * cutout.pad
         twin = posed.pixels[mirror_image(load_model())[far.vertices]] * (-1.0, 1.0)

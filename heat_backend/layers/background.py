@@ -9,13 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from heat_backend.layers.continuation import continue_over_border
 from heat_backend.layers.fill import pull_push
 
 # Below this a pixel is left to the wall: what little of it is hair would show as a ghost otherwise.
-CROWN = 0.22  # height over width of the part of a head that an upper border cuts off
 SOLVABLE = 0.004
-TOUCH_DEPTH = 0.03  # of the picture's height
-CUT = (1.3, 1.8)  # widening over that depth at which a head is surely cut, and surely not
 ROUNDING = 1.5  # levels of 0..255, of the two roundings of a layered pixel
 
 
@@ -28,8 +26,8 @@ class Cutout:
     background : ndarray, shape (H, W, 3), uint8
         The photo where no person is, filled behind the person.
     person : ndarray, shape (H + 2 pad, W + 2 pad, 4), uint8
-        Premultiplied RGBA. Continued over the photo's border by reflection, so that a head which
-        the frame crops can still move.
+        Premultiplied RGBA. Continued over the photo's border, so that a head which the frame
+        crops can still move.
     pad : int
         Pixels of that continuation on each side.
     """
@@ -39,7 +37,9 @@ class Cutout:
     pad: int
 
 
-def cut_out(pixels: NDArray[np.uint8], alpha: NDArray[np.float32], pad: int) -> Cutout:
+def cut_out(
+    pixels: NDArray[np.uint8], alpha: NDArray[np.float32], pad: int, below: float
+) -> Cutout:
     """Split a photo by its matte.
 
     Parameters
@@ -48,6 +48,8 @@ def cut_out(pixels: NDArray[np.uint8], alpha: NDArray[np.float32], pad: int) -> 
     alpha : ndarray, shape (H, W), float32
     pad : int
         Width of the continuation over the photo's border, pixels.
+    below : float
+        Rows between the face's lowest point and the lower border, pixels.
     """
     photo = pixels.astype(np.float32)
     wall = fill_behind(photo, alpha)
@@ -67,61 +69,7 @@ def cut_out(pixels: NDArray[np.uint8], alpha: NDArray[np.float32], pad: int) -> 
     solved = np.where((behind > 0.02) & unexplained, rest, wall)
     background = np.rint(np.clip(solved, 0.0, 255.0)).astype(np.uint8)
     person = np.dstack([premultiplied, alpha8]).astype(np.uint8)
-    return Cutout(background, _continue_over_border(person, pad), pad)
-
-
-def _continue_over_border(person: NDArray[np.uint8], pad: int) -> NDArray[np.uint8]:
-    """Mirror the person over the frame, but only where the frame itself cuts it."""
-    padded = cv2.copyMakeBorder(person, pad, pad, pad, pad, cv2.BORDER_REFLECT)
-    edge = cv2.copyMakeBorder(person[..., 3], pad, pad, pad, pad, cv2.BORDER_REPLICATE)
-    share = np.minimum(edge, padded[..., 3]).astype(np.float32)
-    inner = person[min(len(person) - 1, round(TOUCH_DEPTH * len(person))), :, 3]
-    share[:pad] *= _crown(person[0, :, 3], inner, pad)
-    share /= np.maximum(padded[..., 3], 1)
-    return np.ascontiguousarray(np.rint(padded * share[..., None]).astype(np.uint8))
-
-
-def _crown(edge: NDArray[np.uint8], inner: NDArray[np.uint8], pad: int) -> NDArray[np.float32]:
-    """Round off hair that the upper border cuts: mirrored whole, it would be a second head.
-
-    Parameters
-    ----------
-    edge : ndarray, shape (W,), uint8
-        Opacity along the border.
-    inner : ndarray, shape (W,), uint8
-        Opacity a little below it: a head that widens much down to there only touches the border
-        and has no crown beyond it.
-    pad : int
-
-    Returns
-    -------
-    ndarray, shape (pad, W + 2 pad), float32
-        0..1; row ``pad - 1`` touches the photo.
-    """
-    height = np.zeros(len(edge) + 2 * pad, np.float32)
-    hair = np.flatnonzero(np.diff(np.concatenate([[0], (edge > 127).astype(np.int8), [0]])))
-    for start, end in zip(hair[::2], hair[1::2], strict=True):
-        at = np.arange(start, end)
-        # Where a side border cuts the hair too, its middle lies beyond that border.
-        low = start - (end - start) if start == 0 else start
-        high = end + (end - start) if end == len(edge) else end
-        across = (at + 0.5 - 0.5 * (low + high)) / (0.5 * (high - low))
-        cut = np.clip((CUT[1] - _width_at(inner, (start + end) // 2) / (end - start)), 0.0, None)
-        cut = min(1.0, float(cut) / (CUT[1] - CUT[0]))
-        height[at + pad] = cut * CROWN * (high - low) * np.sqrt(np.maximum(0.0, 1.0 - across**2))
-    height[:pad], height[-pad:] = height[pad], height[-pad - 1]
-    above = np.arange(pad, 0, -1, dtype=np.float32)[:, None]
-    soft = np.maximum(2.0, 0.15 * height)
-    return np.clip((height - above) / soft + 0.5, 0.0, 1.0).astype(np.float32)
-
-
-def _width_at(row: NDArray[np.uint8], x: int) -> int:
-    """Width of the opaque run of a row (W,) that holds ``x``, 0 where it is not opaque."""
-    clear = np.flatnonzero(row <= 127)
-    left, right = clear[clear <= x], clear[clear >= x]
-    low = int(left[-1]) if len(left) else -1
-    high = int(right[0]) if len(right) else len(row)
-    return max(0, high - low - 1)
+    return Cutout(background, continue_over_border(person, pad, below), pad)
 
 
 def _least_alpha(

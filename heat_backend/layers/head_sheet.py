@@ -24,6 +24,12 @@ SIDE_REACH, UP_REACH, DOWN_REACH = 3.0, 3.2, 3.4
 NECK_TOP, NECK_BOTTOM = 0.05, 1.25  # below the chin: still head, no longer head
 STILL_BELOW = (0.2, 0.6)  # below the chin: the throat still moves with the jaw, the chest does not
 BORDER_FADE = 0.6
+BODY_FADE = 1.8  # the same for what the whole person moves: clothes stretch over it
+ONWARD, ONWARD_ROWS = 1.6, 14  # how far a body goes on below the photo, in so many rows
+WIDENS_FROM, WIDENS = (
+    0.45,
+    1.2,
+)  # below the chin: where a neck that the photo cuts becomes shoulders
 BEHIND_FACE = 0.10
 BEHIND_OTHERS = 0.12  # skin that much behind other skin is not seen
 NEIGHBOURS, EVENED = 12, 0.03  # vertices that carry a place of the sheet, distance they share alike
@@ -39,14 +45,21 @@ class Sheet:
     deltas : ndarray, shape (53, N, 3), float32
     follow : ndarray, shape (N,), float64
         How much of the head's pose a vertex takes, 0..1.
+    carried : ndarray, shape (N,), float64
+        How much of a shift that takes the body along, 0..1.
     pixels : ndarray, shape (N, 2), float64
+        Where it stands over the photo.
+    places : ndarray, shape (N, 2), float64
+        Where it finds its colour, photo pixels.
     triangles : ndarray, shape (T, 3), int32
     """
 
     rest: NDArray[np.float64]
     deltas: NDArray[np.float32]
     follow: NDArray[np.float64]
+    carried: NDArray[np.float64]
     pixels: NDArray[np.float64]
+    places: NDArray[np.float64]
     triangles: NDArray[np.int32]
 
 
@@ -79,14 +92,18 @@ def head_sheet(
     grid, columns = _grid(posed, (width, height), pad)
     below = _below_chin(posed, grid, chin)
     depth = relief_depth(posed, skin_triangles, face_triangles, alpha, below, grid)
-    follow = _follow(posed, grid, below, (width, height), pad)
+    edges = np.array([(-pad, -pad), (width - 1 + pad, height - 1 + pad)], np.float64)
+    follow = 1.0 - smoothstep(NECK_TOP, NECK_BOTTOM, below)
+    follow *= _inside_borders(posed, grid, edges, BORDER_FADE)
+    carried = np.maximum(follow, _inside_borders(posed, grid, edges, BODY_FADE))
     rest = posed.camera.unproject(grid, depth)
     visible = _visible_vertices(posed, skin_triangles)
     deltas = _carried_deltas(posed, visible, grid)
     deltas *= (1.0 - smoothstep(*STILL_BELOW, below)).astype(np.float32)[:, None]
     triangles = _grid_triangles(len(grid) // columns, columns)
-    triangles = triangles[_on_person(alpha, grid, triangles, SPACING * unit)]
-    return Sheet(rest, deltas, follow, grid, triangles)
+    places = _places(posed, grid, height, pad, chin)
+    triangles = triangles[_on_person(alpha, places, triangles, SPACING * unit)]
+    return Sheet(rest, deltas, follow, carried, grid, places, triangles)
 
 
 def _grid(posed: PosedModel, size: tuple[int, int], pad: int) -> tuple[NDArray[np.float64], int]:
@@ -94,12 +111,16 @@ def _grid(posed: PosedModel, size: tuple[int, int], pad: int) -> tuple[NDArray[n
     x, y = posed.camera.center
     head_y = y - 0.3 * unit
     low = np.maximum([x - SIDE_REACH * unit, head_y - UP_REACH * unit], -float(pad))
+    floor = size[1] - 1.0
     high = np.minimum(
-        [x + SIDE_REACH * unit, head_y + DOWN_REACH * unit], np.array(size) - 1.0 + pad
+        [x + SIDE_REACH * unit, head_y + DOWN_REACH * unit], (size[0] - 1.0 + pad, floor)
     )
     counts = np.maximum(2, np.ceil((high - low) / (SPACING * unit)).astype(int) + 1)
     xs = np.linspace(low[0], high[0], counts[0])
     ys = np.linspace(low[1], high[1], counts[1])
+    if high[1] >= floor:
+        onward = np.linspace(0.0, 1.0, ONWARD_ROWS + 1)[1:] ** 1.5
+        ys = np.concatenate([ys, floor + max(float(pad), ONWARD * unit) * onward])
     mesh = np.stack(np.meshgrid(xs, ys), axis=-1)
     return mesh.reshape(-1, 2), int(counts[0])
 
@@ -145,24 +166,44 @@ def _below_chin(
     return below
 
 
-def _follow(
-    posed: PosedModel,
-    grid: NDArray[np.float64],
-    below: NDArray[np.float64],
-    size: tuple[int, int],
-    pad: int,
+def _inside_borders(
+    posed: PosedModel, grid: NDArray[np.float64], edges: NDArray[np.float64], fade: float
 ) -> NDArray[np.float64]:
-    """1 on the head, 0 from the shoulders down, 0 toward the sheet's borders inside the photo."""
-    unit = posed.unit
-    follow = 1.0 - smoothstep(NECK_TOP, NECK_BOTTOM, below)
+    """1 within the sheet, 0 toward those of its borders that lie inside the continued photo.
+
+    ``edges`` (2, 2) are the least and the largest pixels of that.
+    """
+    inside = np.ones(len(grid))
     low, high = grid.min(axis=0), grid.max(axis=0)
-    edges = (np.full(2, -float(pad)), np.array(size) - 1.0 + pad)
     for axis in (0, 1):
         if low[axis] > edges[0][axis] + 1.0:
-            follow *= smoothstep(0.0, BORDER_FADE, (grid[:, axis] - low[axis]) / unit)
+            inside *= smoothstep(0.0, fade, (grid[:, axis] - low[axis]) / posed.unit)
         if high[axis] < edges[1][axis] - 1.0:
-            follow *= smoothstep(0.0, BORDER_FADE, (high[axis] - grid[:, axis]) / unit)
-    return follow
+            inside *= smoothstep(0.0, fade, (high[axis] - grid[:, axis]) / posed.unit)
+    return inside
+
+
+def _places(
+    posed: PosedModel,
+    grid: NDArray[np.float64],
+    height: int,
+    pad: int,
+    chin: NDArray[np.floating],
+) -> NDArray[np.float64]:
+    """Find the colour of what stands below the photo in the rows that continue it there.
+
+    They are fewer, and as wide as a neck that the photo cuts, below which shoulders begin.
+    """
+    places = grid.copy()
+    room = max(1.0, pad - 2.0)
+    floor = height - 1.0
+    beyond = np.maximum(0.0, grid[:, 1] - floor)
+    places[:, 1] += room * (1.0 - np.exp(-beyond / room)) - beyond
+    start = max(0.0, (floor - float(chin[1])) / posed.unit - WIDENS_FROM)
+    deep = np.maximum(0.0, (floor + beyond - chin[1]) / posed.unit - WIDENS_FROM)
+    wider = np.where(beyond > 0.0, 1.0 + WIDENS * (deep**1.5 - start**1.5), 1.0)
+    places[:, 0] = chin[0] + (grid[:, 0] - chin[0]) / np.maximum(wider, 1.0)
+    return places
 
 
 def _visible_vertices(posed: PosedModel, triangles: NDArray[np.int32]) -> NDArray[np.intp]:

@@ -64,6 +64,8 @@ class PortraitMesh:
         What each expression adds, same axes.
     follow : ndarray, shape (N,), float32
         How much of the head's pose a vertex takes, 0..1.
+    carried : ndarray, shape (N,), float32
+        How much it takes of a shift that the whole person makes, 0..1.
     pixels : ndarray, shape (N, 2), float32
         Where in the photo, or below it, a vertex finds its colour.
     bias : ndarray, shape (N,), float32
@@ -79,6 +81,7 @@ class PortraitMesh:
     rest: NDArray[np.float32]
     deltas: NDArray[np.float32]
     follow: NDArray[np.float32]
+    carried: NDArray[np.float32]
     pixels: NDArray[np.float32]
     bias: NDArray[np.float32]
     triangles: NDArray[np.int32]
@@ -122,14 +125,14 @@ def build_portrait_mesh(
         ]
         far_triangles = np.concatenate([stay, beyond])
     behind = np.full(len(sheet.rest), -BEHIND_FACE)
-    parts = [(*surface[:2], _under(posed.pixels[kept], sheet), surface[2])]
-    parts.append((sheet.rest, sheet.deltas, sheet.follow, sheet.pixels))
+    parts = [(*surface[:2], *_under(posed.pixels[kept], sheet), surface[2])]
+    parts.append((sheet.rest, sheet.deltas, sheet.follow, sheet.carried, sheet.places))
     if far is not None:
         behind += _held_back(sheet, posed, face, far, alpha)
         everything = np.arange(len(model.vertices))
         rest, deltas, pixels = _with_smooth_rim(posed, everything, face, borders)
         v = far.vertices
-        parts.append((rest[v], deltas[:, v], _under(pixels[v], sheet), far.places))
+        parts.append((rest[v], deltas[:, v], *_under(pixels[v], sheet), far.places))
     total = sum(len(part[0]) for part in parts)
     bias = np.zeros(total)
     bias[len(kept) : len(kept) + len(behind)] = behind
@@ -137,7 +140,8 @@ def build_portrait_mesh(
         rest=_stack([part[0] for part in parts]),
         deltas=np.ascontiguousarray(np.concatenate([part[1] for part in parts], 1), np.float32),
         follow=_stack([part[2] for part in parts]),
-        pixels=_stack([part[3] for part in parts]),
+        carried=_stack([part[3] for part in parts]),
+        pixels=_stack([part[4] for part in parts]),
         bias=bias.astype(np.float32),
         triangles=triangles.astype(np.int32),
         far_triangles=far_triangles.astype(np.int32),
@@ -281,9 +285,16 @@ def _around(
     return distance < FOLD_REACH * posed.unit
 
 
-def _under(pixels: NDArray[np.floating], sheet: Sheet) -> NDArray[np.float64]:
-    """Let the face take the whole pose, save where the sheet under its lower rim already lags."""
-    return np.asarray(LinearNDInterpolator(sheet.pixels, sheet.follow, fill_value=1.0)(pixels))
+def _under(
+    pixels: NDArray[np.floating], sheet: Sheet
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Let the face take the whole pose, save where the sheet under its lower rim already lags.
+
+    Returns ``follow`` and ``carried`` (N,) of a :class:`PortraitMesh`.
+    """
+    shares = np.column_stack([sheet.follow, sheet.carried])
+    found = LinearNDInterpolator(sheet.pixels, shares, fill_value=1.0)(pixels)
+    return found[:, 0], found[:, 1]
 
 
 def _opening(loop: NDArray[np.intp], upper_count: int, pixels: NDArray[np.floating]) -> Opening:

@@ -19,6 +19,7 @@ FARTHEST_YAW = np.radians(42.0)
 FARTHEST_PITCH = np.radians(35.0)
 FARTHER_THAN_PHOTO = np.radians(24.0)
 SIDEWAYS_GAZE = 1.25  # a photo's irises read as turned less than they are; measured by tracking
+NECK_GIVES = 0.3  # outer-eye distances: a head that moves farther takes the shoulders along
 ENOUGH = np.radians(85.0)  # past a right angle a turn reads as a smaller one, upside down
 
 
@@ -104,13 +105,34 @@ def express(
 
 
 def turn_head(
-    points: NDArray[np.float32], pose: HeadPose, follow: NDArray[np.float32] | None = None
+    points: NDArray[np.float32],
+    pose: HeadPose,
+    follow: NDArray[np.float32] | None = None,
+    carried: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
-    """Apply the head's pose to (N, 3) points, each by its share ``follow`` (N,) if given."""
+    """Apply the head's pose.
+
+    Parameters
+    ----------
+    points : ndarray, shape (N, 3)
+    pose : HeadPose
+    follow : ndarray, shape (N,), optional
+        Share of the pose that each point takes.
+    carried : ndarray, shape (N,), optional
+        Share that it takes of what a neck cannot give: the whole person moves so far.
+    """
     moved = points @ (pose.rotation.T - np.eye(3, dtype=np.float32)) + pose.translation
     if follow is not None:
         moved *= follow[:, None]
+        if carried is not None and pose.translation.any():
+            moved += (carried - follow)[:, None] * _beyond_neck(pose.translation)
     return points + moved
+
+
+def _beyond_neck(shift: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what of a head's shift (3,) the body makes, too: nearly nothing of a small one."""
+    size = float(np.linalg.norm(shift)) / NECK_GIVES
+    return np.asarray(shift * (1.0 - np.tanh(size) / size), np.float32)
 
 
 def eye_turns(expression: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:

@@ -170,7 +170,9 @@ class WarpPortrait:
         pose = self._pose(coefficients)
         if pose.held and HELD not in self.notes:
             self.notes = (*self.notes, HELD)
-        posed = turn_head(express(mesh.rest, mesh.deltas, expression), pose, mesh.follow)
+        posed = turn_head(
+            express(mesh.rest, mesh.deltas, expression), pose, mesh.follow, mesh.carried
+        )
         pixels = camera.project(posed).astype(np.float32)
         self._copy_still(out)
         # How far the face is turned from where it looks in the photo toward the other side.
@@ -239,7 +241,7 @@ class WarpPortrait:
         mesh, camera = self._layers.mesh, self._layers.camera
         opening = mesh.eyes[side]
         upper, lower = (
-            camera.project(turn_head(mesh.rest[run], pose, mesh.follow[run]))
+            camera.project(turn_head(mesh.rest[run], pose, mesh.follow[run], mesh.carried[run]))
             for run in (opening.upper, opening.lower)
         )
         paint_lid_skin(out, self._layers.lids[side], upper, lower, pixels[opening.upper])
@@ -299,7 +301,8 @@ class WarpEngine:
         pad = int(PAD_SHARE * max(pixels.shape[:2]))
         alpha = person_matte(pixels, face.box)
         step("filling the background", 0.6)
-        cutout = cut_out(pixels, alpha, pad)
+        below = len(pixels) - 1 - float(face.points[:, 1].max())
+        cutout = cut_out(pixels, alpha, pad, below)
         step("building the layers", 0.8)
         cutout, far = borrow_far_side(model, posed, pixels, alpha, cutout)
         mesh = build_portrait_mesh(model, posed, alpha, face.points[CHIN, :2], pad, far)
