@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which streams of a file are a film's moving pictures: covers and stills are not."""
+"""Which streams of a file are a film's moving pictures, and when the first of them is shown."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,3 +23,33 @@ def is_still(container: InputContainer) -> bool:
     """Whether an open file is a single picture, such as a JPEG."""
     name = container.format.name
     return name.startswith("image2") or name.endswith("_pipe")
+
+
+def first_picture(path: Path) -> float | None:
+    """Return the second of a film's own clock at which its first picture is shown.
+
+    That is not always where its stream begins: pictures before the first that can be decoded, as in
+    recordings that were cut out of others, are never shown.
+
+    Returns
+    -------
+    float or None
+        None where nothing moves.
+    """
+    import av
+
+    with av.open(str(path), metadata_errors="replace") as container:
+        pictures = moving_pictures(container)
+        if not pictures or is_still(container):
+            return None
+        stream = pictures[0]
+        try:
+            for frame in container.decode(stream):
+                if frame.time is not None:
+                    return float(frame.time)
+                break
+        except av.FFmpegError:
+            pass
+        if stream.start_time is None or stream.time_base is None:
+            return None
+        return float(stream.start_time * stream.time_base)

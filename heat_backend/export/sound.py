@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.errors import BadInput
+from heat_backend.film_sound import Form, beginning, sound_in_step
 
 if TYPE_CHECKING:
     import av
@@ -122,38 +123,13 @@ def _piece(sound: Sound) -> Iterator[av.AudioFrame]:
     """Resampled frames from the sound's start on, without time stamps."""
     import av
 
-    resampler = av.AudioResampler(format="fltp", layout=_LAYOUT, rate=RATE)
     with av.open(str(sound.path), metadata_errors="replace") as container:
-        origin = _first_picture(container)
-        skip: int | None = None
+        begin = beginning(sound.path, container)
         try:
-            for decoded in container.decode(audio=0):
-                if skip is None:
-                    late = (decoded.time or 0.0) - origin - sound.start
-                    if late > 0:
-                        yield _plain(np.zeros((2, round(late * RATE)), np.float32))
-                    skip = max(0, round(-late * RATE))
-                for frame in resampler.resample(decoded):
-                    if skip >= frame.samples:
-                        skip -= frame.samples
-                        continue
-                    yield _plain(frame.to_ndarray()[:, skip:])
-                    skip = 0
+            for block in sound_in_step(container, begin, sound.start, Form(RATE, _LAYOUT)):
+                yield _plain(block)
         except av.FFmpegError:
             return  # a damaged end: the rest stays silent
-
-
-def _first_picture(container: av.container.InputContainer) -> float:
-    """Second of a film's first picture; 0 for sound alone."""
-    from heat_backend.film_streams import moving_pictures
-
-    pictures = moving_pictures(container)
-    if not pictures:
-        return 0.0
-    stream = pictures[0]
-    if stream.start_time is None or stream.time_base is None:
-        return 0.0
-    return float(stream.start_time * stream.time_base)
 
 
 def _plain(samples: NDArray[np.generic]) -> av.AudioFrame:

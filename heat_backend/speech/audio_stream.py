@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.errors import BadInput
+from heat_backend.film_sound import Form, beginning, sound_in_step
 from heat_backend.speech.mel import RATE
 
 ADVICE = "choose a sound file, or a video with sound"
-GAP = (0.08, 3600.0)
-"""Seconds that a recording may leave out between two packets and that are filled with silence."""
 LOUDEST = 1e4
 """Full scale is 1; float files written in another unit are taken as they are up to here."""
 
@@ -45,7 +44,7 @@ class AudioStream:
 
     def __init__(self, path: Path) -> None:
         self.notes: list[str] = []
-        self._name = path.name
+        self._path, self._name = path, path.name
         if path.is_dir():
             raise BadInput(f"{path} is a folder: {ADVICE}")
         try:
@@ -91,83 +90,21 @@ class AudioStream:
             self.notes.append(f"{part:.3g} % of the samples are not numbers: taken as silence")
 
     def _decoded(self) -> Iterator[Array]:
-        resampler = _resampler()
-        start = self._start()
         given = 0
         try:
-            for frame in self._container.decode(self._stream):
-                if frame.samples == 0:
-                    continue
-                wait = self._gap(frame, start, given)
-                while wait > 0:
-                    piece = min(wait, 10 * RATE)
-                    yield np.zeros(piece, np.float32)
-                    given, wait = given + piece, wait - piece
-                frame.pts = None
-                for block in self._resampled(resampler, frame):
-                    given += len(block)
-                    yield block
+            begin = beginning(self._path, self._container)
+            for (block,) in sound_in_step(self._container, begin, 0.0, Form(RATE, "mono")):
+                given += len(block)
+                yield self._mended(block)
         except (av.FFmpegError, ValueError, MemoryError) as error:
             if given == 0:
                 text = f"{self._name}: its sound is broken or of an unknown kind: {ADVICE}"
                 raise BadInput(text) from error
             self.notes.append(f"the file breaks off after {given / RATE:.1f} s; that much is used")
-        for block in self._resampled(resampler, None):
-            yield block
 
-    def _start(self) -> float:
-        """Second at which the motion begins: the picture's first frame, where there is one."""
-        video = self._container.streams.video
-        if video and video[0].start_time is not None and video[0].time_base is not None:
-            return float(video[0].start_time * video[0].time_base)
-        if self._stream.start_time is not None and self._stream.time_base is not None:
-            return float(self._stream.start_time * self._stream.time_base)
-        return 0.0
-
-    @staticmethod
-    def _gap(frame: av.AudioFrame, start: float, given: int) -> int:
-        """Count the samples of silence that stand before this frame by its time stamp."""
-        if frame.time is None:
-            return 0
-        late = frame.time - start - given / RATE
-        return round(late * RATE) if GAP[0] < late < GAP[1] else 0
-
-    def _resampled(self, resampler: _Mono, frame: av.AudioFrame | None) -> Iterator[Array]:
-        for block in resampler.feed(frame):
-            wrong = ~np.isfinite(block)
-            if wrong.any():
-                self._bad += int(wrong.sum())
-                block[wrong] = 0.0
-            np.clip(block, -LOUDEST, LOUDEST, out=block)
-            yield block
-
-
-class _Mono:
-    """FFmpeg's resampler to 16 kHz mono float, made anew when the sound's format changes."""
-
-    def __init__(self) -> None:
-        self._inner: av.AudioResampler | None = None
-        self._form: tuple[object, ...] | None = None
-
-    def feed(self, frame: av.AudioFrame | None) -> Iterator[Array]:
-        if frame is None:
-            if self._inner is not None:
-                yield from self._arrays(None)
-            return
-        form = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if form != self._form:
-            if self._inner is not None:
-                yield from self._arrays(None)
-            self._inner = av.AudioResampler(format="flt", layout="mono", rate=RATE)
-            self._form = form
-        yield from self._arrays(frame)
-
-    def _arrays(self, frame: av.AudioFrame | None) -> Iterator[Array]:
-        assert self._inner is not None
-        for out in self._inner.resample(frame):
-            if out.samples:
-                yield np.array(out.to_ndarray(), np.float32).reshape(-1)
-
-
-def _resampler() -> _Mono:
-    return _Mono()
+    def _mended(self, block: Array) -> Array:
+        wrong = ~np.isfinite(block)
+        if wrong.any():
+            self._bad += int(wrong.sum())
+            block[wrong] = 0.0
+        return np.clip(block, -LOUDEST, LOUDEST, out=block)

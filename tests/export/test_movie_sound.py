@@ -15,6 +15,7 @@ from heat_backend.cli.main import main
 from heat_backend.export import ExportResult, Occupied
 from heat_backend.export.sound import Sound, check_sound
 from tests.export.conftest import make_clip
+from tests.speech.sounds import vowel, write_movie_with_late_sound
 
 Run = Callable[..., ExportResult]
 RATE = 16000
@@ -66,6 +67,16 @@ def test_a_part_of_the_clip_takes_its_part_of_the_sound(
     assert onset(out) == pytest.approx(CLICK - 15 / 25, abs=0.03)
     wave, rate = heard(out)
     assert len(wave) / rate == pytest.approx(1.0, abs=0.06)
+
+
+@pytest.mark.parametrize("late", [-0.6, 0.8])
+def test_a_films_own_sound_stays_with_its_first_picture(
+    tmp_path: Path, run_export: Run, late: float
+) -> None:
+    samples = np.where(np.arange(2 * RATE) >= CLICK * RATE, vowel(2.0) + 0.4, 0.0)
+    film = write_movie_with_late_sound(tmp_path / "film.mp4", samples, late)
+    run_export(tmp_path / "a.mp4", make_clip(50), sound=Sound(film))
+    assert onset(tmp_path / "a.mp4") == pytest.approx(CLICK + late, abs=0.03)
 
 
 def test_a_short_sound_leaves_the_rest_silent_and_all_frames(

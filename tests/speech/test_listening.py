@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -133,10 +134,31 @@ def test_the_start_of_a_file_is_second_zero(tmp_path: Path) -> None:
     assert 1.85 < first < 2.3
 
 
-@pytest.mark.parametrize("late", [0.0, 0.8])
-def test_of_a_video_second_zero_is_the_first_picture(tmp_path: Path, late: float) -> None:
-    movie = write_movie_with_late_sound(tmp_path / "film.mp4", vowel(2.0), late)
-    clip = motion_from_speech(movie, fps=50.0)
-    first = int(np.argmax(opening(clip.expression) > 0.02)) / 50.0
-    assert late - 0.12 <= first < late + 0.3
-    assert len(clip) / 50.0 == pytest.approx(late + 2.0, abs=0.15)
+@pytest.mark.parametrize("kind", ["mp4", "mkv", "ts"])
+@pytest.mark.parametrize("late", [-0.6, 0.0, 0.05, 0.8])
+def test_of_a_video_second_zero_is_the_first_picture(
+    tmp_path: Path, late: float, kind: str
+) -> None:
+    """Also where its sound was recorded before it, or a little after it."""
+    click = 1.0
+    samples = np.where(np.arange(2 * RATE) >= click * RATE, vowel(2.0, 200.0) + 0.4, 0.0)
+    movie = write_movie_with_late_sound(tmp_path / f"film.{kind}", samples, late)
+    heard = np.concatenate(list(AudioStream(movie).blocks()))
+    first = int(np.argmax(np.abs(heard) > 0.2)) / RATE
+    assert first == pytest.approx(click + late, abs=0.012)
+    assert len(heard) / RATE == pytest.approx(2.0 + late, abs=0.15)
+
+
+def test_a_recording_that_leaves_out_a_second_keeps_its_times(tmp_path: Path) -> None:
+    path = tmp_path / "holes.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=RATE, layout="mono")
+        assert isinstance(stream, av.AudioStream)
+        for first in (*range(0, RATE, 1600), *range(2 * RATE, 3 * RATE, 1600)):
+            level = 20000 if first >= 2 * RATE else 0
+            frame = av.AudioFrame.from_ndarray(np.full((1, 1600), level, np.int16), "s16", "mono")
+            frame.sample_rate, frame.pts = RATE, first
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    heard = np.concatenate(list(AudioStream(path).blocks()))
+    assert int(np.argmax(heard > 0.3)) / RATE == pytest.approx(2.0, abs=0.01)
