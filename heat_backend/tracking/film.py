@@ -7,20 +7,29 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, dropwhile
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
 from av.container import InputContainer
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from bridge.errors import BadInput, UsageError
-from heat_backend.film_streams import is_still, moving_pictures
+from heat_backend.film_streams import first_picture, is_still, moving_pictures
 
 # Larger pictures only cost time: the landmark networks look at crops of about 200 pixels.
 WORKING_SIDE = 960
 ASK_FOR_FILM = "choose a film with a face in it, such as an .mp4"
 DEFAULT_RATE = 25.0
+INDEXED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
+"""Kinds of files that can be entered in the middle to the frame; others are read from the start."""
+SEEK_FROM = 2.0
+"""Seconds below which that gains nothing."""
+SEEK_BACK = (0.0, 5.0, 30.0)
+"""Seconds before the place asked for at which a key frame is looked for, one after the other."""
 
 
 @dataclass(frozen=True)
@@ -144,34 +153,71 @@ def film_frames(path: Path, start: float = 0.0, end: float | None = None) -> Ite
         can no longer be read.
     """
     check_range(start, end)
-    seen = last = 0
-    first: float | None = None
-    seconds = 0.0
+    seen = 0
     with _opened(path) as container:
         stream = moving_pictures(container)[0]
         stream.thread_type = "AUTO"
-        rate = float(stream.average_rate or DEFAULT_RATE)
+        shown = None
         try:
-            for frame in container.decode(stream):
-                stamp = frame.time if frame.time is not None else last / rate
-                last += 1
-                first = stamp if first is None else first
-                if last > 1 and stamp < first + seconds - 1e-6:
-                    # Time that runs back, as where films were glued together.
-                    first = stamp - seconds - 1.0 / rate
-                seconds = float(stamp - first)
-                if end is not None and seconds >= end - 1e-6:
+            for shown in _shown(path, container, stream, start):
+                if end is not None and shown.seconds >= end - 1e-6:
                     break
-                if seconds >= start - 1e-6:
+                if shown.seconds >= start - 1e-6:
                     seen += 1
-                    yield FilmFrame(seconds, _upright(frame))
+                    yield FilmFrame(shown.seconds, _upright(shown.frame))
         except av.error.FFmpegError:
             if not seen:
                 raise BadInput(f"{path.name} is damaged: {ASK_FOR_FILM}") from None
-    if not last:
+    if shown is None:
         raise BadInput(f"{path.name} holds no frames: {ASK_FOR_FILM}")
     if not seen:
         raise BadInput(f"{path.name} has no frames from --start {start:g} on")
+
+
+class _Shown(NamedTuple):
+    seconds: float  # from the film's first frame
+    frame: av.VideoFrame
+
+
+def _shown(
+    path: Path, container: InputContainer, stream: VideoStream, start: float
+) -> Iterator[_Shown]:
+    """Decode from the film's beginning, or where that is as exact from shortly before ``start``."""
+    first: float | None = None
+    if start > SEEK_FROM and container.format.name in INDEXED:
+        first = first_picture(path)
+    frames = None if first is None else _from_key_frame(container, stream, first + start)
+    if frames is None:
+        first, frames = None, container.decode(stream)
+    rate = float(stream.average_rate or DEFAULT_RATE)
+    seconds = 0.0
+    for last, frame in enumerate(frames):
+        stamp = frame.time if frame.time is not None else last / rate
+        first = stamp if first is None else first
+        if last > 0 and stamp < first + seconds - 1e-6:
+            # Time that runs back, as where films were glued together.
+            first = stamp - seconds - 1.0 / rate
+        seconds = float(stamp - first)
+        yield _Shown(seconds, frame)
+
+
+def _from_key_frame(
+    container: InputContainer, stream: VideoStream, stamp: float
+) -> Iterator[av.VideoFrame] | None:
+    """Decode from a key frame not after ``stamp``; None, back at the beginning, without one."""
+    unit = float(stream.time_base or 1.0 / av.time_base)
+    for margin in SEEK_BACK:
+        try:
+            container.seek(round((stamp - margin) / unit), stream=stream)
+            # Pictures shown before their key frame may lean on others that were not decoded.
+            frames = dropwhile(lambda frame: not frame.key_frame, container.decode(stream))
+            key = next(frames, None)
+        except av.error.FFmpegError:
+            break
+        if key is not None and key.time is not None and key.time <= stamp:
+            return chain([key], frames)
+    container.seek(min(0, stream.start_time or 0), stream=stream)
+    return None
 
 
 def _upright(frame: av.VideoFrame) -> NDArray[np.uint8]:

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A range of a film is entered in the middle, with the very frames that the whole film has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from heat_backend.tracking import film
+from heat_backend.tracking.film import film_frames
+
+RATE = 25
+FIRST = 10
+"""Frames before the first one: a film need not begin at its clock's zero."""
+
+
+def write_film(path: Path, pictures: Sequence[np.ndarray]) -> Path:
+    """Groups of pictures with a key frame shown after others that lean on it."""
+    options = {"g": "37", "bf": "3", "x264-params": "open-gop=1"}
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=RATE, options=options)
+        stream.height, stream.width = pictures[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for number, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(picture, "rgb24")
+            frame.pts, frame.time_base = number + FIRST, Fraction(1, RATE)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("kind", ["mp4", "mkv", "ts"])
+def test_a_range_holds_the_very_frames_that_the_whole_film_has_there(tmp_path, kind):
+    rng = np.random.default_rng(3)
+    pictures = rng.integers(0, 255, (200, 6, 6, 3), np.uint8).repeat(16, 1).repeat(16, 2)
+    path = write_film(tmp_path / f"long.{kind}", pictures)
+    whole = list(film_frames(path))
+    assert len(whole) == 200
+    for start, end in (
+        (0.0, 0.51),
+        (2.97, 3.21),
+        (3.01, 3.31),
+        (4.43, 4.51),
+        (5.93, 6.21),
+        (7.9, None),
+    ):
+        meant = [f for f in whole if start <= f.seconds and (end is None or f.seconds < end)]
+        found = list(film_frames(path, start, end))
+        assert [f.seconds for f in found] == pytest.approx([f.seconds for f in meant], abs=1e-9)
+        assert all(np.array_equal(a.pixels, b.pixels) for a, b in zip(found, meant, strict=True))
+
+
+def test_a_late_start_does_not_decode_what_comes_before(tmp_path, monkeypatch):
+    path = write_film(tmp_path / "long.mp4", [np.zeros((64, 64, 3), np.uint8)] * 1500)
+    asked = []
+    shown = film._shown
+
+    def counted(*arguments):
+        for one in shown(*arguments):
+            asked.append(one.seconds)
+            yield one
+
+    monkeypatch.setattr(film, "_shown", counted)
+    assert len(list(film_frames(path, 1490 / RATE))) == 10
+    assert len(asked) < 400
