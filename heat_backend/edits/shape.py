@@ -132,13 +132,11 @@ class ShapeEditor:
         kept = np.unique(model.triangles[wanted])
         moved = field[kept]
         backdrop = np.tile(moved.mean(axis=0), (len(mouth.rest) - len(kept), 1))
-        lips = float((field[model.lip_inner] @ mouth.forward).mean())
         own = None if mouth.own is None else self._own_mouth(mouth.own, field)
         return replace(
             mouth,
             rest=mouth.rest + np.concatenate([moved, backdrop]).astype(np.float32),
             own=own,
-            lips=mouth.lips + lips,
         )
 
     def _own_mouth(self, own: OwnMouth, field: Field) -> OwnMouth:

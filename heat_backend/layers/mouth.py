@@ -16,6 +16,7 @@ from heat_backend.layers.mouth_colour import mouth_colours, photographed_teeth
 from heat_backend.layers.outline import outline_patch
 from heat_backend.layers.own_mouth import OwnMouth, build_own_mouth
 from heat_backend.layers.portrait_mesh import PortraitMesh
+from heat_backend.layers.tongue_path import TonguePath, middle_of_lower_lip, tongue_path
 
 PARTS = (
     "teeth_upper",
@@ -52,8 +53,9 @@ class MouthLayer:
         What the photo shows between its lips; None where they are closed.
     forward : ndarray, shape (3,), float32
         Where the face looks in the photo.
-    lips : float
-        How far forward the lips are, model units.
+    up : ndarray, shape (3,), float32
+        Its upward axis.
+    path : TonguePath
     """
 
     rest: NDArray[np.float32]
@@ -63,7 +65,8 @@ class MouthLayer:
     triangles: NDArray[np.int32]
     own: OwnMouth | None
     forward: NDArray[np.float32]
-    lips: float
+    up: NDArray[np.float32]
+    path: TonguePath
 
 
 def build_mouth(
@@ -95,20 +98,23 @@ def build_mouth(
     tongue = (model.vertex_part[kept] == PART_NAMES.index("tongue")).astype(np.float64)
     look = np.column_stack([colours.inside, tongue, colours.lining])
     back, back_triangles = _backdrop(rest, len(kept))
-    cavity = np.tile([*(np.array(CAVITY) * light), 0.0, 0.0], (4, 1))
-    still = np.zeros((len(posed.deltas), 4, 3), np.float32)
+    # Only for its place: the tongue comes out over it.
+    lip = middle_of_lower_lip(model)
+    cavity = np.tile([*(np.array(CAVITY) * light), 0.0, 0.0], (len(back) + 1, 1))
+    still = np.zeros((len(posed.deltas), len(back), 3), np.float32)
     deltas = posed.deltas[:, kept].copy()
     deltas[EXPRESSION_INDEX["tongueOut"], :, 0] *= TONGUE_SIDEWAYS
     deltas[JAW_OPEN] += _bared(model, kept)[:, None] * posed.rotation[:, 1].astype(np.float32)
     return MouthLayer(
-        rest=np.concatenate([rest, back]).astype(np.float32),
-        deltas=np.concatenate([deltas, still], axis=1),
+        rest=np.concatenate([rest, back, posed.rest[[lip]]]).astype(np.float32),
+        deltas=np.concatenate([deltas, still, posed.deltas[:, [lip]]], axis=1),
         look=np.concatenate([look, cavity]).astype(np.float32),
         look_out=np.concatenate([colours.out, cavity[:, :3]]).astype(np.float32),
         triangles=np.concatenate([triangles, back_triangles]).astype(np.int32),
         own=build_own_mouth(photo, posed, mesh, _teeth_front(model, posed)),
         forward=posed.rotation[:, 2].astype(np.float32),
-        lips=float((posed.rest[model.lip_inner] @ posed.rotation[:, 2]).mean()),
+        up=posed.rotation[:, 1].astype(np.float32),
+        path=tongue_path(model, kept, len(kept) + len(back)),
     )
 
 

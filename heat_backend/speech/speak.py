@@ -28,9 +28,9 @@ STEP_DELAY = 0.5 * (STEP - 1) * mel.HOP / mel.RATE
 SMOOTH_SECONDS, SMOOTH_FRAMES = 0.014, 0.33
 SHUT_RAMP = 0.03
 """Seconds in which the lips meet and part; the network's own curves already come near."""
-TONGUE, TONGUE_MOST = 1.6, 0.16
-"""The network learns medians and is too shy with the tongue, by the former for l and n. Beyond the
-latter the face model's tongue comes through the lower lip of a mouth that is not wide open."""
+TONGUE, TONGUE_MOST = 2.2, 0.5
+"""The network learns medians and is too shy with the tongue, by the former for l, n and th. At the
+latter the tip lies on the lower lip, which is as far as talk takes it."""
 LOUD_OPENS = 1.1
 """How much of the opening follows the voice's loudness: louder syllables are wider ones."""
 LOUD_SMOOTH, LOUD_AROUND = 0.03, 16.0

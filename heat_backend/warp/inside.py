@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numba import njit
@@ -22,9 +24,10 @@ SETTLED = 0.012  # outer-eye distances that lips move before their rim lets go o
 LIP_SHADE_REACH = 0.045  # outer-eye distances
 LIP_SHADE_LEAST = 0.55
 TONGUE_OUT = EXPRESSION_INDEX["tongueOut"]
-TONGUE_ROOM = 0.12  # outer-eye distances behind the lips where the tongue is still between them
+TONGUE_ROOM = 0.05  # outer-eye distances behind the lip from where the tongue lies on it
 TONGUE_LIT = 0.25  # outer-eye distances behind the lips from where light reaches a tongue
 TONGUE_EDGE = 0.8  # pixels of softness: its outline is not cut by the lips
+TONGUE_SHADE, TONGUE_SHADE_REACH = 0.3, 0.02  # of the lip under it; outer-eye distances
 TONGUE_REACH = 0.5  # outer-eye distances that a tongue reaches beyond the lips at most
 
 
@@ -160,23 +163,61 @@ def paint_mouth(
         opening is kept up to its rim; later the rim, which is lip, must not stay on the teeth.
     """
     h, w = patch.mask.shape
-    inner, tongue = _rendered_mouth(patch, mouth, camera, pose, expression)
+    rendered = _rendered_mouth(patch, mouth, camera, pose, expression)
+    inner = rendered.inside
     if mouth.own is not None:
         still = float(np.exp(-((deformed / (SETTLED * camera.scale)) ** 2)))
         own, known = _own_mouth(patch, mouth.own, camera, pose, expression, still)
-        known *= 1.0 - tongue * out_share(expression)
+        if rendered.tongue is not None:
+            known *= 1.0 - rendered.tongue.shown * out_share(expression)
         inner += known[..., None] * (own - inner)
     view = out[patch.top : patch.top + h, patch.left : patch.left + w, :3]
-    mask = patch.mask
-    if expression[TONGUE_OUT] > 0.0:
-        mask = np.maximum(mask, tongue * min(1.0, 4.0 * float(expression[TONGUE_OUT])))
-    mixed = view + mask[..., None] * (inner - view)
+    lips = view.astype(np.float32)
+    if rendered.tongue is not None:
+        _lay_over_lip(lips, rendered.tongue, patch.mask, camera.scale)
+    mixed = lips + patch.mask[..., None] * (inner - lips)
     np.copyto(view, np.rint(np.clip(mixed, 0, 255)), casting="unsafe")
+
+
+def _lay_over_lip(
+    lips: NDArray[np.float32], tongue: _Tongue, opening: NDArray[np.float32], unit: float
+) -> None:
+    """Paint what of a tongue is before the lips (h, w, 3), and its shadow on them."""
+    near = cv2.GaussianBlur(tongue.over, (0, 0), max(0.6, TONGUE_SHADE_REACH * unit))
+    lips *= (1.0 - TONGUE_SHADE * near * (1.0 - opening))[..., None]
+    lips += tongue.over[..., None] * (tongue.colour - lips)
 
 
 def mouth_margin(camera: Camera, expression: NDArray[np.float32]) -> int:
     """Return by how many pixels what is painted reaches beyond the lips: the tongue may."""
     return 2 + round(float(max(0.0, expression[TONGUE_OUT])) * TONGUE_REACH * camera.scale)
+
+
+@dataclass(frozen=True)
+class _Tongue:
+    """A tongue that comes out, over the patch.
+
+    Attributes
+    ----------
+    colour : ndarray, shape (h, w, 3), float32
+        Its own, a little beyond its edge, too.
+    over : ndarray, shape (h, w), float32
+        1 where it lies on the lips or before them.
+    shown : ndarray, shape (h, w), float32
+        1 from where light reaches it: more than is before the lips.
+    """
+
+    colour: NDArray[np.float32]
+    over: NDArray[np.float32]
+    shown: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Rendered:
+    """The model's mouth over the patch, colours (h, w, 3) in 0..255; no tongue unless out."""
+
+    inside: NDArray[np.float32]
+    tongue: _Tongue | None
 
 
 def _rendered_mouth(
@@ -185,34 +226,55 @@ def _rendered_mouth(
     camera: Camera,
     pose: HeadPose,
     expression: NDArray[np.float32],
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Render the model's mouth over the patch: colour (h, w, 3) in 0..255, tongue (h, w) 0..1."""
+) -> _Rendered:
+    """Render teeth, tongue and cavity."""
     expressed = express(mouth.rest, mouth.deltas, expression)
-    posed = turn_head(expressed, pose)
     attributes = mouth.look
-    if expression[TONGUE_OUT] > 0.0:
-        ahead = expressed @ mouth.forward - mouth.lips
-        before = ahead / TONGUE_ROOM + 1.0
-        attributes = mouth.look.copy()
-        # What of it is about to come out is no longer in the lips' shadow.
-        lit = attributes[:, 3] * np.clip(ahead / TONGUE_LIT + 1.0, 0.0, 1.0)
-        attributes[:, 4] = np.maximum(attributes[:, 4], out_share(expression) * lit)
-        attributes[:, 3] *= np.clip(before, 0.0, 1.0)
-        attributes[:, :3] += out_share(expression) * (mouth.look_out - attributes[:, :3])
+    tongue_out = bool(expression[TONGUE_OUT] > 0.0)
+    if tongue_out:
+        expressed = mouth.path.lifted(expressed, mouth.forward, mouth.up)
+        attributes = _look_out(mouth, expressed, out_share(expression))
+    posed = turn_head(expressed, pose)
     points = camera.project(posed).astype(np.float32) - np.array(
         (patch.left, patch.top), np.float32
     )
     h, w = patch.mask.shape
-    look = np.zeros((h, w, 5), np.float32)
+    look = np.zeros((h, w, attributes.shape[1]), np.float32)
     nearest = np.full((h, w), FAR, np.float32)
     depth = np.ascontiguousarray(posed[:, 2])
     raster_attributes(points, depth, attributes, mouth.triangles, look, nearest)
-    tongue_edge = TONGUE_EDGE if expression[TONGUE_OUT] > 0.0 else 0.5
-    soft = cv2.GaussianBlur(look, (0, 0), max(tongue_edge, 0.004 * camera.scale))
+    softness = max(TONGUE_EDGE if tongue_out else 0.5, 0.004 * camera.scale)
+    soft = _softened(look, softness)
     shade = contact_shade(patch.mask, LIP_SHADE_REACH * camera.scale, LIP_SHADE_LEAST)
     shade = shade + soft[..., 4] * (1.0 - shade)
-    lit = soft[..., :3] * shade[..., None]
-    return np.asarray(lit, np.float32), soft[..., 3]
+    inside = np.asarray(soft[..., :3] * shade[..., None], np.float32)
+    if not tongue_out:
+        return _Rendered(inside, None)
+    # Its own colour up to its edge, where the cavity's would draw a dark line on the lip.
+    alone = _softened(look[..., :3] * look[..., 3:4], softness)
+    colour = np.asarray(alone / np.maximum(soft[..., 3:4], 1e-3), np.float32)
+    return _Rendered(inside, _Tongue(colour, soft[..., 3], soft[..., 5]))
+
+
+def _softened(look: NDArray[np.float32], softness: float) -> NDArray[np.float32]:
+    """Blur a picture (h, w, C) of any number of channels."""
+    parts = [look[..., k : k + 4] for k in range(0, look.shape[2], 4)]
+    return np.dstack([cv2.GaussianBlur(part, (0, 0), softness) for part in parts])
+
+
+def _look_out(
+    mouth: MouthLayer, expressed: NDArray[np.float32], share: float
+) -> NDArray[np.float32]:
+    """Attributes (N, 6) with the tongue between the lips: ``mouth.look``, and how lit it is."""
+    ahead = expressed @ mouth.forward
+    ahead -= ahead[mouth.path.lower_lip]
+    look = mouth.look.copy()
+    # What of it is about to come out is no longer in the lips' shadow.
+    lit = look[:, 3] * np.clip(ahead / TONGUE_LIT + 1.0, 0.0, 1.0)
+    look[:, 4] = np.maximum(look[:, 4], share * lit)
+    look[:, 3] *= np.clip(ahead / TONGUE_ROOM + 1.0, 0.0, 1.0)
+    look[:, :3] += share * (mouth.look_out - look[:, :3])
+    return np.column_stack([look, lit])
 
 
 def out_share(expression: NDArray[np.float32]) -> float:

@@ -13,6 +13,7 @@ from heat_backend.fit.misread_chin import misread_chin
 from heat_backend.measures import fidelity, tracked
 from heat_backend.measures.thin_plate import ThinPlatePortrait
 from heat_backend.warp.flow import without_seam
+from heat_backend.warp.posing import express
 
 UPPER_LIP, LOWER_LIP = 13, 14  # FaceMesh: inner lips at the midline
 LIP_TOP, LIP_BOTTOM = 0, 17
@@ -115,6 +116,21 @@ def test_a_tongue_hangs_over_the_lower_lip(relaxed):
     tongue, skin = frame[here].mean(axis=(0, 1)), still[here].mean(axis=(0, 1))
     assert tongue[0] - tongue[1] > 20.0
     assert np.abs(tongue - skin).max() > 8.0
+
+
+@pytest.mark.parametrize("out", [0.3, 0.5, 0.8])
+def test_a_tongue_on_its_way_out_passes_over_the_lip(relaxed, out):
+    portrait = relaxed._portrait
+    mouth = portrait._layers.mouth
+    asked = portrait._driven(Coefficients.of(expression={"tongueOut": out, "jawOpen": 0.25}))
+    points = mouth.path.lifted(express(mouth.rest, mouth.deltas, asked), mouth.forward, mouth.up)
+    ahead, height = points @ mouth.forward, points @ mouth.up
+    lip = mouth.path.lower_lip
+    tongue = mouth.path.members
+    at_lip = tongue[np.abs(ahead[tongue] - ahead[lip]) < 0.04]
+    assert out < 0.5 or len(at_lip) > 3
+    assert len(at_lip) == 0 or height[at_lip].min() > height[lip] - 0.04
+    assert np.isfinite(points).all()
 
 
 def test_a_chin_left_on_the_lip_is_not_believed(smiling):
