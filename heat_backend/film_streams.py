@@ -1,14 +1,31 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which streams of a file are a film's moving pictures, and when the first of them is shown."""
+"""Which streams of a file are a film's moving pictures, when they begin, and ranges of seconds."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from bridge.errors import UsageError
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
+
+
+def check_range(start: float, end: float | None) -> None:
+    """Refuse a range of seconds that holds nothing.
+
+    Raises
+    ------
+    UsageError
+        ``start`` is no second of a recording, or ``end`` does not come after it.
+    """
+    if not 0.0 <= start < math.inf:
+        raise UsageError(f"--start {start:g}: give a second of the film or sound, from 0 on")
+    if end is not None and not start < end < math.inf:
+        raise UsageError(f"--start {start:g} --end {end:g}: the end must come after the start")
 
 
 def moving_pictures(container: InputContainer) -> list[VideoStream]:

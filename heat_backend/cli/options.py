@@ -68,6 +68,12 @@ def add_size_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_range(parser: argparse.ArgumentParser) -> None:
+    """Add the seconds of a film or sound that are to be read."""
+    parser.add_argument("--start", type=float, default=0.0, metavar="S", help="from this second on")
+    parser.add_argument("--end", type=float, metavar="S", help="up to this second")
+
+
 def add_json_progress(parser: argparse.ArgumentParser) -> None:
     """Add the machine-readable progress."""
     parser.add_argument(

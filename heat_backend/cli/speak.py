@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, metavar="CLIP.npz", help="where to write the motion clip"
     )
+    options.add_range(parser)
     parser.add_argument(
         "--fps", default="30", metavar="N", help="frames a second, 23.976 or 24000/1001 too (30)"
     )
@@ -80,7 +81,7 @@ def _speak(args: argparse.Namespace, progress: Progress, stopped: options.Cancel
     from heat_backend.speech.speak import Manner, speak
 
     manner = Manner(fps, style, args.life, args.seed)
-    speech = speak(args.audio, manner, progress.preparing, stopped)
+    speech = speak(args.audio, manner, progress.preparing, stopped, args.start, args.end)
     clip = speech.clip
     save(clip, args.out)
     if args.landmarks is not None:

@@ -29,8 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, required=True, metavar="CLIP.npz", help="the motion clip to write"
     )
     options.add_face_options(parser)
-    parser.add_argument("--start", type=float, default=0.0, metavar="S", help="from this second on")
-    parser.add_argument("--end", type=float, metavar="S", help="up to this second")
+    options.add_range(parser)
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--expression-only", action="store_true", help="leave the head still")
     only.add_argument("--pose-only", action="store_true", help="move the head only")
@@ -70,8 +69,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _settings(args: argparse.Namespace) -> TrackSettings:
+    from heat_backend.film_streams import check_range
     from heat_backend.tracking import TrackSettings
-    from heat_backend.tracking.film import check_range
 
     options.check_face(args.face)
     check_range(args.start, args.end)

@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import sys
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bridge.coefficients import EXPRESSION_NAMES
-from bridge.errors import HeatError
 from heat_backend.model import assemble, eyes, landmarks, lids, lips, mouth, pack, skin, tongue
 from heat_backend.model.kit import Kit, read_kit
+from heat_backend.script import run_script
 
 COMPONENTS = 50
 LANDMARK_TABLE = Path(__file__).with_name("landmarks.json")
@@ -86,11 +85,7 @@ def main() -> int:
     parser.add_argument("--ict", type=Path, required=True, help="ict_facekit_light.npz")
     parser.add_argument("--out", type=Path, required=True, help="file to write")
     args = parser.parse_args()
-    try:
-        arrays = build(args.ict)
-    except HeatError as e:
-        print(f"error: {e}", file=sys.stderr)
-        return e.exit_code
+    arrays = build(args.ict)
     pack.write_npz(args.out, arrays)
     count = len(arrays["vertices"]), len(arrays["triangles"])
     print(f"{args.out}: {count[0]} vertices, {count[1]} triangles, {args.out.stat().st_size} bytes")
@@ -98,4 +93,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,11 +29,13 @@ class AudioStream:
     ----------
     path : Path
         Anything that FFmpeg reads.
+    start, end : float
+        Seconds of it to be heard, from a video's first picture or the sound's beginning on.
 
     Attributes
     ----------
     seconds : float or None
-        Length as the file tells it, for progress.
+        Length of that as the file tells it, for progress.
     notes : list of str
         What had to be mended; complete once all blocks were read.
 
@@ -42,7 +45,8 @@ class AudioStream:
         The file cannot be opened or holds no sound.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, start: float = 0.0, end: float | None = None) -> None:
+        self._start, self._end = start, end
         self.notes: list[str] = []
         self._path, self._name = path, path.name
         if path.is_dir():
@@ -65,11 +69,13 @@ class AudioStream:
             self._container.close()
             raise BadInput(f"{path.name}: its sound is in a format that cannot be read: {ADVICE}")
         length = self._container.duration
-        self.seconds = length / av.time_base if length and length > 0 else None
+        self.seconds = None
+        if length and length > start * av.time_base:
+            self.seconds = min(length / av.time_base, end or math.inf) - start
         self._bad = 0
 
     def blocks(self) -> Iterator[Array]:
-        """Give the sound, 16 kHz mono, full scale 1, from the picture's first frame on.
+        """Give the sound, 16 kHz mono, full scale 1.
 
         Raises
         ------
@@ -83,6 +89,8 @@ class AudioStream:
                 yield block
         finally:
             self._container.close()
+        if done == 0 and self._start > 0.0:
+            raise BadInput(f"{self._name} has no sound from --start {self._start:g} on")
         if done == 0:
             raise BadInput(f"no sound could be decoded from {self._name}: {ADVICE}")
         if self._bad:
@@ -91,11 +99,15 @@ class AudioStream:
 
     def _decoded(self) -> Iterator[Array]:
         given = 0
+        most = None if self._end is None else round((self._end - self._start) * RATE)
         try:
             begin = beginning(self._path, self._container)
-            for (block,) in sound_in_step(self._container, begin, 0.0, Form(RATE, "mono")):
+            form = Form(RATE, "mono")
+            for (block,) in sound_in_step(self._container, begin, self._start, form):
+                yield self._mended(block if most is None else block[: most - given])
                 given += len(block)
-                yield self._mended(block)
+                if most is not None and given >= most:
+                    break
         except (av.FFmpegError, ValueError, MemoryError) as error:
             if given == 0:
                 text = f"{self._name}: its sound is broken or of an unknown kind: {ADVICE}"

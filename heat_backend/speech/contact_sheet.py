@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from bridge.errors import HeatError
 from heat_backend.detect import FaceLandmarks, choose_face, make_detector
 from heat_backend.engine import EngineSettings, Portrait, make_engine
 from heat_backend.photo import load_photo
+from heat_backend.script import run_script
 from heat_backend.speech import mel
 from heat_backend.speech.lip_landmarks import opening
 from heat_backend.speech.listening import NEVER, Heard, hear
@@ -178,8 +177,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except HeatError as failure:
-        print(f"error: {failure}", file=sys.stderr)
-        sys.exit(failure.exit_code)
+    run_script(main)

@@ -70,8 +70,14 @@ class Answer:
     speech: Array
 
 
-def hear(path: Path, progress: Progress, cancelled: Callable[[], bool]) -> Heard:
-    """Decode a file once into features.
+def hear(
+    path: Path,
+    progress: Progress,
+    cancelled: Callable[[], bool],
+    start: float = 0.0,
+    end: float | None = None,
+) -> Heard:
+    """Decode a file, or its seconds from ``start`` to ``end``, once into features.
 
     Raises
     ------
@@ -79,7 +85,7 @@ def hear(path: Path, progress: Progress, cancelled: Callable[[], bool]) -> Heard
         It holds no sound that can be read.
     Cancelled
     """
-    stream = AudioStream(path)
+    stream = AudioStream(path, start, end)
     features = mel.MelStream()
     parts: list[NDArray[np.float16]] = []
     levels: list[Array] = []

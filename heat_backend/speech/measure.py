@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import sys
 import tempfile
 import time
 import wave
@@ -24,7 +23,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.errors import HeatError
+from heat_backend.script import run_script
 from heat_backend.speech import corpus, scoring, weights
 from heat_backend.speech.audio_stream import AudioStream
 from heat_backend.speech.lip_landmarks import opening
@@ -249,8 +248,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except HeatError as failure:
-        print(f"error: {failure}", file=sys.stderr)
-        sys.exit(failure.exit_code)
+    run_script(main)

@@ -14,6 +14,7 @@ from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 from bridge.coefficients import EXPRESSION_MAX
 from bridge.errors import UsageError
 from bridge.motion_clip import MAX_FPS, MotionClip
+from heat_backend.film_streams import check_range
 from heat_backend.speech import activity, closures, mel, weights
 from heat_backend.speech.channels import CHANNEL, to_expression
 from heat_backend.speech.coarticulation import shut_envelope, shut_lips
@@ -149,10 +150,19 @@ def speak(
     manner: Manner,
     progress: Progress = _untold,
     cancelled: Callable[[], bool] = NEVER,
+    start: float = 0.0,
+    end: float | None = None,
 ) -> Speech:
-    """Like :func:`motion_from_speech`, and tells what was found."""
+    """Like :func:`motion_from_speech`, and tells what was found.
+
+    Parameters
+    ----------
+    start, end : float
+        Seconds of the file that are to be heard; the clip begins at the former.
+    """
+    check_range(start, end)
     network = weights.shipped()
-    heard = hear(path, progress, cancelled)
+    heard = hear(path, progress, cancelled, start, end)
     said = answer(network, heard, progress, cancelled)
     return perform(heard, said, manner, path.name)
 

@@ -17,8 +17,8 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from bridge.errors import BadInput, UsageError
-from heat_backend.film_streams import first_picture, is_still, moving_pictures
+from bridge.errors import BadInput
+from heat_backend.film_streams import check_range, first_picture, is_still, moving_pictures
 
 # Larger pictures only cost time: the landmark networks look at crops of about 200 pixels.
 WORKING_SIDE = 960
@@ -68,20 +68,6 @@ class FilmFacts:
     seconds: float
     frames: int
     sound: bool
-
-
-def check_range(start: float, end: float | None) -> None:
-    """Refuse a range of seconds that holds nothing.
-
-    Raises
-    ------
-    UsageError
-        ``start`` is no second of a film, or ``end`` does not come after it.
-    """
-    if not 0.0 <= start < math.inf:
-        raise UsageError(f"--start {start:g}: give a second of the film, from 0 on")
-    if end is not None and not start < end < math.inf:
-        raise UsageError(f"--start {start:g} --end {end:g}: the end must come after the start")
 
 
 @contextmanager

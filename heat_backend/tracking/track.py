@@ -15,8 +15,9 @@ from bridge.face_model import load as load_model
 from bridge.motion_clip import MotionClip
 from bridge.pose import rotation_angles, rotation_matrix
 from bridge.regions import REGIONS, region_mask
+from heat_backend.film_streams import check_range
 from heat_backend.tracking import gaps
-from heat_backend.tracking.film import FilmFacts, check_range, film_facts, film_frames
+from heat_backend.tracking.film import FilmFacts, film_facts, film_frames
 from heat_backend.tracking.follow import FaceFollower
 from heat_backend.tracking.gaze import SHUT, gaze_of, gaze_weights
 from heat_backend.tracking.landmark_reel import LandmarkReel, reel_key

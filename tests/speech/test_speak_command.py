@@ -226,9 +226,37 @@ def test_a_file_that_breaks_off_is_used_as_far_as_it_goes(heat: Heat, tmp_path: 
     assert 58 <= len(clip) <= 62
 
 
+def test_a_range_is_heard_as_if_the_rest_were_not_there(heat: Heat, tmp_path: Path) -> None:
+    samples = np.concatenate([vowel(2.0), np.zeros(2 * RATE, np.float32), vowel(3.0, 180.0)])
+    whole = write_wave(tmp_path / "whole.wav", samples)
+    part = write_wave(tmp_path / "part.wav", samples[3 * RATE : 6 * RATE])
+    clip, _ = spoken(heat, whole, "--start", "3", "--end", "6")
+    meant, _ = spoken(heat, part)
+    assert len(clip) == 90
+    assert np.abs(opening(clip.expression) - opening(meant.expression)).max() < 0.02
+    assert not clip.expression[:20].any()
+    rest, _ = spoken(heat, whole, "--start", "6.5")
+    assert len(rest) == 15
+
+
+@pytest.mark.parametrize("options", [("--start", "9"), ("--start", "8", "--end", "9")])
+def test_a_range_behind_the_end_is_told(heat: Heat, voice: Path, options: tuple) -> None:
+    answer = heat("speak", voice, "--out", voice.with_suffix(".npz"), *options)
+    assert answer.status == 3
+    assert f"no sound from --start {options[1]}" in answer.error
+
+
 @pytest.mark.parametrize(
     "options",
-    [("--fps", "0"), ("--fps", "fast"), ("--style", "-1"), ("--seed", "-4"), ("--fps", "1/0")],
+    [
+        ("--start", "-1"),
+        ("--start", "2", "--end", "1"),
+        ("--fps", "0"),
+        ("--fps", "fast"),
+        ("--style", "-1"),
+        ("--seed", "-4"),
+        ("--fps", "1/0"),
+    ],
 )
 def test_numbers_out_of_range_are_wrong_usage(heat: Heat, voice: Path, options: tuple) -> None:
     answer = heat("speak", voice, "--out", voice.with_suffix(".npz"), *options)
