@@ -31,6 +31,8 @@ MODULE_NAMES = (
     "preview.preview_panel",
     "preview.live",
     "edit.edit_operators",
+    "edit.preset_operators",
+    "edit.lamp_operators",
     "edit.edit_panel",
     "motion.motion_operators",
     "motion.motion_panel",

@@ -36,6 +36,7 @@ class HEAT_PT_edit(OfPortrait, Panel):
         row = layout.row(align=True)
         icon = "HIDE_ON" if before else "HIDE_OFF"
         row.operator("heat.edit_before_after", icon=icon, depress=before)
+        row.menu("HEAT_MT_edit_presets")
         row.operator("heat.edit_reset", text="", icon="LOOP_BACK")
         if before:
             text_lines.draw(layout, context, "The preview shows the portrait before its edits")
@@ -105,6 +106,28 @@ class HEAT_PT_edit_light(_GroupPanel, Panel):
     bl_label = "Light"
     bl_idname = "HEAT_PT_edit_light"
     group = "light"
+
+    def draw_sliders(self, context: Any, portrait: Any) -> None:
+        """Draw the sliders, and the lamp that may drive them."""
+        from . import lamp_rig
+
+        super().draw_sliders(context, portrait)
+        layout = self.layout
+        layout.prop(portrait.edits, "lamp", text="")
+        if not lamp_rig.is_driven(portrait):
+            row = layout.row()
+            row.enabled = portrait.edits.lamp is not None
+            row.operator("heat.edit_drive_light", icon="DRIVER")
+            return
+        column = layout.column(align=True)
+        column.prop(portrait.edits, "photo_light_yaw")
+        column.prop(portrait.edits, "photo_light_pitch")
+        row = layout.row(align=True)
+        here = row.operator(
+            "heat.edit_drive_light", text="Photo's Light Is Here", icon="PIVOT_CURSOR"
+        )
+        here.from_here = True
+        row.operator("heat.edit_release_light", text="", icon="X")
 
 
 class HEAT_PT_edit_attributes(_GroupPanel, Panel):
