@@ -50,10 +50,13 @@ def _pieces(word: str, width: float, measure: Callable[[str], float]) -> list[st
 
 def draw(layout: Any, context: Any, text: str, icon: str = "NONE", *, in_box: bool = False) -> None:
     """Draw a sentence as labels that fit the region, the icon before the first line."""
-    scale = context.preferences.system.ui_scale
+    draw_wide(layout, context, text, room(context) - (_BOX if in_box else 0.0), icon)
+
+
+def room(context: Any) -> float:
+    """Return how wide a line of text may be in a panel of the region, in pixels at scale 1."""
     region = context.region
-    width = (region.width if region else 280) / scale - _MARGIN
-    draw_wide(layout, context, text, width - (_BOX if in_box else 0.0), icon)
+    return float((region.width if region else 280) / context.preferences.system.ui_scale - _MARGIN)
 
 
 def draw_wide(layout: Any, context: Any, text: str, width: float, icon: str = "NONE") -> None:

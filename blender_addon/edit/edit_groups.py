@@ -12,13 +12,31 @@ _FEATURES = frozenset(
     ("lip_colour", "lip_saturation", "eye_colour", "brow_darkness", "teeth_whiteness",
      "hair_lightness", "hair_hue")
 )  # fmt: skip
-# Where the name itself would be cut off in a narrow sidebar, or would not say it.
+# Where the name itself would not say it.
 _LABELS = {
     "lip_fullness_upper": "Upper Lip",
     "lip_fullness_lower": "Lower Lip",
     "light_direction_yaw": "Light Yaw",
     "light_direction_pitch": "Light Pitch",
+    "ambient": "Ambient Light",
     "under_eye": "Eye Rings",
+}
+# Where it would be cut off in a narrow sidebar, below the title of its group.
+_SHORT_LABELS = {
+    "skin_tone": "Tone",
+    "skin_warmth": "Warmth",
+    "skin_evenness": "Evenness",
+    "brow_darkness": "Brows",
+    "teeth_whiteness": "Teeth",
+    "lip_colour": "Lip Hue",
+    "lip_saturation": "Lip Strength",
+    "hair_lightness": "Hair Light",
+    "light_direction_yaw": "Yaw",
+    "light_direction_pitch": "Pitch",
+    "light_amount": "Amount",
+    "ambient": "Ambient",
+    "cheek_fullness": "Cheeks",
+    "forehead_height": "Forehead",
 }
 
 
@@ -71,8 +89,13 @@ def group_of(name: str) -> str:
     return ATTRIBUTES if edit is None else group_key(edit)
 
 
+def short_label(name: str) -> str:
+    """Return what an edit is called below its group's title, fit for a narrow sidebar."""
+    return _SHORT_LABELS.get(name) or label(name)
+
+
 def label(name: str) -> str:
-    """Return what an edit is called in the panel, short enough for a narrow sidebar."""
+    """Return what an edit is called where its group is not told, as in the editors of curves."""
     if name in _LABELS:
         return _LABELS[name]
     edit = bridge.edits.EDIT_BY_NAME.get(name)

@@ -9,12 +9,13 @@ from typing import Any
 from bpy.types import Panel
 
 from .. import text_lines
-from ..heat_tab import InHeatTab, OfPortrait
+from ..heat_tab import OfPortrait
 from ..properties import active_portrait
 
 # Rows of other modules of this folder, drawn in this order below the presets. Each module has
 # `draw(layout, context, portrait)`, and is imported when the panel is first drawn.
 MORE_ROWS: tuple[str, ...] = ()
+_NARROW = 170.0  # pixels at scale 1 that a line of text has
 
 
 class HEAT_PT_edit(OfPortrait, Panel):
@@ -33,9 +34,10 @@ class HEAT_PT_edit(OfPortrait, Panel):
         portrait = active_portrait(context.scene)
         changed = edit_values.values(portrait)
         before = before_after.shows_before(portrait.uid)
-        row = layout.row(align=True)
+        row = layout.column(align=True) if _is_narrow(context) else layout.row(align=True)
         icon = "HIDE_ON" if before else "HIDE_OFF"
         row.operator("heat.edit_before_after", icon=icon, depress=before)
+        row = row.row(align=True)
         row.menu("HEAT_MT_edit_presets")
         row.operator("heat.edit_reset", text="", icon="LOOP_BACK")
         if before:
@@ -47,7 +49,7 @@ class HEAT_PT_edit(OfPortrait, Panel):
             importlib.import_module(f".{name}", __package__).draw(layout, context, portrait)
 
 
-class _GroupPanel(InHeatTab):
+class _GroupPanel(OfPortrait):
     """What the groups' panels have in common."""
 
     bl_parent_id = "HEAT_PT_edit"
@@ -73,7 +75,7 @@ class _GroupPanel(InHeatTab):
 
         column = self.layout.column(align=True)  # type: ignore[attr-defined]
         for name in edit_values.names_of(portrait, self.group):
-            _draw_slider(column, portrait, name, edit_groups.label(name))
+            _draw_slider(column, context, portrait, name, edit_groups.short_label(name))
 
 
 class HEAT_PT_edit_shape(_GroupPanel, Panel):
@@ -113,19 +115,17 @@ class HEAT_PT_edit_light(_GroupPanel, Panel):
 
         super().draw_sliders(context, portrait)
         layout = self.layout
-        layout.prop(portrait.edits, "lamp", text="")
+        layout.prop(portrait.edits, "lamp")
         if not lamp_rig.is_driven(portrait):
             row = layout.row()
             row.enabled = portrait.edits.lamp is not None
             row.operator("heat.edit_drive_light", icon="DRIVER")
             return
         column = layout.column(align=True)
-        column.prop(portrait.edits, "photo_light_yaw")
-        column.prop(portrait.edits, "photo_light_pitch")
+        column.prop(portrait.edits, "photo_light_yaw", text="Own Yaw")
+        column.prop(portrait.edits, "photo_light_pitch", text="Own Pitch")
         row = layout.row(align=True)
-        here = row.operator(
-            "heat.edit_drive_light", text="Photo's Light Is Here", icon="PIVOT_CURSOR"
-        )
+        here = row.operator("heat.edit_drive_light", text="Own Is Here", icon="PIVOT_CURSOR")
         here.from_here = True
         row.operator("heat.edit_release_light", text="", icon="X")
 
@@ -145,7 +145,7 @@ class HEAT_PT_edit_attributes(_GroupPanel, Panel):
         column = layout.column(align=True)
         for attribute in portrait.edits.attributes:
             name = attribute.name
-            row = _draw_slider(column, portrait, name, name)
+            row = _draw_slider(column, context, portrait, name, name)
             remove = row.operator("heat.edit_attribute_remove", text="", icon="REMOVE")
             remove.attribute = name
         text_lines.draw(layout, context, engine_edits.offer(portrait.engine), "INFO")
@@ -165,7 +165,11 @@ class HEAT_PT_edit_raw(_GroupPanel, Panel):
     group = "raw"
 
 
-def _draw_slider(column: Any, portrait: Any, name: str, label: str) -> Any:
+def _is_narrow(context: Any) -> bool:
+    return text_lines.room(context) < _NARROW
+
+
+def _draw_slider(column: Any, context: Any, portrait: Any, name: str, label: str) -> Any:
     """Draw an edit with its keyframe dot and, while it is not 0, its reset; return the row."""
     from . import edit_values, engine_edits
 
@@ -174,10 +178,12 @@ def _draw_slider(column: Any, portrait: Any, name: str, label: str) -> Any:
     slider = row.row(align=True)
     slider.active = engine_edits.has(portrait.engine, name)
     slider.prop(owner, field, text=label, slider=True)
-    row.prop_decorator(owner, field)
+    narrow = _is_narrow(context)  # then the name needs the room of the dot, and of no reset
+    if not narrow:
+        row.prop_decorator(owner, field)
     if getattr(owner, field) != 0.0:
         row.operator("heat.edit_reset", text="", icon="X", emboss=False).edit = name
-    else:
+    elif not narrow:
         row.label(text="", icon="BLANK1")  # so that the slider keeps its width under the mouse
     return row
 

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -96,6 +96,18 @@ def install(given: dict[str, Any]) -> None:
     else:
         preferences.backend = "REMOTE"
         preferences.host, preferences.port, preferences.secret = given["remote"]
+
+
+def unfold(module: str, names: Sequence[str]) -> None:
+    """Show a section first in the tab, with some panels unfolded; its own is the first of them."""
+    panels = [cls for cls in part(module).CLASSES if issubclass(cls, bpy.types.Panel)]
+    for panel in reversed(panels):
+        bpy.utils.unregister_class(panel)
+    panels[0].bl_order = 0
+    for panel in panels:
+        if panel.__name__ in names:
+            panel.bl_options = set()
+        bpy.utils.register_class(panel)
 
 
 def open_tab() -> Story:

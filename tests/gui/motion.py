@@ -17,7 +17,7 @@ def story(given: dict[str, Any], findings: dict[str, Any]) -> driver.Story:
     folder = Path(given["folder"])
     driver.install(given)
     yield 0.5
-    open_panels()
+    driver.unfold("motion.motion_panel", PANELS)
     yield from driver.open_tab()
     driver.remove_default_objects()
     bpy.ops.heat.portrait_add(photo=given["photo"])
@@ -52,18 +52,6 @@ def story(given: dict[str, Any], findings: dict[str, Any]) -> driver.Story:
     yield 1.0
     findings["undone"] = strips()
     findings["sounds_undone"] = len(driver.strips(bpy.context.scene))
-
-
-def open_panels() -> None:
-    """Unfold the section, which is folded at first."""
-    module = driver.part("motion.motion_panel")
-    for name in reversed(PANELS):
-        bpy.utils.unregister_class(getattr(module, name))
-    getattr(module, PANELS[0]).bl_order = 0
-    for name in PANELS:
-        panel = getattr(module, name)
-        panel.bl_options = set()
-        bpy.utils.register_class(panel)
 
 
 def strips() -> list[tuple[str, float, float]]:
