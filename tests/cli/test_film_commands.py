@@ -70,8 +70,8 @@ def test_a_songs_cover_is_no_film(heat: Heat, tmp_path: Path) -> None:
     ("options", "told"),
     [
         (["--start", "3", "--end", "1"], "--start 3 --end 1: the end must come after the start"),
-        (["--start", "-1"], "--start -1: give a second of the film, from 0 on"),
-        (["--start", "nan"], "--start nan: give a second of the film, from 0 on"),
+        (["--start", "-1"], "--start -1: give a second of the film or sound, from 0 on"),
+        (["--start", "nan"], "--start nan: give a second of the film or sound, from 0 on"),
         (["--end", "inf"], "the end must come after the start"),
         (["--face", "0"], "faces are counted from 1"),
         (["--strat", "1"], "there is no option --strat: did you mean --start?"),
