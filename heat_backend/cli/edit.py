@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from heat_backend.engine import Engine
     from heat_backend.styleheat.directions import EditList
 
 HELP = "change shape, colours or light of the face in a photo; --list names what can be changed"
@@ -158,8 +159,7 @@ def _edit(args: argparse.Namespace, progress: Progress) -> int:
     with stop_request() as stopped, native_logs_hidden(not args.debug):
         portrait = engine.prepare(photo, settings, progress.preparing, stopped)
         frame = portrait.render(Coefficients.of(edits=edits))
-    made = f"{engine.name} {engine.version}"
-    _write(args.out, frame[..., :3], f"Synthetic media: one photo edited by Heat, engine {made}")
+    write_picture(args.out, frame[..., :3], engine)
     notes = (*photo.notes, *portrait.notes)
     progress.finish(
         out=str(args.out), width=portrait.width, height=portrait.height, edits=edits, notes=notes
@@ -171,12 +171,20 @@ def _edit(args: argparse.Namespace, progress: Progress) -> int:
     return 0
 
 
-def _write(path: Path, pixels: NDArray[np.uint8], told: str) -> None:
-    """Write a picture that says what it is; only a whole file ever has the name."""
+def write_picture(path: Path, pixels: NDArray[np.uint8], engine: Engine) -> None:
+    """Write a still (H, W, 3) that says what it is; only a whole file ever has the name.
+
+    Raises
+    ------
+    BadInput
+        When it cannot be written.
+    """
     from PIL import Image
 
     from heat_backend.export.png import encode_png
 
+    made = f"{engine.name} {engine.version}"
+    told = f"Synthetic media: one photo edited by Heat, engine {made}"
     if path.suffix.lower() == ".png":
         data = encode_png(pixels, {"Synthetic": "true", "Description": told})
     else:

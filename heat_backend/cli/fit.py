@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from bridge.errors import BadInput, UsageError
 from heat_backend.cli import options
+from heat_backend.cli.interrupt import stop_request, stoppable
+from heat_backend.cli.progress import Progress
 from heat_backend.cli.quiet import native_logs_hidden
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--size", type=int, metavar="N", help="fit at this long side in pixels (default: photo's)"
     )
     options.add_face_options(parser)
+    options.add_json_progress(parser)
     parser.set_defaults(device="cpu", neutralise=False)
 
 
@@ -39,16 +42,23 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput(
             f"there is no folder {args.out.absolute().parent}: make it, or choose another"
         )
-    settings = options.engine_settings(args)
+    progress = Progress(args.json_progress)
+    try:
+        return _fit(args, progress)
+    finally:
+        progress.clear()
 
+
+def _fit(args: argparse.Namespace, progress: Progress) -> int:
     from bridge.face_model import load as load_model
     from heat_backend.edits.fit_file import arrays, fit_photo
     from heat_backend.model.pack import npz_bytes
     from heat_backend.photo import load_photo
 
+    settings = options.engine_settings(args)
     photo = load_photo(args.portrait)
-    with native_logs_hidden(not args.debug):
-        found = fit_photo(photo, settings)
+    with stop_request() as stopped, native_logs_hidden(not args.debug):
+        found = fit_photo(photo, settings, stoppable(progress.preparing, stopped))
     part = args.out.with_name(f".{args.out.name}.part")
     try:
         part.write_bytes(npz_bytes(arrays(found, photo.name, load_model())))
@@ -56,10 +66,11 @@ def run(args: argparse.Namespace) -> int:
     except OSError as error:
         part.unlink(missing_ok=True)
         raise BadInput(f"cannot write {args.out}: {error.strerror or error}") from error
-    for note in photo.notes:
-        print(f"note: {note}", file=sys.stderr)
-    print("\n".join(_told(found)))
-    print(args.out)
+    progress.finish(out=str(args.out), notes=photo.notes)
+    if not args.json_progress:
+        for note in photo.notes:
+            print(f"note: {note}", file=sys.stderr)
+        print("\n".join((*_told(found), str(args.out))))
     return 0
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from bridge.errors import Cancelled
+
 
 @contextmanager
 def stop_request() -> Iterator[Callable[[], bool]]:
@@ -34,3 +36,16 @@ def stop_request() -> Iterator[Callable[[], bool]]:
     finally:
         for kind, handler in zip(kinds, before, strict=True):
             signal.signal(kind, handler)
+
+
+def stoppable(
+    progress: Callable[[str, float], None], stopped: Callable[[], bool]
+) -> Callable[[str, float], None]:
+    """Return a ``progress(what, 0..1)`` that raises :class:`Cancelled` once a stop is asked for."""
+
+    def told(what: str, share: float) -> None:
+        if stopped():
+            raise Cancelled("stopped: nothing was written")
+        progress(what, share)
+
+    return told

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,12 @@ class PhotoFit:
     light : Light
     base : ndarray, shape (H, W, 3), uint8
         The photo with its light taken away: the skin's own colours.
+    alpha : ndarray, shape (H, W), float32
+        Matte of the person.
+    regions : dict of str to ndarray, shape (H, W), float32
+        See :func:`heat_backend.edits.regions.find_regions`.
+    normals, near_head : ndarray, shape (h, w, 3), (h, w)
+        Over the photo, one for ``STEP`` pixels; 1 where they are the head's.
     """
 
     pixels: NDArray[np.uint8]
@@ -46,35 +53,47 @@ class PhotoFit:
     posed: PosedModel
     light: Light
     base: NDArray[np.uint8]
+    alpha: NDArray[np.float32]
+    regions: dict[str, NDArray[np.float32]]
+    normals: NDArray[np.float32]
+    near_head: NDArray[np.float32]
 
 
-def fit_photo(photo: Photo, settings: EngineSettings) -> PhotoFit:
+def fit_photo(
+    photo: Photo, settings: EngineSettings, progress: Callable[[str, float], None]
+) -> PhotoFit:
     """Fit the face model and the light.
+
+    Parameters
+    ----------
+    photo : Photo
+    settings : EngineSettings
+    progress : callable (what, 0..1)
+        Called before each step; it may raise to stop.
 
     Raises
     ------
     bridge.errors.BadInput
         When no usable face is in the photo.
     """
+    progress("finding the face", 0.0)
     faces = make_detector(settings.detector).detect(photo.pixels)
     found = choose_face(faces, settings.face, photo.name)
     pixels, face = resized(photo.pixels, found, settings.size)
     face = widened_eyes(pixels, face)
     model = load_model()
+    progress("fitting the face", 0.2)
     fit = fit_face(model, face)
     posed = lay_on_photo(model, fit, face)
+    progress("telling skin from hair", 0.5)
     alpha = person_matte(pixels, face.box)
-    skin = find_regions(pixels, alpha, face, model, posed)["skin"]
+    regions = find_regions(pixels, alpha, face, model, posed)
+    progress("fitting the light", 0.8)
     normals, known = photo_normals(model, posed, pixels.shape)
-    light = fit_light(pixels, normals, skin)
-    return PhotoFit(
-        pixels,
-        face,
-        fit,
-        posed,
-        light,
-        unlit(pixels, light, normals, fade_from_head(known, posed.unit)),
-    )
+    light = fit_light(pixels, normals, regions["skin"])
+    near_head = fade_from_head(known, posed.unit)
+    base = unlit(pixels, light, normals, near_head)
+    return PhotoFit(pixels, face, fit, posed, light, base, alpha, regions, normals, near_head)
 
 
 def unlit(

@@ -44,11 +44,11 @@ def learn_person(model: FaceModel, points: NDArray[np.float32]) -> tuple[Person,
     chosen = _spread(points, FITTED_FRAMES)
     fits = [fit_face(model, FaceLandmarks(points[k])) for k in chosen]
     identity = np.mean([fit.identity for fit in fits], axis=0)
-    person = _person(model, identity, fits[0].camera)
+    person = person_of(model, identity, fits[0].camera)
     frames = _first_fits(person, points, fits[0])
     for _ in range(IDENTITY_ROUNDS):
         identity = _identity_step(model, person, identity, points, frames)
-        person = _person(model, identity, person.camera)
+        person = person_of(model, identity, person.camera)
         frames = _refitted(person, points, frames)
     for _ in range(REST_ROUNDS):
         person = _at_rest(person, points, frames)
@@ -56,7 +56,8 @@ def learn_person(model: FaceModel, points: NDArray[np.float32]) -> tuple[Person,
     return person, frames[0]
 
 
-def _person(model: FaceModel, identity: Array, camera: Camera) -> Person:
+def person_of(model: FaceModel, identity: Array, camera: Camera) -> Person:
+    """Return the person with identity weights (K,), at rest as the model has it."""
     shaped = model.vertices + np.tensordot(identity, model.identity, 1)
     own = personal_expression(model, identity)
     basis = np.stack([landmarks(model, own[k]) for k in tracked_index()]).astype(np.float64)

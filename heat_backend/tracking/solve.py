@@ -100,14 +100,11 @@ def solve_frame(
         read = head_turn(person.still_shape, points[person.still])
     turn, shift, weights = start.rotation, start.translation, start.weights
     for _ in range(rounds):
-        rows = linearised(person, observed, turn, shift, weights)
-        off = np.hypot(rows[0::2, -1], rows[1::2, -1])
-        trust = np.where(off > OUTLIER, np.sqrt(OUTLIER / np.maximum(off, OUTLIER)), 1.0)
-        rows *= np.repeat(trust, 2)[:, None]
+        rows = trusted(linearised(person, observed, turn, shift, weights))
         gram = rows.T @ rows
         if read is not None:
             _pull(gram, Rotation.from_matrix(read @ turn.T).as_rotvec())
-        step, weights = _bounded_step(gram, weights, person.prior)
+        step, weights = bounded_step(gram, weights, person.prior)
         turn = Rotation.from_rotvec(step[:3]).as_matrix() @ turn
         shift = shift + step[3:]
     posed = (person.neutral + person.basis @ weights) @ turn.T + shift
@@ -159,16 +156,25 @@ def _pull(gram: Array, missing: Array) -> None:
     gram[turn, -1] -= missing * TURN_SIGMA**-2.0
 
 
-def _bounded_step(gram: Array, weights: Array, prior: Array) -> tuple[Array, Array]:
-    """Pose step (6,) and new weights (E,): the pose eliminated, the weights by descent.
+def trusted(rows: Array) -> Array:
+    """Let landmarks that lie far off count less, in the rows of :func:`linearised`."""
+    off = np.hypot(rows[0::2, -1], rows[1::2, -1])
+    trust = np.where(off > OUTLIER, np.sqrt(OUTLIER / np.maximum(off, OUTLIER)), 1.0)
+    rows *= np.repeat(trust, 2)[:, None]
+    return rows
 
-    ``gram`` is that of the rows of :func:`linearised`.
+
+def bounded_step(gram: Array, weights: Array, prior: Array) -> tuple[Array, Array]:
+    """Step (6,) of the pose and new weights (E,): the pose eliminated, the weights by descent.
+
+    ``gram`` is that of the rows of :func:`linearised`. Unknowns between the weights and the pose
+    are treated, and returned, as the pose is.
     """
     count = len(weights)
-    pose = slice(count, count + 6)
+    pose = slice(count, len(gram) - 1)
     # Rows say: face (new - weights) + pose step = -residual.
     target = gram[:, :count] @ weights - gram[:, -1]
-    own = gram[pose, pose] + 1e-6 * np.eye(6)
+    own = gram[pose, pose] + 1e-6 * np.eye(len(gram) - 1 - count)
     solved = np.linalg.solve(own, np.column_stack([gram[pose, :count], target[pose]]))
     hessian = gram[:count, :count] - gram[:count, pose] @ solved[:, :-1] + prior
     linear = (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``heat edit`` and ``heat fit`` as a user types them."""
+"""``heat edit``, ``heat match`` and ``heat fit`` as a user types them."""
 
 import json
 
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bridge import motion_clip
 from bridge.edits import EDITS
 
 
@@ -94,3 +95,44 @@ def test_a_fit_of_a_picture_without_a_face_is_told(heat, tmp_path):
     answer = heat("fit", "--portrait", path, "--out", tmp_path / "fit.npz")
     assert answer.status == 3
     assert "face" in answer.error
+
+
+def test_a_match_is_a_clip_with_edits_and_is_told_in_lines(heat, photo, tmp_path):
+    sample, out = tmp_path / "sample.png", tmp_path / "like.npz"
+    with Image.open(photo) as picture:
+        tinted = np.asarray(picture, np.float32)[:, ::-1] * (0.75, 0.7, 0.6)
+    Image.fromarray(tinted.astype(np.uint8)).save(sample)
+    answer = heat("match", "--portrait", photo, "--sample", sample, "--size", 320, "--out", out)
+    assert answer.status == 0, answer.err
+    assert "expression: " in answer.out
+    assert "light: " in answer.out
+    found = motion_clip.load(out)
+    assert len(found) == 1
+    assert found.source == "sample.png"
+    assert found.frame(0).edits["skin_tone"] < -1.0
+    assert not found.rotation.any()
+    still = tmp_path / "like.png"
+    words = ["--size", 256, "--take", "skin_tone", "--out", still]
+    answer = heat("match", "--portrait", photo, "--sample", sample, *words)
+    assert answer.status == 0, answer.err
+    with Image.open(still) as picture:
+        assert picture.info["Synthetic"] == "true"
+        darker = np.asarray(picture)[30:80, 90:135].mean()
+    with Image.open(photo) as picture:
+        assert darker < np.asarray(picture)[60:160, 180:270].mean() - 8.0
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "told"),
+    [
+        (["--take", "hair"], 2, "hair"),
+        (["--sample-face", "0"], 2, "counted from 1"),
+        (["--out", "like.gif"], 2, ".npz"),
+        (["--sample", "nowhere.png"], 3, "nowhere.png"),
+    ],
+)
+def test_a_match_that_cannot_be_is_told(heat, photo, tmp_path, words, status, told):
+    usual = ["--sample", photo, "--out", tmp_path / "like.npz"]
+    answer = heat("match", "--portrait", photo, *usual, *words)
+    assert answer.status == status
+    assert told in answer.error
