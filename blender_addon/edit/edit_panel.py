@@ -28,7 +28,7 @@ class HEAT_PT_edit(OfPortrait, Panel):
 
     def draw(self, context: Any) -> None:
         """Draw what concerns all edits."""
-        from . import before_after, edit_values, engine_edits
+        from . import before_after, edit_costs, edit_values, engine_edits
 
         layout = self.layout
         portrait = active_portrait(context.scene)
@@ -45,6 +45,9 @@ class HEAT_PT_edit(OfPortrait, Panel):
         wrong = engine_edits.complaint(portrait.engine, changed)
         if wrong:
             text_lines.draw(layout, context, wrong, "ERROR")
+        cost = edit_costs.line(context.scene, portrait)
+        if cost:
+            text_lines.draw(layout, context, cost, "TIME")
         for name in MORE_ROWS:
             importlib.import_module(f".{name}", __package__).draw(layout, context, portrait)
 

@@ -21,6 +21,8 @@ from .key_reduction import Keys
 Array = NDArray[np.float64]
 Progress = Callable[[float], None]
 
+# An edit's range ends here; the tolerance of one in degrees is as much wider as its range.
+_USUAL_HIGH = 3.0
 _ROTATION_FIELDS = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}
 
 
@@ -88,13 +90,29 @@ class HeadFacts:
     driven: frozenset[str]
 
 
+@dataclass(frozen=True)
+class EditFacts:
+    """A portrait's edits.
+
+    Attributes
+    ----------
+    paths : mapping of str to str
+        Of every edit's value, by its name.
+    driven : frozenset of str
+        Paths that have drivers.
+    """
+
+    paths: Mapping[str, str]
+    driven: frozenset[str]
+
+
 @dataclass(frozen=True, eq=False)
 class BakeOrder:
     """All that a bake needs to know.
 
     Attributes
     ----------
-    face, head : facts or None
+    face, head, edits : facts or None
         None for what is not to be baked onto.
     wanted : (52,) bool array
         Expressions to bake.
@@ -110,6 +128,7 @@ class BakeOrder:
     tolerance: float
     timing: shaping.Timing
     shaping: shaping.Shaping
+    edits: EditFacts | None = None
 
 
 @dataclass(frozen=True)
@@ -120,6 +139,7 @@ class BakePlan:
     frames: int
     face: tuple[Curve, ...] = ()
     head: tuple[Curve, ...] = ()
+    edits: tuple[Curve, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
 
@@ -146,10 +166,31 @@ def plan(
         head = _head_curves(order, order.head, motion, notes)
     if order.face is not None:
         face = _face_curves(order, order.face, motion, notes, progress)
-    if not face and not head:
+    edits = () if order.edits is None else _edit_curves(order, order.edits, motion, notes)
+    if not face and not head and not edits:
         reason = notes[0] if notes else "the motion is still in all the parts that are chosen"
         raise bridge.errors.BadInput(f"Nothing to bake: {reason}")
-    return BakePlan(motion.first, len(motion), face, head, tuple(notes))
+    return BakePlan(motion.first, len(motion), face, head, edits, tuple(notes))
+
+
+def _edit_curves(
+    order: BakeOrder, facts: EditFacts, motion: shaping.Motion, notes: list[str]
+) -> tuple[Curve, ...]:
+    """Return the curves of a clip's edits; one that is 0 throughout is left alone."""
+    wanted = {name: values for name, values in motion.edits.items() if values.any()}
+    missing = tuple(name for name in wanted if name not in facts.paths)
+    if missing:
+        notes.append(f"Add these under Attributes to bake them: {regions.short_list(missing)}")
+    driven = tuple(n for n in wanted if facts.paths.get(n) in facts.driven)
+    if driven:
+        notes.append(f"Driven edits are left alone: {regions.short_list(driven)}")
+    curves = []
+    for name in sorted(set(wanted) - {*missing, *driven}):
+        edit = bridge.edits.EDIT_BY_NAME.get(name)
+        unit = 1.0 if edit is None else max(1.0, edit.high / _USUAL_HIGH)
+        keys = key_reduction.reduced(wanted[name][:, None], order.tolerance * unit)
+        curves.append(Curve(facts.paths[name], 0, "", keys))
+    return tuple(curves)
 
 
 def _face_curves(

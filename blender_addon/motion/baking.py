@@ -10,13 +10,14 @@ import bpy
 import numpy as np
 
 from .. import bridge
+from ..edit import edit_animation, edit_values
 from ..mapping import map_rows
 from ..portrait.rig_source import rig_source
 from ..rig import sampling
 from ..rig.facing import axes_of
 from . import action_layers, regions, shaping
 from .action_layers import Layer
-from .bake_plan import BakeOrder, BakePlan, FaceFacts, HeadFacts
+from .bake_plan import BakeOrder, BakePlan, EditFacts, FaceFacts, HeadFacts
 from .motion_source import MotionSource
 
 
@@ -87,6 +88,7 @@ def order_for(portrait: Any, source: MotionSource, clip_begin: float) -> BakeOrd
             settings.smooth,
             settings.mirror,
         ),
+        edits=_edit_facts(portrait) if settings.take_edits and not settings.only.strip() else None,
     )
 
 
@@ -103,9 +105,29 @@ def write(portrait: Any, source: MotionSource, plan: BakePlan) -> Baked:
     layers = [Layer(id_block, *planned[kind]) for kind, id_block in targets.items()]
     notes += plan.notes
     notes += action_layers.write(layers, source.name, source.identity, plan.first, plan.frames)
-    written = [curve for layer in layers for curve in layer.curves]
+    notes += _write_edits(portrait, source, plan)
+    written = [*plan.edits, *(curve for layer in layers for curve in layer.curves)]
     keys = sum(len(curve.keys) for curve in written)
     return Baked(plan.first, plan.frames, len(written), keys, tuple(notes))
+
+
+def _write_edits(portrait: Any, source: MotionSource, plan: BakePlan) -> list[str]:
+    """Bake onto the scene, which has the edits of all its portraits."""
+    scene, identity = portrait.id_data, f"{source.identity} {portrait.uid}"
+    if not plan.edits and not action_layers.own_strips(scene, identity):
+        return []
+    wrong = action_layers.complaint(scene, scene.name, identity)
+    if wrong:
+        return [wrong]
+    layer = Layer(scene, "Edits", plan.edits)
+    name = f"{source.name}: {portrait.name}"
+    return action_layers.write([layer], name, identity, plan.first, plan.frames)
+
+
+def _edit_facts(portrait: Any) -> EditFacts:
+    places = {n: edit_values.place(portrait, n) for n in edit_values.names_of(portrait)}
+    paths = {name: edit_animation.path_of(*place) for name, place in places.items()}
+    return EditFacts(paths, edit_animation.driven(portrait.id_data))
 
 
 def _targets(portrait: Any, identity: str) -> tuple[dict[str, Any], list[str]]:
@@ -156,7 +178,7 @@ def _first_frame(targets: dict[str, Any], source: MotionSource) -> int:
 def _face_facts(keys: Any) -> FaceFacts:
     blocks = [block for block in keys.key_blocks if block != keys.reference_key]
     paths = {block.name: str(block.path_from_id("value")) for block in blocks}
-    driven = _driven(keys)
+    driven = edit_animation.driven(keys)
     limits = {
         block.name: (block.slider_min, block.slider_max)
         for block in blocks
@@ -175,13 +197,8 @@ def _head_facts(portrait: Any) -> HeadFacts:
         rotation_mode=bone.rotation_mode,
         eye_distance=sampling.armature_eye_distance(source),
         connected=bool(bone.bone.use_connect),
-        driven=_driven(portrait.armature),
+        driven=edit_animation.driven(portrait.armature),
     )
-
-
-def _driven(id_block: Any) -> frozenset[str]:
-    data = id_block.animation_data
-    return frozenset() if data is None else frozenset(c.data_path for c in data.drivers)
 
 
 def push_undo() -> None:

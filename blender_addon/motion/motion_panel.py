@@ -68,6 +68,7 @@ class HEAT_PT_motion_parts(InHeatTab, Panel):
             strength.prop(settings, f"gain_{part}", text="")
         column = self.layout.column()
         column.prop(settings, "use_shift")
+        column.prop(settings, "take_edits")
         column.prop(settings, "only", placeholder="all of these parts")
 
 

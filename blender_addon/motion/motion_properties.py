@@ -98,6 +98,7 @@ class HeatMotionSettings(PropertyGroup):
     take_nose: _taken("Nose", "the nose")
     take_mouth: _taken("Mouth", "lips, jaw and tongue")
     take_head: _taken("Head", "the head bone's rotation")
+    take_edits: _taken("Edits", "edits that a clip has keyed, such as jaw width or light")
     gain_brows: _gain("Brows", "the brows")
     gain_eyes: _gain("Eyes", "lids and gaze")
     gain_cheeks: _gain("Cheeks", "the cheeks")

@@ -76,12 +76,15 @@ class Motion:
         (pitch, yaw, roll), radians, without jumps of a whole turn.
     translation : (N, 3) array
         In outer-eye-corner distances.
+    edits : mapping of str to (N,) array
+        By name; none where the clip has none.
     """
 
     first: int
     expression: Array
     rotation: Array
     translation: Array
+    edits: Mapping[str, Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.expression)
@@ -107,7 +110,9 @@ def shaped(clip: bridge.motion_clip.MotionClip, timing: Timing, shaping: Shaping
     names = bridge.coefficients.EXPRESSION_NAMES
     gains = np.array([shaping.gains.get(bridge.regions.region_of(name), 1.0) for name in names])
     head = shaping.gains.get(regions.HEAD, 1.0)
-    return Motion(motion.first, expression * gains, rotation * head, translation * head)
+    return Motion(
+        motion.first, expression * gains, rotation * head, translation * head, motion.edits
+    )
 
 
 def resampled(clip: bridge.motion_clip.MotionClip, timing: Timing) -> Motion:
@@ -136,7 +141,12 @@ def resampled(clip: bridge.motion_clip.MotionClip, timing: Timing) -> Motion:
         _at(np.asarray(clip.expression, float), at),
         _at(bridge.pose.unwrap(clip.rotation), at),
         _at(np.asarray(clip.translation, float), at),
+        {} if clip.edits is None else _edits(clip.edits, clip.edit_names, at),
     )
+
+
+def _edits(table: NDArray[np.float32], names: tuple[str, ...], at: Array) -> dict[str, Array]:
+    return dict(zip(names, _at(np.asarray(table, float), at).T, strict=True))
 
 
 def smoothed(table: Array, sigma: float) -> Array:

@@ -21,6 +21,7 @@ class HEAT_PT_render(OfPortrait, Panel):
 
     def draw(self, context: Any) -> None:
         """Draw settings, then the button or the progress."""
+        from ..edit import edit_costs
         from . import jobs, view_transform
 
         layout = self.layout
@@ -40,6 +41,9 @@ class HEAT_PT_render(OfPortrait, Panel):
             text_lines.draw(layout, context, task.line())
             layout.operator("heat.render_cancel", icon="CANCEL")
             return
+        cost = edit_costs.line(context.scene, portrait)
+        if cost:
+            text_lines.draw(layout, context, cost, "TIME")
         row = layout.row()
         row.scale_y = 1.3
         row.operator("heat.render", icon="RENDER_ANIMATION")

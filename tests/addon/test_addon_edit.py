@@ -267,3 +267,27 @@ def test_a_copied_scene_has_edits_of_its_own(blender, portrait):
     copy.edits.jaw_width = 2.0
     assert edit_values.values(portrait) == {"jaw_width": 1.0}
     assert edit_values.values(copy) == {"jaw_width": 2.0}
+
+
+def test_what_edits_cost_in_styleheat_is_told_before_it_starts(blender, portrait):
+    from blender_addon import bridge
+    from blender_addon.edit import edit_costs
+
+    scene = blender.context.scene
+    portrait.edits.skin_tone = 1.0
+    assert edit_costs.line(scene, portrait) is None  # warp edits as it goes
+    portrait.engine = "styleheat"
+    assert "take 1 inversion of the edited photo" in edit_costs.line(scene, portrait)
+    key(portrait, "jaw_width", (1, 0.0), (6, 3.0))
+    told = edit_costs.line(scene, portrait)
+    names = ("skin_tone", "jaw_width")
+    each = [at_frame(blender, portrait, frame) for frame in range(1, 7)]
+    table = [[edits.get(name, 0.0) for name in names] for edits in each]
+    count = bridge.edit_cost.edit_keys(table, names).inversions
+    assert count > 2 and f"take {count} inversions" in told
+    drive(portrait, "blush", "frame")
+    assert "not counted, for drivers or NLA strips set them: blush" in edit_costs.line(
+        scene, portrait
+    )
+    blender.ops.heat.edit_reset(animation=True)
+    assert edit_costs.line(scene, portrait) is None

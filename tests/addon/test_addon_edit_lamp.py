@@ -4,7 +4,8 @@
 from math import radians
 
 import pytest
-from test_addon_edit import at_frame
+
+from tests.addon.test_addon_edit import at_frame
 
 YAW, PITCH, AMOUNT = "light_direction_yaw", "light_direction_pitch", "light_amount"
 
