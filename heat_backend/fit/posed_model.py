@@ -16,7 +16,7 @@ from heat_backend.detect.landmarks import FaceLandmarks
 from heat_backend.fit.camera import Camera
 from heat_backend.fit.landmark_fit import FaceFit
 from heat_backend.fit.lip_contact import SEALED, close_lips, lip_gap
-from heat_backend.fit.misread_chin import misread_chin
+from heat_backend.fit.misread_chin import chin_below_lip, misread_chin
 from heat_backend.fit.neutral import relaxing_field
 from heat_backend.fit.residual import landmark_shift
 
@@ -72,8 +72,13 @@ def lay_on_photo(
     pixels = fit.camera.project(posed)
     placed = landmarks(model, pixels)
     missing = face.points[:468, :2].astype(np.float64) - placed
-    sure = ~misread_chin(face, landmarks(model, model.vertices))
-    shift = landmark_shift(pixels, placed[sure], missing[sure], fit.camera.scale)
+    neutral = landmarks(model, model.vertices)
+    misread = misread_chin(face, neutral)
+    shift = landmark_shift(pixels, placed[~misread], missing[~misread], fit.camera.scale)
+    if misread.any():
+        now = landmarks(model, pixels + shift)
+        chin = chin_below_lip(now, neutral, misread, fit.camera.scale)
+        shift += landmark_shift(pixels, now, chin, fit.camera.scale)
     _move_solids_whole(model, shift, missing)
     pixels = pixels + shift
     rest = fit.camera.unproject(pixels, posed[:, 2])

@@ -26,10 +26,9 @@ STILL_BELOW = (0.2, 0.6)  # below the chin: the throat still moves with the jaw,
 BORDER_FADE = 0.6
 BODY_FADE = 1.8  # the same for what the whole person moves: clothes stretch over it
 ONWARD, ONWARD_ROWS = 1.6, 14  # how far a body goes on below the photo, in so many rows
-WIDENS_FROM, WIDENS = (
-    0.45,
-    1.2,
-)  # below the chin: where a neck that the photo cuts becomes shoulders
+# Below the chin: where a neck that the photo cuts becomes shoulders, how fast, and how much farther
+# down the photo shows shoulders itself.
+WIDENS_FROM, WIDENS, SHOULDERS_BEGIN = 0.45, 1.2, 0.8
 BEHIND_FACE = 0.10
 BEHIND_OTHERS = 0.12  # skin that much behind other skin is not seen
 NEIGHBOURS, EVENED = 12, 0.03  # vertices that carry a place of the sheet, distance they share alike
@@ -199,10 +198,11 @@ def _places(
     floor = height - 1.0
     beyond = np.maximum(0.0, grid[:, 1] - floor)
     places[:, 1] += room * (1.0 - np.exp(-beyond / room)) - beyond
-    start = max(0.0, (floor - float(chin[1])) / posed.unit - WIDENS_FROM)
-    deep = np.maximum(0.0, (floor + beyond - chin[1]) / posed.unit - WIDENS_FROM)
-    wider = np.where(beyond > 0.0, 1.0 + WIDENS * (deep**1.5 - start**1.5), 1.0)
-    places[:, 0] = chin[0] + (grid[:, 0] - chin[0]) / np.maximum(wider, 1.0)
+    start = (floor - float(chin[1])) / posed.unit - WIDENS_FROM
+    deep = np.maximum(0.0, beyond / posed.unit + min(start, 0.0))
+    neck = 1.0 - max(0.0, start) / SHOULDERS_BEGIN
+    wider = 1.0 + WIDENS * max(0.0, neck) * deep**1.5
+    places[:, 0] = chin[0] + (grid[:, 0] - chin[0]) / wider
     return places
 
 

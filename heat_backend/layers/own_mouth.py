@@ -30,6 +30,7 @@ THIN_RIM = 0.2  # of the height of the opening
 UNDER_LIP = (0.09, 0.06, 0.03)  # outer-eye distances that teeth go on under the upper lip
 BEYOND = 0.03  # the same for all else, on all sides
 LONGEST_TOOTH = 0.13  # outer-eye distances seen of upper teeth
+ON_TOP = 0.01  # outer-eye distances: enough to decide what covers what
 TALL_FROM, TALL_TO = 0.10, 0.22  # height of a cavity that may be stretched
 TEETH_TINT = 0.5  # spread of the channels over lightness: more is lip, gum or tongue
 TEETH_LIGHT = 0.6  # of the brightest inside
@@ -49,6 +50,8 @@ class OwnMouth:
         Texture column and row, and 1, while the lips stand as photographed.
     moved : ndarray, shape (N, 3), float32
         The same once they moved: the lips' rim left out, and how much is shown.
+    before : ndarray, shape (N,), float32
+        Added to the depth: where lips that move aside fold the mesh, teeth are in front.
     triangles : ndarray, shape (T, 3), int32
     """
 
@@ -57,6 +60,7 @@ class OwnMouth:
     deltas: NDArray[np.float32]
     settled: NDArray[np.float32]
     moved: NDArray[np.float32]
+    before: NDArray[np.float32]
     triangles: NDArray[np.int32]
 
     def at(self, still: float) -> NDArray[np.float32]:
@@ -98,6 +102,7 @@ def build_own_mouth(
         np.ascontiguousarray(grid.carried(*deltas), np.float32),
         _textured(settled, corner, np.ones(len(points))),
         _textured(moved, corner, grid.shown()),
+        grid.before(),
         _quads(grid.count, COLUMNS),
     )
 
@@ -226,6 +231,12 @@ class _Grid:
         moves += [top + share[:, None] * (lower - top) for share in below]
         moves.append(moves[-1])
         return np.stack(moves, axis=1).reshape(len(upper), -1, 3)
+
+    def before(self) -> NDArray[np.float32]:
+        """How far (N,) each vertex stands before the mesh's plane: its middle before its sides."""
+        beside = np.abs(np.linspace(-1.0, 1.0, COLUMNS))
+        row = ON_TOP * (self.sure + 1.0 - beside)
+        return np.tile(row, self.count).astype(np.float32)
 
     def shown(self) -> Floats:
         """How much (N,) of the photo's own is shown once the lips moved."""

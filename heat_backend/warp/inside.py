@@ -298,7 +298,7 @@ def _own_mouth(
     h, w = patch.mask.shape
     found = np.zeros((h, w, 3), np.float32)
     nearest = np.full((h, w), FAR, np.float32)
-    depth = np.ascontiguousarray(posed[:, 2])
+    depth = posed[:, 2] + own.before
     raster_attributes(points, depth, own.at(still), own.triangles, found, nearest)
     colour = cv2.remap(
         own.photo, found[..., :2], None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE

@@ -9,7 +9,7 @@ from bridge.face_model import landmarks
 from bridge.face_model import load as load_model
 from heat_backend.detect import FaceLandmarks, make_detector
 from heat_backend.engine import EngineSettings, Photo, make_engine
-from heat_backend.fit.misread_chin import misread_chin
+from heat_backend.fit.misread_chin import chin_below_lip, misread_chin
 from heat_backend.measures import fidelity, tracked
 from heat_backend.measures.thin_plate import ThinPlatePortrait
 from heat_backend.warp.flow import without_seam
@@ -154,3 +154,35 @@ def test_the_thin_plate_warp_to_compare_with_gives_the_photo_back_and_opens_the_
     tracker = fidelity.Tracker(plain, make_detector("mediapipe"))
     opened = tracked.mouth_opening(tracker.expressed(jawOpen=0.7))
     assert opened > tracked.mouth_opening(tracker.still) + 0.05
+
+
+def test_a_shouting_lips_red_stays_above_a_misread_chin():
+    model = load_model()
+    neutral = landmarks(model, model.vertices)
+    unit = 100.0
+    placed = neutral[:, :2] * (unit, -unit)
+    placed[CHIN_FOLD, 1] = placed[LIP_BOTTOM, 1] + 1.0
+    misread = np.zeros(468, bool)
+    misread[CHIN_FOLD] = True
+    moved = placed + chin_below_lip(placed, neutral, misread, unit)
+    usual = unit * (neutral[LIP_BOTTOM, 1] - neutral[CHIN_FOLD, 1])
+    assert moved[LIP_BOTTOM, 1] >= placed[LIP_BOTTOM, 1]
+    assert moved[CHIN_FOLD, 1] - moved[LIP_BOTTOM, 1] > 0.35 * usual
+    assert np.array_equal(
+        moved[[UPPER_LIP, LOWER_LIP, 61, 291]], placed[[UPPER_LIP, LOWER_LIP, 61, 291]]
+    )
+
+
+def test_a_mouth_pushed_aside_has_no_speckle(smiling):
+    for side in ("mouthLeft", "mouthRight"):
+        frame = smiling.frame(Coefficients.of(expression={side: 1.0})).astype(np.float32)
+        around = smiling.still[[61, 291, LIP_TOP, LIP_BOTTOM], :2]
+        (left, top), (right, low) = (
+            np.rint(around.min(0)).astype(int),
+            np.rint(around.max(0)).astype(int),
+        )
+        mouth = frame[top : low + 1, left : right + 1].mean(axis=2)
+        # A lone pixel far from all four beside it.
+        beside = np.stack([mouth[:-2, 1:-1], mouth[2:, 1:-1], mouth[1:-1, :-2], mouth[1:-1, 2:]])
+        lone = np.abs(beside - mouth[1:-1, 1:-1]).min(axis=0)
+        assert (lone > 40.0).sum() == 0
