@@ -19,6 +19,7 @@ from heat_backend.cli.quiet import native_logs_hidden
 ROOT = Path(__file__).resolve().parents[1]
 MADE = (
     *("demo.mp4", "demo.blend", "contact_sheet.png", "demo.npz"),
+    *("edited.mp4", "edited.blend", "edited.npz", "edited.png"),
     *("spoken.mp4", "spoken.blend", "spoken.npz", "spoken.wav"),
     *("filmed.mp4", "filmed.blend", "filmed.npz", "driven.png"),
 )
@@ -81,6 +82,8 @@ def run(portrait: Path | None, out: Path) -> None:
         with native_logs_hidden():
             title = f"Heat: {photo.name} performs"
             contact_sheet(making / "demo.mp4", making / "contact_sheet.png", title)
+            title = f"Heat: {photo.name} edited, as keyed"
+            contact_sheet(making / "edited.mp4", making / "edited.png", title, rows=2)
             rows = [
                 ("the film: demo.mp4", making / "demo.mp4"),
                 (

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The part of the demo that happens inside Blender: install, rig, keys, map, render, save.
 
-Then a spoken sentence and the demo's own movie drive the photo once more, each baked as keys.
+Then its look changes as keyed, and a spoken sentence and the demo's own movie drive the photo once
+more, each baked as keys.
 
 Run as ``python -m demo.in_blender JSON`` with pip's ``bpy``; it uses the installed extension
 and its operators only, as a user's own script would.
@@ -19,6 +20,7 @@ import bpy
 from mathutils import Matrix, Quaternion, Vector
 
 from bridge.pose import rotation_matrix
+from demo.look import Look, look
 from demo.performance import Performance, performance
 
 FPS = 24
@@ -41,42 +43,73 @@ def main() -> None:
     key_head(portrait.armature, portrait.head_bone, shot)
     aim_camera(scene, portrait.mesh)
     bpy.ops.wm.save_as_mainfile(filepath=str(making / "demo.blend"))
-    portrait.neutralise = True  # the rig speaks and smiles by itself, from a face at rest
-    bpy.ops.heat.fix_view_transform()
-    portrait.output.file_format = "MP4"
-    portrait.output.folder = "//takes"
-    bpy.ops.heat.render()
-    name_take(scene, making, "demo")
-    portrait.photo_path = bpy.path.relpath(given["photo"], start=given["out"])
-    bpy.ops.wm.save_mainfile()
+    render(given, scene, portrait, "demo")
+    edit(given)
     drive(given, "spoken", making / "spoken.wav")
     drive(given, "filmed", making / "demo.mp4")
+
+
+def edit(given: dict[str, str]) -> None:
+    """Let the look of the face change while it speaks: keyed edits, and a lamp that drives some."""
+    print("Heat: keying the look of the face", flush=True)
+    scene, portrait = empty_scene(given, "edited")
+    shot, changing = performance(), look()
+    key_face(portrait.mesh, shot)
+    key_head(portrait.armature, portrait.head_bone, shot)
+    for name, keys in changing.edits.items():
+        for second, value in keys:
+            setattr(portrait.edits, name, value)
+            portrait.edits.keyframe_insert(name, frame=frame_at(second))
+    (lamp,) = [thing for thing in scene.objects if thing.type == "LIGHT"]
+    key_lamp(lamp, portrait, changing)
+    bpy.ops.heat.edit_drive_light(lamp=lamp.name)
+    scene.frame_end = round(changing.seconds * FPS)
+    render(given, scene, portrait, "edited")
+
+
+def key_lamp(lamp: Any, portrait: Any, changing: Look) -> None:
+    """Key the lamp's way about the head; the rig faces -Y."""
+    bone = portrait.armature.data.bones[portrait.head_bone]
+    middle = portrait.armature.matrix_world @ ((bone.head_local + bone.tail_local) / 2.0)
+    for second, (right, up, toward) in changing.lamp:
+        lamp.location = middle + bone.length * Vector((right, -toward, up))
+        lamp.keyframe_insert("location", frame=frame_at(second))
 
 
 def drive(given: dict[str, str], name: str, source: Path) -> None:
     """Bake a voice or a film onto a sample rig of its own, and render that."""
     print(f"Heat: {source.name} drives the rig", flush=True)
-    making = Path(given["making"])
+    scene, portrait = empty_scene(given, name)
+    portrait.motion.path = str(source)
+    portrait.motion.life = True
+    bpy.ops.heat.bake_motion()
+    tracks = portrait.mesh.data.shape_keys.animation_data.nla_tracks
+    scene.frame_end = round(max(strip.frame_end for track in tracks for strip in track.strips))
+    portrait.motion.path = bpy.path.relpath(str(source))
+    render(given, scene, portrait, name)
+
+
+def empty_scene(given: dict[str, str], name: str) -> tuple[Any, Any]:
+    """Begin a .blend of its own; return its scene and the portrait with its sample rig."""
     bpy.ops.wm.read_homefile()
     scene = bpy.context.scene
     scene.render.fps, scene.render.fps_base = FPS, 1.0
     portrait = prepare_scene(scene, given["photo"])
     aim_camera(scene, portrait.mesh)
-    bpy.ops.wm.save_as_mainfile(filepath=str(making / f"{name}.blend"))
-    scene.frame_set(1)
-    portrait.motion.path = str(source)
-    portrait.motion.life = True
-    bpy.ops.heat.bake_motion()
-    tracks = portrait.mesh.data.shape_keys.animation_data.nla_tracks
+    bpy.ops.wm.save_as_mainfile(filepath=str(Path(given["making"]) / f"{name}.blend"))
     scene.frame_start = 1
-    scene.frame_end = round(max(strip.frame_end for track in tracks for strip in track.strips))
-    portrait.neutralise = True
+    scene.frame_set(1)
+    return scene, portrait
+
+
+def render(given: dict[str, str], scene: Any, portrait: Any, name: str) -> None:
+    """Render into the sequencer, and save the .blend beside the movie."""
+    portrait.neutralise = True  # the rig speaks and smiles by itself, from a face at rest
     bpy.ops.heat.fix_view_transform()
     portrait.output.file_format = "MP4"
     portrait.output.folder = "//takes"
     bpy.ops.heat.render()
-    name_take(scene, making, name)
-    portrait.motion.path = bpy.path.relpath(str(source))
+    name_take(scene, Path(given["making"]), name)
     portrait.photo_path = bpy.path.relpath(given["photo"], start=given["out"])
     bpy.ops.wm.save_mainfile()
 
