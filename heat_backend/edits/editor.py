@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.edit_directions import identity_change
+from bridge import edit_directions
 from bridge.edits import EDIT_BY_NAME, LIGHT, SHAPE, TEXTURE, usable
 from heat_backend.edits.colours import ColourEditor
+from heat_backend.edits.seen_directions import SeenDirections
 from heat_backend.edits.shape import Shaped, ShapeEditor
 
 
@@ -54,6 +55,7 @@ class Editor:
         self._own = self._shaped = self._edited = own
         self._done: dict[str, float] = {}
         self.notes: tuple[str, ...] = ()
+        self.directions: SeenDirections | None = None
 
     def edited(self, edits: Mapping[str, float]) -> Edited:
         """Return the layers for some edits; the same object while they stay the same.
@@ -72,7 +74,7 @@ class Editor:
         before = {n: v for n, v in self._done.items() if EDIT_BY_NAME[n].group == SHAPE}
         if shape != before:
             neck = {n: v for n, v in shape.items() if n == "neck_width"}
-            shaped = self._shape.shaped(identity_change(shape), identity_change(neck))
+            shaped = self._shape.shaped(self._change(shape), self._change(neck))
             self._shaped = replace(self._own, shaped=shaped)
         if colour:
             self._note(self.colours.skipped(colour))
@@ -81,6 +83,20 @@ class Editor:
             self._edited = self._shaped
         self._done = wanted
         return self._edited
+
+    def know(self, edits: Mapping[str, float]) -> None:
+        """Find what edits not used before need to know of this portrait, by rendering it.
+
+        Must not be called while a frame is being painted.
+        """
+        if self.directions is not None:
+            self.directions.know({n: v for n, v in edits.items() if v != 0.0})
+
+    def _change(self, shape: Mapping[str, float]) -> NDArray[np.float32]:
+        """Change of identity weights (K,) by shape edits."""
+        if self.directions is None:
+            return edit_directions.identity_change(shape)
+        return self.directions.change(shape)
 
     @property
     def colours(self) -> ColourEditor:

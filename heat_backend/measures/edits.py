@@ -17,14 +17,15 @@ from numpy.typing import NDArray
 
 from bridge import edit_directions
 from bridge.coefficients import Coefficients
-from bridge.edits import LIGHT_EDITS, TEXTURE_EDITS
+from bridge.edits import LIGHT_EDITS, SHAPE_EDITS, TEXTURE_EDITS
 from heat_backend.detect import make_detector
-from heat_backend.detect.landmarks import head_axes
 from heat_backend.edits.colour_steps import STEPS, target_lab, to_lab
 from heat_backend.edits.colours import laid_out
 from heat_backend.edits.light import light_change
 from heat_backend.engine import EngineSettings, make_engine
 from heat_backend.measures.fidelity import PICTURES, psnr
+from heat_backend.measures.followed import Follower
+from heat_backend.measures.tracked import upright
 from heat_backend.measures.tracking import Row, Tracker
 from heat_backend.model.face_measures import DEPTHS, GUESSED, measured
 from heat_backend.photo import load_photo
@@ -40,33 +41,40 @@ UNSEEN = 4.0  # L*a*b*: of a smaller change than this, 15 percent cannot be seen
 SHAPE_MUST, LEAK_MUST = 0.6, 0.3
 
 
-def upright(points: NDArray[np.floating], still: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Landmarks (468, 3) along the still frame's head axes, in its outer-eye distances."""
-    flipped = points[:468] * (1.0, -1.0, -1.0)
-    unit = float(np.linalg.norm(still[33, :2] - still[263, :2]))
-    return np.asarray(flipped @ head_axes(still) / unit, np.float64)
-
-
 def shape_rows(portrait: WarpPortrait, tracker: Tracker, only: Sequence[str] = ()) -> Iterator[Row]:
-    """Each shape edit at +2: its own measure against the model's, and the worst other one."""
-    spread = edit_directions.load().spread
+    """Each shape edit at +2: its own measure against the model's, and the worst other one.
+
+    Once as landmarks are found anew in the edited frame, once as the skin's points are followed.
+    """
     still = tracker.still
-    own_still = portrait.landmarks(Coefficients.zero())
-    before, model_before = (measured(upright(p, still)) for p in (still, own_still))
-    names = list(before)
-    for name in only or names:
-        shown = Coefficients.of(edits={name: ASKED})
-        after = measured(upright(tracker.at(shown), still))
-        model_after = measured(upright(portrait.landmarks(shown), still))
-        moved = {n: float(after[n] - before[n]) / spread[n] for n in names}
-        said = float(model_after[name] - model_before[name]) / spread[name]
-        share = moved[name] / said
-        if name not in DEPTHS + GUESSED:
-            yield Row(f"{name}: of the model's", share, ">= 0.6", share >= SHAPE_MUST)
-        seen = [n for n in names if n != name and n not in DEPTHS + GUESSED]
-        worst = max(seen, key=lambda n: abs(moved[n]))
-        leak = abs(moved[worst] / said)
-        yield Row(f"{name}: moves {worst}", leak, "<= 0.3", leak <= LEAK_MUST)
+    follower = Follower(portrait)
+    for name in only or [edit.name for edit in SHAPE_EDITS]:
+        found = tracker.at(Coefficients.of(edits={name: ASKED}))
+        yield from _shape_pair(name, "found", changes(found, still), DEPTHS + GUESSED)
+        followed = follower.after({name: ASKED})
+        yield from _shape_pair(name, "followed", changes(followed, follower.still), ())
+
+
+def changes(after: NDArray[np.floating], still: NDArray[np.floating]) -> dict[str, float]:
+    """Change of each measure from one set of landmarks to another, standard deviations."""
+    spread = edit_directions.load().spread
+    now, before = (measured(upright(points, still)) for points in (after, still))
+    return {name: float(now[name] - before[name]) / spread[name] for name in now}
+
+
+def _shape_pair(
+    name: str, how: str, moved: dict[str, float], unseen: tuple[str, ...]
+) -> Iterator[Row]:
+    """Rows of one edit: how far its own measure moved, and the one that moved most beside it."""
+    # A depth is told from how a turned head shifts: too roughly to say that it stayed.
+    others = moved.keys() - {name, *unseen, *DEPTHS}
+    seen = {n: abs(moved[n]) / ASKED for n in others}
+    if name in moved and name not in unseen:
+        share = moved[name] / ASKED
+        yield Row(f"{name}, {how}: of the model's", share, ">= 0.6", share >= SHAPE_MUST)
+    worst = max(seen, key=lambda n: seen[n])
+    held = seen[worst] <= LEAK_MUST
+    yield Row(f"{name}, {how}: moves {worst}", seen[worst], "<= 0.3", held)
 
 
 def _weights(portrait: WarpPortrait, region: str) -> NDArray[np.float32] | None:

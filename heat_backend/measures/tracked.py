@@ -20,6 +20,13 @@ _BROW = {"Right": ((105, 66, 107), (33, 133)), "Left": ((334, 296, 336), (263, 3
 _IRIS = {"Right": (468, 33, 133), "Left": (473, 263, 362)}
 
 
+def upright(points: Points, still: Points) -> NDArray[np.float64]:
+    """Landmarks (468, 3) along a still frame's head axes, y up, in its outer-eye distances."""
+    flipped = points[:468] * (1.0, -1.0, -1.0)
+    unit = float(np.linalg.norm(still[33, :2] - still[263, :2]))
+    return np.asarray(flipped @ head_axes(still) / unit, np.float64)
+
+
 def _apart(points: Points, a: int, b: int) -> float:
     return float(np.linalg.norm(points[a, :2] - points[b, :2]))
 

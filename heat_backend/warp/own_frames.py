@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.coefficients import Coefficients
+from bridge.edits import IDENTITY_EDITS
 from heat_backend.detect import FaceLandmarks
 from heat_backend.detect.landmarks import Detector
 from heat_backend.engine import Portrait
@@ -39,6 +40,18 @@ def tracking(
         return min(near, key=lambda pair: pair[0])[1] if near else None
 
     return track
+
+
+def reshaping(
+    track: Callable[[Coefficients], NDArray[np.floating] | None],
+) -> Callable[[NDArray[np.float64]], NDArray[np.floating] | None]:
+    """Track the head with identity weights (K,) added."""
+
+    def reshaped(identity: NDArray[np.float64]) -> NDArray[np.floating] | None:
+        edits = {edit.name: float(w) for edit, w in zip(IDENTITY_EDITS, identity, strict=True)}
+        return track(Coefficients.of(edits=edits))
+
+    return reshaped
 
 
 def turning(

@@ -106,3 +106,12 @@ class CpuPainter:
 def opaque(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Add a full alpha channel to (H, W, 3)."""
     return np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
+
+
+def make_painter(scene: Scene, device: str) -> Painter:
+    """Make the painter for ``"cpu"`` or ``"cuda"``, as :func:`chosen_device` gives it."""
+    if device == "cpu":
+        return CpuPainter(scene)
+    from heat_backend.warp.torch_painter import TorchPainter
+
+    return TorchPainter(scene, device)

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +17,11 @@ from bridge.errors import Cancelled
 from bridge.face_model import load as load_model
 from bridge.pose import rotation_angles
 from heat_backend.detect import FaceLandmarks, choose_face, make_detector
-from heat_backend.detect.landmarks import MIN_FACE_PX
+from heat_backend.detect.landmarks import MIN_FACE_PX, Detector
 from heat_backend.device import chosen_device
 from heat_backend.edits.editor import Edited, Editor
 from heat_backend.edits.make_editor import make_editor
+from heat_backend.edits.seen_directions import SeenDirections, Track
 from heat_backend.engine import CancelCheck, EngineSettings, Photo, ProgressReport
 from heat_backend.fit.glasses import find_frame, hold_frame
 from heat_backend.fit.landmark_fit import fit_face
@@ -36,9 +38,9 @@ from heat_backend.layers.portrait_mesh import PortraitMesh, build_portrait_mesh
 from heat_backend.warp.inside import mouth_margin, paint_eye, paint_mouth
 from heat_backend.warp.lash_line import paint_lash_line
 from heat_backend.warp.lid_skin_paint import paint_lid_skin
-from heat_backend.warp.own_frames import tracking, turning
+from heat_backend.warp.own_frames import reshaping, tracking, turning
 from heat_backend.warp.own_landmarks import own_landmarks
-from heat_backend.warp.painter import CpuPainter, Painter, Scene, opaque
+from heat_backend.warp.painter import Scene, make_painter, opaque
 from heat_backend.warp.portrait_layers import (
     Layers,
     assemble_layers,
@@ -57,6 +59,7 @@ JAW_OPEN = EXPRESSION_INDEX["jawOpen"]
 CLENCH = 0.06  # of jawOpen: as much farther as closed lips give
 SLIT = 0.02  # outer-eye distances: lips nearer than this touch; what is between is their seam
 HELD = "the head is held at about 40 degrees from the viewer where it was to turn farther"
+MEASURED_FACE = 700.0  # pixels: the largest face at which shape edits are tried
 QUICK_DETECTORS = ("mediapipe",)  # those that track some twenty frames within a second
 
 # Numba's plainest threading layer, all there is on some machines, crashes when two threads enter
@@ -103,12 +106,14 @@ class WarpPortrait:
         """Render one frame, shape (height, width, 4), RGBA8."""
         if out is None:
             out = np.empty((self.height, self.width, 4), np.uint8)
+        self._know(coefficients.edits)
         with _KERNELS:
             self._paint(coefficients, out)
         return out
 
     def landmarks(self, coefficients: Coefficients) -> NDArray[np.float64]:
         """Where a frame has the face's landmarks, shape (478, 3); see ``own_landmarks``."""
+        self._know(coefficients.edits)
         self._edit(coefficients.edits)
         layers = self._layers
         expression = self._driven(coefficients)
@@ -136,6 +141,11 @@ class WarpPortrait:
     def check_edits(self, names: Iterable[str]) -> None:
         """Refuse names of edits that this engine does not have; see ``bridge.edits``."""
         check_names(names)
+
+    def _know(self, edits: Mapping[str, float]) -> None:
+        """Learn what edits need that were not used before; see ``Editor.know``."""
+        if self.editor is not None and edits:
+            self.editor.know(edits)
 
     def _edit(self, edits: Mapping[str, float]) -> None:
         """Bring the layers to some edits; nothing is done while they stay the same."""
@@ -276,7 +286,6 @@ class WarpEngine:
         cancelled: CancelCheck,
     ) -> WarpPortrait:
         """Do all per-portrait work; see the protocol for what it raises."""
-        device = chosen_device(settings.device)
 
         def step(text: str, share: float) -> None:
             if cancelled():
@@ -287,41 +296,70 @@ class WarpEngine:
         detector = make_detector(settings.detector)
         faces = detector.detect(photo.pixels)
         found = choose_face(faces, settings.face, photo.name)
-        pixels, face = resized(photo.pixels, found, settings.size)
-        face = widened_eyes(pixels, face)
-        model = load_model()
-        step("fitting the face model", 0.2)
-        fit = fit_face(model, face)
-        posed = lay_on_photo(model, fit, face, settings.neutralise)
-        fit_blinks(model, posed, settings.neutralise)
-        frame = find_frame(pixels, face)
-        if frame is not None:
-            hold_frame(model, posed, frame)
-        step("cutting out the head", 0.4)
-        pad = int(PAD_SHARE * max(pixels.shape[:2]))
-        alpha = person_matte(pixels, face.box)
-        step("filling the background", 0.6)
-        below = len(pixels) - 1 - float(face.points[:, 1].max())
-        cutout = cut_out(pixels, alpha, pad, below)
-        step("building the layers", 0.8)
-        cutout, far = borrow_far_side(model, posed, pixels, alpha, cutout)
-        mesh = build_portrait_mesh(model, posed, alpha, face.points[CHIN, :2], pad, far)
-        layers = assemble_layers(pixels, face, model, posed, cutout, mesh, frame)
-        portrait = WarpPortrait(
-            layers,
-            photo.notes + _warnings(posed, face),
-            settings.neutralise,
-            device,
-            make_editor(model, posed, face, alpha, layers, far),
-        )
-        portrait.render(Coefficients.zero())
+        device = chosen_device(settings.device)
+        portrait, face = _assembled(photo, found, replace(settings, device=device), step)
         if settings.detector in QUICK_DETECTORS:
             step("measuring how the face responds", 0.9)
             track = tracking(portrait, detector, face)
             portrait.gains = measured_gains(lambda shown: track(Coefficients.of(expression=shown)))
             portrait.turns = measured_turns(turning(portrait, track))
+            if portrait.editor is not None:
+                again = partial(_for_measuring, photo, found, settings, detector)
+                portrait.editor.directions = SeenDirections(again)
         step("ready", 1.0)
         return portrait
+
+
+def _assembled(
+    photo: Photo,
+    found: FaceLandmarks,
+    settings: EngineSettings,
+    step: Callable[[str, float], None],
+) -> tuple[WarpPortrait, FaceLandmarks]:
+    """Build the portrait of one face of a photo, and where that is in the frames.
+
+    ``settings.device`` is ``"cpu"`` or ``"cuda"``.
+    """
+    pixels, face = resized(photo.pixels, found, settings.size)
+    face = widened_eyes(pixels, face)
+    model = load_model()
+    step("fitting the face model", 0.2)
+    fit = fit_face(model, face)
+    posed = lay_on_photo(model, fit, face, settings.neutralise)
+    fit_blinks(model, posed, settings.neutralise)
+    frame = find_frame(pixels, face)
+    if frame is not None:
+        hold_frame(model, posed, frame)
+    step("cutting out the head", 0.4)
+    pad = int(PAD_SHARE * max(pixels.shape[:2]))
+    alpha = person_matte(pixels, face.box)
+    step("filling the background", 0.6)
+    below = len(pixels) - 1 - float(face.points[:, 1].max())
+    cutout = cut_out(pixels, alpha, pad, below)
+    step("building the layers", 0.8)
+    cutout, far = borrow_far_side(model, posed, pixels, alpha, cutout)
+    mesh = build_portrait_mesh(model, posed, alpha, face.points[CHIN, :2], pad, far)
+    layers = assemble_layers(pixels, face, model, posed, cutout, mesh, frame)
+    portrait = WarpPortrait(
+        layers,
+        photo.notes + _warnings(posed, face),
+        settings.neutralise,
+        settings.device,
+        make_editor(model, posed, face, alpha, layers, far),
+    )
+    portrait.render(Coefficients.zero())
+    return portrait, face
+
+
+def _for_measuring(
+    photo: Photo, found: FaceLandmarks, settings: EngineSettings, detector: Detector
+) -> Track:
+    """Make a small portrait to try edits on: the same whatever size the frames have."""
+    long_side = max(photo.pixels.shape[:2])
+    size = round(long_side * min(1.0, MEASURED_FACE / found.size))
+    plain = replace(settings, size=max(size, 1), device="cpu")
+    portrait, face = _assembled(photo, found, plain, lambda *_: None)
+    return reshaping(tracking(portrait, detector, face))
 
 
 def _moving_region(
@@ -352,12 +390,3 @@ def _warnings(posed: PosedModel, face: FaceLandmarks) -> tuple[str, ...]:
 def create() -> WarpEngine:
     """Make the engine."""
     return WarpEngine()
-
-
-def make_painter(scene: Scene, device: str) -> Painter:
-    """Make the painter for ``"cpu"`` or ``"cuda"``, as :func:`chosen_device` gives it."""
-    if device == "cpu":
-        return CpuPainter(scene)
-    from heat_backend.warp.torch_painter import TorchPainter
-
-    return TorchPainter(scene, device)

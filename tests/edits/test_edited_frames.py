@@ -6,16 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bridge import motion_clip
+from bridge import edit_directions, motion_clip
 from bridge.coefficients import Coefficients
 from bridge.edits import LIGHT_EDITS, TEXTURE_EDITS
 from bridge.errors import BadInput
+from bridge.face_model import load, shape
 from heat_backend.detect import make_detector
 from heat_backend.edits.colour_steps import to_lab
 from heat_backend.engine import EngineSettings, Photo, frame_drawer, make_engine
 from heat_backend.measures import edits as measures
 from heat_backend.measures.fidelity import psnr
 from heat_backend.measures.tracking import Tracker
+from heat_backend.model.face_measures import measured_head
 from heat_backend.warp.warp_engine import WarpPortrait
 
 
@@ -39,14 +41,25 @@ def test_edits_that_are_zero_again_leave_no_trace(portrait):
     assert np.array_equal(frame(portrait, jaw_width=0.0, skin_tone=0.0, light_amount=0.0), before)
 
 
-@pytest.mark.parametrize(
-    ("name", "of"), [("face_length", 0.5), ("mouth_width", 0.5), ("eye_distance", 0.5)]
-)
-def test_a_shape_edit_is_seen_by_a_tracker(portrait, name, of):
+@pytest.mark.parametrize("name", ["face_length", "mouth_width", "eye_distance", "nose_length"])
+def test_a_shape_edit_is_found_by_a_tracker_and_is_about_what_it_says(portrait, name):
     tracker = Tracker(portrait, make_detector("mediapipe"))
-    rows = measures.shape_rows(portrait, tracker, [name])
-    share = next(row.value for row in rows if row.what.startswith(f"{name}: of"))
-    assert of < share < 1.6
+    rows = list(measures.shape_rows(portrait, tracker, [name]))
+    found, followed = (row.value for row in rows if row.what.endswith("of the model's"))
+    assert 0.5 < found < 1.6
+    assert 0.6 < followed < 1.4
+
+
+def test_a_direction_found_in_the_portrait_is_still_what_its_name_says(portrait):
+    frame(portrait, eye_size=1.0)
+    model, spread = load(), edit_directions.load().spread
+    change = portrait.editor.directions.change({"eye_size": 1.0})
+    before, after = (
+        measured_head(model, shape(model, w, np.zeros(52))) for w in (0.0 * change, change)
+    )
+    moved = {name: (after[name] - before[name]) / spread[name] for name in spread}
+    assert 0.9 < moved.pop("eye_size") < 1.35
+    assert max(map(abs, moved.values())) <= 0.2
 
 
 def test_shape_edits_move_the_head_and_leave_the_corners_of_the_picture_alone(portrait):
