@@ -12,7 +12,11 @@ from numpy.typing import NDArray
 from bridge.coefficients import EXPRESSION_INDEX
 from bridge.face_model import PART_NAMES, FaceModel
 from heat_backend.fit.posed_model import PosedModel
-from heat_backend.layers.mouth_colour import mouth_colours, photographed_teeth
+from heat_backend.layers.mouth_colour import (
+    brighter_by_teeth,
+    mouth_colours,
+    photographed_teeth,
+)
 from heat_backend.layers.outline import outline_patch
 from heat_backend.layers.own_mouth import OwnMouth, build_own_mouth
 from heat_backend.layers.portrait_mesh import PortraitMesh
@@ -30,7 +34,7 @@ JAW_OPEN = EXPRESSION_INDEX["jawOpen"]
 # Model units at jawOpen 1. The model's lips cover its teeth as the jaw opens; people's slacken and
 # bare the tops of the lower teeth and the edge of the upper ones.
 LOWER_TEETH_RISE, UPPER_TEETH_DROP = 0.065, 0.028
-CAVITY = (38.0, 14.0, 12.0)
+CAVITY = (54.0, 21.0, 18.0)
 TONGUE_SIDEWAYS = 0.4  # a turned head's tongue comes out toward the viewer, not past the corner
 THIN_RIM = 0.15  # of the height of the opening
 RIM = 0.02  # outer-eye distances: lip that the inner contour still holds
@@ -94,6 +98,7 @@ def build_mouth(
     rest = posed.rest[kept]
     outline = mesh.mouth.outline(mesh.pixels)
     tone = photographed_teeth(*_own_opening(photo, outline, posed.unit))
+    light = light * brighter_by_teeth(model, kept, light, tone)
     colours = mouth_colours(model, posed, kept, triangles, photo, light, tone)
     tongue = (model.vertex_part[kept] == PART_NAMES.index("tongue")).astype(np.float64)
     look = np.column_stack([colours.inside, tongue, colours.lining])

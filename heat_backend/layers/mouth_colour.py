@@ -16,7 +16,10 @@ from heat_backend.fit.posed_model import PosedModel
 
 LIGHT = np.array([0.15, 0.45, 0.88])  # from the front, a little above
 AMBIENT = 0.45
-FADE_DEPTH = 0.52  # outer-eye distances behind the lips at which light has fallen to 1/e
+FADE_DEPTH = 0.7  # outer-eye distances behind the lips at which light has fallen to 1/e
+THROATWARD = 0.5  # of the authored darkening: the light darkens what is deep as well
+MOST_BY_TEETH = 1.6
+THROAT = 0.18  # of the light: what flesh throws about in a mouth, which is dark and not black
 REFERENCE_WHITE = 215.0  # luminance of a well-lit sclera, for which the colours were chosen
 TEETH_TINT = 0.45  # spread of the channels over lightness: more is lip, gum or tongue
 LINING_DEPTH = 0.10  # outer-eye distances inward over which the lips' own colour goes on
@@ -70,6 +73,32 @@ def exposure(white: float, tint: NDArray[np.float64]) -> NDArray[np.float64]:
     level = float(np.clip(white / REFERENCE_WHITE, 0.25, 1.1))
     cast = (tint / max(float(tint.mean()), 1.0)) ** TINT_BELIEVED
     return np.asarray(level * np.clip(cast, *TINT_RANGE))
+
+
+def brighter_by_teeth(
+    model: FaceModel,
+    kept: NDArray[np.intp],
+    light: NDArray[np.float64],
+    teeth_tone: NDArray[np.float64] | None,
+) -> float:
+    """Factor, at least 1, on the light of eyes in the shade of their lids: teeth tell better.
+
+    Parameters
+    ----------
+    model : FaceModel
+    kept : ndarray, shape (N,)
+        The mouth's vertices among the model's.
+    light : ndarray, shape (3,)
+        See :func:`exposure`.
+    teeth_tone : ndarray, shape (3,), or None
+        Colour of the teeth that the photo shows, if it does.
+    """
+    if teeth_tone is None:
+        return 1.0
+    part = np.array(PART_NAMES)[model.vertex_part[kept]]
+    authored = model.vertex_albedo[kept][np.isin(part, ("teeth_upper", "teeth_lower"))]
+    whitest = authored.astype(np.float64).max() * float(light.mean())
+    return float(np.clip(teeth_tone.mean() / max(whitest, 1.0), 1.0, MOST_BY_TEETH))
 
 
 @dataclass(frozen=True)
@@ -153,7 +182,7 @@ def _unlit(
     for where, tone in ((part == "tongue", TONGUE_TONE), (gums, GUM_TONE)):
         # Authored colours darken toward the throat; the lips' colour has to do so, too.
         dark = colour[where].mean(axis=1, keepdims=True)
-        dark = dark / max(float(dark.max()), 1.0)
+        dark = (dark / max(float(dark.max()), 1.0)) ** THROATWARD
         colour[where] += FLESH_LIKE_LIPS * (lips * tone * dark - colour[where])
     gum = colour[gums].max(axis=0)
     above = np.where(part == "teeth_upper", y - GUM_LINE_UPPER, GUM_LINE_LOWER - y)
@@ -177,7 +206,7 @@ def _shade(
     half = LIGHT / np.linalg.norm(LIGHT) + (0.0, 0.0, 1.0)
     gleam = np.clip(normal @ (half / np.linalg.norm(half)), 0.0, 1.0) ** GLEAM
     depth = np.maximum(0.0, lips - rest[:, 2])
-    reached = np.exp(-((depth / FADE_DEPTH) ** 2))
+    reached = THROAT + (1.0 - THROAT) * np.exp(-((depth / FADE_DEPTH) ** 2))
     return np.asarray((AMBIENT + (1.0 - AMBIENT) * lambert) * reached), np.asarray(gleam * reached)
 
 
