@@ -19,6 +19,8 @@ from demo.__main__ import default_photo  # noqa: E402
 from tests.gui import window  # noqa: E402
 
 DOCS = ROOT / "docs"
+STORIES = {"screenshots": ("preview", "render"), "edits": ("edited",)}
+"""Stories of ``tests/gui``, and the pictures that they leave."""
 
 
 def shrink(source: Path, target: Path, width: int) -> None:
@@ -38,12 +40,13 @@ def main() -> int:
         return 1
     inputs = window.fresh_folder("inputs")
     given = {"zip": str(build_addon.build(inputs)), "photo": str(default_photo(inputs))}
-    told = window.tell(blender, "screenshots", {**given, "python": sys.executable})
-    if told.status != 0:
-        print(told.findings.get("error", told.log[-3000:]), file=sys.stderr)
-        return 1
-    for name in ("preview", "render"):
-        shrink(told.folder / f"{name}.png", DOCS / f"{name}.png", 1100)
+    for story, names in STORIES.items():
+        told = window.tell(blender, story, {**given, "python": sys.executable})
+        if told.status != 0:
+            print(told.findings.get("error", told.log[-3000:]), file=sys.stderr)
+            return 1
+        for name in names:
+            shrink(told.folder / f"{name}.png", DOCS / f"{name}.png", 1100)
     sheet = ROOT / "out" / "contact_sheet.png"
     if sheet.is_file():
         shrink(sheet, DOCS / "contact_sheet.png", 1000)

@@ -111,11 +111,11 @@ def test_lost_backend_comes_back(blender, portrait, backend):
 
 
 def test_the_portrait_so_far_shows_while_an_engine_paints_it(blender, portrait, backend):
-    from blender_addon.preview import live
+    from blender_addon.preview import live, open_sessions
 
     portrait.engine = "stand_in_painter"
     live.start(portrait)
-    session = live.session_of(portrait.uid)
+    session = open_sessions.session_of(portrait.uid)
     run_until(lambda: session.sketch is not None)
     assert session.frame is None and session.shown.pixels.shape == (256, 256, 4)
     assert session.overlay_text().startswith("Preparing")

@@ -10,7 +10,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import bpy
 import driver
 
-PANELS = ("HEAT_PT_edit", "HEAT_PT_edit_light", "HEAT_PT_edit_features", "HEAT_PT_edit_shape")
+GROUPS = ("shape", "skin", "features", "light", "attributes", "raw")
+PANELS = ("HEAT_PT_edit", *(f"HEAT_PT_edit_{group}" for group in GROUPS))
 
 
 def story(given: dict[str, Any], findings: dict[str, Any]) -> driver.Story:
@@ -26,6 +27,7 @@ def story(given: dict[str, Any], findings: dict[str, Any]) -> driver.Story:
     scene = bpy.context.scene
     portrait = scene.heat.portraits[0]
     yield from driver.look_at_face(portrait.mesh)
+    driver.area_of("VIEW_3D").spaces.active.shading.color_type = "VERTEX"
     bpy.ops.heat.preview_start()
     yield from driver.wait_until("the first frame", lambda: driver.frames_seen(portrait) > 0)
     findings["plain"] = brightness(portrait)
@@ -33,13 +35,17 @@ def story(given: dict[str, Any], findings: dict[str, Any]) -> driver.Story:
     bpy.ops.ed.undo_push(message="Ambient")
     yield from driver.wait_until("brighter", lambda: brightness(portrait) > findings["plain"] + 3)
     findings["edited"] = brightness(portrait)
-    bpy.ops.heat.edit_attribute_add(attribute="age")
-    portrait.edits.jaw_width, portrait.edits.hair_hue = 2.0, 1.5
+    seen = driver.frames_seen(portrait)
+    portrait.edits.hair_lightness, portrait.edits.jaw_width = -1.8, 1.0
+    portrait.edits.skin_warmth, portrait.edits.light_direction_yaw = 1.0, 25.0
+    portrait.edits.ambient, portrait.preview.size = 0.2, 400
+    yield from driver.wait_until("the look", lambda: driver.frames_seen(portrait) > seen)
     yield 1.5
     driver.grab(folder / "edited.png")
     bpy.ops.heat.edit_before_after()
     yield from driver.wait_until("before", lambda: brightness(portrait) == findings["plain"])
     driver.grab(folder / "before.png")
+    bpy.ops.heat.edit_attribute_add(attribute="age")
     bpy.ops.heat.edit_before_after()
     yield from driver.wait_until("after", lambda: brightness(portrait) != findings["plain"])
     yield from keyed(findings, portrait)
