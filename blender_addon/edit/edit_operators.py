@@ -36,16 +36,14 @@ class HEAT_OT_edit_reset(OnPortrait, Operator):
 
         portrait = operator_edge.chosen_portrait(self, context)
         names = (self.edit,) if self.edit else edit_values.names_of(portrait, self.group)
-        paths = {edit_animation.path_of(*edit_values.place(portrait, name)): name for name in names}
         if self.animation:
-            edit_animation.clear(context.scene, frozenset(paths))
+            places = (edit_values.place(portrait, name) for name in names)
+            paths = frozenset(edit_animation.path_of(*place) for place in places)
+            edit_animation.clear(context.scene, paths)
         edit_values.set_values(portrait, dict.fromkeys(names, 0.0))
-        held = [paths[p] for p in edit_animation.driven(context.scene) if p in paths]
-        if not context.scene.tool_settings.use_keyframe_insert_auto:
-            held += [paths[p] for p in edit_animation.keyed(context.scene) if p in paths]
+        held = edit_values.set_again(portrait, names)
         if held:
-            told = ", ".join(sorted(set(held))[:6])
-            self.report({"WARNING"}, f"Keyframes or a driver will set again: {told}")
+            self.report({"WARNING"}, held)
         return {"FINISHED"}
 
 

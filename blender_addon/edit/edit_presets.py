@@ -58,14 +58,23 @@ def of_portrait(portrait: Any, group: str = "") -> Preset:
     return preset
 
 
-def apply(portrait: Any, preset: Preset) -> None:
-    """Set a portrait's edits: those that the preset names, and the others of its groups to 0."""
+def apply(portrait: Any, preset: Preset) -> tuple[str, ...]:
+    """Set a portrait's edits: those that the preset names, and the others of its groups to 0.
+
+    Returns
+    -------
+    tuple of str
+        What there is to tell, in a line each.
+    """
     for name in preset.attributes:
         edit_values.add_attribute(portrait, name)
     wanted: dict[str, float] = {}
     for group in preset.groups:
         wanted |= dict.fromkeys(edit_values.names_of(portrait, group), 0.0)
-    edit_values.set_values(portrait, wanted | dict(preset.values) | dict(preset.attributes))
+    wanted |= {**preset.values, **preset.attributes}
+    edit_values.set_values(portrait, wanted)
+    held = edit_values.set_again(portrait, wanted)
+    return (*preset.notes, held) if held else preset.notes
 
 
 def keep(scene: Any, name: str, preset: Preset) -> str:

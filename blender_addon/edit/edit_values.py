@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import bridge
 from ..properties import find_portrait
-from . import edit_groups
+from . import edit_animation, edit_groups
 
 # Rounding of drivers and curves: what is nearer to 0 than this is off and costs nothing.
 _NOISE = 1e-4
@@ -123,3 +123,14 @@ def set_values(portrait: Any, wanted: Mapping[str, float]) -> None:
             setattr(owner, field, value)
             if keyed:
                 owner.keyframe_insert(field)
+
+
+def set_again(portrait: Any, names: Iterable[str]) -> str | None:
+    """Return in a line which of some edits keyframes or drivers will set again, or None."""
+    scene = portrait.id_data
+    held = edit_animation.driven(scene)
+    if not scene.tool_settings.use_keyframe_insert_auto:
+        held |= edit_animation.keyed(scene)
+    paths = {name: edit_animation.path_of(*place(portrait, name)) for name in names}
+    found = sorted(name for name, path in paths.items() if path in held)
+    return f"Keyframes or drivers will set again: {', '.join(found[:6])}" if found else None

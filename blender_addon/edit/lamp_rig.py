@@ -79,7 +79,7 @@ def release(portrait: Any) -> None:
         if edit_animation.path_of(portrait.edits, name) in edit_animation.driven(scene):
             portrait.edits.driver_remove(name)
             setattr(portrait.edits, name, values[name])
-    for thing in [o for o in bpy.data.objects if o.get(UID_KEY) == portrait.uid]:
+    for thing in [o for o in scene.objects if o.get(UID_KEY) == portrait.uid]:
         bpy.data.objects.remove(thing)
 
 

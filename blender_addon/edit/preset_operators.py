@@ -62,7 +62,8 @@ class HEAT_OT_edit_preset_load(OnPortrait, Operator):
         from . import edit_presets
 
         preset = edit_presets.find(context.scene, self.preset)
-        edit_presets.apply(operator_edge.chosen_portrait(self, context), preset)
+        for note in edit_presets.apply(operator_edge.chosen_portrait(self, context), preset):
+            self.report({"WARNING"}, note)
         return {"FINISHED"}
 
 
@@ -117,9 +118,10 @@ class HEAT_OT_edit_preset_import(_PresetFile, Operator):
         path = Path(bpy.path.abspath(self.filepath))
         preset = edit_presets.read(path)
         edit_presets.keep(context.scene, path.stem, preset)
+        notes = preset.notes
         if self.use:
-            edit_presets.apply(operator_edge.chosen_portrait(self, context), preset)
-        for note in preset.notes:
+            notes = edit_presets.apply(operator_edge.chosen_portrait(self, context), preset)
+        for note in notes:
             self.report({"WARNING"}, note)
         return {"FINISHED"}
 

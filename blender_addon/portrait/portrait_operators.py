@@ -81,14 +81,16 @@ class HEAT_OT_portrait_remove(OnPortrait, Operator):
     @operator_edge.told
     def execute(self, context: Any) -> set[str]:
         """Stop its preview and job, then remove it."""
-        from ..edit import edit_animation
+        from ..edit import edit_animation, lamp_rig
         from ..preview import live
         from ..strip import jobs
 
         heat = context.scene.heat
-        uid = operator_edge.chosen_portrait(self, context).uid
+        portrait = operator_edge.chosen_portrait(self, context)
+        uid = portrait.uid
         live.stop(uid)
         jobs.cancel(uid)
+        lamp_rig.release(portrait)
         number = next(i for i, p in enumerate(heat.portraits) if p.uid == uid)
         heat.portraits.remove(number)
         edit_animation.item_removed(context.scene, "heat.portraits", number)

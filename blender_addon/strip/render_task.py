@@ -76,6 +76,7 @@ class RenderTask:
         self._resuming = sampled
         self._samples: list[bridge.coefficients.Coefficients] = []
         self._notes: tuple[str, ...] = ()
+        self._cost = ""
         self._job: bridge.jobs.ExportJob | None = None
         self._status = bridge.jobs.JobStatus()
         self._retries = 0
@@ -124,7 +125,8 @@ class RenderTask:
             "starting": "Starting the backend",
             "queued": "Waiting for another export",
             "preparing": "Preparing the photo",
-            "rendering": "Rendering the first frame",
+            "rendering": "Rendering the first frame"
+            + (f", after {self._cost}" if self._cost else ""),
             "fetching": "Fetching the finished files",
             "lost": "The backend was lost; looking for it",
         }
@@ -178,7 +180,7 @@ class RenderTask:
         if len(self._samples) == len(times):
             made = take_clip.clip_of(self._samples, self.record.rate, self.record.engine)
             bridge.motion_clip.save(made.clip, self.files.motion)
-            self._notes = made.notes
+            self._notes, self._cost = made.notes, made.cost
             take_record.save(self.record, self.files.record)
             self.state = RENDERING
 

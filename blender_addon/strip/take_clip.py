@@ -10,15 +10,17 @@ from fractions import Fraction
 import numpy as np
 
 from .. import bridge
+from ..backend import known_engines
 from ..edit import engine_edits
 
 
 @dataclass(frozen=True)
 class TakeClip:
-    """A clip, and what is not in it, in a line each."""
+    """A clip, what is not in it, in a line each, and what its edits cost before the first frame."""
 
     clip: bridge.motion_clip.MotionClip
     notes: tuple[str, ...] = ()
+    cost: str = ""
 
 
 def clip_of(
@@ -47,4 +49,7 @@ def clip_of(
         edits=np.array(edits, np.float32) if names else None,
         edit_names=names,
     )
-    return TakeClip(clip, (left_out,) if left_out else ())
+    cost = ""
+    if clip.edits is not None and engine.strip() == known_engines.STYLEHEAT:
+        cost = bridge.edit_cost.told(bridge.edit_cost.edit_keys(clip.edits, names))
+    return TakeClip(clip, (left_out,) if left_out else (), cost)

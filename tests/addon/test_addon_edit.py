@@ -291,3 +291,16 @@ def test_what_edits_cost_in_styleheat_is_told_before_it_starts(blender, portrait
     )
     blender.ops.heat.edit_reset(animation=True)
     assert edit_costs.line(scene, portrait) is None
+
+
+def test_a_sampled_take_knows_what_its_edits_cost():
+    from fractions import Fraction
+
+    from blender_addon import bridge
+    from blender_addon.strip.take_clip import clip_of
+
+    poses = [bridge.coefficients.Coefficients.of(edits={"skin_tone": 1.0})] * 3
+    assert clip_of(poses, Fraction(24), "styleheat").cost.startswith("1 inversion ")
+    assert clip_of(poses, Fraction(24), "warp").cost == ""
+    still = [bridge.coefficients.Coefficients.zero()] * 3
+    assert clip_of(still, Fraction(24), "styleheat").cost == ""

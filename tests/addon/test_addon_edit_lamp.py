@@ -139,6 +139,14 @@ def test_release_leaves_the_light_and_no_trace(blender, rigged, lamp):
     assert len(blender.data.objects) == before
 
 
+def test_a_removed_portrait_takes_its_helpers_along(blender, rigged, lamp):
+    before = len(blender.data.objects)
+    blender.ops.heat.edit_drive_light(lamp="Key")
+    blender.ops.heat.portrait_remove()
+    assert len(blender.data.objects) == before
+    assert not blender.context.scene.animation_data.drivers
+
+
 def test_what_is_missing_is_told(blender, rigged, portrait, lamp):
     with pytest.raises(RuntimeError, match="Pick a lamp"):
         blender.ops.heat.edit_drive_light(portrait=rigged.name)
