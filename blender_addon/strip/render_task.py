@@ -178,7 +178,9 @@ class RenderTask:
         )
         self._samples += next(steps).coefficients
         if len(self._samples) == len(times):
-            made = take_clip.clip_of(self._samples, self.record.rate, self.record.engine)
+            record = self.record
+            kept = bool(record.options.get("keep_identity"))
+            made = take_clip.clip_of(self._samples, record.rate, record.engine, kept)
             bridge.motion_clip.save(made.clip, self.files.motion)
             self._notes, self._cost = made.notes, made.cost
             take_record.save(self.record, self.files.record)

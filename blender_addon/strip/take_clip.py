@@ -24,7 +24,10 @@ class TakeClip:
 
 
 def clip_of(
-    samples: Sequence[bridge.coefficients.Coefficients], rate: Fraction, engine: str
+    samples: Sequence[bridge.coefficients.Coefficients],
+    rate: Fraction,
+    engine: str,
+    keep_identity: bool = False,
 ) -> TakeClip:
     """Return samples as a motion clip; edits have a column where they are ever not 0.
 
@@ -36,6 +39,8 @@ def clip_of(
         Frames a second.
     engine : str
         Which is to render it: edits that it does not have are left out.
+    keep_identity : bool
+        See ``bridge.edit_cost``.
     """
     found = tuple(dict.fromkeys(name for sample in samples for name in sample.edits))
     names = tuple(name for name in found if engine_edits.has(engine, name))
@@ -51,5 +56,5 @@ def clip_of(
     )
     cost = ""
     if clip.edits is not None and engine.strip() == known_engines.STYLEHEAT:
-        cost = bridge.edit_cost.told(bridge.edit_cost.edit_keys(clip.edits, names))
+        cost = bridge.edit_cost.told(bridge.edit_cost.edit_keys(clip.edits, names, keep_identity))
     return TakeClip(clip, (left_out,) if left_out else (), cost)
