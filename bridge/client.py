@@ -325,6 +325,7 @@ def _pass_on(message: Message, on_progress: OnProgress | None, on_sketch: OnSket
 
 
 def _info(header: Header) -> PortraitInfo:
+    seconds = header.get("inversion_seconds")
     return PortraitInfo(
         fields.integer(header, "width", 1, MAX_SIDE),
         fields.integer(header, "height", 1, MAX_SIDE),
@@ -332,4 +333,5 @@ def _info(header: Header) -> PortraitInfo:
         fields.text(header, "engine"),
         fields.text(header, "engine_version"),
         fields.flag(header, "neighbours"),
+        None if seconds is None else fields.number(header, "inversion_seconds"),
     )

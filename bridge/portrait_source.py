@@ -30,6 +30,8 @@ class EngineOptions:
     inversion : str
         How the engine ``styleheat`` finds the portrait: ``"encode"``, ``"optimize"`` or
         ``"coarse"``.
+    keep_identity : bool
+        That engine brings attribute edits back to the photo wherever they are not about.
     """
 
     size: int | None = None
@@ -37,6 +39,7 @@ class EngineOptions:
     face: int | None = None
     neutralise: bool = False
     inversion: str = "encode"
+    keep_identity: bool = False
 
     def header(self) -> Header:
         """Return the fields as they stand in a message."""
@@ -106,6 +109,8 @@ class PortraitInfo:
         Which engine holds it.
     wants_neighbours : bool
         Its frames depend on the motion around them: a pose should bring its neighbours.
+    inversion_seconds : float or None
+        What inverting the portrait takes, where the engine inverts it; see ``bridge.edit_cost``.
     """
 
     width: int
@@ -114,6 +119,7 @@ class PortraitInfo:
     engine: str
     engine_version: str
     wants_neighbours: bool = False
+    inversion_seconds: float | None = None
 
 
 def _file_bytes(path: Path) -> bytes:

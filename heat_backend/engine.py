@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 
 ProgressReport = Callable[[str, float], None]
 CancelCheck = Callable[[], bool]
+
+
+def never() -> bool:
+    """Cancel nothing."""
+    return False
+
+
 FrameDrawer = Callable[[int, "NDArray[np.uint8] | None"], "NDArray[np.uint8]"]
 """Draws frame ``index`` of a clip into a buffer, or a new one for None; shaped as by ``render``."""
 
@@ -64,6 +71,8 @@ class EngineSettings:
     inversion : str
         How an engine that paints the portrait anew finds it: ``"encode"``, ``"optimize"`` (minutes,
         more alike) or ``"coarse"`` (a fast look). Others do not look at it.
+    keep_identity : bool
+        Such an engine brings attribute edits back to the photo wherever they are not about.
     """
 
     size: int | None = None
@@ -72,16 +81,18 @@ class EngineSettings:
     detector: str = "mediapipe"
     neutralise: bool = False
     inversion: str = "encode"
+    keep_identity: bool = False
 
 
 class Portrait(Protocol):
     """A prepared portrait: everything per-photo is done, frames are cheap.
 
-    One whose frames depend on the motion around them also has ``clip_drawer(clip)``, which returns
-    a :data:`FrameDrawer`; see :func:`frame_drawer`. For its previews it may have
+    One whose frames depend on the motion around them also has ``clip_drawer(clip, cancelled)``,
+    which returns a :data:`FrameDrawer`; see :func:`frame_drawer`. For its previews it may have
     ``render_within(coefficients, neighbours, out)``, a :data:`RenderWithin`, which does as
     ``render`` but within the 27 poses of the frames from 13 before to 13 after. One with edits of
-    its own also has ``check_edits(names)``, which refuses others.
+    its own also has ``check_edits(names)``, which refuses others; one whose edits take long,
+    ``edit_cost(clip)``, which tells so in a line, and ``inversion_seconds``.
     """
 
     width: int
@@ -102,14 +113,26 @@ class Portrait(Protocol):
         ...
 
 
-def frame_drawer(portrait: Portrait, clip: MotionClip) -> FrameDrawer:
-    """Return what draws the frames of a whole clip: the portrait's own way, or one by one."""
+def cost_of_edits(portrait: Portrait, clip: MotionClip) -> str:
+    """Tell in a line what a clip's edits cost before its frames are drawn; empty for nothing."""
+    own: Callable[[MotionClip], str] | None = getattr(portrait, "edit_cost", None)
+    return "" if own is None else own(clip)
+
+
+def frame_drawer(
+    portrait: Portrait, clip: MotionClip, cancelled: CancelCheck = never
+) -> FrameDrawer:
+    """Return what draws the frames of a whole clip: the portrait's own way, or one by one.
+
+    A frame that takes long asks ``cancelled`` meanwhile, and raises ``Cancelled``.
+    """
     checked: Callable[[Iterable[str]], None] | None = getattr(portrait, "check_edits", None)
     if checked is not None:
         checked(clip.edit_names)
-    own: Callable[[MotionClip], FrameDrawer] | None = getattr(portrait, "clip_drawer", None)
+    own: Callable[[MotionClip, CancelCheck], FrameDrawer] | None
+    own = getattr(portrait, "clip_drawer", None)
     if own is not None:
-        return own(clip)
+        return own(clip, cancelled)
 
     def draw(index: int, out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
         return portrait.render(clip.frame(index), out)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 HELP = "change shape, colours or light of the face in a photo; --list names what can be changed"
 SUFFIXES = (".png", ".jpg", ".jpeg")
+STYLEHEAT = "styleheat"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_size_option(parser)
     options.add_engine_options(parser)
     options.add_inversion_option(parser)
+    options.add_keep_identity(parser)
     options.add_face_options(parser)
     parser.add_argument(
         "--neutralise", action="store_true", help="relax the photo's own expression first"
@@ -60,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.portrait is None or args.out is None:
         raise UsageError("give --portrait and --out, or --list to see what can be edited")
+    if not args.assigned:
+        raise UsageError("name an edit, such as --set jaw_width=2; --list shows all there are")
     if args.out.suffix.lower() not in SUFFIXES:
         raise UsageError(f"--out {args.out}: name a file that ends in .png or .jpg")
     progress = Progress(args.json_progress)
@@ -109,7 +113,9 @@ def listing() -> list[str]:
     raw = [edit.name for edit in EDITS if edit.raw]
     lines.append(f"    {raw[0]} to {raw[-1]}: the face model's own components")
     lines.append("  no attributes such as age or beard: those are the engine styleheat's")
-    lines.append("engine styleheat (0 is off, 1 the full strength of a direction):")
+    lines.append("engine styleheat:")
+    lines.append("  all of the above: the edited photo is inverted again, which takes a while")
+    lines.append("  attributes (0 is off, 1 the full strength; --keep-identity refines them)")
     return lines + _latent_edits()
 
 
@@ -117,12 +123,13 @@ def names_by_engine() -> dict[str, object]:
     """Return the names of every engine's edits, and a line about each that cannot be used."""
     from bridge.edits import EDITS
 
-    engines = {"warp": [edit.name for edit in EDITS], "styleheat": list[str]()}
+    own = [edit.name for edit in EDITS]
+    engines = {"warp": own, "styleheat": own}
     try:
         found = _find_latent_edits()
     except (HeatError, ImportError) as error:
         return {"engines": engines, "problems": [str(error)]}
-    engines["styleheat"] = list(found.edits)
+    engines["styleheat"] = [*own, *found.names]
     return {"engines": engines, "problems": list(found.problems)}
 
 
@@ -138,10 +145,14 @@ def _latent_edits() -> list[str]:
     try:
         found = _find_latent_edits()
     except (HeatError, ImportError) as error:
-        return [f"  none here: {error}"]
-    lines = [f"  {edit.name:24} from {edit.source}" for edit in found.edits.values()]
-    lines += [f"  cannot be used: {problem}" for problem in found.problems]
-    return lines or ["  none here: `heat weights fetch` brings some"]
+        return [f"    none here: {error}"]
+    lines = []
+    for name in found.names:
+        signed = "-1 to 1" if found.is_signed(name) else "0 to 1"
+        lines.append(f"    {name:22} {signed:34} from {found.known(name).source}")
+    if not lines:
+        lines = ["    none here: `heat weights fetch` brings some"]
+    return lines + [f"    cannot be used: {problem}" for problem in found.problems]
 
 
 def _edit(args: argparse.Namespace, progress: Progress) -> int:
@@ -152,9 +163,11 @@ def _edit(args: argparse.Namespace, progress: Progress) -> int:
 
     edits = assignments(args.assigned)
     settings = options.engine_settings(args)
+    engine = make_engine(args.engine)
     if args.engine == options.DEFAULT_ENGINE:
         check_names(edits)
-    engine = make_engine(args.engine)
+    elif args.engine == STYLEHEAT:
+        _check_styleheat(edits)
     photo = load_photo(args.portrait)
     with stop_request() as stopped, native_logs_hidden(not args.debug):
         portrait = engine.prepare(photo, settings, progress.preparing, stopped)
@@ -169,6 +182,15 @@ def _edit(args: argparse.Namespace, progress: Progress) -> int:
             print(f"note: {note}", file=sys.stderr)
         print(args.out)
     return 0
+
+
+def _check_styleheat(edits: dict[str, float]) -> None:
+    """Refuse unknown edits before the portrait is inverted."""
+    from heat_backend.styleheat.portrait import check_names
+    from heat_backend.styleheat.weights.folder import find_folder
+
+    find_folder(None).require_engine()
+    check_names(edits, _find_latent_edits().names)
 
 
 def write_picture(path: Path, pixels: NDArray[np.uint8], engine: Engine) -> None:

@@ -61,6 +61,16 @@ def add_inversion_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_keep_identity(parser: argparse.ArgumentParser) -> None:
+    """Add the refinement of attribute edits."""
+    parser.add_argument(
+        "--keep-identity",
+        action="store_true",
+        help="engine styleheat: after an attribute edit such as age, bring all that it is not "
+        "about back to the photo; takes as long as an inversion",
+    )
+
+
 def add_size_option(parser: argparse.ArgumentParser) -> None:
     """Add the size of the frames."""
     parser.add_argument(
@@ -101,6 +111,7 @@ def engine_settings(args: argparse.Namespace) -> EngineSettings:
         detector=args.detector,
         neutralise=args.neutralise,
         inversion=getattr(args, "inversion", EngineSettings.inversion),
+        keep_identity=getattr(args, "keep_identity", False),
     )
 
 

@@ -64,6 +64,14 @@ class Progress:
                 text += f", {rate:.1f} a second, {_duration(left)} left"
             self._draw(done / total, text)
 
+    def note(self, text: str) -> None:
+        """Tell something before the work that it is about."""
+        if self._json:
+            self._line(step="note", text=text)
+        else:
+            self.clear()
+            print(f"note: {text}", file=sys.stderr)
+
     def finish(self, **summary: object) -> None:
         """End the bar; with JSON lines, print the summary as the last one."""
         if self._json:

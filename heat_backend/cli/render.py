@@ -49,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_size_option(parser)
     options.add_engine_options(parser)
     options.add_inversion_option(parser)
+    options.add_keep_identity(parser)
     options.add_face_options(parser)
     parser.add_argument(
         "--neutralise", action="store_true", help="relax the photo's own expression first"
@@ -101,7 +102,7 @@ def _kept_if_stopped(driving: Driving) -> Iterator[None]:
 
 def _render(args: argparse.Namespace, progress: Progress, stopped: options.CancelCheck) -> int:
     from heat_backend.cli.driving import driving_motion
-    from heat_backend.engine import make_engine
+    from heat_backend.engine import cost_of_edits, make_engine
     from heat_backend.export import check_target, export, portrait_key
     from heat_backend.photo import load_photo
 
@@ -119,6 +120,9 @@ def _render(args: argparse.Namespace, progress: Progress, stopped: options.Cance
     motion, clip = driving.motion, driving.motion.clip
     with _overwriting_named(), _kept_if_stopped(driving):
         frames = options.frame_range(args.frames, len(clip))
+        cost = cost_of_edits(portrait, clip)
+        if cost:
+            progress.note(f"the edits need {cost}")
         result = export(
             motion.onto(portrait),
             clip,

@@ -63,7 +63,7 @@ def render_into(
             free.append(buffer)
             finished()
 
-    draw = frame_drawer(portrait, clip)
+    draw = frame_drawer(portrait, clip, cancelled)
     with ThreadPoolExecutor(writers, thread_name_prefix="heat-export") as pool:
         try:
             for index in indices:

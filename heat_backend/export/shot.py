@@ -56,6 +56,8 @@ def portrait_key(photo: Photo, settings: EngineSettings) -> str:
     )
     if settings.inversion != EngineSettings.inversion:
         options += (settings.inversion,)
+    if settings.keep_identity:
+        options += ("keep identity",)
     digest.update(repr((photo.pixels.shape, options)).encode())
     return digest.hexdigest()[:32]
 

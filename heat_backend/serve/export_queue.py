@@ -18,6 +18,7 @@ from bridge import motion_clip
 from bridge.errors import BadInput, Cancelled, HeatError, UnknownJob
 from bridge.jobs import check_range
 from bridge.wire import Header
+from heat_backend.engine import cost_of_edits
 from heat_backend.serve.shelf import PortraitRequest, Shelf
 
 LOG = logging.getLogger("heat.serve")
@@ -186,7 +187,8 @@ class ExportQueue:
             lambda text, _: job.update(message=text),
             job.cancel.is_set,
         )
-        job.update(state="rendering", message="rendering")
+        cost = cost_of_edits(prepared.portrait, clip)
+        job.update(state="rendering", message=f"rendering, with {cost}" if cost else "rendering")
         result = export(
             prepared.portrait,
             clip,

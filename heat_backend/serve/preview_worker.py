@@ -217,6 +217,9 @@ class PreviewWorker:
             answer["ring"] = self._make_ring(portrait.width * portrait.height * 4)
         if _within(portrait) is not None:
             answer["neighbours"] = True
+        seconds = getattr(portrait, "inversion_seconds", None)
+        if seconds is not None:
+            answer["inversion_seconds"] = round(float(seconds), 2)
         self._prepared = prepared
         self._channel.send(Kind.PREPARED, answer)
 

@@ -102,6 +102,7 @@ class Shelf:
             face=fields.optional_integer(options, "face", 0, 1000),
             neutralise=fields.flag(options, "neutralise"),
             inversion=fields.text(options, "inversion", 32, EngineSettings.inversion),
+            keep_identity=fields.flag(options, "keep_identity"),
         )
         engine = fields.text({"engine": header.get("engine") or self.engine}, "engine")
         file = take_blob(fields.integer(portrait, "blob", 1, 1 << 53), name)

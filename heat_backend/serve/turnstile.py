@@ -19,7 +19,15 @@ from numpy.typing import NDArray
 
 from bridge.coefficients import Coefficients
 from bridge.motion_clip import MotionClip
-from heat_backend.engine import FrameDrawer, Portrait, RenderWithin, frame_drawer
+from heat_backend.engine import (
+    CancelCheck,
+    FrameDrawer,
+    Portrait,
+    RenderWithin,
+    cost_of_edits,
+    frame_drawer,
+    never,
+)
 
 
 class Turnstile:
@@ -72,8 +80,22 @@ class PortraitInTurn:
         self._turnstile = turnstile
         self.width = portrait.width
         self.height = portrait.height
-        self.notes = portrait.notes
         self._within: RenderWithin | None = getattr(portrait, "render_within", None)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The portrait's own, as they are by now."""
+        return self._portrait.notes
+
+    @property
+    def inversion_seconds(self) -> float | None:
+        """The portrait's own, None where it has none."""
+        seconds: float | None = getattr(self._portrait, "inversion_seconds", None)
+        return seconds
+
+    def edit_cost(self, clip: MotionClip) -> str:
+        """Tell in a line what a clip's edits cost beforehand; empty where that is nothing."""
+        return cost_of_edits(self._portrait, clip)
 
     @property
     def render_within(self) -> RenderWithin | None:
@@ -99,10 +121,10 @@ class PortraitInTurn:
         with self._turnstile.turn():
             return self._portrait.render(coefficients, out)
 
-    def clip_drawer(self, clip: MotionClip) -> FrameDrawer:
+    def clip_drawer(self, clip: MotionClip, cancelled: CancelCheck = never) -> FrameDrawer:
         """Return what draws the frames of a clip as the portrait does, each in turn."""
         with self._turnstile.turn():
-            draw = frame_drawer(self._portrait, clip)
+            draw = frame_drawer(self._portrait, clip, cancelled)
 
         def draw_in_turn(index: int, out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
             with self._turnstile.turn():

@@ -6,24 +6,27 @@ InterFaceGAN gives them), which becomes the edit NAME, or principal components (
 ``mean``, ``comp`` and ``std``, as GANSpace gives them), the first ten of which become NAME_0 to
 NAME_9. ``NAME.json`` beside it may say more::
 
-    {"strength": 3.0}
+    {"strength": 3.0, "region": "mouth"}
     {"edits": [{"name": "fringe", "component": 12, "rows": [2, 5], "place": 8.0}]}
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from bridge.edits import EDIT_BY_NAME
 from bridge.errors import BadInput, HeatError, UsageError
 from heat_backend.styleheat import attribute_edit
 from heat_backend.styleheat.attribute_edit import Component, Direction, component
+from heat_backend.styleheat.attribute_region import check_region, region_of
 from heat_backend.styleheat.checkpoints import read_torch_file
 from heat_backend.styleheat.weights.folder import WeightsFolder
 
@@ -52,6 +55,8 @@ class LatentEdit:
         File that it comes from.
     signed : bool
         Whether -1 makes sense as well.
+    region : str
+        Where it shows; see :mod:`heat_backend.styleheat.attribute_region`.
     """
 
     name: str
@@ -59,6 +64,7 @@ class LatentEdit:
     strength: float
     source: str
     signed: bool = True
+    region: str = ""
 
     def step(self, rows: Tensor, amount: float) -> Tensor:
         """Return by how much w+ (B, 18, 512) moves."""
@@ -71,6 +77,36 @@ class EditList:
 
     edits: Mapping[str, LatentEdit]
     problems: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that may be asked for, by other names too."""
+        also = (name for name, (known, _) in ALIASES.items() if known in self.edits)
+        return (*self.edits, *also)
+
+    def known(self, name: str) -> LatentEdit:
+        """Return an edit by one of its names."""
+        return self.edits[ALIASES.get(name, (name, 1.0))[0]]
+
+    def is_signed(self, name: str) -> bool:
+        """Whether an edit goes both ways."""
+        return name not in ALIASES and self.known(name).signed
+
+    def regions(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return where some edits show."""
+        found = [self.known(name) for name in names]
+        return tuple(edit.region or region_of(edit.name) for edit in found)
+
+    def fingerprint(self, names: Iterable[str]) -> str:
+        """Return what changes whenever one of some edits does another thing."""
+        digest = hashlib.sha256()
+        for name in sorted({ALIASES.get(name, (name, 1.0))[0] for name in names}):
+            edit = self.edits.get(name)
+            if edit is not None:
+                step = edit.step(torch.zeros(1, ROWS, LATENT), 1.0)
+                digest.update(step.contiguous().numpy().tobytes())
+                digest.update(repr((name, self.regions([name]))).encode())
+        return digest.hexdigest()[:16]
 
     def apply(self, rows: Tensor, amounts: Mapping[str, float]) -> Tensor:
         """Return w+ (B, 18, 512) with some edits applied; their order does not matter.
@@ -103,7 +139,11 @@ def find_edits(folder: WeightsFolder) -> EditList:
         if not path.is_file():
             continue
         try:
-            found |= {edit.name: edit for edit in _read(path)}
+            read = {edit.name: edit for edit in _read(path)}
+            taken = sorted(read.keys() & EDIT_BY_NAME.keys())
+            if taken:
+                raise BadInput(f"{path.name}: {taken[0]} is another edit's name: rename the file")
+            found |= read
         except HeatError as error:
             problems.append(str(error))
     return EditList(found, tuple(problems))
@@ -123,12 +163,13 @@ def _read(path: Path) -> Iterator[LatentEdit]:
     if isinstance(content, Tensor):
         default = attribute_edit.POSE if _is_published(path, "pose") else _STRENGTH
         strength = _number(path, told.get("strength", default), "strength")
-        yield LatentEdit(path.stem, Direction(_direction(path, content)), strength, path.name)
+        what = Direction(_direction(path, content))
+        yield LatentEdit(path.stem, what, strength, path.name, region=_region(path, told))
         return
     statistics = _statistics(path, content)
     if "edits" in told:
         for one in _list(path, told["edits"]):
-            yield _named_component(path, statistics, one)
+            yield replace(_named_component(path, statistics, one), region=_region(path, one))
         return
     for number in range(min(_FIRST_COMPONENTS, len(statistics["comp"]))):
         unit = component(statistics, number, (0, ROWS - 1))
@@ -217,6 +258,15 @@ def _number(path: Path, value: Any, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1000:
         raise BadInput(f"{path.stem}.json: `{name}` should be a number up to 1000")
     return float(value)
+
+
+def _region(path: Path, told: Mapping[str, Any]) -> str:
+    if "region" not in told:
+        return ""
+    try:
+        return check_region(str(told["region"]))
+    except BadInput as error:
+        raise BadInput(f"{path.stem}.json: {error}") from error
 
 
 def _is_published(path: Path, name: str) -> bool:

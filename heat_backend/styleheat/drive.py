@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -13,12 +13,13 @@ from torch import Tensor
 from heat_backend.styleheat.fast.frame_way import FrameWays
 from heat_backend.styleheat.fast.pipeline import Begun, FrameGraph
 from heat_backend.styleheat.fast.portrait import PreparedPortrait
+from heat_backend.styleheat.frame_edits import NOTHING, FrameEdits
 from heat_backend.styleheat.memory import is_shortage, told_when_short
 
 WINDOWS_AT_ONCE = 64
 LIGHTER = "memory ran short: this portrait is computed in half precision from here on"
 
-Maker = Callable[[Mapping[str, float], bool], PreparedPortrait]
+Maker = Callable[[FrameEdits, bool], PreparedPortrait]
 
 
 class Ready:
@@ -74,7 +75,7 @@ class NetworkDriver:
         self._at_once = WINDOWS_AT_ONCE
         self._plain: Ready | None = None
         # Only the newest edit is kept: each holds the generator's weights once more.
-        self._edited: tuple[dict[str, float], Ready] | None = None
+        self._edited: tuple[FrameEdits, Ready] | None = None
         self._ways = FrameWays(device)
         self._told: tuple[str, ...] = ()
 
@@ -91,7 +92,7 @@ class NetworkDriver:
             while first < len(windows):
                 try:
                     part = windows[first : first + self._at_once]
-                    found = self._prepared({}).portrait.descriptors(part)
+                    found = self._prepared(NOTHING).portrait.descriptors(part)
                     done.append(found.flatten(1).cpu().numpy())  # (n,256,1) -> (n,256)
                     first += len(part)
                 except (RuntimeError, MemoryError) as error:
@@ -101,7 +102,7 @@ class NetworkDriver:
         return np.concatenate(done)
 
     def picture(
-        self, descriptor: NDArray[np.float32], edits: Mapping[str, float] | None = None
+        self, descriptor: NDArray[np.float32], asked: FrameEdits = NOTHING
     ) -> NDArray[np.uint8]:
         """Draw the crop (1024, 1024, 3) under one descriptor (256,) and some edits.
 
@@ -112,31 +113,25 @@ class NetworkDriver:
         UsageError
             An edit is unknown.
         """
-        amounts = _amounts(edits)
         with told_when_short(self._device):
             try:
-                return self._drawn(descriptor, amounts)
+                return self._drawn(descriptor, asked)
             except (RuntimeError, MemoryError) as error:
                 if not is_shortage(error) or self._half:
                     raise
             self._lighten()
-            return self._drawn(descriptor, amounts)
+            return self._drawn(descriptor, asked)
 
-    def _drawn(
-        self, descriptor: NDArray[np.float32], amounts: dict[str, float]
-    ) -> NDArray[np.uint8]:
-        return self._prepared(amounts).picture(descriptor)
+    def _drawn(self, descriptor: NDArray[np.float32], asked: FrameEdits) -> NDArray[np.uint8]:
+        return self._prepared(asked).picture(descriptor)
 
-    def expect(
-        self, descriptor: NDArray[np.float32], edits: Mapping[str, float] | None = None
-    ) -> None:
+    def expect(self, descriptor: NDArray[np.float32], asked: FrameEdits = NOTHING) -> None:
         """Begin the frame that is likely asked for next; on CUDA it is drawn meanwhile.
 
         Nothing is begun that would need another portrait made ready, nor where memory is short.
         """
-        amounts = _amounts(edits)
-        ready = self._plain if not amounts else None
-        if self._edited is not None and self._edited[0] == amounts:
+        ready = self._plain if asked == NOTHING else None
+        if self._edited is not None and self._edited[0] == asked:
             ready = self._edited[1]
         if ready is None:
             return
@@ -153,19 +148,13 @@ class NetworkDriver:
             torch.cuda.empty_cache()
         self._told = (*self._told, LIGHTER)
 
-    def _prepared(self, amounts: dict[str, float]) -> Ready:
-        if not amounts:
+    def _prepared(self, asked: FrameEdits) -> Ready:
+        if asked == NOTHING:
             if self._plain is None:
-                self._plain = Ready(self._make({}, self._half), self._device, self._ways)
+                self._plain = Ready(self._make(asked, self._half), self._device, self._ways)
             return self._plain
-        if self._edited is None or self._edited[0] != amounts:
+        if self._edited is None or self._edited[0] != asked:
             self._edited = None
-            self._edited = (
-                amounts,
-                Ready(self._make(amounts, self._half), self._device, self._ways),
-            )
+            made = Ready(self._make(asked, self._half), self._device, self._ways)
+            self._edited = (asked, made)
         return self._edited[1]
-
-
-def _amounts(edits: Mapping[str, float] | None) -> dict[str, float]:
-    return {name: float(amount) for name, amount in (edits or {}).items() if amount}

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -14,21 +14,35 @@ from heat_backend.styleheat import inversion
 from heat_backend.styleheat.directions import EditList
 from heat_backend.styleheat.edited_inversion import edited_inversion
 from heat_backend.styleheat.fast.portrait import PreparedPortrait
+from heat_backend.styleheat.frame_edits import FrameEdits
 from heat_backend.styleheat.hfgi import Encoded, Inversion, shown
 from heat_backend.styleheat.loaded import Networks
 
 
 @dataclass(frozen=True)
+class Look:
+    """What a portrait's latent edits start from.
+
+    Attributes
+    ----------
+    found : Inversion
+    picture : Tensor
+        (1, 3, 256, 256), -1 to 1, what was inverted.
+    """
+
+    found: Inversion
+    picture: Tensor
+
+
+@dataclass(frozen=True)
 class EditablePortrait:
-    """One portrait's inversion, and what its edits start from.
+    """One portrait's inversions, and what may be made of them.
 
     Attributes
     ----------
     networks : Networks
-    found : Inversion
-        The portrait unedited.
-    picture : Tensor
-        (1, 3, 256, 256), -1 to 1, as photographed.
+    looks : callable
+        Gives the portrait as a frame asks for it, its live edits apart.
     method : str
         How it was inverted.
     edits : EditList
@@ -36,12 +50,11 @@ class EditablePortrait:
     """
 
     networks: Networks
-    found: Inversion
-    picture: Tensor
+    looks: Callable[[FrameEdits], Look]
     method: str
     edits: EditList
 
-    def prepared(self, amounts: Mapping[str, float], half: bool) -> PreparedPortrait:
+    def prepared(self, asked: FrameEdits, half: bool) -> PreparedPortrait:
         """Make the portrait ready under some edits.
 
         Raises
@@ -49,23 +62,36 @@ class EditablePortrait:
         UsageError
             An edit is unknown, or the portrait was inverted in a way that cannot be edited.
         """
-        found = self._edited(amounts) if amounts else self.found
+        look = self.looks(asked)
+        found = look.found
+        if asked.live:
+            found = edited_latently(self.networks, look, dict(asked.live), self.edits, self.method)
         return PreparedPortrait.from_inversion(self.networks.driving(), found, half)
 
-    @torch.no_grad()
-    def _edited(self, amounts: Mapping[str, float]) -> Inversion:
-        device = self.networks.device
-        codes = self.edits.apply(self.found.wplus.cpu(), amounts).to(device)
-        generator = self.networks.driving().generator
-        if self.method == inversion.OPTIMIZE:
-            raise UsageError(
-                "an optimised inversion cannot be edited: choose the inversion encode or coarse, "
-                f"or put {', '.join(amounts)} to 0"
-            )
-        if self.method == inversion.COARSE:
-            made = generator(codes)
-            return inversion.checked(Inversion(shown(made.image), codes, made.f_latent, None))
-        rough = shown(generator(self.found.wplus.to(device)).image)  # -> (1,3,256,256)
-        residual = self.picture.to(device) - rough
-        encoded = Encoded(self.found.wplus.to(device), residual, rough)
-        return inversion.checked(edited_inversion(self.networks.decoder(), encoded, codes))
+
+@torch.no_grad()
+def edited_latently(
+    networks: Networks, look: Look, amounts: Mapping[str, float], edits: EditList, method: str
+) -> Inversion:
+    """Move a look's codes along the directions of some attributes.
+
+    Raises
+    ------
+    UsageError
+        An edit is unknown, or the portrait was inverted in a way that cannot be edited.
+    """
+    device = networks.device
+    codes = edits.apply(look.found.wplus.cpu(), amounts).to(device)
+    generator = networks.driving().generator
+    if method == inversion.OPTIMIZE:
+        raise UsageError(
+            "an optimised inversion cannot be edited: choose the inversion encode or coarse, "
+            f"or put {', '.join(amounts)} to 0"
+        )
+    if method == inversion.COARSE:
+        made = generator(codes)
+        return inversion.checked(Inversion(shown(made.image), codes, made.f_latent, None))
+    rough = shown(generator(look.found.wplus.to(device)).image)  # -> (1,3,256,256)
+    residual = look.picture.to(device) - rough
+    encoded = Encoded(look.found.wplus.to(device), residual, rough)
+    return inversion.checked(edited_inversion(networks.decoder(), encoded, codes))

@@ -16,9 +16,11 @@ from heat_backend.styleheat.hfgi import Inversion
 
 KEPT = 32  # the newest; each takes about 25 MB
 VERSION = 1
+_SECONDS = "seconds"
+_LONGEST = 1e6
 
 
-def inversion_key(crop: NDArray[np.uint8], weights: str, method: str) -> str:
+def inversion_key(crop: NDArray[np.uint8], weights: str, method: str, edits: str = "") -> str:
     """Return what names an inversion.
 
     Parameters
@@ -28,9 +30,12 @@ def inversion_key(crop: NDArray[np.uint8], weights: str, method: str) -> str:
     weights : str
         Identity of the weight files.
     method : str
+    edits : str
+        What was done to the picture before, in words.
     """
     digest = hashlib.sha256(np.ascontiguousarray(crop).data)
     digest.update(repr((crop.shape, weights, method, VERSION)).encode())
+    digest.update(edits.encode())
     return digest.hexdigest()[:32]
 
 
@@ -56,8 +61,23 @@ def read_inversion(folder: Path, key: str) -> Inversion | None:
     return kept if whole and finite else None
 
 
-def keep_inversion(folder: Path, key: str, found: Inversion) -> None:
-    """Keep an inversion; the oldest go. A folder that cannot be written only costs time."""
+def seconds_taken(folder: Path, key: str) -> float | None:
+    """Return how long a kept inversion took, None where that is not known."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(_place(folder, key), "np") as file:
+            seconds = float((file.metadata() or {})[_SECONDS])
+    except (SafetensorError, OSError, ValueError, KeyError):
+        return None
+    return seconds if 0.0 < seconds < _LONGEST else None
+
+
+def keep_inversion(folder: Path, key: str, found: Inversion, seconds: float | None = None) -> None:
+    """Keep an inversion, and how long it took; the oldest go.
+
+    A folder that cannot be written only costs time.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
@@ -68,7 +88,8 @@ def keep_inversion(folder: Path, key: str, found: Inversion) -> None:
     part = place.with_name(f".{place.name}.{secrets.token_hex(4)}.part")
     with contextlib.suppress(OSError, SafetensorError):
         folder.mkdir(parents=True, exist_ok=True)
-        save_file({n: t.detach().float().cpu().contiguous() for n, t in tensors.items()}, part)
+        flat = {n: t.detach().float().cpu().contiguous() for n, t in tensors.items()}
+        save_file(flat, part, None if seconds is None else {_SECONDS: f"{seconds:.3f}"})
         part.replace(place)
         _forget_oldest(folder)
     with contextlib.suppress(OSError):

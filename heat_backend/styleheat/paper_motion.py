@@ -15,7 +15,7 @@ from bridge import motion_clip
 from bridge.coefficients import Coefficients
 from bridge.errors import UsageError
 from bridge.motion_clip import MotionClip
-from heat_backend.engine import FrameDrawer, Portrait
+from heat_backend.engine import CancelCheck, FrameDrawer, Portrait, never
 from heat_backend.styleheat.paper_clip import SUFFIXES, load_paper_clip
 
 PAPER_FPS = 25.0  # at which the published extraction runs
@@ -78,7 +78,7 @@ class PaperPortrait:
         frame: NDArray[np.uint8] = self._portrait.render(coefficients, out)
         return frame
 
-    def clip_drawer(self, clip: MotionClip) -> FrameDrawer:
+    def clip_drawer(self, clip: MotionClip, cancelled: CancelCheck = never) -> FrameDrawer:
         """Return what draws frame i of the motion."""
         draw: FrameDrawer = self._portrait.vector_drawer(self._vectors)
         return draw

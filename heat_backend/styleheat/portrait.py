@@ -3,20 +3,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import difflib
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge import edit_cost
 from bridge.coefficients import Coefficients
+from bridge.edit_cost import EditKeys
+from bridge.edits import EDIT_BY_NAME
 from bridge.errors import BadInput
 from bridge.motion_clip import MotionClip
-from heat_backend.engine import FrameDrawer
+from heat_backend.engine import CancelCheck, FrameDrawer, never
 from heat_backend.styleheat import paper_vector
 from heat_backend.styleheat.bfm.expression_map import ExpressionMap
 from heat_backend.styleheat.bfm.head_pose import HeadMotion
+from heat_backend.styleheat.frame_edits import NOTHING, FrameEdits
 from heat_backend.styleheat.frame_window import RADIUS, motion_window, still_window
 from heat_backend.styleheat.paste_back import PasteBack
 
@@ -38,11 +43,11 @@ class Driver(Protocol):
         """Describe motion: (T, 73, 27) to (T, 256)."""
         ...
 
-    def picture(self, descriptor: Vectors, edits: Mapping[str, float] | None = None) -> Bytes:
-        """Draw the crop (1024, 1024, 3) under one descriptor (256,) and some latent edits."""
+    def picture(self, descriptor: Vectors, asked: FrameEdits = NOTHING) -> Bytes:
+        """Draw the crop (1024, 1024, 3) under one descriptor (256,) and some edits."""
         ...
 
-    def expect(self, descriptor: Vectors, edits: Mapping[str, float] | None = None) -> None:
+    def expect(self, descriptor: Vectors, asked: FrameEdits = NOTHING) -> None:
         """Begin the frame that is likely asked for next, where the device works meanwhile."""
         ...
 
@@ -74,28 +79,94 @@ class Puppet:
         return np.stack([self.vector(clip.frame(index)) for index in range(len(clip))])
 
 
+@dataclass(frozen=True)
+class Editing:
+    """How a portrait may be edited.
+
+    Attributes
+    ----------
+    attributes : tuple of str
+        Its latent edits; those of the photo itself are in :mod:`bridge.edits`.
+    keep_identity : bool
+        Attributes are refined against the photo.
+    seconds : float or None
+        What one inversion takes.
+    paste : callable or None
+        Where the crop goes back to under the edits of a frame; None where edits change nothing
+        there.
+    heed : callable
+        Given what is asked while a long inversion goes on.
+    notes : callable
+        What had to be done to edits that a user should know.
+    """
+
+    attributes: tuple[str, ...] = ()
+    keep_identity: bool = False
+    seconds: float | None = None
+    paste: Callable[[FrameEdits], PasteBack] | None = None
+    heed: Callable[[CancelCheck], None] = lambda cancelled: None
+    notes: Callable[[], tuple[str, ...]] = tuple
+
+
 class StyleHeatPortrait:
     """A prepared portrait; see :class:`heat_backend.engine.Portrait`."""
 
     def __init__(
-        self, driver: Driver, puppet: Puppet, paste: PasteBack, notes: tuple[str, ...]
+        self,
+        driver: Driver,
+        puppet: Puppet,
+        paste: PasteBack,
+        notes: tuple[str, ...],
+        editing: Editing | None = None,
     ) -> None:
         self.height, self.width = paste.photo.shape[:2]
         self._notes = notes
         self._driver = driver
         self._puppet = puppet
         self._paste = paste
+        self._editing = editing or Editing()
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a user should know of the portrait, and of how it is computed by now."""
-        return self._notes + self._driver.notes
+        return self._notes + self._editing.notes() + self._driver.notes
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """Names of the latent edits."""
+        return self._editing.attributes
+
+    @property
+    def inversion_seconds(self) -> float | None:
+        """What one inversion takes here, None where that is not known."""
+        return self._editing.seconds
+
+    def check_edits(self, names: Iterable[str]) -> None:
+        """Refuse edits that there are not.
+
+        Raises
+        ------
+        BadInput
+            When one is unknown; it names the nearest.
+        """
+        check_names(names, self._editing.attributes)
+
+    def edit_cost(self, clip: MotionClip) -> str:
+        """Tell in a line what a clip's edits cost before its frames are drawn; empty for none."""
+        return edit_cost.told(self._keys(clip), self._editing.seconds)
+
+    def _keys(self, clip: MotionClip) -> EditKeys:
+        values = clip.edits if clip.edits is not None else np.zeros((len(clip), 0), np.float32)
+        return edit_cost.edit_keys(values, clip.edit_names, self._editing.keep_identity)
+
+    def _held(self, coefficients: Coefficients) -> FrameEdits:
+        return FrameEdits.held(coefficients.edits, self._editing.keep_identity)
 
     def render(self, coefficients: Coefficients, out: Bytes | None = None) -> Bytes:
         """Render one frame, shape (height, width, 4); the pose counts as held."""
         window = still_window(self._puppet.vector(coefficients))
         descriptor = self._driver.descriptors(window[None])[0]
-        return self._pasted(self._driver.picture(descriptor, coefficients.edits), out)
+        return self._drawn(descriptor, self._held(coefficients), out)
 
     def render_within(
         self,
@@ -107,13 +178,20 @@ class StyleHeatPortrait:
         around = np.stack([self._puppet.vector(one) for one in neighbours])  # (27,73)
         around[RADIUS] = self._puppet.vector(coefficients)
         descriptor = self._driver.descriptors(motion_window(around, RADIUS)[None])[0]
-        return self._pasted(self._driver.picture(descriptor, coefficients.edits), out)
+        return self._drawn(descriptor, self._held(coefficients), out)
 
-    def clip_drawer(self, clip: MotionClip) -> FrameDrawer:
-        """Return what draws frames of a clip, each within the motion around it."""
+    def clip_drawer(self, clip: MotionClip, cancelled: CancelCheck = never) -> FrameDrawer:
+        """Return what draws frames of a clip, each within the motion around it.
+
+        The edited photo is inverted when a frame first needs it; ``cancelled`` is asked meanwhile.
+        """
         described = self._described(self._puppet.vectors(clip))
+        keys = self._keys(clip)
 
-        return self._drawer(described, lambda index: clip.frame(index).edits)
+        def asked(index: int) -> FrameEdits:
+            return FrameEdits.between(keys, index, clip.frame(index).edits)
+
+        return self._drawer(described, asked, cancelled)
 
     def vector_drawer(self, vectors: Vectors) -> FrameDrawer:
         """Return what draws the frames of a motion in the paper's own values (T, 73).
@@ -123,20 +201,30 @@ class StyleHeatPortrait:
         BadInput
             When a vector holds no number.
         """
-        return self._drawer(self._described(vectors), lambda _: {})
+        return self._drawer(self._described(vectors), lambda _: NOTHING, never)
 
     def _drawer(
-        self, described: Vectors, edits: Callable[[int], Mapping[str, float]]
+        self,
+        described: Vectors,
+        asked: Callable[[int], FrameEdits],
+        cancelled: CancelCheck,
     ) -> FrameDrawer:
         """Return what draws frames; while one is pasted and encoded, the next is begun."""
 
         def draw(index: int, out: Bytes | None = None) -> Bytes:
-            drawn = self._driver.picture(described[index], edits(index))
-            if index + 1 < len(described):
-                self._driver.expect(described[index + 1], edits(index + 1))
-            return self._pasted(drawn, out)
+            self._editing.heed(cancelled)
+            try:
+                drawn = self._driver.picture(described[index], asked(index))
+                if index + 1 < len(described):
+                    self._driver.expect(described[index + 1], asked(index + 1))
+                return self._pasted(drawn, asked(index), out)
+            finally:
+                self._editing.heed(never)
 
         return draw
+
+    def _drawn(self, descriptor: Vectors, asked: FrameEdits, out: Bytes | None) -> Bytes:
+        return self._pasted(self._driver.picture(descriptor, asked), asked, out)
 
     def _described(self, vectors: Vectors) -> Vectors:
         """Describe the motion around each frame of (T, 73): (T, 256)."""
@@ -150,7 +238,25 @@ class StyleHeatPortrait:
             parts.append(self._driver.descriptors(windows))
         return np.concatenate(parts)
 
-    def _pasted(self, drawn: Bytes, out: Bytes | None) -> Bytes:
+    def _pasted(self, drawn: Bytes, asked: FrameEdits, out: Bytes | None) -> Bytes:
         if out is None:
             out = np.empty((self.height, self.width, 4), np.uint8)
-        return self._paste.paste(drawn, out)
+        under = self._editing.paste
+        paste = self._paste if under is None else under(asked)
+        return paste.paste(drawn, out)
+
+
+def check_names(names: Iterable[str], attributes: Iterable[str]) -> None:
+    """Refuse edits that are neither the photo's nor among some attributes.
+
+    Raises
+    ------
+    BadInput
+        When one is unknown; it names the nearest.
+    """
+    known = {*EDIT_BY_NAME, *attributes}
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1, 0.5)
+            meant = f"did you mean {near[0]}?" if near else "`heat edit --list` names them"
+            raise BadInput(f"the engine styleheat has no edit {name[:80]!r}: {meant}")

@@ -3,19 +3,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
 from bridge.errors import BadInput, Cancelled
 from heat_backend.detect import choose_face, make_detector
 from heat_backend.device import chosen_device
-from heat_backend.engine import CancelCheck, EngineSettings, Photo, ProgressReport, sketch_taker
+from heat_backend.engine import (
+    CancelCheck,
+    EngineSettings,
+    Photo,
+    Portrait,
+    ProgressReport,
+    make_engine,
+    never,
+    sketch_taker,
+)
 from heat_backend.styleheat import inversion, paper_vector
 from heat_backend.styleheat.bfm.basel import read_standard_head
 from heat_backend.styleheat.bfm.expression_map import ExpressionMap, cached_expression_map
@@ -24,15 +33,19 @@ from heat_backend.styleheat.deep3d_crop import PICTURE_SIZE, cut, five_points
 from heat_backend.styleheat.directions import find_edits
 from heat_backend.styleheat.drive import NetworkDriver
 from heat_backend.styleheat.editable import EditablePortrait
+from heat_backend.styleheat.edited_paste import EditedPastes
+from heat_backend.styleheat.frame_edits import NOTHING, Amounts, FrameEdits
 from heat_backend.styleheat.frame_window import still_window
 from heat_backend.styleheat.hfgi import Inversion
 from heat_backend.styleheat.inversion import Watch
-from heat_backend.styleheat.inversion_cache import inversion_key, keep_inversion, read_inversion
+from heat_backend.styleheat.inverting import Inverting, as_bytes, reduced
 from heat_backend.styleheat.landmarks68 import sixty_eight
 from heat_backend.styleheat.loaded import Networks
+from heat_backend.styleheat.looks import Looks
 from heat_backend.styleheat.memory import told_when_short
-from heat_backend.styleheat.paste_back import paste_back
-from heat_backend.styleheat.portrait import Puppet, StyleHeatPortrait
+from heat_backend.styleheat.paste_back import PasteBack, paste_back
+from heat_backend.styleheat.photo_edits import EditedPhoto, PhotoEditor
+from heat_backend.styleheat.portrait import Editing, Puppet, StyleHeatPortrait
 from heat_backend.styleheat.portrait_crop import SIZE, PortraitCrop, crop_portrait
 from heat_backend.styleheat.weight_cache import cache_folder
 from heat_backend.styleheat.weights.catalogue import find_file
@@ -104,39 +117,58 @@ class _Preparation:
                 raise Cancelled("preparing the portrait was cancelled")
             progress(text, share)
 
-        settings, photo = self.settings, self.photo
+        photo, networks = self.photo, self.networks
         step("finding the face", 0.0)
-        faces = make_detector(settings.detector).detect(photo.pixels)
-        face = choose_face(faces, settings.face, photo.name)
-        crop = crop_portrait(photo.pixels, sixty_eight(face.points[:, :2]))
+        faces = make_detector(self.settings.detector).detect(photo.pixels)
+        face = choose_face(faces, self.settings.face, photo.name)
+        landmarks = sixty_eight(face.points[:, :2])
+        crop = crop_portrait(photo.pixels, landmarks)
         step("reading the Basel Face Model", 0.05)
-        basel = self.networks.folder.place(find_file("BFM"))
+        basel = networks.folder.place(find_file("BFM"))
         expressions = cached_expression_map(basel, self.cache)
         standard = five_points(read_standard_head(basel))
         step("measuring the face", 0.15)
         vector = self._vector(crop, standard)
         step("loading the networks", 0.2)
-        self.networks.driving()
-        take = sketch_taker(progress)
-
-        def show(image: torch.Tensor) -> None:
-            if take is not None:
-                take(as_bytes(image))
-
-        watch = Watch(lambda text, share: step(text, 0.3 + 0.5 * share), cancelled, show)
-        found = self._inversion(crop, watch)
-        show(found.ix)
+        networks.driving()
+        watch = Watch(
+            lambda text, share: step(text, 0.3 + 0.5 * share), cancelled, _shower(progress)
+        )
+        inverting = Inverting(networks, self.cache, self.settings.inversion)
+        found = inverting.invert(crop.pixels, inverting.key(crop.pixels), watch)
+        watch.show(found.ix)
         step("drawing the portrait at rest", 0.85)
-        edits = find_edits(self.networks.folder)
-        picture = as_tensor(reduced(crop.pixels), "cpu")
-        editable = EditablePortrait(self.networks, found, picture, settings.inversion, edits)
-        device = self.networks.device
-        driver = NetworkDriver(editable.prepared, device, half=device == "cuda")
         pivot = expressions.pivot.astype(np.float64)
         puppet = Puppet(HeadMotion(vector, standard, pivot, expressions.unit), expressions)
-        portrait = self._pasted(crop, driver, puppet, edits.problems)
+        portrait = self._portrait(crop, landmarks, inverting, found, puppet)
         step("ready", 1.0)
         return portrait
+
+    def _portrait(
+        self,
+        crop: PortraitCrop,
+        landmarks: NDArray[np.float64],
+        inverting: Inverting,
+        found: Inversion,
+        puppet: Puppet,
+    ) -> StyleHeatPortrait:
+        """Put together what draws, edits and pastes the portrait."""
+        settings, photo, networks = self.settings, self.photo, self.networks
+        edits = find_edits(networks.folder)
+        editor = PhotoEditor(photo.pixels, landmarks, self._warp_portrait(crop))
+        own = EditedPhoto(photo.pixels, crop.pixels)
+        looks = Looks(inverting, own, found, editor, edits, crop.landmarks)
+        editable = EditablePortrait(networks, looks.at, settings.inversion, edits)
+        driver = NetworkDriver(editable.prepared, networks.device, half=networks.device == "cuda")
+        pastes = self._pastes(crop, driver, puppet, looks)
+        seconds = inverting.seconds(inverting.key(crop.pixels))
+        editing = Editing(
+            edits.names, settings.keep_identity, seconds, pastes, looks.heed, lambda: editor.notes
+        )
+        notes = (*photo.notes, *crop.notes, *edits.problems, *_unshown(puppet.expressions))
+        if networks.synthetic:
+            notes = (SYNTHETIC_NOTE, *notes)
+        return StyleHeatPortrait(driver, puppet, pastes(NOTHING), notes, editing)
 
     def _vector(self, crop: PortraitCrop, standard: NDArray[np.float64]) -> NDArray[np.float32]:
         """Measure the photo's own 73-vector on the aligned crop."""
@@ -156,65 +188,51 @@ class _Preparation:
             vector[paper_vector.EXPRESSION] = 0.0
         return vector
 
-    def _inversion(self, crop: PortraitCrop, watch: Watch) -> Inversion:
-        method = self.settings.inversion
-        key = inversion_key(crop.pixels, self.networks.inverting_identity, method)
-        kept = read_inversion(self.cache, key)
-        if kept is not None:
-            watch.step("the portrait's inversion is at hand", 1.0)
-            return kept
-        watch.step("loading the encoders", 0.0)
-        inverter = self.networks.inverter()
-        small = as_tensor(reduced(crop.pixels), self.networks.device)
-        if method == inversion.COARSE:
-            found = inversion.coarse(inverter, small, watch)
-        else:
-            found = inversion.encode(inverter, small, watch)
-        generator = inverter.generator
-        del inverter
-        if method == inversion.OPTIMIZE:
-            target = as_tensor(crop.pixels, self.networks.device)
-            judge = self.networks.judge()
-            found = inversion.optimize(generator, found, target, judge, watch)
-        keep_inversion(self.cache, key, found)
-        return found
+    def _warp_portrait(self, crop: PortraitCrop) -> Callable[[], Portrait]:
+        """Return what prepares the photo for its own edits, no larger than the crop shows it."""
+        longest = max(self.photo.pixels.shape[:2])
+        factor = min(1.0, SIZE / crop.photo_side)
+        size = None if factor == 1.0 else max(16, round(factor * longest))
+        settings = replace(self.settings, size=size, neutralise=False)
 
-    def _pasted(
-        self,
-        crop: PortraitCrop,
-        driver: NetworkDriver,
-        puppet: Puppet,
-        problems: tuple[str, ...],
-    ) -> StyleHeatPortrait:
-        pixels = self.photo.pixels
+        def prepare() -> Portrait:
+            return make_engine("warp").prepare(self.photo, settings, _untold, never)
+
+        return prepare
+
+    def _pastes(
+        self, crop: PortraitCrop, driver: NetworkDriver, puppet: Puppet, looks: Looks
+    ) -> EditedPastes:
+        """Return where drawn crops go back to, at the size of the frames."""
+        shape = self.photo.pixels.shape
         factor = 1.0
         if self.settings.size is not None:
-            factor = self.settings.size / max(pixels.shape[:2])
-        if factor != 1.0:
-            size = tuple(max(1, round(side * factor)) for side in pixels.shape[1::-1])
-            way = cv2.INTER_AREA if factor < 1.0 else cv2.INTER_CUBIC
-            pixels = np.asarray(cv2.resize(pixels, size, interpolation=way), np.uint8)
-        window = still_window(puppet.motion.vector)
-        at_rest = driver.picture(driver.descriptors(window[None])[0])
-        paste = paste_back(
-            np.ascontiguousarray(pixels), crop.for_photo_scaled(factor), crop.pixels, at_rest
-        )
-        notes = (*self.photo.notes, *crop.notes, *problems, *_unshown(puppet.expressions))
-        if self.networks.synthetic:
-            notes = (SYNTHETIC_NOTE, *notes)
-        return StyleHeatPortrait(driver, puppet, paste, notes)
+            factor = self.settings.size / max(shape[:2])
+        to_photo = crop.for_photo_scaled(factor)
+        size = (max(1, round(shape[1] * factor)), max(1, round(shape[0] * factor)))
+        way = cv2.INTER_AREA if factor < 1.0 else cv2.INTER_CUBIC
+
+        def make(edits: Amounts) -> PasteBack:
+            photo = looks.photo(edits)
+            pixels = photo.pixels
+            if factor != 1.0:
+                pixels = np.asarray(cv2.resize(pixels, size, interpolation=way), np.uint8)
+            window = still_window(puppet.motion.vector)
+            asked = FrameEdits(before=edits, after=edits)
+            at_rest = driver.picture(driver.descriptors(window[None])[0], asked)
+            return paste_back(np.ascontiguousarray(pixels), to_photo, photo.crop, at_rest)
+
+        return EditedPastes(make(()), make)
 
 
-def reduced(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Bring the crop (1024, 1024, 3) to the 256 px that encoders and reconstruction look at."""
-    picture = Image.fromarray(crop).resize((PICTURE_SIZE, PICTURE_SIZE), Image.Resampling.LANCZOS)
-    return np.asarray(picture)
+def _shower(progress: ProgressReport) -> Callable[[torch.Tensor], None] | None:
+    """Return what shows a reconstruction (1, 3, H, W) to who looks at it."""
+    take = sketch_taker(progress)
+    return None if take is None else lambda image: take(as_bytes(image))
 
 
-def as_bytes(image: torch.Tensor) -> NDArray[np.uint8]:
-    """Turn a picture (1, 3, H, W), -1 to 1, into bytes (H, W, 3), rounded down as published."""
-    whole = (image[0].detach().clamp(-1.0, 1.0) + 1.0) * 127.5
-    return whole.to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
+def _untold(text: str, share: float) -> None:
+    """Take progress that nobody waits for."""
 
 
 def _unshown(expressions: ExpressionMap) -> tuple[str, ...]:
@@ -224,9 +242,3 @@ def _unshown(expressions: ExpressionMap) -> tuple[str, ...]:
         return ()
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     return (f"this engine hardly shows {', '.join(names[:MOST_NAMED])}{more}",)
-
-
-def as_tensor(picture: NDArray[np.uint8], device: str) -> torch.Tensor:
-    """Turn bytes (H, W, 3) into (1, 3, H, W), -1 to 1."""
-    placed = torch.from_numpy(np.array(picture)).to(device)
-    return placed.permute(2, 0, 1)[None].float() / 127.5 - 1.0

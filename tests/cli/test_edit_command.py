@@ -36,6 +36,35 @@ def test_the_list_as_json_names_them_for_other_programs(heat):
     assert all(isinstance(line, str) for line in told["problems"])
 
 
+def test_the_list_says_which_attributes_each_engine_has(heat, tmp_path, monkeypatch):
+    import torch
+
+    folder = tmp_path / "weights"
+    (folder / "directions").mkdir(parents=True)
+    torch.save(torch.zeros(512), folder / "directions" / "glasses.pt")
+    torch.save(torch.zeros(511), folder / "directions" / "broken.pt")
+    torch.save(torch.zeros(512), folder / "directions" / "blush.pt")
+    monkeypatch.setenv("HEAT_WEIGHTS", str(folder))
+    lines = heat("edit", "--list").out.splitlines()
+    warp, styleheat = (lines.index(f"engine {name}:") for name in ("warp", "styleheat"))
+    assert any("no attributes" in line for line in lines[warp:styleheat])
+    told = "\n".join(lines[styleheat:])
+    assert "glasses" in told and "inverted again" in told
+    assert "broken.pt holds 511 values" in told
+    assert "blush.pt: blush is another edit's name" in told
+    engines = json.loads(heat("edit", "--list", "--json").out)["engines"]
+    assert set(engines["styleheat"]) - set(engines["warp"]) == {"glasses"}
+    assert set(engines["warp"]) < set(engines["styleheat"])
+
+
+def test_without_an_edit_nothing_is_written(heat, photo, tmp_path):
+    out = tmp_path / "out.png"
+    answer = heat("edit", "--portrait", photo, "--out", out)
+    assert answer.status == 2
+    assert "--set jaw_width=2" in answer.error
+    assert not out.exists()
+
+
 @pytest.mark.parametrize(
     ("words", "status", "told"),
     [

@@ -8,6 +8,7 @@ published layout becomes frames, for every caller, within the memory promised.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -106,6 +107,7 @@ def _forget_the_peak() -> None:
 
 def _by_the_bridge(photo: Path, exported: list[np.ndarray]) -> None:
     told: list[str] = []
+    sketches: list[np.ndarray] = []
     server = Server(SECRET, device="cpu")
     server.start()
     client = Client(server.address, SECRET).connect()
@@ -115,6 +117,7 @@ def _by_the_bridge(photo: Path, exported: list[np.ndarray]) -> None:
             "styleheat",
             EngineOptions(size=SIDE),
             lambda text, share: told.append(text),
+            on_sketch=sketches.append,
         )
         frame = client.render(Coefficients.zero())
     finally:
@@ -124,10 +127,38 @@ def _by_the_bridge(photo: Path, exported: list[np.ndarray]) -> None:
     assert "synthetic-weights test" in info.engine_version
     assert any("SYNTHETIC-WEIGHTS TEST" in note for note in info.notes)
     assert any("at hand" in text for text in told), "inverted once"
+    assert info.inversion_seconds is not None and info.inversion_seconds > 0.1
+    assert sketches and sketches[-1].shape == (256, 256, 4)
     assert frame.pixels.shape == (SIDE, SIDE, 4)
     assert (frame.pixels[..., 3] == 255).all()
     below = slice(SIDE // 2, None)
     assert np.abs(frame.pixels[below, :, :3].astype(int) - exported[0][below]).max() <= 1
+
+
+def test_an_edited_photo_is_inverted_again(
+    photo: Path, weights: Path, tmp_path: Path, capsys
+) -> None:
+    """`heat edit`: the photo's own edits and an attribute, together; the rest as it was."""
+    import torch
+
+    from heat_backend.cli.main import main
+
+    (weights / "directions").mkdir(exist_ok=True)
+    torch.save(torch.full((512,), 0.02), weights / "directions" / "wiser.pt")
+    frames = {}
+    for name, words in {"plain": ["wiser=0"], "lighter": ["skin_tone=2", "wiser=0.5"]}.items():
+        out = tmp_path / f"{name}.png"
+        command = ["edit", "--portrait", str(photo), "--engine", "styleheat", "--device", "cpu"]
+        command += ["--size", str(SIDE), "--out", str(out), "--set", *words]
+        assert main(command) == 0
+        frames[name] = np.asarray(Image.open(out).convert("RGB")).astype(int)
+    cache = Path(os.environ["XDG_CACHE_HOME"])
+    kept = list(cache.glob("**/inversion-*.safetensors"))
+    assert len(kept) >= 2, "one for the photo, one for the edited photo"
+    apart = np.abs(frames["plain"] - frames["lighter"]).max(axis=2)
+    face = (slice(30, 70), slice(60, 105))
+    assert np.median(apart[face]) > 3
+    assert apart[-10:].max() <= 1, "what no edit reaches stays"
 
 
 def _inverted_for_a_look(photo: Path, folder: Path) -> None:

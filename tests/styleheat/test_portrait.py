@@ -18,9 +18,10 @@ from heat_backend.serve.turnstile import PortraitInTurn, Turnstile
 from heat_backend.styleheat import drive
 from heat_backend.styleheat.bfm.expression_map import ExpressionMap
 from heat_backend.styleheat.bfm.head_pose import HeadMotion
+from heat_backend.styleheat.frame_edits import NOTHING, FrameEdits
 from heat_backend.styleheat.paper_motion import Motion, load_motion
 from heat_backend.styleheat.paste_back import paste_back
-from heat_backend.styleheat.portrait import Puppet, StyleHeatPortrait
+from heat_backend.styleheat.portrait import Editing, Puppet, StyleHeatPortrait
 
 RNG = np.random.default_rng(2)
 VECTOR = RNG.normal(0, 0.3, 73).astype(np.float32)
@@ -43,12 +44,12 @@ class Recorder:
         self.windows.append(windows)
         return windows.mean(axis=2)
 
-    def picture(self, descriptor, edits=None):
-        self.edits.append(dict(edits or {}))
+    def picture(self, descriptor, asked=NOTHING):
+        self.edits.append(asked)
         tone = int(abs(descriptor[0]) * 1000) % 256
         return np.full((1024, 1024, 3), tone, np.uint8)
 
-    def expect(self, descriptor, edits=None):
+    def expect(self, descriptor, asked=NOTHING):
         self.expected.append(descriptor)
 
 
@@ -62,7 +63,8 @@ def puppet() -> Puppet:
 def portrait_of(driver) -> StyleHeatPortrait:
     photo = np.full((96, 80, 3), 90, np.uint8)
     to_photo = np.array([[0.05, 0.0, 15.0], [0.0, 0.05, 20.0]])
-    return StyleHeatPortrait(driver, puppet(), paste_back(photo, to_photo), ("note",))
+    editing = Editing(("age",))
+    return StyleHeatPortrait(driver, puppet(), paste_back(photo, to_photo), ("note",), editing)
 
 
 def moving(frames: int, **more) -> MotionClip:
@@ -146,7 +148,7 @@ def test_edits_of_each_frame_reach_the_networks() -> None:
     draw = frame_drawer(portrait_of(driver), clip)
     for index in range(3):
         draw(index, None)
-    assert [edits["age"] for edits in driver.edits] == [0.0, 0.5, 1.0]
+    assert [dict(asked.live) for asked in driver.edits] == [{}, {"age": 0.5}, {"age": 1.0}]
 
 
 def test_published_motions_are_used_as_they_are(tmp_path: Path) -> None:
@@ -225,13 +227,13 @@ def test_only_the_newest_edit_is_kept() -> None:
     made: list = []
 
     def make(edits, half):
-        made.append(dict(edits))
+        made.append(dict(edits.live))
         return Short(half, True)
 
     driver = drive.NetworkDriver(make, "cpu", half=False)
     z = np.zeros(256, np.float32)
     for edits in ({}, {"age": 0.5}, {"age": 0.5}, {"age": 0.0}, {"age": 0.6}):
-        driver.picture(z, edits)
+        driver.picture(z, FrameEdits.held(edits))
     assert made == [{}, {"age": 0.5}, {"age": 0.6}]
 
 

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Find an attribute's direction from two folders of pictures: faces with it, and without it.
+
+The pictures are inverted, and the normal of the plane between the two sets of codes is written as
+a file that ``heat edit --list`` then names. Run as ``python -m
+heat_backend.styleheat.find_direction WITH WITHOUT --out glasses.pt``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bridge.coefficients import check_edit_name
+from bridge.edits import EDIT_BY_NAME
+from bridge.errors import BadInput, HeatError, UsageError
+from heat_backend.cli.progress import Progress
+from heat_backend.cli.quiet import native_logs_hidden
+from heat_backend.detect import choose_face, make_detector
+from heat_backend.device import chosen_device
+from heat_backend.photo import load_photo
+from heat_backend.script import run_script
+from heat_backend.styleheat.attribute_region import REGIONS
+from heat_backend.styleheat.boundary import Boundary, find_boundary
+from heat_backend.styleheat.directions import FOLDER
+from heat_backend.styleheat.inverting import as_tensor, reduced
+from heat_backend.styleheat.landmarks68 import sixty_eight
+from heat_backend.styleheat.loaded import Networks
+from heat_backend.styleheat.memory import told_when_short
+from heat_backend.styleheat.portrait_crop import crop_portrait
+from heat_backend.styleheat.weights.folder import WeightsFolder, find_folder
+
+Bytes = NDArray[np.uint8]
+Encode = Callable[[Bytes], NDArray[np.float32]]
+"""Turns an aligned crop (1024, 1024, 3) into codes (18, 512)."""
+Told = Callable[[str, float], None]
+
+MOST_NAMED = 5
+GUESSING = 0.65  # accuracy below which a direction is hardly one
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The pictures of one folder.
+
+    Attributes
+    ----------
+    codes : ndarray, shape (n, 18, 512)
+    left_out : tuple of str
+        A line about each that could not be used.
+    """
+
+    codes: NDArray[np.float32]
+    left_out: tuple[str, ...]
+
+
+def read_examples(folder: Path, crop: Callable[[Path], Bytes], encode: Encode, told: Told) -> Examples:  # fmt: skip # noqa: E501
+    """Encode every picture of a folder.
+
+    Parameters
+    ----------
+    folder : Path
+    crop : callable
+        Reads a picture and cuts the aligned crop out; HeatError where it holds no face.
+    encode : callable
+    told : callable (text, share)
+
+    Raises
+    ------
+    BadInput
+        When there is no such folder, or no usable picture in it.
+    """
+    if not folder.is_dir():
+        raise BadInput(f"there is no folder {folder}")
+    files = sorted(path for path in folder.iterdir() if path.is_file() and path.name[0] != ".")
+    codes, left_out = [], []
+    for number, path in enumerate(files):
+        told(f"{folder.name}: {path.name}", number / len(files))
+        try:
+            codes.append(encode(crop(path)))
+        except HeatError as error:
+            left_out.append(f"{path.name}: {error}")
+    if not codes:
+        why = f" ({left_out[0]})" if left_out else ""
+        raise BadInput(f"no picture with a face in {folder}, which holds {len(files)} files{why}")
+    return Examples(np.stack(codes), tuple(left_out))
+
+
+def write_direction(found: Boundary, path: Path, region: str | None) -> None:
+    """Write a direction, and beside it how far 1 goes: as far as the two folders lie apart.
+
+    Raises
+    ------
+    BadInput
+        When it cannot be written.
+    """
+    about: dict[str, object] = {"strength": round(found.apart, 4)}
+    if region is not None:
+        about["region"] = region
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(torch.from_numpy(found.direction.astype(np.float32))[None], part)
+        part.replace(path)
+        path.with_suffix(".json").write_text(json.dumps(about) + "\n", "utf-8")
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise BadInput(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def target(out: Path, folder: WeightsFolder) -> Path:
+    """Return where a direction goes: a bare name, into the weights' folder of directions.
+
+    Raises
+    ------
+    UsageError
+        When the name cannot be an edit's.
+    """
+    if out.suffix != ".pt":
+        raise UsageError(f"--out {out}: name a file that ends in .pt")
+    check_edit_name(out.stem, "--out")
+    if out.stem in EDIT_BY_NAME:
+        raise UsageError(f"--out {out}: {out.stem} is another edit's name, choose a new one")
+    return folder.path / FOLDER / out.name if out.parent == Path() else out
+
+
+def report(found: Boundary, having: Examples, lacking: Examples, path: Path) -> list[str]:
+    """Say how good a direction is, and which pictures did not count."""
+    counts = f"{len(having.codes)} pictures with, {len(lacking.codes)} without"
+    lines = [f"{path}: {found.accuracy:.0%} of held-out pictures lie on the right side ({counts})"]
+    if found.accuracy < GUESSING:
+        lines.append(
+            "that is hardly better than guessing: give more pictures, that differ in this only"
+        )
+    left_out = having.left_out + lacking.left_out
+    lines += [f"left out: {line}" for line in left_out[:MOST_NAMED]]
+    if len(left_out) > MOST_NAMED:
+        lines.append(f"left out: {len(left_out) - MOST_NAMED} more")
+    return lines
+
+
+def cropper(detector: str) -> Callable[[Path], Bytes]:
+    """Return what reads a picture and cuts its largest face out, aligned."""
+    finder = make_detector(detector)
+
+    def crop(path: Path) -> Bytes:
+        photo = load_photo(path)
+        face = choose_face(finder.detect(photo.pixels), None, photo.name)
+        return crop_portrait(photo.pixels, sixty_eight(face.points[:, :2])).pixels
+
+    return crop
+
+
+def encoder(networks: Networks) -> Encode:
+    """Return what finds a crop's codes: the encoder alone, no details."""
+    network, average = networks.module("e4e_encoder"), networks.module("e4e_latent_avg")
+
+    @torch.no_grad()
+    def encode(crop: Bytes) -> NDArray[np.float32]:
+        codes = average(network(as_tensor(reduced(crop), networks.device)))  # -> (1,18,512)
+        if not bool(torch.isfinite(codes).all()):
+            raise BadInput("the encoder gives no numbers for it")
+        found: NDArray[np.float32] = codes[0].float().cpu().numpy()
+        return found
+
+    return encode
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("having", type=Path, metavar="WITH", help="folder of faces that have it")
+    parser.add_argument("lacking", type=Path, metavar="WITHOUT", help="folder of those that do not")
+    parser.add_argument("--out", type=Path, required=True, metavar="NAME.pt",
+                        help="a bare name goes into the weights' folder `directions`")  # fmt: skip
+    parser.add_argument("--region", choices=REGIONS, help="where it shows, for --keep-identity")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--detector", default="mediapipe")
+    args = parser.parse_args(arguments)
+    folder = find_folder(None)
+    path = target(args.out, folder)
+    folder.require_engine()
+    networks = Networks(folder, chosen_device(args.device))
+    progress = Progress(json_lines=False)
+    try:
+        with native_logs_hidden(), told_when_short(networks.device):
+            crop, encode = cropper(args.detector), encoder(networks)
+            having, lacking = (
+                read_examples(place, crop, encode, progress.preparing)
+                for place in (args.having, args.lacking)
+            )
+    finally:
+        progress.clear()
+    found = find_boundary(having.codes, lacking.codes)
+    write_direction(found, path, args.region)
+    said = report(found, having, lacking, path)
+    print(said[0])
+    print("\n".join(said[1:]), end="\n" if said[1:] else "", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    run_script(main)
