@@ -300,6 +300,13 @@ class HeatPortrait(PropertyGroup):
         default="encode",
         update=change_notes.source_changed,
     )
+    keep_identity: BoolProperty(
+        name="Keep Identity",
+        description="After an edit of an attribute such as age, bring all that it is not about "
+        "back to the photo; each value takes as long as an inversion",
+        default=False,
+        update=change_notes.source_changed,
+    )
     neutralise: BoolProperty(
         name="Neutralise",
         description="Take the photographed expression away first, so that the rig's rest "

@@ -10,6 +10,7 @@ import numpy as np
 from .. import bridge, versions
 from ..backend import known_engines
 from ..portrait.asked_for import frame_range
+from ..preview import open_sessions
 from . import edit_animation, edit_values, engine_edits
 
 # Panels draw often: a longer shot is looked at in so many places.
@@ -40,21 +41,30 @@ def line(scene: Any, portrait: Any) -> str | None:
             columns[name] = [curves[path].evaluate(frame) for frame in frames]
         elif getattr(owner, field) != 0.0:
             columns[name] = [getattr(owner, field)] * count
-    return _told(columns, left_out)
+    return _told(columns, left_out, portrait)
 
 
-def _told(columns: dict[str, list[float]], left_out: list[str]) -> str | None:
-    counted = bridge.edit_cost.inverted_anew(left_out)
+def _told(columns: dict[str, list[float]], left_out: list[str], portrait: Any) -> str | None:
+    kept = portrait.keep_identity
+    counted = bridge.edit_cost.inverted_anew(left_out, kept)
     told = ""
     if columns:
-        keys = bridge.edit_cost.edit_keys(np.array(list(columns.values())).T, list(columns))
-        told = bridge.edit_cost.told(keys)
+        values = np.array(list(columns.values())).T
+        keys = bridge.edit_cost.edit_keys(values, list(columns), kept)
+        told = bridge.edit_cost.told(keys, _seconds(portrait.uid))
     if not told and not counted:
         return None
     told = f"These edits take {told or 'inversions of the edited photo'}"
     if counted:
         told += f"; not counted, for drivers or NLA strips set them: {', '.join(counted[:4])}"
     return told
+
+
+def _seconds(uid: str) -> float | None:
+    """Return what one inversion took when the preview's portrait was inverted."""
+    session = open_sessions.session_of(uid)
+    info = None if session is None else session.live.info
+    return None if info is None else info.inversion_seconds
 
 
 def _curves(scene: Any) -> tuple[dict[str, Any], frozenset[str]]:

@@ -16,6 +16,7 @@ def engine_options(portrait: Any, size: int) -> Any:
         face=portrait.face or None,
         neutralise=portrait.neutralise,
         inversion=portrait.inversion,
+        keep_identity=portrait.keep_identity,
     )
 
 

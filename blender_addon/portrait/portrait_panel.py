@@ -102,6 +102,7 @@ class HEAT_PT_engine(InHeatTab, Panel):
         _draw_engine_note(column, context, portrait.engine)
         if portrait.engine == "styleheat":
             column.prop(portrait, "inversion")
+            column.prop(portrait, "keep_identity")
         column.prop(portrait, "device")
         column.prop(portrait, "face")
         column.prop(portrait, "neutralise")

