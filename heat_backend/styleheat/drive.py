@@ -23,10 +23,22 @@ Maker = Callable[[FrameEdits, bool], PreparedPortrait]
 
 
 class Ready:
-    """A portrait made ready; on CUDA its frame is recorded at the first and played after that."""
+    """A portrait made ready; on CUDA its frame is recorded and played after that.
 
-    def __init__(self, portrait: PreparedPortrait, device: str, ways: FrameWays) -> None:
+    Parameters
+    ----------
+    portrait : PreparedPortrait
+    device : str
+    ways : FrameWays
+    once : bool
+        It may be drawn once only, as a frame between two keys is: recorded at the second time.
+    """
+
+    def __init__(
+        self, portrait: PreparedPortrait, device: str, ways: FrameWays, once: bool = False
+    ) -> None:
         self.portrait = portrait
+        self._once = once
         self._device = device
         self._ways: FrameWays | None = ways
         self._graph: FrameGraph | None = None
@@ -34,6 +46,9 @@ class Ready:
 
     def picture(self, descriptor: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Draw the crop (1024, 1024, 3) under a descriptor (256,)."""
+        if self._once:
+            self._once = False
+            return self.portrait.picture(_column(descriptor).to(self._device))
         if self._ways is not None:
             self._graph = self._ways.recorded(self.portrait)
             self._ways = None
@@ -155,6 +170,6 @@ class NetworkDriver:
             return self._plain
         if self._edited is None or self._edited[0] != asked:
             self._edited = None
-            made = Ready(self._make(asked, self._half), self._device, self._ways)
+            made = Ready(self._make(asked, self._half), self._device, self._ways, once=True)
             self._edited = (asked, made)
         return self._edited[1]

@@ -13,6 +13,9 @@ from heat_backend.styleheat.fast import frame_way
 from heat_backend.styleheat.fast.folded import Place
 from heat_backend.styleheat.fast.frame_way import FrameWays
 from heat_backend.styleheat.fast.pipeline import Begun
+from heat_backend.styleheat.frame_edits import FrameEdits
+
+AGED = FrameEdits.held({"age": 1.0})
 
 
 class Portrait:
@@ -73,7 +76,7 @@ def graphs(monkeypatch) -> list:
 
 def driver() -> drive.NetworkDriver:
     return drive.NetworkDriver(
-        lambda edits, half: Portrait(1.0 + edits.get("age", 0.0)),  # type: ignore[arg-type,return-value]
+        lambda asked, half: Portrait(1.0 + dict(asked.live).get("age", 0.0)),  # type: ignore[arg-type,return-value]
         "cpu",
         half=True,
     )
@@ -111,7 +114,8 @@ def test_where_nothing_can_be_recorded_frames_are_drawn_step_by_step(monkeypatch
     monkeypatch.setattr(drive, "FrameWays", lambda device: FrameWays("cuda", refuses))
     made = driver()
     assert made.picture(described(9))[0, 0, 0] == 9
-    assert made.picture(described(8), {"age": 1.0})[0, 0, 0] == 16
+    for _ in range(2):
+        assert made.picture(described(8), AGED)[0, 0, 0] == 16
     assert len(made.notes) == 2 and "step by step" in made.notes[1]
 
 
@@ -163,9 +167,11 @@ def test_an_expected_frame_that_others_displaced_is_drawn_again(graphs) -> None:
 def test_an_edit_that_is_not_ready_is_not_begun(graphs) -> None:
     made = driver()
     made.picture(described(10))
-    made.expect(described(10), {"age": 1.0})
+    made.expect(described(10), AGED)
     assert len(graphs) == 1 and len(graphs[0].begun) == 1
-    assert made.picture(described(10), {"age": 1.0})[0, 0, 0] == 20
-    made.expect(described(11), {"age": 1.0})
-    assert made.picture(described(11), {"age": 1.0})[0, 0, 0] == 22
+    assert made.picture(described(10), AGED)[0, 0, 0] == 20
+    assert len(graphs) == 1, "a frame between two keys is drawn once: not worth recording"
+    assert made.picture(described(10), AGED)[0, 0, 0] == 20
+    made.expect(described(11), AGED)
+    assert made.picture(described(11), AGED)[0, 0, 0] == 22
     assert len(graphs) == 2 and len(graphs[1].begun) == 2
