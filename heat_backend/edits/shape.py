@@ -124,7 +124,8 @@ class ShapeEditor:
         rows = np.repeat(np.arange(len(weight)), AROUND)
         kept = (weight > LEAST_WEIGHT).ravel()
         entries = weight.astype(np.float32).ravel()[kept], (rows[kept], skin[nearest].ravel()[kept])
-        return csr_matrix(entries, (len(weight), len(self._rest)))
+        carried = csr_matrix(entries, (len(weight), len(self._rest)))
+        return (mesh.evened_rim() @ carried).astype(np.float32)
 
     def _mouth(self, field: Field) -> MouthLayer:
         mouth, model = self._own.mouth, self._model

@@ -11,12 +11,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import LinearNDInterpolator
-from scipy.sparse import coo_matrix, diags
+from scipy.sparse import coo_matrix, csr_matrix, diags
 from scipy.spatial import cKDTree
 
 from bridge.face_model import PART_NAMES, SKIN_PARTS, FaceModel
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.layers.far_side import FarSide
+from heat_backend.layers.grazing import evened_grazing
 from heat_backend.layers.head_sheet import BEHIND_FACE, Sheet, head_sheet
 from heat_backend.raster import FAR, raster_attributes
 
@@ -90,6 +91,13 @@ class PortraitMesh:
     mouth: Opening
     eye_left: Opening
     eye_right: Opening
+
+    def evened_rim(self) -> csr_matrix:
+        """Matrix (N, N) for what moves all vertices; see :func:`evened_grazing`."""
+        face = (self.bias[self.triangles] == 0.0).all(axis=1)
+        openings = (self.mouth, self.eye_left, self.eye_right)
+        borders = np.concatenate([run for o in openings for run in (o.upper, o.lower)])
+        return evened_grazing(self.rest, self.triangles[face], borders)
 
     @property
     def eyes(self) -> dict[str, Opening]:
