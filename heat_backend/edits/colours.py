@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from bridge.edits import EDIT_BY_NAME, LIGHT
 from heat_backend.edits.colour_steps import STEPS, affine, target_lab, to_lab, to_rgb
-from heat_backend.edits.light import STEP, Floats, Light, light_change
-from heat_backend.edits.repaint import as_it_stands, repaint
+from heat_backend.edits.light import STEP, Floats, LitHead
+from heat_backend.edits.repaint import Canvas, Recipe, Region, around, recoloured, repainted
 from heat_backend.layers.eyes import EyeLayer
+from heat_backend.layers.lid_cover import LidCover
 from heat_backend.layers.mouth import MouthLayer
 
 IRIS_SOFT = 0.12  # of the iris' radius
@@ -38,16 +39,13 @@ class ColourBase:
     photo : ndarray, shape (H, W, 3), uint8
     pad : int
     regions : tuple of str
-    masks : ndarray, shape (H', W', M), uint8
-        Of each region, laid out as the person.
+    canvas : Canvas
+        The person laid out, with the masks of the regions.
+    lids : dict of str to Canvas
+        The skin that either closing lid draws out.
     means : dict of str to ndarray, shape (3,)
         Mean colour of each region, sRGB, 0..255; regions that are not there are missing.
-    even : ndarray, shape (H', W', 3), int8
-    light : Light
-    normals, near_head : ndarray, shape (h, w, 3), (h, w)
-    coarse_layout : tuple of ndarray, shapes (H', W', 2) int16 and (H', W') uint16
-        Where among the normals each pixel of the person finds its own, in OpenCV's
-        fixed-point format.
+    head : LitHead
     irises : dict of str to ndarray, shape (h, w)
         1 on the iris of each eye's texture.
     teeth : ndarray, shape (N,)
@@ -64,13 +62,10 @@ class ColourBase:
     photo: NDArray[np.uint8]
     pad: int
     regions: tuple[str, ...]
-    masks: NDArray[np.uint8]
+    canvas: Canvas
+    lids: dict[str, Canvas]
     means: dict[str, NDArray[np.float64]]
-    even: NDArray[np.int8]
-    light: Light
-    normals: Floats
-    near_head: Floats
-    coarse_layout: tuple[NDArray, NDArray]
+    head: LitHead
     irises: dict[str, Floats]
     teeth: Floats
     own_teeth: Floats | None
@@ -81,7 +76,7 @@ class ColourBase:
         """Return a region's mask (H, W) over the photo."""
         height, width = self.photo.shape[:2]
         rows, columns = slice(self.pad, self.pad + height), slice(self.pad, self.pad + width)
-        return self.masks[rows, columns, self.regions.index(region)]
+        return self.canvas.masks[self.regions.index(region), rows, columns]
 
 
 @dataclass(frozen=True)
@@ -90,35 +85,40 @@ class Coloured:
 
     base: ColourBase
     edits: Mapping[str, float]
+    recipe: Recipe
     person: NDArray[np.uint8]
-    still: NDArray[np.uint8]
-    change: Floats | None
+
+    def around(self, region: Region) -> NDArray[np.uint8]:
+        """Return the photo (H, W, 4) where nothing moves: outside a region of the frame."""
+        base = self.base
+        return around(base.photo, base.person, self.person, base.pad, region)
+
+    def lid(self, side: str, lid: LidCover) -> LidCover:
+        """Return the skin that a closing lid draws out, with its new colours."""
+        skin = repainted(self.base.lids[side], self.recipe)[..., :3]
+        return replace(lid, skin=np.ascontiguousarray(skin))
 
     def _lit(self, x: float, y: float) -> float:
         """Factor on the light at a place of the photo."""
-        if self.change is None:
+        change = self.recipe.light
+        if change is None:
             return 1.0
-        height, width = self.change.shape
+        height, width = change.shape
         x, y = x / STEP, y / STEP
-        return float(self.change[int(np.clip(y, 0, height - 1)), int(np.clip(x, 0, width - 1))])
+        return float(change[int(np.clip(y, 0, height - 1)), int(np.clip(x, 0, width - 1))])
 
     def eye(self, side: str, eye: EyeLayer) -> EyeLayer:
         """One eye with the iris' new colour, in the new light."""
-        lit = np.float32(self._lit(*eye.center_px))
-        texture, clean = eye.texture, eye.clean
-        if "eye_colour" in self.edits:
-            inside = self.base.irises[side][..., None]
-            seen = eye.clean[inside[..., 0] > 0.9]
-            if len(seen):
-                slope, offset = _affine(seen.mean(axis=0), self.edits, "irises")
-                texture, clean = (
-                    part + inside * ((slope - 1.0) * part + offset) for part in (texture, clean)
-                )
+        lit = self._lit(*eye.center_px)
+        slope, offset = np.ones(3, np.float32), np.zeros(3, np.float32)
+        own, inside = f"iris {side}", self.base.irises[side]
+        if "eye_colour" in self.edits and own in self.base.means:
+            slope, offset = _affine(self.base.means[own], self.edits, "irises")
         return replace(
             eye,
-            texture=np.ascontiguousarray(texture * lit, np.float32),
-            clean=np.ascontiguousarray(clean * lit, np.float32),
-            lash=(eye.lash * lit).astype(np.float32),
+            texture=recoloured(eye.texture, inside, slope, offset, lit),
+            clean=recoloured(eye.clean, inside, slope, offset, lit),
+            lash=(eye.lash * np.float32(lit)).astype(np.float32),
         )
 
     def mouth(self, mouth: MouthLayer) -> MouthLayer:
@@ -177,38 +177,10 @@ class ColourEditor:
         for k, region in enumerate(base.regions):
             if region in base.means and any(_touches(name, region) for name in edits):
                 slope[k], offset[k] = _affine(base.means[region], edits, region)
-        change, light = None, np.ones((2, 2), np.float32)
-        if any(EDIT_BY_NAME[name].group == LIGHT for name in edits):
-            change = light_change(base.light, base.normals, base.near_head, edits)
-            light = np.ascontiguousarray(change)
-        # A region that no edit touches costs no more than to be passed over.
-        used = np.array(
-            [
-                k
-                for k in range(len(base.regions))
-                if (slope[k] != 1.0).any() or (offset[k] != 0.0).any()
-            ],
-            np.int64,
-        )
-        person = np.empty_like(base.person)
-        evenness = edits.get(EVENNESS, 0.0)
-        lit = change is not None
-        repaint(
-            base.person,
-            base.masks,
-            used,
-            slope,
-            offset,
-            base.even,
-            evenness,
-            light,
-            *base.coarse_layout,
-            lit,
-            person,
-        )
-        still = np.empty((*base.photo.shape[:2], 4), np.uint8)
-        as_it_stands(base.photo, base.person, person, base.pad, still)
-        return Coloured(base, edits, person, still, change)
+        lit = any(EDIT_BY_NAME[name].group == LIGHT for name in edits)
+        light = base.head.change(edits) if lit else None
+        recipe = Recipe(slope, offset, edits.get(EVENNESS, 0.0), light)
+        return Coloured(base, edits, recipe, repainted(base.canvas, recipe))
 
 
 def laid_out(field: NDArray, layout: NDArray, parts: NDArray | None = None) -> NDArray:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from bridge import edit_directions
 from bridge.edits import EDIT_BY_NAME, LIGHT, SHAPE, TEXTURE, usable
-from heat_backend.edits.colours import ColourEditor
+from heat_backend.edits.colours import Coloured, ColourEditor
 from heat_backend.edits.seen_directions import SeenDirections
 from heat_backend.edits.shape import Shaped, ShapeEditor
+from heat_backend.layers.lid_cover import LidCover
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,15 @@ class Edited:
     shaped : Shaped
     person : ndarray, shape (H + 2 pad, W + 2 pad, 4), uint8
         See :class:`heat_backend.layers.background.Cutout`.
-    still : ndarray, shape (H, W, 4), uint8
-        The photo, for where nothing moves.
+    lids : dict of str to LidCover
+    coloured : Coloured or None
+        What changed the colours; None where nothing did.
     """
 
     shaped: Shaped
     person: NDArray[np.uint8]
-    still: NDArray[np.uint8]
+    lids: dict[str, LidCover]
+    coloured: Coloured | None
 
 
 class Editor:
@@ -107,10 +110,13 @@ class Editor:
 
     def _coloured(self, edits: Mapping[str, float]) -> Edited:
         shaped = self._shaped.shaped
-        found = self.colours.coloured(edits)
+        found = self._edited.coloured
+        if found is None or found.edits != edits:
+            found = self.colours.coloured(edits)
         eyes = {side: found.eye(side, eye) for side, eye in shaped.eyes.items()}
         shaped = replace(shaped, eyes=eyes, mouth=found.mouth(shaped.mouth))
-        return Edited(shaped, found.person, found.still)
+        lids = {side: found.lid(side, lid) for side, lid in self._own.lids.items()}
+        return Edited(shaped, found.person, lids, found)
 
     def _note(self, notes: tuple[str, ...]) -> None:
         self.notes += tuple(note for note in notes if note not in self.notes)

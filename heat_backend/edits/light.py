@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -70,20 +71,25 @@ class Light:
 
     def changed(self, normals: Floats, edits: Mapping[str, float]) -> Floats:
         """Light (...) with edits: the directed part turned and more or less of either part."""
+        return self.relit(normals, self.shade(normals), _facing(normals, self.direction), edits)
+
+    def relit(
+        self, normals: Floats, shade: Floats, facing: Floats, edits: Mapping[str, float]
+    ) -> Floats:
+        """As ``changed``, where ``shade`` and how normals face the light are known already."""
         yaw = np.radians(edits.get("light_direction_yaw", 0.0))
         pitch = np.radians(edits.get("light_direction_pitch", 0.0))
         amount, ambient = edits.get("light_amount", 0.0), edits.get("ambient", 0.0)
         turn = rotation_matrix((pitch, yaw, 0.0)).astype(np.float32)
-        mean = self.level
-        lamp = self.strength * _facing(normals, turn @ self.direction) * (1.0 + min(amount, 0.0))
+        mean, dimmed = self.level, 1.0 + min(amount, 0.0)
+        lamp = self.strength * dimmed
         if amount > 0.0:
-            added = amount * max(LEAST_DIRECTED * mean, self.strength)
-            lamp = lamp + added * _facing(normals, turn @ self.direction)
+            lamp += amount * max(LEAST_DIRECTED * mean, self.strength)
         # What is neither lamp nor ambience stays with the face: its shape is not known behind.
-        own = self.shade(normals) - self.ambient
-        rest = own - self.strength * _facing(normals, self.direction)
-        total = self.ambient * (1.0 + ambient) + lamp + rest * (1.0 + min(amount, 0.0))
-        return np.maximum(total, LEAST_SHADE * mean * min(1.0, 1.0 + ambient))
+        total = np.float32(dimmed) * (shade - np.float32(self.strength) * facing)
+        total += np.float32(lamp) * _facing(normals, turn @ self.direction)
+        total += np.float32(self.ambient * (1.0 + ambient - dimmed))
+        return np.maximum(total, np.float32(LEAST_SHADE * mean * min(1.0, 1.0 + ambient)))
 
 
 def _facing(normals: Floats, toward: Floats) -> Floats:
@@ -92,7 +98,11 @@ def _facing(normals: Floats, toward: Floats) -> Floats:
     To second order, as the harmonics have it.
     """
     cosine = normals @ np.asarray(toward, np.float32)
-    return np.asarray(0.25 + 0.5 * cosine + (5.0 / 32.0) * (3.0 * cosine**2 - 1.0), np.float32)
+    bent = cosine * np.float32(15.0 / 32.0)
+    bent += np.float32(0.5)
+    bent *= cosine
+    bent += np.float32(0.25 - 5.0 / 32.0)
+    return np.asarray(bent, np.float32)
 
 
 def harmonics(normals: Floats) -> Floats:
@@ -196,30 +206,52 @@ def _split(coefficients: Floats, normals: Floats, seen: NDArray[np.float64]) -> 
     return Light(coefficients, direction, strength, max(LEAST_AMBIENT * mean, ambient), mean)
 
 
-def light_change(
-    light: Light,
-    normals: Floats,
-    near_head: Floats,
-    edits: Mapping[str, float],
-) -> Floats:
-    """Factor (h, w) of gamma-coded levels that changes the light.
+@dataclass(frozen=True)
+class LitHead:
+    """A head in its photo's light.
 
-    Parameters
+    Attributes
     ----------
     light : Light
     normals : ndarray, shape (h, w, 3)
-    near_head : ndarray, shape (h, w)
+    near : ndarray, shape (h, w)
         1 on the head, 0 where normals are not known.
-    edits : mapping
     """
-    after, before = light.changed(normals, edits), light.shade(normals)
-    power = 1.0 / GAMMA
-    ratio = np.clip(after / before, 0.0, MOST_CHANGE) ** np.float32(power)
-    # The body's normals are not known: it takes what the head takes on the whole.
-    weight = near_head + 1e-6
-    mean = float(np.average(after, weights=weight) / np.average(before, weights=weight)) ** power
-    ratio = mean + near_head * (ratio - mean)
-    return np.asarray(ratio, np.float32)
+
+    light: Light
+    normals: Floats
+    near: Floats
+
+    @cached_property
+    def _shade(self) -> Floats:
+        return self.light.shade(self.normals)
+
+    @cached_property
+    def _facing(self) -> Floats:
+        return _facing(self.normals, self.light.direction)
+
+    @cached_property
+    def _inverse(self) -> Floats:
+        return 1.0 / self._shade
+
+    @cached_property
+    def _weight(self) -> Floats:
+        weight = self.near + np.float32(1e-6)
+        return weight / np.float32((weight * self._shade).sum())
+
+    def change(self, edits: Mapping[str, float]) -> Floats:
+        """Factor (h, w) of gamma-coded levels that changes the light."""
+        after = self.light.relit(self.normals, self._shade, self._facing, edits)
+        power = np.float32(1.0 / GAMMA)
+        # The body's normals are not known: it takes what the head takes on the whole.
+        mean = np.float32((after * self._weight).sum()) ** power
+        after *= self._inverse
+        np.clip(after, 0.0, MOST_CHANGE, out=after)
+        ratio = cv2.pow(after, float(power))
+        ratio -= mean
+        ratio *= self.near
+        ratio += mean
+        return np.asarray(ratio, np.float32)
 
 
 def fade_from_head(known: Floats, unit: float) -> Floats:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,20 +22,22 @@ from heat_backend.edits.colours import (
 )
 from heat_backend.edits.editor import Edited, Editor
 from heat_backend.edits.evenness import unevenness
-from heat_backend.edits.light import STEP, fade_from_head, fit_light, photo_normals
+from heat_backend.edits.lid_canvas import lid_canvas
+from heat_backend.edits.light import STEP, LitHead, fade_from_head, fit_light, photo_normals
 from heat_backend.edits.regions import LIPS_OUTER, find_regions
+from heat_backend.edits.repaint import canvas
 from heat_backend.edits.shape import Shaped, ShapeEditor
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.layers.background import Cutout
 from heat_backend.layers.far_side import FarSide, mirror_image
 from heat_backend.layers.outline import polygon_area
-from heat_backend.warp.painter import opaque
 
 if TYPE_CHECKING:
     from heat_backend.warp.portrait_layers import Layers
 
 REGIONS = ("complexion", "lips", "brows", "under_eye", "blush", "hair")
 LEAST_REGION = 0.002  # square outer-eye distances
+IRIS_CORE = 0.9
 SHUT_BELOW = 0.06  # height over width of an eye's opening
 
 
@@ -68,7 +69,7 @@ def make_editor(
     def colours() -> ColourEditor:
         return ColourEditor(_colour_base(model, posed, face, alpha, layers, far))
 
-    return Editor(shape, colours, Edited(own, layers.cutout.person, opaque(layers.photo)))
+    return Editor(shape, colours, Edited(own, layers.cutout.person, layers.lids, None))
 
 
 def _colour_base(
@@ -94,24 +95,29 @@ def _colour_base(
         means["teeth"] = np.average(own.photo.reshape(-1, 3), axis=0, weights=seen.ravel())
     lips = face.points[LIPS_OUTER, :2].mean(axis=0)
     even = unevenness(photo, regions["skin"], posed.unit)
+    irises = {side: iris_mask(eye) for side, eye in layers.eyes.items()}
+    for side, eye in layers.eyes.items():
+        if (irises[side] > IRIS_CORE).any():
+            means[f"iris {side}"] = eye.clean[irises[side] > IRIS_CORE].mean(axis=0)
+    masks = [np.rint(255.0 * regions[name]).astype(np.uint8) for name in REGIONS]
     return ColourBase(
         person=cutout.person,
         photo=photo,
         pad=cutout.pad,
         regions=REGIONS,
-        masks=np.dstack(
-            [
-                laid_out(np.rint(255.0 * mask).astype(np.uint8), layout)
-                for mask in (regions[name] for name in REGIONS)
-            ]
+        canvas=canvas(
+            cutout.person,
+            np.stack([laid_out(mask, layout) for mask in masks]),
+            laid_out(even.astype(np.float32), layout).astype(np.int8),
+            layout / np.float32(STEP),
+            photo.shape[0] + 2 * cutout.pad,
         ),
+        lids={side: lid_canvas(lid, masks, even) for side, lid in layers.lids.items()},
         means=means,
-        even=laid_out(even.astype(np.float32), layout).astype(np.int8),
-        light=fit_light(photo, normals, regions["skin"]),
-        normals=normals,
-        near_head=fade_from_head(known, posed.unit),
-        coarse_layout=cv2.convertMaps(layout / np.float32(STEP), None, cv2.CV_16SC2),
-        irises={side: iris_mask(eye) for side, eye in layers.eyes.items()},
+        head=LitHead(
+            fit_light(photo, normals, regions["skin"]), normals, fade_from_head(known, posed.unit)
+        ),
+        irises=irises,
         teeth=mouth_teeth(layers.mouth),
         own_teeth=seen if "teeth" in means else None,
         mouth_at=(float(lips[0]), float(lips[1])),

@@ -1,116 +1,289 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One pass over a person's picture that applies all colour edits and the change of light."""
+"""One pass over a person's picture that applies all colour edits and the change of light.
+
+Edits may be keyed, so that every frame has other values: all that does not depend on them is laid
+out beforehand, in planes, so that rows of pixels are computed side by side.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
 HAZE = np.float32(0.3)  # opacity up to which a person's pixels keep their light
+LEVEL = np.float32(1.0 / 255.0)
+
+Region = tuple[int, int, int, int]
 
 
-@njit(cache=True, parallel=True, fastmath=True)
-def repaint(
+@dataclass(frozen=True)
+class Canvas:
+    """A picture to be repainted.
+
+    Attributes
+    ----------
+    planes : ndarray, shape (4, H, W), uint8
+        Premultiplied red, green, blue, and alpha.
+    inside : ndarray, shape (H, 2), int32
+        In each row, the first column with the person and the one after the last.
+    masks : ndarray, shape (M, H, W), uint8
+        Regions, 255 inside.
+    spans : ndarray, shape (M, H, 2), int32
+        As ``inside``, for each region.
+    even : ndarray, shape (3, H, W), int8
+        What a step of evenness adds, in quarters of a level.
+    rows, columns : ndarray, shape (H,), (2, W), float32
+        Where among the cells of the light a pixel lies.
+    band : ndarray, shape (H,), int32
+        Which of the two ``columns`` a row goes by.
+    """
+
+    planes: NDArray[np.uint8]
+    inside: NDArray[np.int32]
+    masks: NDArray[np.uint8]
+    spans: NDArray[np.int32]
+    even: NDArray[np.int8]
+    rows: NDArray[np.float32]
+    columns: NDArray[np.float32]
+    band: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is done to a picture.
+
+    Attributes
+    ----------
+    slope, offset : ndarray, shape (M, 3), float32
+        A region's new colours: slope * colour + offset, 0..255.
+    evenness : float
+        Steps.
+    light : ndarray, shape (h, w), float32, or None
+        Factor on the colours, coarse.
+    """
+
+    slope: NDArray[np.float32]
+    offset: NDArray[np.float32]
+    evenness: float
+    light: NDArray[np.float32] | None
+
+    @property
+    def used(self) -> NDArray[np.int64]:
+        """Regions whose colours change: another costs no more than to be passed over."""
+        changed = (self.slope != 1.0).any(axis=1) | (self.offset != 0.0).any(axis=1)
+        return np.asarray(np.flatnonzero(changed), np.int64)
+
+
+def canvas(
     person: NDArray[np.uint8],
     masks: NDArray[np.uint8],
-    used: NDArray[np.int64],
-    slope: NDArray[np.float32],
-    offset: NDArray[np.float32],
     even: NDArray[np.int8],
-    evenness: float,
-    light: NDArray[np.float32],
-    whole: NDArray[np.int16],
-    parts: NDArray[np.uint16],
-    lit: bool,
-    out: NDArray[np.uint8],
-) -> None:
-    """Write ``out``.
+    layout: NDArray[np.float32],
+    turns: int,
+) -> Canvas:
+    """Lay a picture out.
 
     Parameters
     ----------
     person : ndarray, shape (H, W, 4), uint8
         Premultiplied RGBA.
-    masks : ndarray, shape (H, W, M), uint8
-        Regions, 255 inside.
-    used : ndarray, shape (U,), int64
-        Those whose colours change.
-    slope, offset : ndarray, shape (M, 3), float32
-        A region's new colours: slope * colour + offset, 0..255.
+    masks : ndarray, shape (M, H, W), uint8
     even : ndarray, shape (H, W, 3), int8
-        What a step of evenness adds, in quarters of a level.
-    evenness : float
-        Steps.
-    light : ndarray, shape (h, w), float32
-        Factor on the colours, coarse; used if ``lit``.
-    whole, parts : ndarray, shapes (H, W, 2), int16, and (H, W), uint16
-        Where in ``light`` each pixel looks, in OpenCV's fixed-point format.
-    lit : bool
-    out : ndarray, shape (H, W, 4), uint8
+    layout : ndarray, shape (H, W, 2), float32
+        Where in the light, in its cells, each pixel looks: rows and columns apart from each other,
+        but from row ``turns`` on along other columns.
+    turns : int
     """
-    height, width = person.shape[:2]
+    planes = np.ascontiguousarray(person.transpose(2, 0, 1))
+    masks = np.where(planes[3] > 0, masks, np.uint8(0))
+    last = layout[min(turns, len(layout) - 1), :, 0]
+    return Canvas(
+        planes,
+        _span(planes[3]),
+        masks,
+        np.stack([_span(mask) for mask in masks]),
+        np.ascontiguousarray(even.transpose(2, 0, 1)),
+        np.ascontiguousarray(layout[:, 0, 1]),
+        np.stack([layout[0, :, 0], last]),
+        (np.arange(len(layout)) >= turns).astype(np.int32),
+    )
+
+
+def repainted(picture: Canvas, recipe: Recipe) -> NDArray[np.uint8]:
+    """Return the picture (H, W, 4), premultiplied RGBA."""
+    out = np.zeros(picture.planes.shape[1:], np.uint32)
+    light = recipe.light
+    lit = light is not None
+    _repaint(
+        picture.planes,
+        picture.inside,
+        picture.masks,
+        picture.spans,
+        recipe.used,
+        (recipe.slope - 1.0).astype(np.float32) * LEVEL,
+        recipe.offset.astype(np.float32) * LEVEL * LEVEL,
+        picture.even,
+        np.float32(0.25 * recipe.evenness) * LEVEL,
+        np.ones((2, 2), np.float32) if light is None else light,
+        picture.rows,
+        picture.columns,
+        picture.band,
+        lit,
+        out,
+    )
+    return out.view(np.uint8).reshape(*out.shape, 4)
+
+
+def _span(plane: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """First column with anything and the one after the last, in each row (H, 2)."""
+    seen = plane > 0
+    found = np.zeros((len(plane), 2), np.int32)
+    filled = seen.any(axis=1)
+    found[filled, 0] = seen[filled].argmax(axis=1)
+    found[filled, 1] = plane.shape[1] - seen[filled, ::-1].argmax(axis=1)
+    return found
+
+
+# Each of these runs along a row, one array a plane: that is what compilers put side by side.
+
+
+@njit(cache=True, fastmath=True)
+def _add(total, plane, by):  # type: ignore[no-untyped-def]
+    for t in range(len(total)):
+        total[t] += by * np.float32(plane[t])
+
+
+@njit(cache=True, fastmath=True)
+def _light_row(light, y, columns, out):  # type: ignore[no-untyped-def]
+    """Light (N,) along a row at ``y``, in cells."""
     bottom, right = light.shape[0] - 2, light.shape[1] - 2
-    quarter = np.float32(evenness * 0.25)
-    for i in prange(height):
-        for j in range(width):
-            alpha = np.float32(person[i, j, 3])
-            out[i, j, 3] = person[i, j, 3]
-            if alpha == np.float32(0.0):
-                for c in range(3):
-                    out[i, j, c] = person[i, j, c]
-                continue
-            share = alpha * np.float32(1.0 / 255.0)
-            r = np.float32(person[i, j, 0])
-            g = np.float32(person[i, j, 1])
-            b = np.float32(person[i, j, 2])
-            dr, dg, db = np.float32(0.0), np.float32(0.0), np.float32(0.0)
-            for m in used:
-                if masks[i, j, m] == 0:
-                    continue
-                w = np.float32(masks[i, j, m]) * np.float32(1.0 / 255.0)
-                dr += w * ((slope[m, 0] - 1) * r + offset[m, 0] * share)
-                dg += w * ((slope[m, 1] - 1) * g + offset[m, 1] * share)
-                db += w * ((slope[m, 2] - 1) * b + offset[m, 2] * share)
-            if quarter != 0.0:
-                dr += quarter * share * even[i, j, 0]
-                dg += quarter * share * even[i, j, 1]
-                db += quarter * share * even[i, j, 2]
-            r, g, b = r + dr, g + dg, b + db
-            if lit:
-                x = min(max(int(whole[i, j, 0]), 0), right)
-                y = min(max(int(whole[i, j, 1]), 0), bottom)
-                part = int(parts[i, j])
-                fx = np.float32(part & 31) * np.float32(1.0 / 32.0)
-                fy = np.float32(part >> 5) * np.float32(1.0 / 32.0)
-                upper = light[y, x] + fx * (light[y, x + 1] - light[y, x])
-                lower = light[y + 1, x] + fx * (light[y + 1, x + 1] - light[y + 1, x])
-                q = upper + fy * (lower - upper)
-                # What is hardly the person is wall that shines through, in its own light.
-                solid = min(np.float32(1.0), max(np.float32(0.0), (share - HAZE) / (1 - HAZE)))
-                q = np.float32(1.0) + solid * (q - np.float32(1.0))
-                r, g, b = r * q, g * q, b * q
-            # A premultiplied colour is never above its opacity.
-            out[i, j, 0] = np.uint8(min(alpha, max(np.float32(0.0), r)) + np.float32(0.5))
-            out[i, j, 1] = np.uint8(min(alpha, max(np.float32(0.0), g)) + np.float32(0.5))
-            out[i, j, 2] = np.uint8(min(alpha, max(np.float32(0.0), b)) + np.float32(0.5))
+    cell = min(max(int(np.floor(y)), 0), bottom)
+    part = min(max(y - cell, np.float32(0.0)), np.float32(1.0))
+    line = light[cell] + np.float32(part) * (light[cell + 1] - light[cell])
+    for t in range(len(out)):
+        x = min(max(columns[t], np.float32(0.0)), np.float32(right + 1))
+        k = min(int(x), right)
+        out[t] = line[k] + (x - np.float32(k)) * (line[k + 1] - line[k])
+
+
+@njit(cache=True, fastmath=True)
+def _light_person(light, alpha):  # type: ignore[no-untyped-def]
+    """Let what is hardly the person keep its light: it is wall that shines through."""
+    zero, one = np.float32(0.0), np.float32(1.0)
+    for t in range(len(light)):
+        solid = (np.float32(alpha[t]) * LEVEL - HAZE) / (one - HAZE)
+        light[t] = one + min(one, max(zero, solid)) * (light[t] - one)
+
+
+@njit(cache=True, fastmath=True)
+def _write(plane, alpha, slope, offset, light, shift, out):  # type: ignore[no-untyped-def]
+    """Put one channel, which premultiplied is never above its opacity, into its byte."""
+    zero, half = np.float32(0.0), np.float32(0.5)
+    for t in range(len(out)):
+        a, value = np.float32(alpha[t]), np.float32(plane[t])
+        value = (value + slope[t] * value + offset[t] * a) * light[t]
+        out[t] |= np.uint32(np.int32(min(a, max(zero, value)) + half)) << shift
+
+
+@njit(cache=True, parallel=True, fastmath=True)
+def _repaint(  # type: ignore[no-untyped-def]
+    planes,
+    inside,
+    masks,
+    spans,
+    used,
+    slope,
+    offset,
+    even,
+    step,
+    light,
+    rows,
+    columns,
+    band,
+    lit,
+    out,
+):
+    """Write ``out`` (H, W), pixels as little-endian RGBA."""
+    for i in prange(len(out)):
+        first, last = inside[i]
+        if last <= first:
+            continue
+        total = np.zeros((6, last - first), np.float32)
+        for m in used:
+            low, high = spans[m, i]
+            for c in range(3):
+                _add(total[c, low - first : high - first], masks[m, i, low:high], slope[m, c])
+                _add(total[3 + c, low - first : high - first], masks[m, i, low:high], offset[m, c])
+        if step != np.float32(0.0):
+            for c in range(3):
+                _add(total[3 + c], even[c, i, first:last], step)
+        alpha, line = planes[3, i, first:last], out[i, first:last]
+        field = np.ones(last - first, np.float32)
+        if lit:
+            _light_row(light, rows[i], columns[band[i], first:last], field)
+            _light_person(field, alpha)
+        for t in range(last - first):
+            line[t] = np.uint32(alpha[t]) << np.uint32(24)
+        for c in range(3):
+            plane = planes[c, i, first:last]
+            _write(plane, alpha, total[c], total[3 + c], field, np.uint32(8 * c), line)
 
 
 @njit(cache=True, parallel=True)
-def as_it_stands(
-    photo: NDArray[np.uint8],
-    person: NDArray[np.uint8],
-    edited: NDArray[np.uint8],
-    pad: int,
-    out: NDArray[np.uint8],
-) -> None:
-    """Write the photo (H, W, 3) as it stands with another person in it to ``out`` (H, W, 4).
-
-    ``person`` and ``edited`` reach over the photo by ``pad`` pixels.
-    """
+def _around(  # type: ignore[no-untyped-def]
+    photo, person, edited, pad, left, top, right, bottom, out
+):
     for i in prange(photo.shape[0]):
+        inner = top <= i < bottom
         for j in range(photo.shape[1]):
+            if inner and left <= j < right:
+                continue
             for c in range(3):
                 before = np.int32(person[i + pad, j + pad, c])
                 value = np.int32(photo[i, j, c]) + np.int32(edited[i + pad, j + pad, c]) - before
                 out[i, j, c] = np.uint8(min(np.int32(255), max(np.int32(0), value)))
             out[i, j, 3] = 255
+
+
+def around(
+    photo: NDArray[np.uint8],
+    person: NDArray[np.uint8],
+    edited: NDArray[np.uint8],
+    pad: int,
+    region: Region,
+) -> NDArray[np.uint8]:
+    """Return the photo as it stands with another person in it (H, W, 4), RGBA.
+
+    Parameters
+    ----------
+    photo : ndarray, shape (H, W, 3), uint8
+    person, edited : ndarray, shape (H + 2 pad or more, W + 2 pad, 4), uint8
+    pad : int
+    region : tuple of int
+        Left, top, right, bottom of what is not wanted, and left as it comes.
+    """
+    out = np.empty((*photo.shape[:2], 4), np.uint8)
+    _around(photo, person, edited, pad, *region, out)
+    return out
+
+
+@njit(cache=True, fastmath=True)
+def recoloured(
+    picture: NDArray[np.float32],
+    inside: NDArray[np.float32],
+    slope: NDArray[np.float32],
+    offset: NDArray[np.float32],
+    lit: float,
+) -> NDArray[np.float32]:
+    """Return a picture (h, w, 3) with new colours where ``inside`` (h, w) says, in other light."""
+    out = np.empty_like(picture)
+    for i in range(picture.shape[0]):
+        for j in range(picture.shape[1]):
+            w = inside[i, j]
+            for c in range(3):
+                value = picture[i, j, c]
+                out[i, j, c] = lit * (value + w * ((slope[c] - 1) * value + offset[c]))
+    return out

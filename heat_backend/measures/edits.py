@@ -21,7 +21,7 @@ from bridge.edits import LIGHT_EDITS, SHAPE_EDITS, TEXTURE_EDITS
 from heat_backend.detect import make_detector
 from heat_backend.edits.colour_steps import STEPS, target_lab, to_lab
 from heat_backend.edits.colours import laid_out
-from heat_backend.edits.light import light_change
+from heat_backend.edits.light import STEP
 from heat_backend.engine import EngineSettings, make_engine
 from heat_backend.measures.fidelity import PICTURES, psnr
 from heat_backend.measures.followed import Follower
@@ -128,10 +128,10 @@ def light_rows(portrait: WarpPortrait) -> Iterator[Row]:
     """Take the photo's directed light away, keep that as a picture, and put it back."""
     assert portrait.editor is not None
     base = portrait.editor.colours.base
-    change = light_change(base.light, base.normals, base.near_head, {"light_amount": -1.0})
+    change = base.head.change({"light_amount": -1.0})
     height, width = base.photo.shape[:2]
-    rows, columns = (slice(base.pad, base.pad + n) for n in (height, width))
-    change = laid_out(change, *base.coarse_layout)[rows, columns]
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32) / np.float32(STEP)
+    change = laid_out(change, np.dstack([x, y]))
     without = np.rint(np.clip(base.photo * change[..., None], 0, 255))
     back = np.rint(np.clip(without / change[..., None], 0, 255)).astype(np.uint8)
     skin = _weights(portrait, "skin")

@@ -44,7 +44,6 @@ from heat_backend.warp.painter import Scene, make_painter, opaque
 from heat_backend.warp.portrait_layers import (
     Layers,
     assemble_layers,
-    build_lids,
     fit_blinks,
     resized,
 )
@@ -88,7 +87,7 @@ class WarpPortrait:
         stride = max(2, -(-max(self.width, self.height) // CELLS_ALONG))
         home = layers.camera.project(layers.mesh.rest)
         self._region = _moving_region(home, (self.width, self.height), 2 * stride)
-        self._still = opaque(layers.photo)
+        self._still = self._own_still = opaque(layers.photo)
         self._eye_areas = _eye_areas(layers.mesh, layers.mesh.pixels)
         self._edited: Edited | None = None
         openings = {"mouth": layers.mesh.mouth, **layers.mesh.eyes}
@@ -155,17 +154,19 @@ class WarpPortrait:
         if edited is self._edited:
             return
         shaped = edited.shaped
-        lids = self._layers.lids
-        if edited.still is not self._still:
-            lids = build_lids(edited.still[..., :3], self._layers)
-        self._edited, self._still = edited, edited.still
+        before = self._edited.coloured if self._edited is not None else None
+        if edited.coloured is None:
+            self._still = self._own_still
+        elif edited.coloured is not before:
+            self._still = edited.coloured.around(self._region)
+        self._edited = edited
         self._layers = replace(
             self._layers,
             mesh=shaped.mesh,
             mouth=shaped.mouth,
             eyes=shaped.eyes,
             landmarks=shaped.landmarks,
-            lids=lids,
+            lids=edited.lids,
         )
         self._painter.retouch(edited.person)
         pixels = self._layers.camera.project(shaped.mesh.rest)

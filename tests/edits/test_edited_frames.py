@@ -139,7 +139,7 @@ def test_a_photo_without_teeth_or_hair_is_told(portrait):
     bare = type(editor)(type(base)(**{**vars(base), "means": missing, "shut": True}))
     told = bare.skipped({"teeth_whiteness": 1.0, "hair_hue": 1.0, "eye_colour": 1.0, "blush": 1.0})
     assert len(told) == 3
-    assert bare.coloured({"hair_hue": 2.0}).still.shape == (portrait.height, portrait.width, 4)
+    assert bare.coloured({"hair_hue": 2.0}).person.shape == bare.base.person.shape
 
 
 def test_a_clip_with_keyed_edits_renders_them(portrait, tmp_path: Path):
