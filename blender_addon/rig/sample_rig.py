@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sample rig: a head with the 52 ARKit shape keys and an armature, made from the face model."""
+"""Heads with the 52 ARKit shape keys and an armature: the sample rig, and those that are fitted."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import bpy
@@ -21,8 +23,41 @@ HEAD_HEIGHT = 0.22  # metres from the chin to the crown
 _GAP = 0.1
 
 
+@dataclass(frozen=True, eq=False)
+class Head:
+    """A head with the face model's vertices and triangles.
+
+    Attributes
+    ----------
+    collection, mesh, armature : str
+        Names for what is made.
+    vertices : (V, 3) array
+        The model's axes and unit.
+    offsets : (52, V, 3) array
+        What each expression adds, in the order of the contract.
+    look : callable
+        Gives the new mesh's data its colours and materials.
+    """
+
+    collection: str
+    mesh: str
+    armature: str
+    vertices: NDArray[np.floating]
+    offsets: NDArray[np.floating]
+    look: Callable[[Any], None]
+
+
 def add_sample_rig(context: Any) -> tuple[Any, Any]:
-    """Add the head mesh and its armature to the scene, at the 3D cursor, in their own collection.
+    """Add the face model's own head; see :func:`add_head`."""
+    model = bridge.face_model.load()
+    offsets = model.expression + gaze_displacements(model)
+    names = (COLLECTION_NAME, MESH_NAME, ARMATURE_NAME)
+    head = Head(*names, model.vertices, offsets, lambda data: sample_look.give(data, model))
+    return add_head(context, head)
+
+
+def add_head(context: Any, head: Head) -> tuple[Any, Any]:
+    """Add a head mesh and its armature to the scene, at the 3D cursor, in their own collection.
 
     Where something else stands at the cursor, they go beside it along X.
 
@@ -35,6 +70,7 @@ def add_sample_rig(context: Any) -> tuple[Any, Any]:
     ----------
     context : bpy.types.Context
         Gives scene and view layer.
+    head : Head
 
     Returns
     -------
@@ -55,16 +91,16 @@ def add_sample_rig(context: Any) -> tuple[Any, Any]:
         bpy.ops.object.mode_set(mode="OBJECT")
     model = bridge.face_model.load()
     size = _metres(model)
-    base = -float(model.vertices[:, 1].min()) * size
-    place = _place(context, _to_blender(model.vertices, size, base))
-    collection = bpy.data.collections.new(COLLECTION_NAME)
+    base = -float(head.vertices[:, 1].min()) * size
+    place = _place(context, _to_blender(head.vertices, size, base))
+    collection = bpy.data.collections.new(head.collection)
     scene.collection.children.link(collection)
-    mesh = _head_object(model, size, base)
-    armature = bpy.data.objects.new(ARMATURE_NAME, bpy.data.armatures.new(ARMATURE_NAME))
+    mesh = _head_object(model, head, size, base)
+    armature = bpy.data.objects.new(head.armature, bpy.data.armatures.new(head.armature))
     collection.objects.link(mesh)
     collection.objects.link(armature)
     armature.location = place
-    crown = base + float(model.vertices[:, 1].max()) * size
+    crown = base + float(head.vertices[:, 1].max()) * size
     _add_bones(context, armature, base, crown)
     _bind(model, mesh, armature)
     _select_only(context, mesh)
@@ -93,21 +129,20 @@ def _to_blender(points: NDArray[np.floating], size: float, base: float) -> NDArr
     return turned.astype(np.float32)
 
 
-def _head_object(model: Any, size: float, base: float) -> Any:
-    data = bpy.data.meshes.new(MESH_NAME)
-    neutral = _to_blender(model.vertices, size, base)
-    data.from_pydata(neutral.tolist(), [], model.triangles.tolist())
+def _head_object(model: Any, head: Head, size: float, base: float) -> Any:
+    data = bpy.data.meshes.new(head.mesh)
+    rest = _to_blender(head.vertices, size, base)
+    data.from_pydata(rest.tolist(), [], model.triangles.tolist())
     data.shade_smooth()
-    sample_look.give(data, model)
+    head.look(data)
     data.update()
-    mesh = bpy.data.objects.new(MESH_NAME, data)
+    mesh = bpy.data.objects.new(head.mesh, data)
     mesh.shape_key_add(name="Basis", from_mix=False)
-    offsets = model.expression + gaze_displacements(model)
-    for name, offset in zip(bridge.coefficients.EXPRESSION_NAMES, offsets, strict=True):
+    for name, offset in zip(bridge.coefficients.EXPRESSION_NAMES, head.offsets, strict=True):
         block = mesh.shape_key_add(name=name, from_mix=False)
         block.value = 0.0  # Blender 5.0 adds keys fully on
         block.slider_max = bridge.coefficients.EXPRESSION_MAX  # a wide yawn goes beyond 1
-        moved = _to_blender(model.vertices + offset, size, base)
+        moved = _to_blender(head.vertices + offset, size, base)
         block.points.foreach_set("co", moved.ravel())
     mesh.active_shape_key_index = 0
     return mesh

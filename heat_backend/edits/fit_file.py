@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.coefficients import EXPRESSION_NAMES
-from bridge.face_model import FaceModel, landmarks, shape
+from bridge.face_model import PART_NAMES, FaceModel, landmarks, shape
 from bridge.face_model import load as load_model
 from bridge.pose import rotation_angles
 from heat_backend.detect import FaceLandmarks, choose_face, make_detector
+from heat_backend.edits.head_surface import head_surface
 from heat_backend.edits.light import GAMMA, STEP, Light, fade_from_head, fit_light, photo_normals
 from heat_backend.edits.regions import find_regions
 from heat_backend.engine import EngineSettings, Photo
@@ -119,10 +120,15 @@ def unlit(
 def arrays(found: PhotoFit, name: str, model: FaceModel) -> dict[str, NDArray]:
     """Return what the file holds; lengths in outer-eye distances of the neutral, pixels, radians.
 
-    ``vertices`` are the face in its own axes with its expression, ``neutral`` without; both carry
-    ``residual``, what the model cannot say and the landmarks ask for.
+    ``vertices`` are the head as photographed in its own axes, its eyeballs turned to where they
+    look, ``neutral`` the head without expression; both carry ``residual``, what the model cannot
+    say and the landmarks ask for. ``shapes`` are what each of the 52 expressions adds to
+    ``vertices``. ``uv`` lays ``photo``, or ``texture``, which is the photo without its light, onto
+    them; ``seen`` (0..1) tells how much it shows of each vertex, ``colour`` has the rest's.
+    ``part`` is each vertex' place in ``part_names``.
     """
     fit, posed = found.fit, found.posed
+    surface = head_surface(model, posed, fit.identity, found.face.points, found.pixels, found.alpha)
     plain = shape(model, fit.identity, fit.expression)
     own = (posed.rest @ fit.rotation).astype(np.float32)
     residual = own - plain
@@ -141,11 +147,17 @@ def arrays(found: PhotoFit, name: str, model: FaceModel) -> dict[str, NDArray]:
         "camera_scale": np.array(fit.camera.scale, np.float32),
         "camera_center": np.array(fit.camera.center, np.float32),
         "camera_distance": np.array(fit.camera.distance, np.float32),
-        "vertices": own,
+        "vertices": surface.vertices,
         "neutral": (shape(model, fit.identity, np.zeros(52)) + residual).astype(np.float32),
         "residual": residual.astype(np.float32),
         "triangles": model.triangles,
-        "uv": (posed.pixels / (width, height) * (1.0, -1.0) + (0.0, 1.0)).astype(np.float32),
+        "shapes": surface.shapes.astype(np.float16),
+        "uv": surface.uv,
+        "seen": surface.seen,
+        "colour": surface.colour,
+        "part": model.vertex_part,
+        "part_names": np.array(PART_NAMES),
+        "photo": found.pixels,
         "texture": found.base,
         "light_harmonics": found.light.coefficients.astype(np.float32),
         "light_direction": found.light.direction.astype(np.float32),
