@@ -33,6 +33,7 @@ MODULE_NAMES = (
     "edit.edit_operators",
     "edit.preset_operators",
     "edit.lamp_operators",
+    "edit.match_operators",
     "edit.edit_panel",
     "motion.motion_operators",
     "motion.motion_panel",

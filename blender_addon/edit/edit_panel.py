@@ -14,7 +14,7 @@ from ..properties import active_portrait
 
 # Rows of other modules of this folder, drawn in this order below the presets. Each module has
 # `draw(layout, context, portrait)`, and is imported when the panel is first drawn.
-MORE_ROWS: tuple[str, ...] = ()
+MORE_ROWS: tuple[str, ...] = ("match_rows",)
 _NARROW = 170.0  # pixels at scale 1 that a line of text has
 
 

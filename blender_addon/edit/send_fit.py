@@ -9,6 +9,16 @@ from typing import Any
 from ..mapping import auto_mapping
 from ..rig import free_place, sample_rig
 from . import fit_look, fit_reading
+from .face_task import FaceOrder
+
+
+def order_for(*, lit: bool) -> FaceOrder:
+    """Return the order; see `add`."""
+
+    def land(context: Any, portrait: Any, out: Path) -> tuple[str, ...]:
+        return add(context, portrait, out, lit=lit)
+
+    return FaceOrder(("fit",), "The fit is here", "Send Fit to Scene", land, adds_objects=True)
 
 
 def add(context: Any, portrait: Any, path: Path, *, lit: bool) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import bpy
 import numpy as np
 
 from .. import bridge
@@ -72,7 +71,7 @@ def order_for(portrait: Any, source: MotionSource, clip_begin: float) -> BakeOrd
     has_head = "head" in targets and regions.HEAD in taken and not settings.only.strip()
     return BakeOrder(
         rig_map=map_rows.to_rig_map(portrait),
-        face=_face_facts(targets["face"]) if "face" in targets else None,
+        face=face_facts(targets["face"]) if "face" in targets else None,
         head=_head_facts(portrait) if has_head else None,
         wanted=regions.chosen(taken, settings.only),
         use_shift=settings.use_shift,
@@ -175,7 +174,8 @@ def _first_frame(targets: dict[str, Any], source: MotionSource) -> int:
     return source.first
 
 
-def _face_facts(keys: Any) -> FaceFacts:
+def face_facts(keys: Any) -> FaceFacts:
+    """Return which keys of a mesh may be set, and where their values lie."""
     blocks = [block for block in keys.key_blocks if block != keys.reference_key]
     paths = {block.name: str(block.path_from_id("value")) for block in blocks}
     driven = edit_animation.driven(keys)
@@ -199,11 +199,3 @@ def _head_facts(portrait: Any) -> HeadFacts:
         connected=bool(bone.bone.use_connect),
         driven=edit_animation.driven(portrait.armature),
     )
-
-
-def push_undo() -> None:
-    """Let undo step over a bake that no operator of the user's wraps."""
-    windows = bpy.context.window_manager.windows
-    if windows and not bpy.app.background:
-        with bpy.context.temp_override(window=windows[0]):
-            bpy.ops.ed.undo_push(message="Heat: Bake Motion")

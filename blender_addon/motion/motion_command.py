@@ -13,7 +13,7 @@ from typing import Any
 
 from ..backend.command_run import CommandRun, CommandStatus, Words
 
-STOPPED = "Stopped; the next bake goes on there"
+MADE = Words("The motion is here", "Stopped; the next bake goes on there")
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,16 @@ class ClipRun(CommandRun):
     """The command under way; `notes` are what it told besides, once it is done."""
 
     def __init__(
-        self, program: tuple[str, ...], environment: Mapping[str, str], order: ClipOrder
+        self,
+        program: tuple[str, ...],
+        environment: Mapping[str, str],
+        order: ClipOrder,
+        words: Words = MADE,
     ) -> None:
         self.order = order
         self.notes: tuple[str, ...] = ()
         command = (*program, *order.arguments, "--out", str(order.out), "--json-progress")
-        super().__init__(command, environment, Words("The motion is here", STOPPED), self._heard)
+        super().__init__(command, environment, words, self._heard)
 
     def _heard(self, before: CommandStatus, line: str) -> CommandStatus:
         told = _read(line)

@@ -4,10 +4,9 @@
 
 from typing import Any
 
-import bpy
 from bpy.types import Operator
 
-from .. import operator_edge
+from .. import background_jobs, operator_edge
 from ..heat_tab import OnPortrait
 
 
@@ -36,20 +35,7 @@ class HEAT_OT_bake_motion(OnPortrait, Operator):
         from . import motion_task
 
         job = motion_task.start(context.scene, operator_edge.chosen_portrait(self, context))
-        if bpy.app.background:
-            try:
-                motion_task.finish(job)
-            except KeyboardInterrupt:
-                job.cancel()
-                motion_task.finish(job)
-        if job.state in {"failed", "cancelled"}:
-            self.report({"ERROR"}, job.message)
-            return {"CANCELLED"}
-        if job.state == "done":
-            for note in job.notes:
-                self.report({"WARNING"}, note)
-            self.report({"INFO"}, job.message)
-        return {"FINISHED"}
+        return background_jobs.told(self, job)
 
 
 class HEAT_OT_motion_cancel(OnPortrait, Operator):

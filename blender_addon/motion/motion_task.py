@@ -3,14 +3,9 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from typing import TYPE_CHECKING, Any
 
-import bpy
-from bpy.app.handlers import persistent
-
-from ..properties import find_portrait
+from ..background_jobs import BackgroundJob, JobList, push_undo
 
 if TYPE_CHECKING:
     from .bake_plan import BakePlan
@@ -19,29 +14,16 @@ if TYPE_CHECKING:
     from .plan_run import ClipFiles, PlanRun
     from .reading import Reading
 
-log = logging.getLogger(__name__)
-
-_TICK = 0.1
-_TELL = 0.5
 _ELSEWHERE = (
     "The backend is another machine's: run `heat track` or `heat speak` there, and choose the "
     ".npz that it writes as the file"
 )
-_jobs: dict[str, MotionJob] = {}
 
 
-class MotionJob:
-    """One bake on its way: the backend reads, a thread plans, Blender's main thread writes.
+class MotionJob(BackgroundJob):
+    """One bake on its way: the backend reads, a thread plans, Blender's main thread writes."""
 
-    Attributes
-    ----------
-    state : str
-        "running", "done", "failed" or "cancelled".
-    message : str
-        One line for the user, once it has ended.
-    notes : tuple of str
-        What else there is to tell.
-    """
+    what = "bake"
 
     def __init__(
         self,
@@ -51,17 +33,9 @@ class MotionJob:
         orders: tuple[ClipOrder, ...],
         reading: Reading,
     ) -> None:
-        self.uid = uid
-        self.state, self.message = "running", ""
-        self.notes: tuple[str, ...] = ()
-        self._scene_name, self._source, self._orders = scene_name, source, orders
-        self._reading = reading
+        super().__init__(scene_name, uid)
+        self._source, self._orders, self._reading = source, orders, reading
         self._planning: PlanRun | None = None
-
-    @property
-    def finished(self) -> bool:
-        """Whether it has ended, well or not."""
-        return self.state != "running"
 
     @property
     def fraction(self) -> float:
@@ -81,22 +55,6 @@ class MotionJob:
         self._reading.cancel()
         if self._planning is not None:
             self._planning.cancel()
-
-    def step(self) -> None:
-        """Go on where something is ready. Call in Blender's main thread; it never waits."""
-        from .. import bridge
-
-        if self.finished:
-            return
-        try:
-            self._go_on()
-        except bridge.errors.Cancelled as error:
-            self.state, self.message = "cancelled", str(error)
-        except bridge.errors.HeatError as error:
-            self.state, self.message = "failed", str(error)
-        except Exception as error:  # else the job would seem to go on for ever
-            log.exception("heat: the bake failed")
-            self.state, self.message = "failed", f"The bake failed: {error}"
 
     def _go_on(self) -> None:
         from . import baking
@@ -136,26 +94,10 @@ class MotionJob:
         self.state, self.message = "done", baked.line()
         self.notes = (*baked.notes, *told)
 
-    def _place(self) -> tuple[Any, Any]:
-        """Return scene and portrait, looked up anew: undo and the user may have replaced them."""
-        from .. import bridge
 
-        scene = bpy.data.scenes.get(self._scene_name)
-        portrait = find_portrait(scene, self.uid) if scene is not None else None
-        if portrait is None:
-            raise bridge.errors.BadInput("The portrait is gone: nothing was baked")
-        return scene, portrait
-
-
-def job_of(uid: str) -> MotionJob | None:
-    """Return the last bake of a portrait in this Blender, ended or not, or None."""
-    return _jobs.get(uid)
-
-
-def running(uid: str) -> bool:
-    """Whether a portrait's motion is being read."""
-    job = _jobs.get(uid)
-    return job is not None and not job.finished
+_jobs: JobList[MotionJob] = JobList(lambda job: _after(job))
+job_of, running, cancel = _jobs.of, _jobs.running, _jobs.cancel
+register, unregister = _jobs.register, _jobs.unregister
 
 
 def start(scene: Any, portrait: Any) -> MotionJob:
@@ -176,32 +118,7 @@ def start(scene: Any, portrait: Any) -> MotionJob:
         raise bridge.errors.BadInput(wrong)
     source = motion_source.source_of(scene, portrait)
     orders = _orders(scene, portrait, source)
-    job = MotionJob(scene.name, portrait.uid, source, orders, _reading(orders))
-    _jobs[portrait.uid] = job
-    job.step()
-    if not bpy.app.background and not bpy.app.timers.is_registered(_on_timer):
-        bpy.app.timers.register(_on_timer, first_interval=_TICK, persistent=True)
-    return job
-
-
-def cancel(uid: str) -> None:
-    """Stop a portrait's job, if one runs."""
-    job = _jobs.get(uid)
-    if job is not None:
-        job.cancel()
-
-
-def finish(job: MotionJob) -> None:
-    """Wait for a job and bake: for background Blender, where no timer fires."""
-    told, when = "", 0.0
-    while not job.finished:
-        line = job.line()
-        if line != told and time.monotonic() - when > _TELL:
-            told, when = line, time.monotonic()
-            print(f"Heat: {line}", flush=True)
-        job.step()
-        if not job.finished:
-            time.sleep(0.02)
+    return _jobs.begin(MotionJob(scene.name, portrait.uid, source, orders, _reading(orders)))
 
 
 def _orders(scene: Any, portrait: Any, source: MotionSource) -> tuple[ClipOrder, ...]:
@@ -239,50 +156,6 @@ def _reading(orders: tuple[ClipOrder, ...]) -> Reading:
     return Reading(orders, lambda order: motion_command.ClipRun(command, environment, order))
 
 
-def _on_timer() -> float | None:
-    active = [job for job in _jobs.values() if not job.finished]
-    for job in active:
-        job.step()
-        if job.finished:
-            _after(job)
-    _redraw(everything=any(job.finished for job in active))
-    return _TICK if any(not job.finished for job in active) else None
-
-
 def _after(job: MotionJob) -> None:
-    from . import baking
-
     if job.state == "done":
-        baking.push_undo()
-
-
-def _redraw(*, everything: bool) -> None:
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if everything:
-                area.tag_redraw()
-            elif area.type == "VIEW_3D":
-                for region in area.regions:
-                    if region.type == "UI":
-                        region.tag_redraw()
-
-
-@persistent
-def _on_load_pre(*_args: Any) -> None:
-    for job in _jobs.values():
-        job.cancel()
-    _jobs.clear()
-
-
-def register() -> None:
-    """Let a job end when another file is opened."""
-    bpy.app.handlers.load_pre.append(_on_load_pre)
-
-
-def unregister() -> None:
-    """Cancel all jobs."""
-    _on_load_pre()
-    if bpy.app.timers.is_registered(_on_timer):
-        bpy.app.timers.unregister(_on_timer)
-    if _on_load_pre in bpy.app.handlers.load_pre:
-        bpy.app.handlers.load_pre.remove(_on_load_pre)
+        push_undo("Heat: Bake Motion")

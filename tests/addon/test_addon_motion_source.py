@@ -260,7 +260,7 @@ def test_reading_shows_progress_and_can_be_cancelled(rigged, blender, reader, tm
     assert panel.of("operator") == ["heat.motion_cancel"]
     assert ("progress", "25%") in panel.kept
     blender.ops.heat.motion_cancel()
-    motion_task.finish(job)
+    background_jobs.finish(job)
     assert job.state == "cancelled"
     assert rigged.mesh.data.shape_keys.animation_data is None
     assert "heat.bake_motion" in drawn(blender).of("operator")
