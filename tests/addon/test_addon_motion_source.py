@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("bpy")
 
-from blender_addon import versions
+from blender_addon import background_jobs, versions
 from tests.addon.motion_clips import baked_strip, column, notes, performance, sampled, saved
 from tests.addon.test_addon_panels import Drawn, context
 

@@ -29,6 +29,9 @@ OPERATORS = [
     "open_log",
     "backend_restart",
     "open_preferences",
+    "match_picture",
+    "send_fit",
+    "face_cancel",
 ]
 
 
