@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import bpy
 from bpy.app.handlers import persistent
@@ -32,9 +31,12 @@ class BackgroundJob:
         One line for the user, once it has ended.
     notes : tuple of str
         What else there is to tell.
+    what, undo : str
+        What the user and what undo call it.
     """
 
     what = "job"
+    undo = "Job"
 
     def __init__(self, scene_name: str, uid: str) -> None:
         self.uid = uid
@@ -90,27 +92,18 @@ class BackgroundJob:
         return scene, portrait
 
 
-Job = TypeVar("Job", bound=BackgroundJob)
+class JobList:
+    """The jobs of one kind in this Blender."""
 
-
-class JobList(Generic[Job]):
-    """The jobs of one kind in this Blender.
-
-    Parameters
-    ----------
-    after : callable
-        Called with a job that a timer has brought to its end.
-    """
-
-    def __init__(self, after: Callable[[Job], None]) -> None:
-        self._jobs: dict[str, Job] = {}
+    def __init__(self) -> None:
+        self._jobs: dict[str, BackgroundJob] = {}
 
         def on_timer() -> float | None:
             active = [job for job in self._jobs.values() if not job.finished]
             for job in active:
                 job.step()
-                if job.finished:
-                    after(job)
+                if job.state == "done":
+                    _push_undo(f"Heat: {job.undo}")
             _redraw(everything=any(job.finished for job in active))
             return _TICK if any(not job.finished for job in active) else None
 
@@ -122,7 +115,7 @@ class JobList(Generic[Job]):
 
         self._on_timer, self._on_load_pre = on_timer, on_load_pre
 
-    def of(self, uid: str) -> Job | None:
+    def of(self, uid: str) -> BackgroundJob | None:
         """Return a portrait's last job in this Blender, ended or not, or None."""
         return self._jobs.get(uid)
 
@@ -131,13 +124,12 @@ class JobList(Generic[Job]):
         job = self._jobs.get(uid)
         return job is not None and not job.finished
 
-    def begin(self, job: Job) -> Job:
+    def begin(self, job: BackgroundJob) -> None:
         """Take a job in and let a timer see it through."""
         self._jobs[job.uid] = job
         job.step()
         if not bpy.app.background and not bpy.app.timers.is_registered(self._on_timer):
             bpy.app.timers.register(self._on_timer, first_interval=_TICK, persistent=True)
-        return job
 
     def cancel(self, uid: str) -> None:
         """Stop a portrait's job, if one runs."""
@@ -189,7 +181,7 @@ def told(operator: Any, job: BackgroundJob) -> set[str]:
     return {"FINISHED"}
 
 
-def push_undo(message: str) -> None:
+def _push_undo(message: str) -> None:
     """Let undo step over what a job did, which no operator of the user's wraps."""
     windows = bpy.context.window_manager.windows
     if windows and not bpy.app.background:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from ..background_jobs import BackgroundJob, JobList, push_undo
+from ..background_jobs import BackgroundJob, JobList
 
 if TYPE_CHECKING:
     from ..motion.motion_command import ClipRun
@@ -55,7 +55,8 @@ class FaceJob(BackgroundJob):
 
     def __init__(self, scene_name: str, uid: str, order: FaceOrder, run: ClipRun) -> None:
         super().__init__(scene_name, uid)
-        self.order, self._run = order, run
+        self.undo = order.undo
+        self._order, self._run = order, run
         self._waits = False
 
     @property
@@ -81,26 +82,21 @@ class FaceJob(BackgroundJob):
             self.state, self.message = status.state, status.text
         if status.state != "done":
             return
-        self._waits = self.order.adds_objects and bpy.context.mode != "OBJECT"
+        self._waits = self._order.adds_objects and bpy.context.mode != "OBJECT"
         if self._waits:
             return
         scene, portrait = self._place()
         out = self._run.order.out
         try:
             with _in_scene(scene):
-                self.message, *notes = self.order.land(bpy.context, portrait, out)
+                self.message, *notes = self._order.land(bpy.context, portrait, out)
         finally:
             out.unlink(missing_ok=True)
         self.notes = (*notes, *self._run.notes)
         self.state = "done"
 
 
-def _after(job: FaceJob) -> None:
-    if job.state == "done":
-        push_undo(f"Heat: {job.order.undo}")
-
-
-_jobs: JobList[FaceJob] = JobList(_after)
+_jobs = JobList()
 job_of, running, cancel = _jobs.of, _jobs.running, _jobs.cancel
 register, unregister = _jobs.register, _jobs.unregister
 
@@ -133,7 +129,9 @@ def start(scene: Any, portrait: Any, order: FaceOrder) -> FaceJob:
         ClipOrder(tuple(arguments), out, 0.0),
         Words(order.done, _STOPPED),
     )
-    return _jobs.begin(FaceJob(scene.name, portrait.uid, order, run))
+    job = FaceJob(scene.name, portrait.uid, order, run)
+    _jobs.begin(job)
+    return job
 
 
 def _photo_file(portrait: Any) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..background_jobs import BackgroundJob, JobList, push_undo
+from ..background_jobs import BackgroundJob, JobList
 
 if TYPE_CHECKING:
     from .bake_plan import BakePlan
@@ -24,6 +24,7 @@ class MotionJob(BackgroundJob):
     """One bake on its way: the backend reads, a thread plans, Blender's main thread writes."""
 
     what = "bake"
+    undo = "Bake Motion"
 
     def __init__(
         self,
@@ -95,7 +96,7 @@ class MotionJob(BackgroundJob):
         self.notes = (*baked.notes, *told)
 
 
-_jobs: JobList[MotionJob] = JobList(lambda job: _after(job))
+_jobs = JobList()
 job_of, running, cancel = _jobs.of, _jobs.running, _jobs.cancel
 register, unregister = _jobs.register, _jobs.unregister
 
@@ -118,7 +119,9 @@ def start(scene: Any, portrait: Any) -> MotionJob:
         raise bridge.errors.BadInput(wrong)
     source = motion_source.source_of(scene, portrait)
     orders = _orders(scene, portrait, source)
-    return _jobs.begin(MotionJob(scene.name, portrait.uid, source, orders, _reading(orders)))
+    job = MotionJob(scene.name, portrait.uid, source, orders, _reading(orders))
+    _jobs.begin(job)
+    return job
 
 
 def _orders(scene: Any, portrait: Any, source: MotionSource) -> tuple[ClipOrder, ...]:
@@ -154,8 +157,3 @@ def _reading(orders: tuple[ClipOrder, ...]) -> Reading:
         for order in orders:
             order.out.parent.mkdir(parents=True, exist_ok=True)
     return Reading(orders, lambda order: motion_command.ClipRun(command, environment, order))
-
-
-def _after(job: MotionJob) -> None:
-    if job.state == "done":
-        push_undo("Heat: Bake Motion")
