@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import bridge
+from ..edit import before_after
 
 Around = tuple[bridge.coefficients.Coefficients, ...] | None
 
@@ -191,7 +192,7 @@ class Session:
         """Return what stands on the overlay; empty while it simply shows the newest frame."""
         if self.frame is None or self.live.state != "live" or self.trouble:
             return self.status()[0]
-        return ""
+        return "Before the edits" if before_after.shows_before(self.uid) else ""
 
     def overlay_text_changed(self) -> bool:
         """Return whether that text differs from the last time this was asked."""

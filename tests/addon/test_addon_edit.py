@@ -119,11 +119,13 @@ def test_the_preview_gets_them_and_before_leaves_them_out(blender, portrait, bac
     assert dict(session._sent.edits) == {"jaw_width": 1.5}
     assert blender.ops.heat.edit_before_after() == {"FINISHED"}
     run_until(lambda: not session._sent.edits)
+    assert session.overlay_text() == "Before the edits"
     assert portrait.edits.jaw_width == 1.5
     blender.ops.heat.render()
     assert take(blender).edit_names == ("jaw_width",)
     blender.ops.heat.edit_before_after()
     run_until(lambda: dict(session._sent.edits) == {"jaw_width": 1.5})
+    assert session.overlay_text() == ""
 
 
 def test_before_is_over_in_another_file(blender, portrait):
