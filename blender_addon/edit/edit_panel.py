@@ -40,8 +40,6 @@ class HEAT_PT_edit(OfPortrait, Panel):
         row = row.row(align=True)
         row.menu("HEAT_MT_edit_presets")
         row.operator("heat.edit_reset", text="", icon="LOOP_BACK")
-        if before:
-            text_lines.draw(layout, context, "The preview shows the portrait before its edits")
         wrong = engine_edits.complaint(portrait.engine, changed)
         if wrong:
             text_lines.draw(layout, context, wrong, "ERROR")
@@ -127,10 +125,10 @@ class HEAT_PT_edit_light(_GroupPanel, Panel):
         column = layout.column(align=True)
         column.prop(portrait.edits, "photo_light_yaw", text="Own Yaw")
         column.prop(portrait.edits, "photo_light_pitch", text="Own Pitch")
-        row = layout.row(align=True)
-        here = row.operator("heat.edit_drive_light", text="Own Is Here", icon="PIVOT_CURSOR")
+        here = column.operator("heat.edit_drive_light", text="Own Is Here", icon="PIVOT_CURSOR")
         here.from_here = True
-        row.operator("heat.edit_release_light", text="", icon="X")
+        column.operator("heat.edit_own_light", icon="IMAGE_DATA")
+        layout.operator("heat.edit_release_light", icon="X")
 
 
 class HEAT_PT_edit_attributes(_GroupPanel, Panel):

@@ -21,6 +21,12 @@ def _is_lamp(_self: Any, candidate: Any) -> bool:
     return bool(candidate.type == "LIGHT")
 
 
+def _own_light_changed(self: Any, _context: Any) -> None:
+    from . import lamp_rig
+
+    lamp_rig.redirect(self)
+
+
 def _edit_property(edit: bridge.edits.Edit) -> Any:
     return FloatProperty(
         name=edit_groups.label(edit.name),
@@ -75,6 +81,8 @@ _ANNOTATIONS: dict[str, Any] = {
         min=-180.0,
         max=180.0,
         precision=1,
+        options=set(),
+        update=_own_light_changed,
     ),
     "photo_light_pitch": FloatProperty(
         name="Photo's Light Pitch",
@@ -84,6 +92,8 @@ _ANNOTATIONS: dict[str, Any] = {
         min=-90.0,
         max=90.0,
         precision=1,
+        options=set(),
+        update=_own_light_changed,
     ),
 }
 _ANNOTATIONS |= {edit.name: _edit_property(edit) for edit in bridge.edits.EDITS}

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 from .. import bridge
 
 FORMAT, VERSION = "heat-fit", 1
-_AGAIN = "send the fit again"
+_AGAIN = "fit the face again"
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,26 +53,45 @@ def read(path: Path) -> FittedHead:
     BadInput
         It is none, or of another version.
     """
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            if str(data["format"]) != FORMAT or int(data["version"]) != VERSION:
-                raise bridge.errors.BadInput(f"{path.name} is no fit of this version: {_AGAIN}")
-            count = len(bridge.face_model.load().vertices)
-            found = FittedHead(
-                _table(data, "vertices", (count, 3)),
-                _table(data, "shapes", (52, count, 3)),
-                _table(data, "uv", (count, 2)),
-                _table(data, "seen", (count,)),
-                data["colour"],
-                data["photo"],
-                data["texture"],
-            )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise bridge.errors.BadInput(f"{path.name} cannot be read ({error}): {_AGAIN}") from error
+    with _opened(path) as data:
+        count = len(bridge.face_model.load().vertices)
+        found = FittedHead(
+            _table(data, "vertices", (count, 3)),
+            _table(data, "shapes", (52, count, 3)),
+            _table(data, "uv", (count, 2)),
+            _table(data, "seen", (count,)),
+            data["colour"],
+            data["photo"],
+            data["texture"],
+        )
     pictures = (found.photo, found.texture)
     if found.colour.shape != (count, 3) or any(p.ndim != 3 or p.shape[2] != 3 for p in pictures):
         raise bridge.errors.BadInput(f"{path.name} holds no fit of a face: {_AGAIN}")
     return found
+
+
+def read_light(path: Path) -> NDArray[np.float32]:
+    """Read the direction (3,) toward the photo's light, in the picture's axes.
+
+    Raises
+    ------
+    BadInput
+        As `read`.
+    """
+    with _opened(path) as data:
+        return _table(data, "light_direction", (3,))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
+    """Open a fit of this version; what is wrong with its fields is told as BadInput."""
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            if str(data["format"]) != FORMAT or int(data["version"]) != VERSION:
+                raise bridge.errors.BadInput(f"{path.name} is no fit of this version: {_AGAIN}")
+            yield data
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise bridge.errors.BadInput(f"{path.name} cannot be read ({error}): {_AGAIN}") from error
 
 
 def _table(data: np.lib.npyio.NpzFile, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -8,8 +8,9 @@ import bpy
 from bpy.props import BoolProperty, StringProperty
 from bpy.types import Operator
 
-from .. import operator_edge
+from .. import background_jobs, operator_edge
 from ..heat_tab import OnPortrait
+from .match_operators import OnIdleFace
 
 
 class HEAT_OT_edit_drive_light(OnPortrait, Operator):
@@ -69,4 +70,24 @@ class HEAT_OT_edit_release_light(OnPortrait, Operator):
         return {"FINISHED"}
 
 
-CLASSES = (HEAT_OT_edit_drive_light, HEAT_OT_edit_release_light)
+class HEAT_OT_edit_own_light(OnIdleFace, Operator):
+    """Find where the photo's own light comes from."""
+
+    bl_idname = "heat.edit_own_light"
+    bl_label = "Own from Photo"
+    bl_description = (
+        "Fit the light of the photo, and note where it comes from: a lamp that stands there "
+        "leaves it as it is, and the light on the face comes from where the lamp is"
+    )
+
+    @operator_edge.told
+    def execute(self, context: Any) -> set[str]:
+        """Start it; in background Blender, see it through."""
+        from . import face_task, own_light
+
+        portrait = operator_edge.chosen_portrait(self, context)
+        job = face_task.start(context.scene, portrait, own_light.order())
+        return background_jobs.told(self, job)
+
+
+CLASSES = (HEAT_OT_edit_drive_light, HEAT_OT_edit_release_light, HEAT_OT_edit_own_light)

@@ -8,6 +8,7 @@ the head, as the photo's own does; its child is held to the lamp.
 
 from __future__ import annotations
 
+from math import atan2, degrees, hypot
 from typing import Any
 
 import bpy
@@ -25,12 +26,12 @@ DRIVEN = (YAW, PITCH, AMOUNT)
 
 # In the head's axes a lamp stands at (x, y, z); a sun shines along its own -Z from everywhere.
 _FROM_PLACE = {
-    YAW: "degrees(atan2(x, z)) - own",
-    PITCH: "-degrees(atan2(y, sqrt(x * x + z * z))) - own",
+    YAW: "degrees(atan2(x, z))",
+    PITCH: "-degrees(atan2(y, sqrt(x * x + z * z)))",
 }
 _FROM_TURN = {
-    YAW: "degrees(atan2(x * z + w * y, 0.5 - x * x - y * y)) - own",
-    PITCH: "-degrees(asin(clamp(2 * (y * z - w * x), -1, 1))) - own",
+    YAW: "degrees(atan2(x * z + w * y, 0.5 - x * x - y * y))",
+    PITCH: "-degrees(asin(clamp(2 * (y * z - w * x), -1, 1)))",
 }
 _PLACE = {"x": "LOC_X", "y": "LOC_Y", "z": "LOC_Z"}
 _TURN = {"w": "ROT_W", "x": "ROT_X", "y": "ROT_Y", "z": "ROT_Z"}
@@ -138,23 +139,41 @@ def _drive_angle(portrait: Any, name: str, follower: Any, lamp: Any) -> None:
         target.id, target.transform_type = follower, kind
         target.transform_space = "LOCAL_SPACE"
         target.rotation_mode = "QUATERNION"
-    own = "photo_light_yaw" if name == YAW else "photo_light_pitch"
-    _property_variable(driver, "own", portrait.id_data, "SCENE",
-                       edit_animation.path_of(portrait.edits, own))  # fmt: skip
-    driver.expression = (_FROM_TURN if is_sun else _FROM_PLACE)[name]
+    driver.expression = _expression(portrait.edits, name, is_sun)
+
+
+def redirect(edits: Any) -> None:
+    """Let the drivers of some edits know where the photo's own light comes from.
+
+    It stands in their expressions: a driver of a scene that read a property of the same scene
+    would depend on itself.
+    """
+    data = edits.id_data.animation_data
+    paths = {edit_animation.path_of(edits, name): name for name in (YAW, PITCH)}
+    for curve in data.drivers if data is not None else ():
+        if curve.data_path in paths and UID_KEY in _follower_of(curve.driver):
+            is_sun = "w" in curve.driver.variables
+            curve.driver.expression = _expression(edits, paths[curve.data_path], is_sun)
+
+
+def _follower_of(driver: Any) -> Any:
+    """Return the object that a driver's first variable looks at; empty where there is none."""
+    targets = [target for variable in driver.variables for target in variable.targets]
+    return (targets[0].id if targets else None) or {}
+
+
+def _expression(edits: Any, name: str, is_sun: bool) -> str:
+    own = edits.photo_light_yaw if name == YAW else edits.photo_light_pitch
+    return f"{(_FROM_TURN if is_sun else _FROM_PLACE)[name]} - {own:.4f}"
 
 
 def _drive_amount(portrait: Any, lamp: Any) -> None:
     driver = portrait.edits.driver_add(AMOUNT).driver
-    _property_variable(driver, "energy", lamp.data, "LIGHT", "energy")
-    driver.expression = f"energy / {lamp.data.energy:.6g} - 1"
-
-
-def _property_variable(driver: Any, name: str, id_block: Any, kind: str, path: str) -> None:
     variable = driver.variables.new()
-    variable.name, variable.type = name, "SINGLE_PROP"
+    variable.name, variable.type = "energy", "SINGLE_PROP"
     target = variable.targets[0]
-    target.id_type, target.id, target.data_path = kind, id_block, path
+    target.id_type, target.id, target.data_path = "LIGHT", lamp.data, "energy"
+    driver.expression = f"energy / {lamp.data.energy:.6g} - 1"
 
 
 def _take_as_own(portrait: Any, follower: Any, lamp: Any) -> None:
@@ -164,13 +183,11 @@ def _take_as_own(portrait: Any, follower: Any, lamp: Any) -> None:
     place, axes = (thing.evaluated_get(graph) for thing in (follower, follower.parent))
     seen = axes.matrix_world.inverted() @ place.matrix_world
     toward = seen.to_3x3().col[2] if lamp.data.type == "SUN" else seen.translation
-    yaw, pitch = _angles(toward)
+    yaw, pitch = angles(toward)
     portrait.edits.photo_light_yaw, portrait.edits.photo_light_pitch = yaw, pitch
 
 
-def _angles(toward: Any) -> tuple[float, float]:
+def angles(toward: Any) -> tuple[float, float]:
     """Return yaw and pitch, degrees, of a direction in the contract's axes."""
-    from math import atan2, degrees, hypot
-
     x, y, z = toward
     return degrees(atan2(x, z)), -degrees(atan2(y, hypot(x, z)))

@@ -15,7 +15,7 @@ from ..heat_tab import OnPortrait
 _BUSY = "The face of this portrait is being worked on"
 
 
-class _OnIdleFace(OnPortrait):
+class OnIdleFace(OnPortrait):
     """An operator on a face that is not being worked on."""
 
     @classmethod
@@ -27,7 +27,7 @@ class _OnIdleFace(OnPortrait):
         return _BUSY if face_task.running(portrait.uid) else photo_source.complaint(portrait)
 
 
-class HEAT_OT_match_picture(_OnIdleFace, Operator):
+class HEAT_OT_match_picture(OnIdleFace, Operator):
     """Give the portrait the expression, light or skin tone of a sample picture."""
 
     bl_idname = "heat.match_picture"
@@ -73,7 +73,7 @@ class HEAT_OT_match_picture(_OnIdleFace, Operator):
         return background_jobs.told(self, face_task.start(context.scene, portrait, order))
 
 
-class HEAT_OT_send_fit(_OnIdleFace, Operator):
+class HEAT_OT_send_fit(OnIdleFace, Operator):
     """Make the fitted head in the scene."""
 
     bl_idname = "heat.send_fit"

@@ -50,12 +50,14 @@ def test_the_light_comes_from_where_the_lamp_is(blender, rigged, lamp):
 
 
 @pytest.mark.parametrize("kind", ["POINT", "SUN"])
-def test_drivers_need_no_leave_to_run_python(blender, rigged, lamp, kind):
+def test_drivers_need_no_leave_to_run_python_and_not_themselves(blender, rigged, lamp, kind, capfd):
     lamp.data.type = kind
     blender.ops.heat.edit_drive_light(lamp="Key")
     drivers = blender.context.scene.animation_data.drivers
     assert len(drivers) == 3
     assert all(curve.driver.is_simple_expression for curve in drivers)
+    blender.context.view_layer.update()
+    assert "cycle" not in "".join(capfd.readouterr())
 
 
 def test_directions_agree_with_the_rotation_of_the_contract(blender, rigged, lamp):
@@ -125,6 +127,8 @@ def test_the_photos_own_light_may_come_from_where_the_lamp_is(blender, rigged, l
     assert light(blender, rigged) == (0, 0, 0)
     assert rigged.edits.photo_light_yaw == pytest.approx(45, abs=1e-3)
     assert put(blender, rigged, lamp, 0, 0, 2) == (-45, 0, 0)
+    rigged.edits.photo_light_yaw, rigged.edits.photo_light_pitch = 10.0, -20.0
+    assert light(blender, rigged) == (-10, 20, 0)
 
 
 def test_release_leaves_the_light_and_no_trace(blender, rigged, lamp):

@@ -50,6 +50,7 @@ def made_fit(path):
         colour=np.full((count, 3), 90, np.uint8),
         photo=photo,
         texture=photo // 2,
+        light_direction=np.array([0.5, 0.5, 0.5**0.5], np.float32),
     )
     return str(path)
 
@@ -232,7 +233,7 @@ def test_a_portrait_with_a_rig_keeps_it(rigged, blender, worker, tmp_path):
 def test_a_file_that_is_no_fit_is_told(addon, blender, photo, worker, tmp_path):
     blender.ops.heat.portrait_add(photo=str(photo))
     worker(made_clip(tmp_path / "clip.npz"))
-    with pytest.raises(RuntimeError, match="send the fit again"):
+    with pytest.raises(RuntimeError, match="fit the face again"):
         blender.ops.heat.send_fit()
     assert not blender.data.meshes
 
@@ -272,3 +273,27 @@ def test_it_waits_until_the_user_leaves_edit_mode(addon, blender, photo, worker,
     background_jobs.finish(job)
     assert job.state == "done"
     assert scene.heat.portraits[0].mesh is not None
+
+
+def test_a_lamp_where_the_photos_light_comes_from_leaves_it_alone(
+    rigged, blender, worker, tmp_path
+):
+    orders = worker(made_fit(tmp_path / "f.npz"))
+    lamp = blender.data.objects.new("Key", blender.data.lights.new("Key", "POINT"))
+    blender.context.scene.collection.objects.link(lamp)
+    bone = rigged.armature.data.bones[rigged.head_bone]
+    x, y, z = (bone.head_local + bone.tail_local) / 2
+    lamp.location = (x + 0.5, y - 0.5**0.5, z + 0.5)  # the fit's direction, for a face to -Y
+    blender.ops.heat.edit_drive_light(lamp="Key")
+    assert blender.ops.heat.edit_own_light() == {"FINISHED"}
+    assert orders()[0][0] == "fit"
+    blender.context.view_layer.update()
+    assert rigged.edits.light_direction_yaw == pytest.approx(0.0, abs=1e-3)
+    assert rigged.edits.light_direction_pitch == pytest.approx(0.0, abs=1e-3)
+    assert "image right, 30 degrees above" in message(rigged)
+
+
+def message(portrait):
+    from blender_addon.edit import face_task
+
+    return face_task.job_of(portrait.uid).message
