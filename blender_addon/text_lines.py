@@ -10,6 +10,7 @@ from typing import Any
 _MARGIN = 72.0
 _BOX = 34.0
 _LETTER = 6.6
+_NARROW = 170.0
 
 
 def break_lines(text: str, width: float, measure: Callable[[str], float]) -> list[str]:
@@ -57,6 +58,11 @@ def room(context: Any) -> float:
     """Return how wide a line of text may be in a panel of the region, in pixels at scale 1."""
     region = context.region
     return float((region.width if region else 280) / context.preferences.system.ui_scale - _MARGIN)
+
+
+def is_narrow(context: Any) -> bool:
+    """Return whether the region is so narrow that things side by side would be cut off."""
+    return room(context) < _NARROW
 
 
 def draw_wide(layout: Any, context: Any, text: str, width: float, icon: str = "NONE") -> None:

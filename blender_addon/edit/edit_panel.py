@@ -15,7 +15,6 @@ from ..properties import active_portrait
 # Rows of other modules of this folder, drawn in this order below the presets. Each module has
 # `draw(layout, context, portrait)`, and is imported when the panel is first drawn.
 MORE_ROWS: tuple[str, ...] = ("match_rows",)
-_NARROW = 170.0  # pixels at scale 1 that a line of text has
 
 
 class HEAT_PT_edit(OfPortrait, Panel):
@@ -34,7 +33,7 @@ class HEAT_PT_edit(OfPortrait, Panel):
         portrait = active_portrait(context.scene)
         changed = edit_values.values(portrait)
         before = before_after.shows_before(portrait.uid)
-        row = layout.column(align=True) if _is_narrow(context) else layout.row(align=True)
+        row = layout.column(align=True) if text_lines.is_narrow(context) else layout.row(align=True)
         icon = "HIDE_ON" if before else "HIDE_OFF"
         row.operator("heat.edit_before_after", icon=icon, depress=before)
         row = row.row(align=True)
@@ -166,10 +165,6 @@ class HEAT_PT_edit_raw(_GroupPanel, Panel):
     group = "raw"
 
 
-def _is_narrow(context: Any) -> bool:
-    return text_lines.room(context) < _NARROW
-
-
 def _draw_slider(column: Any, context: Any, portrait: Any, name: str, label: str) -> Any:
     """Draw an edit with its keyframe dot and, while it is not 0, its reset; return the row."""
     from . import edit_values, engine_edits
@@ -179,7 +174,9 @@ def _draw_slider(column: Any, context: Any, portrait: Any, name: str, label: str
     slider = row.row(align=True)
     slider.active = engine_edits.has(portrait.engine, name)
     slider.prop(owner, field, text=label, slider=True)
-    narrow = _is_narrow(context)  # then the name needs the room of the dot, and of no reset
+    narrow = text_lines.is_narrow(
+        context
+    )  # then the name needs the room of the dot, and of no reset
     if not narrow:
         row.prop_decorator(owner, field)
     if getattr(owner, field) != 0.0:

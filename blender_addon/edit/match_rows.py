@@ -22,7 +22,7 @@ def draw(layout: Any, context: Any, portrait: Any) -> None:
         return
     column = layout.column(align=True)
     column.label(text="Match a picture's")
-    row = column.row(align=True)
+    row = column if text_lines.is_narrow(context) else column.row(align=True)
     for take, label in match_picture.LABELS.items():
         row.operator("heat.match_picture", text=label).take = take
     layout.operator("heat.send_fit", icon="MESH_MONKEY")
