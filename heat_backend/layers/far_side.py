@@ -31,6 +31,9 @@ PAST_MIDDLE = 0.3  # outer-eye distances
 FADE = 0.16  # outer-eye distances over which the photo's own skin gives way
 ENOUGH_OWN = 0.97  # share of its own skin from which a place needs no texture
 MARGIN = 6  # pixels around the texture
+EAR_FOLD = 0.26  # outer-eye distances: hidden places closer than this to shown ones count as shown
+HAIR_BESIDE = 0.3  # outer-eye distances beyond the face's outline: there the photo shows hair
+LOBE = -0.12  # height of the ears' lobes in the model: below is the neck, which the sheet has
 OPENING_REACH = 0.08  # outer-eye distances from lids and lips, where the photo's own stays
 
 
@@ -45,7 +48,7 @@ class FarSide:
     triangles : ndarray, shape (A, 3)
         Counting from 0 at the first of the M.
     replaced : ndarray of bool, shape (F,)
-        Which triangles of the face these are.
+        Which triangles of the face the first of these are; the others are temple and ear.
     places : ndarray, shape (M, 2)
         Pixels of the photo's frame, below the person's picture.
     side : float
@@ -91,7 +94,8 @@ def borrow_far_side(
     half = across > -PAST_MIDDLE
     twin = mirror_image(model)
     mirrored = posed.pixels[twin] * (-1.0, 1.0)
-    of_half = np.unique(face[half])
+    beside = _beside_face(model, posed, alpha, twin, side)
+    of_half = np.unique(np.concatenate([face[half], beside]))
     corner = np.floor(mirrored[of_half].min(axis=0)) - MARGIN
     size = np.ceil(mirrored[of_half].max(axis=0) - corner).astype(int) + MARGIN
     layout = mirrored - corner
@@ -104,10 +108,61 @@ def borrow_far_side(
     whole[of_half] = share[at[:, 1], at[:, 0]] > ENOUGH_OWN
     apart, _ = cKDTree(posed.pixels[_borders(model)]).query(posed.pixels[face].mean(axis=1))
     replaced = (across > 0.0) & ~whole[face].all(axis=1) & (apart > OPENING_REACH * posed.unit)
-    vertices, corners = np.unique(face[replaced], return_inverse=True)
+    drawn = np.concatenate([face[replaced], beside])
+    vertices, corners = np.unique(drawn, return_inverse=True)
     places = layout[vertices] + (-cutout.pad, cutout.person.shape[0] - cutout.pad)
     extended = replace(cutout, person=_below(cutout.person, texture))
     return extended, FarSide(vertices, corners.reshape(-1, 3), replaced, places, side)
+
+
+def _beside_face(
+    model: FaceModel,
+    posed: PosedModel,
+    alpha: NDArray[np.float32],
+    twin: NDArray[np.intp],
+    side: float,
+) -> NDArray[np.int32]:
+    """Triangles (A, 3) of the far temple and ear whose mirror images the photo shows well."""
+    skin = model.triangles[np.isin(model.triangle_part, [0, 1])]
+    shown = (_facing(posed, skin) > GRAZING[0]) & _seen(model, posed)
+    x, y = posed.pixels.astype(np.float32).T[:, :, None]
+    margin = max(1, round(SAFE_INSIDE * posed.unit))
+    person = cv2.erode(alpha, np.ones((2 * margin + 1, 2 * margin + 1), np.uint8))
+    shown &= cv2.remap(person, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)[:, 0] > 0.95
+    known = _closed(model.vertices, shown) & (model.vertices[:, 1] > LOBE)
+    head = model.triangles[model.triangle_part == PART_NAMES.index("head")]
+    beyond = model.vertices[head, 0].mean(axis=1) * side > 0.0
+    wanted = head[beyond & known[twin[head]].all(axis=1)]
+    return np.asarray(wanted[~_own_hair(model, posed, alpha, wanted, side)])
+
+
+def _own_hair(
+    model: FaceModel,
+    posed: PosedModel,
+    alpha: NDArray[np.float32],
+    wanted: NDArray[np.int32],
+    side: float,
+) -> NDArray[np.bool_]:
+    """Which triangles (A,) have hair of the photo's own beside them: it hides temple and ear."""
+    face = posed.pixels[model.vertex_part == PART_NAMES.index("face")]
+    rows = posed.pixels[wanted, 1].mean(axis=1)
+    near = np.abs(face[:, 1] - rows[:, None]) < HAIR_BESIDE * posed.unit
+    outline = np.where(near, face[:, 0] * side, -np.inf).max(axis=1, initial=-np.inf)
+    outline = np.where(np.isfinite(outline), outline, (face[:, 0] * side).max())
+    x = ((outline + HAIR_BESIDE * posed.unit) * side).astype(np.float32)[:, None]
+    y = rows.astype(np.float32)[:, None]
+    found = cv2.remap(alpha, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found[:, 0] > 0.5)
+
+
+def _closed(places: NDArray[np.floating], marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Fill what is small between marked places (N, 3): an ear's folds hide some of themselves."""
+    if not marked.any() or marked.all():
+        return marked
+    grown = cKDTree(places[marked]).query(places)[0] < EAR_FOLD
+    if grown.all():
+        return grown
+    return np.asarray(cKDTree(places[~grown]).query(places)[0] > EAR_FOLD)
 
 
 def _borders(model: FaceModel) -> NDArray[np.int32]:

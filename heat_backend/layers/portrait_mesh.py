@@ -25,7 +25,7 @@ from heat_backend.raster import FAR, raster_attributes
 LEAST_FACING = 0.12
 FOLD_REACH = 0.2  # outer-eye distances from lids and lips
 OCCLUSION_SLACK = 0.15  # outer-eye distances
-HELD_BACK = 0.6  # outer-eye distances
+HELD_BACK = 1.5  # outer-eye distances: behind an ear, too
 BESIDE, WALL_AWAY = 0.10, 0.25
 RIM_ROUNDS = 6  # of smoothing the mesh's cut edge
 
@@ -136,9 +136,11 @@ def build_portrait_mesh(
     parts = [(*surface[:2], *_under(posed.pixels[kept], sheet), surface[2])]
     parts.append((sheet.rest, sheet.deltas, sheet.follow, sheet.carried, sheet.places))
     if far is not None:
-        behind += _held_back(sheet, posed, face, far, alpha)
+        behind += _held_back(sheet, posed, far, alpha)
         everything = np.arange(len(model.vertices))
-        rest, deltas, pixels = _with_smooth_rim(posed, everything, face, borders)
+        beside = far.vertices[far.triangles[np.count_nonzero(far.replaced) :]]
+        whole = np.concatenate([face, beside])
+        rest, deltas, pixels = _with_smooth_rim(posed, everything, whole, borders)
         v = far.vertices
         parts.append((rest[v], deltas[:, v], *_under(pixels[v], sheet), far.places))
     total = sum(len(part[0]) for part in parts)
@@ -163,7 +165,6 @@ def build_portrait_mesh(
 def _held_back(
     sheet: Sheet,
     posed: PosedModel,
-    face: NDArray[np.int32],
     far: FarSide,
     alpha: NDArray[np.float32],
 ) -> NDArray[np.float64]:
@@ -176,7 +177,7 @@ def _held_back(
     size = np.ceil(np.ptp(sheet.pixels, axis=0) / cell).astype(int) + 2
     points = ((posed.pixels - low) / cell * 16.0).astype(np.int32)
     covered = np.zeros((size[1], size[0]), np.uint8)
-    for triangle in face[far.replaced]:
+    for triangle in far.vertices[far.triangles]:
         cv2.fillConvexPoly(covered, points[triangle], 1, shift=4)
     at = np.rint((sheet.pixels - low) / cell).astype(int)
     away = cv2.distanceTransform(1 - covered, cv2.DIST_L2, 5)[at[:, 1], at[:, 0]] / 24.0

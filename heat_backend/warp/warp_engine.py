@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,23 +16,24 @@ from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES, Coefficients
 from bridge.edits import check_names
 from bridge.errors import Cancelled
 from bridge.face_model import load as load_model
-from bridge.pose import rotation_angles
 from heat_backend.detect import FaceLandmarks, choose_face, make_detector
-from heat_backend.detect.landmarks import MIN_FACE_PX, Detector
+from heat_backend.detect.landmarks import Detector
 from heat_backend.device import chosen_device
 from heat_backend.edits.editor import Edited, Editor
 from heat_backend.edits.make_editor import make_editor
 from heat_backend.edits.seen_directions import SeenDirections, Track
 from heat_backend.engine import CancelCheck, EngineSettings, Photo, ProgressReport
+from heat_backend.fit.fit_notes import fit_notes
 from heat_backend.fit.glasses import find_frame, hold_frame
 from heat_backend.fit.landmark_fit import fit_face
 from heat_backend.fit.large_eyes import widened_eyes
 from heat_backend.fit.neutral import RELAX
-from heat_backend.fit.posed_model import PosedModel, lay_on_photo
+from heat_backend.fit.posed_model import lay_on_photo
 from heat_backend.fit.response import measured_gains, respond
 from heat_backend.fit.turn_response import UNCORRECTED, measured_turns
 from heat_backend.layers.background import cut_out
 from heat_backend.layers.far_side import borrow_far_side
+from heat_backend.layers.head_sheet import smoothstep
 from heat_backend.layers.matte import person_matte
 from heat_backend.layers.outline import outline_patch, polygon_area
 from heat_backend.layers.portrait_mesh import PortraitMesh, build_portrait_mesh
@@ -52,8 +54,8 @@ from heat_backend.warp.posing import HeadPose, express, eye_turns, head_pose, tu
 PAD_SHARE = 0.2  # of the long side: how far the photo is continued over its border
 CELLS_ALONG = 640  # flow cells along the long side, at most
 CHIN = 152
-NEARLY_PROFILE = 40.0  # degrees
-FAR_SIDE_FROM = np.sin(np.radians(3.0))
+# Between these turns what the photo shows of a far side gives way to what is made up for it.
+FAR_SIDE = np.sin(np.radians((2.0, 9.0)))
 JAW_OPEN = EXPRESSION_INDEX["jawOpen"]
 CLENCH = 0.06  # of jawOpen: as much farther as closed lips give
 SLIT = 0.02  # outer-eye distances: lips nearer than this touch; what is between is their seam
@@ -188,8 +190,7 @@ class WarpPortrait:
         self._copy_still(out)
         # How far the face is turned from where it looks in the photo toward the other side.
         back = -float(pose.rotation[0, 2]) * mesh.averted_side
-        depth = np.ascontiguousarray(posed[:, 2])
-        self._painter.paint(out, pixels, depth, back > FAR_SIDE_FROM)
+        self._paint_person(out, pixels, np.ascontiguousarray(posed[:, 2]), back)
         self._paint_eyes(out, pixels, pose, expression)
         margin = mouth_margin(camera, expression)
         patch = outline_patch(
@@ -205,6 +206,24 @@ class WarpPortrait:
                 expression,
                 self._border_moved("mouth", expression),
             )
+
+    def _paint_person(
+        self,
+        out: NDArray[np.uint8],
+        pixels: NDArray[np.float32],
+        depth: NDArray[np.float32],
+        back: float,
+    ) -> None:
+        """Paint the scene's region; ``back`` is how far (sine) the far side is turned to view."""
+        far = float(smoothstep(FAR_SIDE[0], FAR_SIDE[1], np.array(back)))
+        self._painter.paint(out, pixels, depth, far == 1.0)
+        if far in (0.0, 1.0):
+            return
+        turned = np.empty_like(out)
+        self._painter.paint(turned, pixels, depth, True)
+        left, top, right, bottom = self._region
+        here = slice(top, bottom), slice(left, right)
+        out[here] = cv2.addWeighted(out[here], 1.0 - far, turned[here], far, 0.0)
 
     def _copy_still(self, out: NDArray[np.uint8]) -> None:
         """Copy the photo where nothing moves: around the region that is painted anew."""
@@ -343,7 +362,7 @@ def _assembled(
     layers = assemble_layers(pixels, face, model, posed, cutout, mesh, frame)
     portrait = WarpPortrait(
         layers,
-        photo.notes + _warnings(posed, face),
+        photo.notes + fit_notes(posed, face),
         settings.neutralise,
         settings.device,
         make_editor(model, posed, face, alpha, layers, far),
@@ -372,20 +391,6 @@ def _moving_region(
     left, top = (int(max(0, v)) for v in low)
     right, bottom = (int(min(s, v)) for s, v in zip(size, high, strict=True))
     return left, top, right, bottom
-
-
-def _warnings(posed: PosedModel, face: FaceLandmarks) -> tuple[str, ...]:
-    """Tell what the user should know before judging the frames."""
-    told = []
-    yaw = abs(float(np.degrees(rotation_angles(posed.rotation)[1])))
-    if yaw >= NEARLY_PROFILE:
-        told.append(f"the face is turned away by {yaw:.0f} degrees: its far side is a guess")
-    if face.size < MIN_FACE_PX:
-        told.append(
-            f"in frames of this size the face is only {face.size:.0f} pixels high: "
-            "choose a larger size, or crop the photo"
-        )
-    return tuple(told)
 
 
 def create() -> WarpEngine:

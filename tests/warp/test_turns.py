@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Turned heads: they read as asked for, keep within reach, and show no wall where skin must be."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from heat_backend.photo import load_photo
 from heat_backend.warp.posing import head_pose
 
 KIT = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "portraits"
+FAR_TEMPLE = 389  # where the far eyebrow's end meets the hair
 FAR_CHEEK = (352, 366, 401, 435, 288)  # FaceMesh, the subject's left
 MID_CHEEK = (280, 425, 330)
 
@@ -113,6 +115,26 @@ def test_the_far_side_of_a_turned_photo_has_skin_in_its_own_light(turned_photo):
         # As reddish as skin, which this wall is not, and lit.
         assert far[0] / far[2] > 0.5 * (skin[0] / skin[2] + wall[0] / wall[2])
         assert far.sum() > 0.4 * skin.sum()
+
+
+def test_a_far_side_comes_to_view_without_a_jump(turned_photo):
+    def frame(degrees: float) -> np.ndarray:
+        asked = Coefficients.of(rotation=(0.0, np.radians(degrees), 0.0))
+        return turned_photo.frame(asked).astype(np.float32)
+
+    frames = [frame(-degrees) for degrees in np.arange(1.0, 10.5, 0.5)]
+    steps = [float(np.abs(b - a).mean()) for a, b in itertools.pairwise(frames)]
+    assert max(steps) < 1.25 * float(np.median(steps))
+
+
+def test_hair_of_the_near_temple_is_on_the_far_one_too(turned_photo):
+    asked = Coefficients.of(rotation=(0.0, np.radians(-28.0), 0.0))
+    frame = turned_photo.frame(asked)
+    points = turned_photo._portrait.landmarks(asked)
+    skin, temple = _colour(frame, points, MID_CHEEK), points[FAR_TEMPLE, :2]
+    beside = temple + 0.12 * tracked.eye_distance(turned_photo.still) * np.array([1.0, -1.0])
+    x, y = np.rint(beside).astype(int)
+    assert frame[y - 2 : y + 3, x - 2 : x + 3].mean() < 0.5 * skin.mean()
 
 
 @pytest.mark.parametrize("degrees", [-30.0, 30.0])
