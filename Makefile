@@ -33,7 +33,7 @@ ifeq ($(origin PYTHON)$(if $(wildcard $(PY)),,none),command line)
 GIVEN_PYTHON := given-python
 endif
 
-.PHONY: help demo test bench addon weights blender conformance screenshots environment given-python clean
+.PHONY: help demo test bench addon weights blender conformance screenshots edit-pages environment given-python clean
 help:
 	@echo "make demo [PORTRAIT=photo.jpg]  a photo performs: out/demo.mp4, out/demo.blend, out/contact_sheet.png"
 	@echo "make test [BLENDER=path]        lint, types, unit, headless Blender and window tests"
@@ -43,6 +43,7 @@ help:
 	@echo "make conformance                the StyleHEAT networks against recorded numbers"
 	@echo "make blender [BLENDER=path]     installs the add-on in this Blender and opens it, backend ready"
 	@echo "make screenshots BLENDER=path   the pictures of docs/"
+	@echo "make edit-pages                 docs/EDITS.md: every edit, before and after"
 
 demo: $(READY)
 	@$(PY) -m demo $(if $(PORTRAIT),--portrait "$(PORTRAIT)")
@@ -70,6 +71,9 @@ blender: addon
 
 screenshots: $(READY)
 	@BLENDER="$(BLENDER)" $(PY) docs/make_screenshots.py
+
+edit-pages: $(READY)
+	@$(PY) docs/make_edit_pages.py
 
 environment: $(READY)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +22,17 @@ from heat_backend.photo import load_photo
 
 CELL = 200
 LABEL = 14
-PAIRS = 4  # edits in a row of the page
+CELLS = 8  # in a row of the page
 SHARE = 2.0 / 3.0
 MOVING = {"expression": {"jawOpen": 0.5, "mouthSmileLeft": 0.4}, "rotation": (0.05, 0.3, 0.0)}
 
 
 def draw_page(
-    portrait: Portrait, box: tuple[int, int, int, int], group: str, moving: bool
+    portrait: Portrait,
+    box: tuple[int, int, int, int],
+    group: str,
+    moving: bool = False,
+    shares: Sequence[float] = (-SHARE, SHARE),
 ) -> NDArray[np.uint8]:
     """Draw the page of one group of edits.
 
@@ -40,20 +45,25 @@ def draw_page(
         One of ``bridge.edits.GROUPS``.
     moving : bool
         Turned and speaking instead of still.
+    shares : sequence of float
+        Which values of each edit: shares of its range below and above 0, -1..1.
     """
     edits = [edit for edit in EDITS if edit.group == group and not edit.raw]
-    rows = -(-len(edits) // PAIRS)
-    page = Image.new("RGB", (PAIRS * 2 * CELL, rows * (CELL + LABEL)), "white")
+    across = CELLS // len(shares)
+    rows, tall = -(-len(edits) // across), round(CELL * (box[3] - box[1]) / (box[2] - box[0]))
+    page = Image.new("RGB", (across * len(shares) * CELL, rows * (tall + LABEL)), "white")
     draw = ImageDraw.Draw(page)
     pose = MOVING if moving else {}
     for k, edit in enumerate(edits):
-        x, y = k % PAIRS * 2 * CELL, k // PAIRS * (CELL + LABEL)
-        for n, bound in enumerate((edit.low, edit.high)):
-            shown = Coefficients.of(**pose, edits={edit.name: SHARE * bound})  # type: ignore[arg-type]
+        x, y = k % across * len(shares) * CELL, k // across * (tall + LABEL)
+        for n, share in enumerate(shares):
+            value = share * (edit.high if share > 0.0 else -edit.low)
+            shown = Coefficients.of(**pose, edits={edit.name: value})  # type: ignore[arg-type]
             frame = Image.fromarray(np.ascontiguousarray(portrait.render(shown)[..., :3]))
-            cell = frame.crop(box).resize((CELL, CELL), Image.Resampling.LANCZOS)
+            cell = frame.crop(box).resize((CELL, tall), Image.Resampling.LANCZOS)
             page.paste(cell, (x + n * CELL, y + LABEL))
-            draw.text((x + n * CELL + 2, y), f"{edit.name} {SHARE * bound:+.2g}", fill="black")
+            text = f"{edit.name} {value:+.2g}" if share else "the photo"
+            draw.text((x + n * CELL + 2, y), text, fill="black")
     return np.asarray(page)
 
 
