@@ -43,10 +43,12 @@ def lid_canvas(lid: LidCover, masks: Sequence[NDArray[np.uint8]], even: NDArray[
         pull_push(mask[rows, columns, None].astype(np.float32), known)[..., 0] for mask in masks
     ]
     y, x = np.mgrid[rows, columns].astype(np.float32) / np.float32(STEP)
+    whole = np.full((height, width), 255, np.uint8)
     return canvas(
-        np.dstack([lid.skin, np.full((height, width), 255, np.uint8)]),
+        np.dstack([lid.skin, whole]),
         np.rint(np.stack(filled)).astype(np.uint8),
         even[rows, columns],
+        whole,
         np.dstack([x, y]),
         height,
     )

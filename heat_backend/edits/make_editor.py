@@ -24,6 +24,7 @@ from heat_backend.edits.editor import Edited, Editor
 from heat_backend.edits.evenness import unevenness
 from heat_backend.edits.lid_canvas import lid_canvas
 from heat_backend.edits.light import STEP, LitHead, fade_from_head, fit_light, photo_normals
+from heat_backend.edits.lit_share import lit_share
 from heat_backend.edits.regions import LIPS_OUTER, find_regions
 from heat_backend.edits.repaint import canvas
 from heat_backend.edits.shape import Shaped, ShapeEditor
@@ -109,6 +110,7 @@ def _colour_base(
             cutout.person,
             np.stack([laid_out(mask, layout) for mask in masks]),
             laid_out(even.astype(np.float32), layout).astype(np.int8),
+            lit_share(cutout.person, cutout.background, cutout.pad),
             layout / np.float32(STEP),
             photo.shape[0] + 2 * cutout.pad,
         ),

@@ -13,7 +13,6 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-HAZE = np.float32(0.3)  # opacity up to which a person's pixels keep their light
 LEVEL = np.float32(1.0 / 255.0)
 
 Region = tuple[int, int, int, int]
@@ -35,6 +34,8 @@ class Canvas:
         As ``inside``, for each region.
     even : ndarray, shape (3, H, W), int8
         What a step of evenness adds, in quarters of a level.
+    share : ndarray, shape (H, W), uint8
+        How much of a pixel takes another light, 255 for all.
     rows, columns : ndarray, shape (H,), (2, W), float32
         Where among the cells of the light a pixel lies.
     band : ndarray, shape (H,), int32
@@ -46,6 +47,7 @@ class Canvas:
     masks: NDArray[np.uint8]
     spans: NDArray[np.int32]
     even: NDArray[np.int8]
+    share: NDArray[np.uint8]
     rows: NDArray[np.float32]
     columns: NDArray[np.float32]
     band: NDArray[np.int32]
@@ -81,6 +83,7 @@ def canvas(
     person: NDArray[np.uint8],
     masks: NDArray[np.uint8],
     even: NDArray[np.int8],
+    share: NDArray[np.uint8],
     layout: NDArray[np.float32],
     turns: int,
 ) -> Canvas:
@@ -92,6 +95,7 @@ def canvas(
         Premultiplied RGBA.
     masks : ndarray, shape (M, H, W), uint8
     even : ndarray, shape (H, W, 3), int8
+    share : ndarray, shape (H, W), uint8
     layout : ndarray, shape (H, W, 2), float32
         Where in the light, in its cells, each pixel looks: rows and columns apart from each other,
         but from row ``turns`` on along other columns.
@@ -106,6 +110,7 @@ def canvas(
         masks,
         np.stack([_span(mask) for mask in masks]),
         np.ascontiguousarray(even.transpose(2, 0, 1)),
+        np.ascontiguousarray(share),
         np.ascontiguousarray(layout[:, 0, 1]),
         np.stack([layout[0, :, 0], last]),
         (np.arange(len(layout)) >= turns).astype(np.int32),
@@ -126,6 +131,7 @@ def repainted(picture: Canvas, recipe: Recipe) -> NDArray[np.uint8]:
         (recipe.slope - 1.0).astype(np.float32) * LEVEL,
         recipe.offset.astype(np.float32) * LEVEL * LEVEL,
         picture.even,
+        picture.share,
         np.float32(0.25 * recipe.evenness) * LEVEL,
         np.ones((2, 2), np.float32) if light is None else light,
         picture.rows,
@@ -170,12 +176,11 @@ def _light_row(light, y, columns, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True)
-def _light_person(light, alpha):  # type: ignore[no-untyped-def]
+def _light_person(light, share):  # type: ignore[no-untyped-def]
     """Let what is hardly the person keep its light: it is wall that shines through."""
-    zero, one = np.float32(0.0), np.float32(1.0)
+    one = np.float32(1.0)
     for t in range(len(light)):
-        solid = (np.float32(alpha[t]) * LEVEL - HAZE) / (one - HAZE)
-        light[t] = one + min(one, max(zero, solid)) * (light[t] - one)
+        light[t] = one + np.float32(share[t]) * LEVEL * (light[t] - one)
 
 
 @njit(cache=True, fastmath=True)
@@ -198,6 +203,7 @@ def _repaint(  # type: ignore[no-untyped-def]
     slope,
     offset,
     even,
+    share,
     step,
     light,
     rows,
@@ -224,7 +230,7 @@ def _repaint(  # type: ignore[no-untyped-def]
         field = np.ones(last - first, np.float32)
         if lit:
             _light_row(light, rows[i], columns[band[i], first:last], field)
-            _light_person(field, alpha)
+            _light_person(field, share[i, first:last])
         for t in range(last - first):
             line[t] = np.uint32(alpha[t]) << np.uint32(24)
         for c in range(3):

@@ -8,11 +8,12 @@ import pytest
 
 from bridge import edit_directions, motion_clip
 from bridge.coefficients import Coefficients
-from bridge.edits import LIGHT_EDITS, TEXTURE_EDITS
+from bridge.edits import EDITS, LIGHT_EDITS, TEXTURE_EDITS
 from bridge.errors import BadInput
 from bridge.face_model import load, shape
 from heat_backend.detect import make_detector
 from heat_backend.edits.colour_steps import to_lab
+from heat_backend.edits.lit_share import lit_share
 from heat_backend.engine import EngineSettings, Photo, frame_drawer, make_engine
 from heat_backend.measures import edits as measures
 from heat_backend.measures.fidelity import psnr
@@ -167,3 +168,18 @@ def test_a_clip_with_an_edit_of_a_newer_version_is_told_before_it_renders(portra
     clip = motion_clip.MotionClip(25.0, *still, edits=values, edit_names=("freckles",))
     with pytest.raises(BadInput, match="freckles"):
         frame_drawer(portrait, clip)
+
+
+def test_a_soft_edge_that_shows_the_wall_takes_no_light():
+    wall = np.full((1, 4, 3), 210, np.uint8)
+    person = np.zeros((1, 4, 4), np.uint8)
+    for x, (colour, alpha) in enumerate([(210, 0.7), (120, 0.7), (210, 1.0), (120, 0.2)]):
+        person[0, x] = (*[round(colour * alpha)] * 3, round(255 * alpha))
+    share = lit_share(person, wall, 0)[0]
+    assert share[0] == 0 and share[1] > 120 and share[2] == 255 and share[3] == 0
+
+
+def test_the_page_of_edits_shows_every_edit():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "EDITS.md").read_text("utf-8")
+    for edit in EDITS:
+        assert edit.raw or f"| `{edit.name}` | {edit.meaning} |" in page, edit.name
