@@ -10,32 +10,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge import face_model
+from bridge.coefficients import EXPRESSION_INDEX
 from heat_backend.detect.landmarks import FaceLandmarks
 
-UNLIKE = 0.095  # outer-eye distances; faces read rightly stay below 0.09, laughing or turned
+UNLIKE = 0.095  # outer-eye distances; faces read rightly stay below 0.08, laughing or turned
 BETTER = 0.75  # of the unlikeness: what another way up must gain to be believed
 AS_GOOD = 1.1  # the same for a face that lies, which FaceMesh reads worse than an upright one
+JAWS = (0.0, 0.5, 1.0, 1.5)  # a shout is no less a face
 LYING = np.radians(50.0)
 
 
 @functools.cache
-def _usual() -> NDArray[np.float64]:
-    """Landmarks (468, 3) of the neutral face, y down, z away from the viewer."""
+def _usual() -> tuple[NDArray[np.float64], ...]:
+    """Landmarks (468, 3) of the neutral face with its mouth more and more open; y down, z away."""
     model = face_model.load()
-    shape = face_model.landmarks(model, model.vertices.astype(np.float64))
-    usual = (shape - shape.mean(axis=0)) * (1.0, -1.0, -1.0)
-    return np.asarray(usual, np.float64)
+    still = face_model.landmarks(model, model.vertices.astype(np.float64))
+    jaw = face_model.landmarks(model, model.expression[EXPRESSION_INDEX["jawOpen"]])
+    shapes = [(still + opened * jaw) * (1.0, -1.0, -1.0) for opened in JAWS]
+    return tuple(np.asarray(shape - shape.mean(axis=0), np.float64) for shape in shapes)
 
 
 def unlikeness(face: FaceLandmarks) -> float:
     """Root mean square distance to a usual face, best laid on it, in outer-eye distances.
 
-    Turn, size and place do not count (least squares similarity, Umeyama 1991); depth counts half,
-    for it is a guess.
+    Turn, size, place and an open mouth do not count (least squares similarity, Umeyama 1991);
+    depth counts half, for it is a guess.
     """
-    usual = _usual()
     seen = face.points[:468].astype(np.float64)
     seen = seen - seen.mean(axis=0)
+    return min(_distance(usual, seen) for usual in _usual())
+
+
+def _distance(usual: NDArray[np.float64], seen: NDArray[np.float64]) -> float:
     u, stretch, v = np.linalg.svd(usual.T @ seen)
     sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ v))])
     turn = (u * sign) @ v

@@ -12,6 +12,7 @@ from heat_backend.detect.landmarks import Detector, FaceLandmarks, make_detector
 
 LARGEST_JUMP = 0.8  # of the face's size, between frames: farther off it is another face
 LARGEST_GROWTH = 1.6
+SETTLE = 4  # looks at the first frame
 
 
 class Finder(Protocol):
@@ -69,7 +70,9 @@ class FaceFollower:
             from heat_backend.detect.mediapipe_film import create
 
             self._moving = create(faces=1 if len(faces) == 1 else 4)
-            self._last = self._nearest(self._moving.detect(pixels)) or self._last
+            # Each look starts from the last one's landmarks; the first ones wander.
+            for _ in range(SETTLE):
+                self._last = self._nearest(self._moving.detect(pixels)) or self._last
         return self._last.points
 
     def _nearest(self, faces: list[FaceLandmarks]) -> FaceLandmarks | None:

@@ -4,18 +4,24 @@
 For each frame the mean of a window around it is taken, and the window is the widest whose mean
 still agrees with all narrower ones within the noise: the intersection of confidence intervals
 (Goldenshluger & Nemirovski 1997; Katkovnik 1999). A blink stops the window, stillness opens it.
+Curves that go on evenly, as a head's turns do, are then drawn with a ruler that bends only where
+those means do (a Whittaker smoother, Eilers 2003, of as many stiffnesses as there are frames).
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solveh_banded
+from scipy.ndimage import uniform_filter1d
 
 Array = NDArray[np.float64]
 REACHES = (1, 2, 3, 5, 8, 12, 18)  # frames to each side
 AGREE = 1.7  # standard deviations of a mean within which it agrees
 LAGS = (2, 4)  # frames over which noise that lasts is looked for
 MOST_LASTING = 2.5  # times the frame-to-frame noise
+STIFF = 1000.0  # of the ruler where nothing bends it: what lasts for less than a second goes
+GIVES = 8.0  # of the ruler: the pull, in standard deviations of the noise, that quarters it
 
 
 def noise_level(curves: Array) -> Array:
@@ -37,8 +43,8 @@ def _bends(curves: Array, lag: int) -> Array:
     return np.asarray(np.quantile(bends, 0.25, axis=0) / 0.3186 / np.sqrt(6.0))
 
 
-def smooth(curves: Array, noise: Array, strength: float = 1.0, together: bool = False) -> Array:
-    """Smooth curves (T, C).
+def smooth(curves: Array, noise: Array, strength: float = 1.0) -> Array:
+    """Smooth curves (T, C), each for itself.
 
     Parameters
     ----------
@@ -47,15 +53,44 @@ def smooth(curves: Array, noise: Array, strength: float = 1.0, together: bool = 
         Standard deviation of the noise, in the curves' units.
     strength : float
         Factor on ``noise``; 0 leaves the curves as they are.
-    together : bool
-        Smooth all curves of a frame over the same window, as errors that cancel each other need:
-        those of a head's turn and of its shift.
     """
     if strength <= 0.0 or len(curves) < 3:
         return curves.copy()
-    reach = _reach(curves, np.maximum(noise * strength, 1e-9))
-    if together:
-        reach = np.repeat(reach.min(axis=1, keepdims=True), curves.shape[1], axis=1)
+    return _twice(curves, _reach(curves, np.maximum(noise * strength, 1e-9)))
+
+
+def smooth_together(curves: Array, noise: Array, strength: float = 1.0) -> Array:
+    """Smooth curves (T, C) alike, as errors that cancel each other need: a head's turn and shift.
+
+    Parameters as for :func:`smooth`.
+    """
+    if strength <= 0.0 or len(curves) < 3:
+        return curves.copy()
+    sigma = np.maximum(noise * strength, 1e-9)
+    shared = _reach(curves, sigma).min(axis=1, keepdims=True)
+    rough = _twice(curves, np.repeat(shared, curves.shape[1], axis=1)) / sigma
+    # Over neighbours too: a ruler that gives at one frame only draws corners.
+    pull = uniform_filter1d(STIFF * (np.diff(rough, 2, axis=0) ** 2).sum(axis=1), 3)
+    return _ruled(curves, STIFF / (1.0 + pull / GIVES**2) ** 2)
+
+
+def _ruled(curves: Array, stiffness: Array) -> Array:
+    """Curves (T, C) nearest to the given ones, with bends held off by ``stiffness`` (T - 2,)."""
+    count = len(curves)
+    bend = (1.0, -2.0, 1.0)
+    bands = np.zeros((3, count))
+    bands[2] = 1.0
+    for i, first in enumerate(bend):
+        for j in range(i, 3):
+            bands[2 - (j - i), j : j + count - 2] += first * bend[j] * stiffness
+    return np.asarray(solveh_banded(bands, curves))
+
+
+def _twice(curves: Array, reach: NDArray[np.intp]) -> Array:
+    """Mean (T, C) over about ``reach`` (T, C) frames to each side, as two means one by the other.
+
+    One alone lets through what swings faster than its window.
+    """
     reach = _gradual(reach)
     half = reach // 2
     return _mean(_mean(curves, reach - half), half)

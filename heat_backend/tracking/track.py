@@ -22,7 +22,7 @@ from heat_backend.tracking.follow import FaceFollower
 from heat_backend.tracking.gaze import SHUT, gaze_of, gaze_weights
 from heat_backend.tracking.landmark_reel import LandmarkReel, reel_key
 from heat_backend.tracking.person import learn_person, lids_open, weights_of_52
-from heat_backend.tracking.smoothing import noise_level, smooth
+from heat_backend.tracking.smoothing import noise_level, smooth, smooth_together
 from heat_backend.tracking.solve import FrameFit, Person, solve_frame
 
 Array = NDArray[np.float64]
@@ -30,7 +30,9 @@ Progress = Callable[[str, float], None]
 WARM_UP = 12  # frames looked at again when a stopped run goes on: the finder has a memory
 SAMPLED = 60  # frames from which the person is learnt
 LOOKING = 0.85  # share of the progress that finding landmarks takes
-LEAST_NOISE = 0.015  # of expressions: those held at 0 show none, and have it once they move
+# Of expressions. Those held at 0 show none and have it once they move; and a mouth that talks
+# throughout is no noise.
+LEAST_NOISE, MOST_NOISE = 0.015, 0.02
 FACE_CENTRE = np.array([0.0, 0.25, 1.1])  # of the landmarks, from the pivot, head axes
 
 
@@ -223,50 +225,54 @@ def _cleaned(
     curves: _Curves, own: NDArray[np.bool_], settings: TrackSettings
 ) -> tuple[Array, Array, Array]:
     """Expression (T, 52), rotation (T, 3), translation (T, 3), bridged, smoothed, against rest."""
-    rest = _rest_pose(curves, own, settings.rest)
-    angles = np.array([rotation_angles(turn @ rest[0].T) for turn in curves.rotation])
-    moved = curves.translation - rest[1]
     looking = own & curves.looking
     gaze = gaps.bridged(curves.gaze, looking) if looking.any() else curves.gaze * 0.0
     gaze = gaze - np.median(gaze[looking], axis=0) if looking.any() else gaze
 
     def clean(values: Array) -> Array:
         whole = gaps.bridged(values, own)
-        noise = np.maximum(noise_level(whole[own]), LEAST_NOISE)
+        noise = np.clip(noise_level(whole[own]), LEAST_NOISE, MOST_NOISE)
         return smooth(whole, noise, settings.smooth)
 
     expression = clean(curves.expression)
     expression += gaze_weights(smooth(gaze, noise_level(gaze), settings.smooth))
     expression *= settings.gain * region_mask(settings.regions or REGIONS)
     expression = np.clip(expression, 0.0, 1.5) * settings.expression
-    angles, moved = _steady_head(gaps.bridged(angles, own), gaps.bridged(moved, own), settings)
+    angles, moved = _head(curves, own, settings)
     return expression, angles * settings.pose, moved * settings.pose
 
 
-def _steady_head(angles: Array, moved: Array, settings: TrackSettings) -> tuple[Array, Array]:
-    """Smooth the head's turns (T, 3) and shifts (T, 3) as one.
+def _head(curves: _Curves, own: NDArray[np.bool_], settings: TrackSettings) -> tuple[Array, Array]:
+    """Turns (T, 3), radians, and shifts (T, 3) of the head against its rest, smoothed as one.
 
     Its landmarks lie far from the pivot: a turn read too far is made up for by the shift, and
     the two must stay in step.
     """
-    turns = np.array([rotation_matrix(one) for one in angles], np.float64)
-    face = moved + (turns - np.eye(3)) @ FACE_CENTRE
-    both = np.concatenate([angles, face], axis=1)
-    both = smooth(both, noise_level(both), settings.smooth, together=True)
-    turns = np.array([rotation_matrix(one) for one in both[:, :3]], np.float64)
-    return both[:, :3], both[:, 3:] - (turns - np.eye(3)) @ FACE_CENTRE
+    rest = _rest_frame(curves, own, settings.rest)
+    base, pivot = curves.rotation[rest], curves.translation[rest]
+    angles = np.array([rotation_angles(turn @ base.T) for turn in curves.rotation])
+    face = curves.translation - pivot + (_turns(angles) - np.eye(3)) @ FACE_CENTRE
+    both = gaps.bridged(np.concatenate([angles, face], axis=1), own)
+    both = smooth_together(both, noise_level(both), settings.smooth)
+    turns = _turns(both[:, :3])
+    moved = both[:, 3:] - (turns - np.eye(3)) @ FACE_CENTRE
+    # One frame's reading is as noisy as any: what rests is the smoothed head.
+    turns = turns @ (base if settings.rest == "camera" else turns[rest].T)
+    return np.array([rotation_angles(turn) for turn in turns]), moved - moved[rest]
 
 
-def _rest_pose(curves: _Curves, own: NDArray[np.bool_], rest: str) -> tuple[Array, Array]:
-    """Rotation (3, 3) and translation (3,) that count as none."""
+def _turns(angles: Array) -> Array:
+    return np.array([rotation_matrix(one) for one in angles], np.float64)
+
+
+def _rest_frame(curves: _Curves, own: NDArray[np.bool_], rest: str) -> int:
+    """Which frame shows the head at rest: the first, or for ``neutral`` the middle of the calm."""
     at = np.flatnonzero(own)
-    if rest == "neutral":
-        calm = at[np.argsort(curves.expression[at].sum(axis=1))[: max(1, len(at) // 8)]]
-        angles = np.array([rotation_angles(curves.rotation[k]) for k in calm])
-        middle = calm[np.abs(angles - np.median(angles, axis=0)).sum(axis=1).argmin()]
-        return curves.rotation[middle], curves.translation[middle]
-    first = at[0]
-    return (np.eye(3) if rest == "camera" else curves.rotation[first]), curves.translation[first]
+    if rest != "neutral":
+        return int(at[0])
+    calm = at[np.argsort(curves.expression[at].sum(axis=1))[: max(1, len(at) // 8)]]
+    angles = np.array([rotation_angles(curves.rotation[k]) for k in calm])
+    return int(calm[np.abs(angles - np.median(angles, axis=0)).sum(axis=1).argmin()])
 
 
 def _evenly(clip: MotionClip, seconds: Array) -> MotionClip:
