@@ -14,8 +14,15 @@ from bridge.face_model import FaceModel, eyes, landmarks
 from heat_backend.detect.landmarks import FaceLandmarks
 from heat_backend.fit.camera import Camera
 from heat_backend.fit.landmark_fit import LANDMARK_SIGMA, OVAL, OVAL_SIGMA, FaceFit, fit_face
-from heat_backend.tracking.channels import TRACKED, reading, tracked_index, weight_prior
+from heat_backend.tracking.channels import (
+    TRACKED,
+    reading,
+    tracked_index,
+    usual_weights,
+    weight_prior,
+)
 from heat_backend.tracking.head_turn import in_head_axes, still_parts
+from heat_backend.tracking.lips import openings
 from heat_backend.tracking.solve import FrameFit, Person, linearised, seen_axes, solve_frame
 
 Array = NDArray[np.float64]
@@ -67,8 +74,10 @@ def person_of(model: FaceModel, identity: Array, camera: Camera) -> Person:
     sigma = np.full(468, LANDMARK_SIGMA)
     sigma[OVAL] = OVAL_SIGMA
     return Person(
-        np.asarray(landmarks(model, shaped), np.float64), basis, weight_prior(), sigma, camera,
-        center.astype(np.float64), np.asarray(radius, np.float64), still_parts(basis, sigma),
+        np.asarray(landmarks(model, shaped), np.float64), basis, weight_prior(), usual_weights(),
+        sigma, camera,
+        center.astype(np.float64), np.asarray(radius, np.float64), openings(model, own),
+        still_parts(basis, sigma),
     )  # fmt: skip
 
 

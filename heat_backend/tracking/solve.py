@@ -14,8 +14,9 @@ from heat_backend.fit.camera import Camera
 from heat_backend.tracking.head_turn import head_turn
 
 Array = NDArray[np.float64]
-MOST = 1.2
-SPARSITY = 2.0  # linear cost of an expression at 1: what landmarks do not ask for stays 0
+MOST = 1.0  # as far as shape keys go
+# Linear cost of an expression at its usual weight: what landmarks do not ask for stays 0.
+SPARSITY = 8.0
 SWEEPS = 60
 TURN_SIGMA = np.radians(0.3)  # of the turn read off depth; landmarks' errors move together
 OUTLIER = 3.0  # standard deviations beyond which a landmark counts less
@@ -33,6 +34,8 @@ class Person:
         What each tracked expression adds to the landmarks as the detector reads them.
     prior : ndarray, shape (E, E)
         Inverse covariance of the weights.
+    usual : ndarray, shape (E,)
+        Standard deviation of each weight.
     sigma : ndarray, shape (L,)
         Standard deviation of each landmark, model units.
     camera : Camera
@@ -40,6 +43,8 @@ class Person:
     eye_center : ndarray, shape (2, 3)
         Of the left, the right eyeball, head axes.
     eye_radius : ndarray, shape (2,)
+    opens : ndarray, shape (52,)
+        Gap of the inner lips that each expression makes as it is performed.
     still : ndarray, shape (S,), int
         Landmarks of still parts.
     still_shape : ndarray, shape (S, 3), or None
@@ -49,10 +54,12 @@ class Person:
     neutral: Array
     basis: Array
     prior: Array
+    usual: Array
     sigma: Array
     camera: Camera
     eye_center: Array
     eye_radius: Array
+    opens: Array
     still: NDArray[np.intp]
     still_shape: Array | None = None
 
@@ -104,7 +111,7 @@ def solve_frame(
         gram = rows.T @ rows
         if read is not None:
             _pull(gram, Rotation.from_matrix(read @ turn.T).as_rotvec())
-        step, weights = bounded_step(gram, weights, person.prior)
+        step, weights = bounded_step(gram, weights, person)
         turn = Rotation.from_rotvec(step[:3]).as_matrix() @ turn
         shift = shift + step[3:]
     posed = (person.neutral + person.basis @ weights) @ turn.T + shift
@@ -164,7 +171,7 @@ def trusted(rows: Array) -> Array:
     return rows
 
 
-def bounded_step(gram: Array, weights: Array, prior: Array) -> tuple[Array, Array]:
+def bounded_step(gram: Array, weights: Array, person: Person) -> tuple[Array, Array]:
     """Step (6,) of the pose and new weights (E,): the pose eliminated, the weights by descent.
 
     ``gram`` is that of the rows of :func:`linearised`. Unknowns between the weights and the pose
@@ -176,10 +183,8 @@ def bounded_step(gram: Array, weights: Array, prior: Array) -> tuple[Array, Arra
     target = gram[:, :count] @ weights - gram[:, -1]
     own = gram[pose, pose] + 1e-6 * np.eye(len(gram) - 1 - count)
     solved = np.linalg.solve(own, np.column_stack([gram[pose, :count], target[pose]]))
-    hessian = gram[:count, :count] - gram[:count, pose] @ solved[:, :-1] + prior
-    linear = (
-        target[:count] - gram[:count, pose] @ solved[:, -1] - SPARSITY * np.sqrt(np.diag(prior))
-    )
+    hessian = gram[:count, :count] - gram[:count, pose] @ solved[:, :-1] + person.prior
+    linear = target[:count] - gram[:count, pose] @ solved[:, -1] - SPARSITY / person.usual
     new = _descend(hessian, linear, weights, MOST, SWEEPS)
     return solved[:, -1] - solved[:, :-1] @ new, new
 

@@ -42,7 +42,7 @@ class StillReading:
     Attributes
     ----------
     expression : ndarray, shape (52,)
-        0..1.2, without gaze; ``browDown*`` are below 0 for brows higher than usual.
+        0..1, without gaze; ``browDown*`` are below 0 for brows higher than usual.
     gaze : ndarray, shape (2,), or None
         Pitch and yaw of both eyes against the head, radians, as read; None for shut eyes.
     """
@@ -99,7 +99,7 @@ def _step(
     at = np.arange(count, count + own)  # identity is N(0, 1)
     gram[at, at] += 1.0
     gram[at, -1] += identity
-    step, weights = bounded_step(gram, frame.weights, person.prior)
+    step, weights = bounded_step(gram, frame.weights, person)
     turned = Rotation.from_rotvec(step[own : own + 3]).as_matrix() @ frame.rotation
     shift = frame.translation + step[own + 3 :]
     return FrameFit(turned, shift, weights, 0.0), identity + step[:own]

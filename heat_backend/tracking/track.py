@@ -21,6 +21,7 @@ from heat_backend.tracking.film import FilmFacts, film_facts, film_frames
 from heat_backend.tracking.follow import FaceFollower
 from heat_backend.tracking.gaze import SHUT, gaze_of, gaze_weights
 from heat_backend.tracking.landmark_reel import LandmarkReel, reel_key
+from heat_backend.tracking.lips import read_gap, touching
 from heat_backend.tracking.person import learn_person, lids_open, weights_of_52
 from heat_backend.tracking.smoothing import noise_level, smooth, smooth_together
 from heat_backend.tracking.solve import FrameFit, Person, solve_frame
@@ -87,6 +88,8 @@ class _Curves:
     expression: Array  # (T, 52)
     gaze: Array  # (T, 2)
     looking: NDArray[np.bool_]  # (T,), eyes open enough to tell
+    gap: Array  # (T,), of the inner lips, model units
+    opens: Array  # (52,), of the gap by each expression, model units
     errors: Array  # (T,)
 
 
@@ -204,7 +207,7 @@ def _read_frames(
     count = len(records)
     rotation, translation = np.tile(np.eye(3), (count, 1, 1)), np.zeros((count, 3))
     weights, gaze = np.zeros((count, len(start.weights))), np.zeros((count, 2))
-    looking, errors = np.zeros(count, bool), np.zeros(count)
+    looking, gap, errors = np.zeros(count, bool), np.full(count, np.nan), np.zeros(count)
     fit = start
     for k in np.flatnonzero(found):
         if k % 50 == 0:
@@ -218,7 +221,10 @@ def _read_frames(
         errors[k] = fit.error
         gaze[k] = gaze_of(person, fit, points)
         looking[k] = lids_open(fit) > SHUT
-    return _Curves(rotation, translation, weights_of_52(weights), gaze, looking, errors)
+        gap[k] = read_gap(person, fit, points)
+    return _Curves(
+        rotation, translation, weights_of_52(weights), gaze, looking, gap, person.opens, errors
+    )
 
 
 def _cleaned(
@@ -234,7 +240,7 @@ def _cleaned(
         noise = np.clip(noise_level(whole[own]), LEAST_NOISE, MOST_NOISE)
         return smooth(whole, noise, settings.smooth)
 
-    expression = clean(curves.expression)
+    expression = touching(clean(curves.expression), curves.opens, np.where(own, curves.gap, np.nan))
     expression += gaze_weights(smooth(gaze, noise_level(gaze), settings.smooth))
     expression *= settings.gain * region_mask(settings.regions or REGIONS)
     expression = np.clip(expression, 0.0, 1.5) * settings.expression
@@ -243,7 +249,7 @@ def _cleaned(
 
 
 def _head(curves: _Curves, own: NDArray[np.bool_], settings: TrackSettings) -> tuple[Array, Array]:
-    """Turns (T, 3), radians, and shifts (T, 3) of the head against its rest, smoothed as one.
+    """Read turns (T, 3), radians, and shifts (T, 3) of the head against its rest, smoothed as one.
 
     Its landmarks lie far from the pivot: a turn read too far is made up for by the shift, and
     the two must stay in step.

@@ -14,9 +14,11 @@ import pytest
 from PIL import Image
 
 from bridge import face_model
+from bridge.coefficients import EXPRESSION_INDEX
 from bridge.pose import rotation_matrix
 from heat_backend.cli.face_report import difficulties, pose_degrees
 from heat_backend.detect import FaceLandmarks, make_detector
+from heat_backend.detect.upright import UNLIKE, unlikeness
 from heat_backend.model.raster import Camera, picture
 from tests.cli.conftest import Answer, save_clip
 
@@ -235,3 +237,11 @@ def test_a_face_too_small_at_the_size_asked_for_is_told(
     answer = render(heat, path, clip, "--size", 160)
     assert answer.status == 0
     assert "larger size" in answer.err + answer.out
+
+
+def test_a_shout_is_no_reason_to_look_for_the_face_upside_down() -> None:
+    model = face_model.load()
+    shout = {"jawOpen": 1.3, "mouthFunnel": 0.5, "mouthLowerDownLeft": 1.0}
+    moved = sum(w * model.expression[EXPRESSION_INDEX[name]] for name, w in shout.items())
+    points = face_model.landmarks(model, model.vertices + moved) * (100.0, -100.0, -100.0)
+    assert unlikeness(FaceLandmarks(points.astype(np.float32))) < 0.5 * UNLIKE
