@@ -29,10 +29,10 @@ LOWERED, OUTER_UP = (
     [EXPRESSION_INDEX[f"{stem}{side}"] for side in ("Left", "Right")]
     for stem in ("browDown", "browOuterUp")
 )
-BROWS_AT_REST = 0.45  # of browDown that FaceMesh reads on faces at rest: the mean of 16 pictures
+BROWS_AT_REST = 0.27  # of browDown that FaceMesh reads on faces at rest: the mean of 19 pictures
 # One picture tells raised brows from high-set ones hardly at all: they read as less lowered, by
 # so much less than they are raised. Measured on frames rendered by the engine.
-RAISED_OVER_READ = 1.5
+RAISED_OVER_READ = 2.2
 
 
 @dataclass(frozen=True)
