@@ -72,8 +72,8 @@ def write_wave(path: Path, samples: NDArray[np.floating], rate: int = RATE) -> N
 def held_out_sentences(network: SpeechNet, count: int, seed: int = SEED) -> Row:
     """Closures on sentences in voices, and half of them in languages, never trained on."""
     rng = np.random.default_rng(seed)
-    total = scoring.NONE
-    voices: dict[str, int] = {}
+    total = {"espeak-ng": scoring.NONE, "flite": scoring.NONE}
+    voices: set[str] = set()
     with tempfile.TemporaryDirectory() as folder:
         source = corpus.utterances(rng, held_out=True, flite_share=0.2)
         for _ in range(count):
@@ -82,9 +82,12 @@ def held_out_sentences(network: SpeechNet, count: int, seed: int = SEED) -> Row:
             peak = max(1e-4, float(np.abs(said.samples).max()))
             write_wave(path, said.samples * (0.7 / peak))
             speech = spoken(network, path)
-            total += scoring.score_closures(opening(speech.clip.expression), FPS, said.sounds)
-            voices[said.voice] = voices.get(said.voice, 0) + 1
-    return {"what": f"{count} sentences, {len(voices)} voices not trained on", **_told(total)}
+            found = scoring.score_closures(opening(speech.clip.expression), FPS, said.sounds)
+            total["flite" if said.voice == corpus.HELD_OUT_FLITE else "espeak-ng"] += found
+            voices.add(said.voice)
+    each = {f"reached_of_{name}": round(found.share, 4) for name, found in total.items()}
+    what = f"{count} sentences, {len(voices)} voices not trained on"
+    return {"what": what, **_told(sum(total.values(), scoring.NONE)), **each}
 
 
 def timed_files(network: SpeechNet, folder: Path) -> list[Row]:

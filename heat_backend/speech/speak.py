@@ -32,16 +32,16 @@ SHUT_RAMP = 0.03
 TONGUE, TONGUE_MOST = 2.2, 0.5
 """The network learns medians and is too shy with the tongue, by the former for l, n and th. At the
 latter the tip lies on the lower lip, which is as far as talk takes it."""
-LOUD_OPENS = 1.1
+LOUD_OPENS = 1.6
 """How much of the opening follows the voice's loudness: louder syllables are wider ones."""
 LOUD_SMOOTH, LOUD_AROUND = 0.03, 16.0
 LOUD_RANGE = {
-    "jawOpen": (0.4, 1.8),
+    "jawOpen": (0.2, 2.0),
     # Lips stay parted in quiet sounds: teeth show for s, the tongue for th.
     "mouthLowerDown": (0.8, 1.5),
     "mouthUpperUp": (0.8, 1.5),
 }
-DIPS = ((0.5, 12.0), (0.85, 6.0))
+DIPS = ((0.5, 9.0), (0.85, 6.0))
 """Closed lips make a voice softer than it is around them: a network no surer than the former is
 believed where it is by so many decibels, one surer than all of them in any case."""
 DIP_AROUND = 12  # log-mel frames
