@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,6 +31,7 @@ from heat_backend.edits.repaint import canvas
 from heat_backend.edits.shape import Shaped, ShapeEditor
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.layers.background import Cutout
+from heat_backend.layers.eyes import EyeLayer
 from heat_backend.layers.far_side import FarSide, mirror_image
 from heat_backend.layers.outline import polygon_area
 
@@ -38,7 +40,9 @@ if TYPE_CHECKING:
 
 REGIONS = ("complexion", "lips", "brows", "under_eye", "blush", "hair")
 LEAST_REGION = 0.002  # square outer-eye distances
-IRIS_CORE = 0.9
+CORE = 0.8  # of a mask: whose colours count as the region's
+LID_SHADE = 0.08  # eye widths within the lids that their shadow lies on
+PARTED = 0.02  # outer-eye distances between lips that show what is behind them
 SHUT_BELOW = 0.06  # height over width of an eye's opening
 
 
@@ -86,20 +90,23 @@ def _colour_base(
     layout = person_layout(posed, cutout, photo.shape, far)
     normals, known = photo_normals(model, posed, photo.shape)
     means = {
-        name: np.average(photo.reshape(-1, 3), axis=0, weights=mask.ravel() ** 2)
+        name: photo[mask > CORE * mask.max()].mean(axis=0)
         for name, mask in regions.items()
         if mask.sum() > LEAST_REGION * posed.unit**2
     }
     own = layers.mouth.own
-    seen = None if own is None else own_teeth(own.photo)
+    parted = np.hypot(*(face.points[13, :2] - face.points[14, :2])) > PARTED * posed.unit
+    seen = own_teeth(own.photo) if own is not None and parted else None
     if own is not None and seen is not None and seen.sum() > LEAST_TEETH:
         means["teeth"] = np.average(own.photo.reshape(-1, 3), axis=0, weights=seen.ravel())
     lips = face.points[LIPS_OUTER, :2].mean(axis=0)
     even = unevenness(photo, regions["skin"], posed.unit)
     irises = {side: iris_mask(eye) for side, eye in layers.eyes.items()}
     for side, eye in layers.eyes.items():
-        if (irises[side] > IRIS_CORE).any():
-            means[f"iris {side}"] = eye.clean[irises[side] > IRIS_CORE].mean(axis=0)
+        shown = _seen_iris(photo, eye, layers.mesh.eyes[side].outline(layers.mesh.pixels))
+        iris = shown if len(shown) else eye.clean[irises[side] > CORE]
+        if len(iris):
+            means[f"iris {side}"] = iris.mean(axis=0)
     masks = [np.rint(255.0 * regions[name]).astype(np.uint8) for name in REGIONS]
     return ColourBase(
         person=cutout.person,
@@ -125,6 +132,19 @@ def _colour_base(
         mouth_at=(float(lips[0]), float(lips[1])),
         shut=max(_openness(layers, side) for side in layers.eyes) < SHUT_BELOW,
     )
+
+
+def _seen_iris(
+    photo: NDArray[np.uint8], eye: EyeLayer, outline: NDArray[np.floating]
+) -> NDArray[np.uint8]:
+    """Return the pixels (N, 3) of an iris that the lids leave to see."""
+    opening = np.zeros(photo.shape[:2], np.uint8)
+    cv2.fillPoly(opening, [np.rint(outline).astype(np.int32)], 1)
+    reach = 2 * max(1, round(LID_SHADE * eye.width_px)) + 1
+    open_ = cv2.erode(opening, np.ones((reach, reach), np.uint8)) > 0
+    y, x = np.ogrid[0 : photo.shape[0], 0 : photo.shape[1]]
+    away = np.hypot(x - eye.iris_px[0], y - eye.iris_px[1])
+    return np.asarray(photo[open_ & (away < CORE * eye.iris_radius_px)])
 
 
 def _openness(layers: Layers, side: str) -> float:

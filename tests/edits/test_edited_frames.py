@@ -13,9 +13,11 @@ from bridge.errors import BadInput
 from bridge.face_model import load, shape
 from heat_backend.detect import make_detector
 from heat_backend.edits.colour_steps import to_lab
+from heat_backend.edits.fit_file import fit_photo
 from heat_backend.edits.lit_share import lit_share
 from heat_backend.engine import EngineSettings, Photo, frame_drawer, make_engine
 from heat_backend.measures import edits as measures
+from heat_backend.measures import known_heads
 from heat_backend.measures.fidelity import psnr
 from heat_backend.measures.tracking import Tracker
 from heat_backend.model.face_measures import measured_head
@@ -141,6 +143,24 @@ def test_a_photo_without_teeth_or_hair_is_told(portrait):
     told = bare.skipped({"teeth_whiteness": 1.0, "hair_hue": 1.0, "eye_colour": 1.0, "blush": 1.0})
     assert len(told) == 3
     assert bare.coloured({"hair_hue": 2.0}).person.shape == bare.base.person.shape
+
+
+def test_teeth_behind_closed_lips_are_told(portrait):
+    head = known_heads.random_head(np.random.default_rng(3), len(load().identity))
+    photo = Photo(known_heads.drawn(load(), head), "drawn head with closed lips")
+    closed = make_engine("warp").prepare(
+        photo, EngineSettings(size=320, device="cpu"), lambda *_: None, lambda: False
+    )
+    closed.render(Coefficients.of(edits={"teeth_whiteness": 1.0}))
+    assert any("no teeth" in note for note in closed.notes)
+
+
+def test_the_light_of_a_drawn_head_is_found():
+    model, rng = load(), np.random.default_rng(4)
+    head = known_heads.random_head(rng, len(model.identity))
+    photo = Photo(known_heads.drawn(model, head), "drawn head")
+    found = fit_photo(photo, EngineSettings(), lambda *_: None)
+    assert np.degrees(np.arccos(found.light.direction @ head.light)) < 15.0
 
 
 def test_a_clip_with_keyed_edits_renders_them(portrait, tmp_path: Path):
