@@ -26,7 +26,8 @@ SHAPE_STEP = 1.5
 """Standard deviations that a shape may change from one inversion to the next: farther apart,
 interpolated features would show two outlines."""
 _LATENT_RANGE = 2.0  # -1 to 1
-_DECIMALS = 3
+DECIMALS = 3
+"""To which values are rounded, so that equal ones are found again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +60,7 @@ class EditKeys:
     def edits(self, key: int) -> dict[str, float]:
         """Return the edits at a key, without those that are 0."""
         row = zip(self.names, self.values[key], strict=True)
-        return {name: float(value) for name, value in row if value}
+        return {name: round(float(value), DECIMALS) for name, value in row if value}
 
     def place(self, frame: int) -> tuple[int, int, float]:
         """Return the keys before and after a frame, and how far it is from one to the other."""
@@ -107,7 +108,7 @@ def edit_keys(values: ArrayLike, names: Sequence[str], keep_identity: bool = Fal
         raise BadInput("edits: a value is not a finite number")
     chosen = inverted_anew(names, keep_identity)
     columns = [list(names).index(name) for name in chosen]
-    table = np.round(table[:, columns], _DECIMALS) + 0.0  # -0 becomes 0
+    table = np.round(table[:, columns], DECIMALS) + 0.0  # -0 becomes 0
     tolerance = np.array([TOLERANCE * _span(name) for name in chosen])
     frames, rough = _bends(table, tolerance)
     frames, cramped = _stepped(table, frames, [_is_shape(name) for name in chosen])

@@ -6,10 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bridge.edit_cost import EditKeys, inverted_anew
+from bridge.edit_cost import DECIMALS, EditKeys, inverted_anew
 
 Amounts = tuple[tuple[str, float], ...]
-_DECIMALS = 3  # as the keys of a clip are rounded, so that equal edits are found again
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class FrameEdits:
     def held(cls, edits: Mapping[str, float], keep_identity: bool = False) -> FrameEdits:
         """Return what a frame asks for whose edits stand still."""
         anew = set(inverted_anew(edits, keep_identity))
-        key = amounts({n: round(v, _DECIMALS) for n, v in edits.items() if n in anew})
+        key = amounts({n: round(v, DECIMALS) for n, v in edits.items() if n in anew})
         return cls(amounts({n: v for n, v in edits.items() if n not in anew}), key, key)
 
     @classmethod

@@ -23,6 +23,7 @@ from heat_backend.styleheat.inversion_cache import (
     seconds_taken,
 )
 from heat_backend.styleheat.loaded import Networks
+from heat_backend.styleheat.memory import give_back
 
 Bytes = NDArray[np.uint8]
 
@@ -67,6 +68,7 @@ class Inverting:
         if self.method == inversion.OPTIMIZE:
             target = as_tensor(crop, self.networks.device)
             found = inversion.optimize(generator, found, target, self.networks.judge(), watch)
+        give_back()
         keep_inversion(self.cache, key, found, time.monotonic() - began)
         return found
 

@@ -16,6 +16,7 @@ from PIL import Image
 
 from heat_backend import __version__
 from heat_backend.cli import options
+from tests import stand_in_engine
 from tests.cli.conftest import ROOT, Answer, save_clip
 
 Heat = Callable[..., Answer]
@@ -92,6 +93,20 @@ def test_render_a_sequence(heat: Heat, photo: Path, clip: Path, tmp_path: Path) 
     assert names(out) == [f"frame_{n:06d}.png" for n in range(1, 11)]
     assert "10 frames" in answer.out
     assert "note: this is a stand-in" in answer.err
+
+
+def test_what_edits_cost_is_told_before_frames_are_rendered(
+    heat: Heat, photo: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = "7 inversions of the edited photo, about 3 min"
+    monkeypatch.setattr(
+        stand_in_engine.StandInPortrait, "edit_cost", lambda self, clip: told, raising=False
+    )
+    answer = render(heat, photo, clip, tmp_path / "frames")
+    assert answer.status == 0 and f"note: the edits need {told}" in answer.err
+    lines = render(heat, photo, clip, tmp_path / "again", "--json-progress").out.splitlines()
+    steps = [json.loads(line)["step"] for line in lines]
+    assert steps.index("note") < steps.index("render")
 
 
 def test_render_a_movie_at_the_clips_rate(

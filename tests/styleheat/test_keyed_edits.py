@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from bridge import edit_cost
 from bridge.coefficients import Coefficients
 from bridge.errors import BadInput, Cancelled
 from bridge.motion_clip import MotionClip
@@ -185,6 +186,13 @@ def test_attributes_have_keys_of_their_own_where_identity_is_kept() -> None:
     asked = FrameEdits.held({"age": 0.5, "blush": 0.0}, keep_identity=True)
     assert asked.live == () and dict(asked.before) == {"age": 0.5}
     assert FrameEdits.held({"age": 0.0}) == NOTHING
+
+
+def test_what_a_preview_inverted_serves_an_export() -> None:
+    edits = {"skin_tone": 0.3, "jaw_width": -1.237}
+    clip_keys = edit_cost.edit_keys([list(edits.values())] * 4, list(edits))
+    posed = Coefficients.of(edits=edits).edits
+    assert FrameEdits.between(clip_keys, 2, posed) == FrameEdits.held(posed)
 
 
 def test_few_looks_are_held_in_memory(made) -> None:
