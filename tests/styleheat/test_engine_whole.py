@@ -16,14 +16,13 @@ import numpy as np
 import other_face
 import pytest
 import synthetic_checkpoints
+import torch
 from PIL import Image
 
 from bridge import motion_clip
 from bridge.client import Client, EngineOptions, PortraitSource
 from bridge.coefficients import EXPRESSION_INDEX, Coefficients
 from bridge.motion_clip import MotionClip
-from heat_backend.engine import EngineSettings, make_engine
-from heat_backend.photo import load_photo
 from heat_backend.serve import Server
 
 pytestmark = pytest.mark.large
@@ -36,6 +35,8 @@ def weights(tmp_path_factory, other) -> Path:
     folder = synthetic_checkpoints.write(tmp_path_factory.mktemp("made_up") / "checkpoints")
     other_face.write(other, folder / "BFM")
     synthetic_checkpoints.write_standard_head(folder / "BFM")
+    (folder / "directions").mkdir()
+    torch.save(torch.full((512,), 0.02), folder / "directions" / "wiser.pt")
     return folder
 
 
@@ -122,6 +123,7 @@ def _by_the_bridge(photo: Path, exported: list[np.ndarray]) -> None:
             on_sketch=sketches.append,
         )
         frame = client.render(Coefficients.zero())
+        _edited(client, frame.pixels.astype(int))
     finally:
         client.close()
         server.stop()
@@ -137,18 +139,10 @@ def _by_the_bridge(photo: Path, exported: list[np.ndarray]) -> None:
     assert np.abs(frame.pixels[below, :, :3].astype(int) - exported[0][below]).max() <= 1
 
 
-def test_an_edited_photo_is_inverted_again(photo: Path, weights: Path) -> None:
-    """The photo's own edits and an attribute, together; the rest as it was."""
-    import torch
-
-    (weights / "directions").mkdir(exist_ok=True)
-    torch.save(torch.full((512,), 0.02), weights / "directions" / "wiser.pt")
-    settings = EngineSettings(size=SIDE, device="cpu")
-    portrait = make_engine("styleheat").prepare(
-        load_photo(photo), settings, lambda text, share: None, lambda: False
-    )
-    plain = portrait.render(Coefficients.zero()).astype(int)
-    edited = portrait.render(Coefficients.of(edits={"skin_tone": 2.0, "wiser": 0.5})).astype(int)
+def _edited(client: Client, plain: np.ndarray) -> None:
+    """The photo's own edits and an attribute, together; the edited photo is inverted again."""
+    edits = {"skin_tone": 2.0, "wiser": 0.5}
+    edited = client.render(Coefficients.of(edits=edits)).pixels.astype(int)
     kept = list(Path(os.environ["XDG_CACHE_HOME"]).glob("**/inversion-*.safetensors"))
     assert len(kept) >= 2, "one of the photo, one of the edited photo"
     apart = np.abs(plain - edited).max(axis=2)
