@@ -102,7 +102,25 @@ def head_sheet(
     triangles = _grid_triangles(len(grid) // columns, columns)
     places = _places(posed, grid, height, pad, chin)
     triangles = triangles[_on_person(alpha, places, triangles, SPACING * unit)]
-    return Sheet(rest, deltas, follow, carried, grid, places, triangles)
+    kept = _needed(triangles, len(grid), columns)
+    number = np.cumsum(kept) - 1
+    return Sheet(
+        rest=rest[kept],
+        deltas=deltas[:, kept],
+        follow=follow[kept],
+        carried=carried[kept],
+        pixels=grid[kept],
+        places=places[kept],
+        triangles=number[triangles].astype(np.int32),
+    )
+
+
+def _needed(triangles: NDArray[np.int32], number: int, columns: int) -> NDArray[np.bool_]:
+    """Which vertices (number,) are a triangle's or the grid's corners, which tell how far it is."""
+    kept = np.zeros(number, bool)
+    kept[triangles] = True
+    kept[[0, columns - 1, number - columns, number - 1]] = True
+    return kept
 
 
 def _grid(posed: PosedModel, size: tuple[int, int], pad: int) -> tuple[NDArray[np.float64], int]:
