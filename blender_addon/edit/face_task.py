@@ -92,7 +92,8 @@ class FaceJob(BackgroundJob):
                 self.message, *notes = self._order.land(bpy.context, portrait, out)
         finally:
             out.unlink(missing_ok=True)
-        self.notes = (*notes, *self._run.notes)
+        told = (note[:1].upper() + note[1:] for note in self._run.notes)
+        self.notes = (*notes, *told)
         self.state = "done"
 
 

@@ -24,7 +24,7 @@ FEW = 20
 TURNS = (-70.0, -35.0, 0.0, 35.0, 70.0)  # degrees to start from
 AMOUNTS = (-0.4, 0.8)
 BEST = 3  # starts followed to their end
-EASE = 0.01  # cost of an edit at the end of its range: what changes nothing stays 0
+EASE = 0.03  # cost of an edit at the end of its range: what changes nothing stays 0
 SMALLEST = 0.02  # of the range
 
 

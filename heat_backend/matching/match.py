@@ -119,7 +119,7 @@ def _take_skin(
     notes += found.notes
     if found.after > SKIN_SHORT:
         notes.append(
-            "the sample's skin is farther from the portrait's than the edits reach: "
+            "skin_tone and skin_warmth do not make the sample's skin all the way: "
             f"{found.after:.0f} in L*a*b* are left"
         )
 

@@ -113,6 +113,21 @@ def test_a_fit_holds_shape_colours_light_and_pose(heat, photo, tmp_path):
     assert fit["texture"].shape == (384, 384, 3)
     assert fit["neutral"].shape == fit["residual"].shape == (count, 3)
     assert fit["triangles"].max() < count
+    assert fit["shapes"].shape == (52, count, 3)
+    assert fit["photo"].shape == fit["texture"].shape
+    part = np.array(fit["part_names"])[fit["part"]]
+    seen = {name: fit["seen"][part == name] for name in ("face", "head", "eye_left")}
+    assert np.median(seen["face"]) > 0.5 > np.median(seen["head"])
+    assert seen["eye_left"].max() > 0.5
+    assert (seen["eye_left"] == 0.0).mean() > 0.2  # its back, and what the lids cover
+    # Before the nose stands its own skin, beyond the photo a colour that goes with it.
+    nose = int(np.argmax(np.where(part == "face", fit["vertices"][:, 2], -9.0)))
+    assert fit["seen"][nose] > 0.9
+    x, y = fit["uv"][nose] * 384
+    skin = fit["photo"][383 - int(y), int(x)].astype(int)
+    assert np.abs(skin - fit["colour"][nose]).max() < 60
+    hidden = (part == "neck") & (fit["seen"] == 0.0)
+    assert fit["colour"][hidden].mean() > 20
     assert np.linalg.norm(fit["light_direction"]) == pytest.approx(1.0, abs=1e-3)
     assert 0.0 < float(fit["landmark_error"]) < 0.05
     assert all(np.isfinite(v).all() for v in fit.values() if v.dtype.kind == "f")
