@@ -25,6 +25,8 @@ from heat_backend.tracking.solve import FrameFit, Person, bounded_step, linearis
 
 Array = NDArray[np.float64]
 ROUNDS = 6
+# Identities are N(0, 1): at half of that, shut eyes are read as such rather than as small ones.
+IDENTITY_SIGMA = 0.5
 LOWERED, OUTER_UP = (
     [EXPRESSION_INDEX[f"{stem}{side}"] for side in ("Left", "Right")]
     for stem in ("browDown", "browOuterUp")
@@ -96,9 +98,9 @@ def _step(
     rows = trusted(linearised(both, observed, frame.rotation, frame.translation, guess))
     gram = rows.T @ rows
     count, own = len(frame.weights), len(identity)
-    at = np.arange(count, count + own)  # identity is N(0, 1)
-    gram[at, at] += 1.0
-    gram[at, -1] += identity
+    at = np.arange(count, count + own)
+    gram[at, at] += IDENTITY_SIGMA**-2.0
+    gram[at, -1] += IDENTITY_SIGMA**-2.0 * identity
     step, weights = bounded_step(gram, frame.weights, person)
     turned = Rotation.from_rotvec(step[own : own + 3]).as_matrix() @ frame.rotation
     shift = frame.translation + step[own + 3 :]
