@@ -30,6 +30,8 @@ STRANDS = np.array((0.6, 1.0, 1.0), np.float32)  # light varies most along stran
 LONGEST, WIDEST = 5.0, 2.2  # outer-eye distances to which hair hangs
 PERSON_FROM = 0.9
 LIKE_SKIN = 25.0  # Lab distance: a colour that is nearer and as bright is bare skin
+FOREHEAD = 0.55  # half its width, outer-eye distances
+TOLD_APART = 30.0  # Lab distance of hair and skin from which a forehead shows where hair begins
 CHIN_LEVEL, TORSO, TORSO_WIDTH = -1.9, -2.6, 0.5  # heights under the hairline, and half a width
 
 
@@ -181,14 +183,19 @@ def hair_mask(view: View, skin: Mask, hair: NDArray[np.float32] | None) -> Mask:
     likely = likely * (1.0 - np.clip(1.5 * skin, 0.0, 1.0)) * view.alpha
     # On the face only above the brows: below there are beards, lashes and shadows.
     likely *= np.where((view.covered("face") > 0) & (over_brows < 0.1), 0.0, 1.0)
+    bared = np.ones_like(likely)
     bare = view.lab[(skin > 0.8) & (view.covered("face") > 0)]
     if len(bare) >= 50:  # skin in shadow is no skin by its light, and still no hair
         own = _nearest(view.lab, _clusters(bare))
         clear = np.clip((own / np.maximum(own + far, 1e-3) - 0.5) / 0.12, 0.0, 1.0)
         likely *= np.where(view.covered("neck") > 0, clear, 1.0)
+        hairy = own[likely > 0.9]  # fair hair is as tan as skin
+        if len(hairy) and np.median(hairy) > TOLD_APART:
+            forehead = view.covered("face", "head") * (over_brows > 0.1) * (aside < FOREHEAD)
+            bared = np.where(forehead > 0, clear, 1.0)
     likely *= _not_worn(view, far, height, aside)
     seed = (over_brows > 0.1) & (height < BAND[1]) & (aside < 1.1) & (view.alpha > PERSON_FROM)
-    likely = _joined(likely.astype(np.float32), seed)
+    likely = _joined(likely.astype(np.float32), seed) * bared
     reach = np.clip((LONGEST + height) / 1.0, 0.0, 1.0) * np.clip((WIDEST - aside) / 0.4, 0.0, 1.0)
     radius = max(2, round(0.04 * view.face.outer_eye_distance))
     found = guided(view.pixels, np.asarray(likely * reach, np.float32), radius)
