@@ -45,3 +45,8 @@ def head_turn(shape: Array, points: NDArray[np.floating]) -> Array:
     proper = np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ v))])
     turn: Array = u @ proper @ v
     return turn
+
+
+def unlike(shape: Array, other: Array) -> float:
+    """Root mean square distance of two shapes (S, 3) from :func:`in_head_axes`, seen from ahead."""
+    return float(np.sqrt(((shape - other)[:, :2] ** 2).sum(axis=1).mean()))

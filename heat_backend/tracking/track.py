@@ -20,6 +20,7 @@ from heat_backend.tracking import gaps
 from heat_backend.tracking.film import FilmFacts, film_facts, film_frames
 from heat_backend.tracking.follow import FaceFollower
 from heat_backend.tracking.gaze import SHUT, gaze_of, gaze_weights
+from heat_backend.tracking.head_turn import in_head_axes, unlike
 from heat_backend.tracking.landmark_reel import LandmarkReel, reel_key
 from heat_backend.tracking.lips import read_gap, touching
 from heat_backend.tracking.person import learn_person, lids_open, weights_of_52
@@ -34,6 +35,7 @@ LOOKING = 0.85  # share of the progress that finding landmarks takes
 # Of expressions. Those held at 0 show none and have it once they move; and a mouth that talks
 # throughout is no noise.
 LEAST_NOISE, MOST_NOISE = 0.015, 0.02
+CUT = 0.045  # of the head's size: what no face's shape changes by from one frame to the next
 FACE_CENTRE = np.array([0.0, 0.25, 1.1])  # of the landmarks, from the pivot, head axes
 
 
@@ -89,6 +91,7 @@ class _Curves:
     gaze: Array  # (T, 2)
     looking: NDArray[np.bool_]  # (T,), eyes open enough to tell
     gap: Array  # (T,), of the inner lips, model units
+    change: Array  # (T,), of the shape of the face's still parts since the frame before
     opens: Array  # (52,), of the gap by each expression, model units
     errors: Array  # (T,)
 
@@ -186,7 +189,7 @@ def _clip_of(
     person, start = learn_person(model, np.asarray(records["points"][sampled]))
     curves = _read_frames(person, start, records, found, progress, cancelled)
     own = gaps.same_person(curves.errors, found)
-    notes = _notes(found, own)
+    notes = (*_notes(found, own), *_cuts(curves.change, records["seconds"]))
     progress("smoothing", 0.98)
     expression, rotation, translation = _cleaned(curves, own, settings)
     clip = MotionClip(
@@ -208,6 +211,7 @@ def _read_frames(
     rotation, translation = np.tile(np.eye(3), (count, 1, 1)), np.zeros((count, 3))
     weights, gaze = np.zeros((count, len(start.weights))), np.zeros((count, 2))
     looking, gap, errors = np.zeros(count, bool), np.full(count, np.nan), np.zeros(count)
+    change, before = np.zeros(count), np.zeros((len(person.still), 3))
     fit = start
     for k in np.flatnonzero(found):
         if k % 50 == 0:
@@ -222,8 +226,20 @@ def _read_frames(
         gaze[k] = gaze_of(person, fit, points)
         looking[k] = lids_open(fit) > SHUT
         gap[k] = read_gap(person, fit, points)
+        shape = in_head_axes(points[person.still], fit.rotation)
+        if k and found[k - 1]:
+            change[k] = unlike(shape, before)
+        before = shape
     return _Curves(
-        rotation, translation, weights_of_52(weights), gaze, looking, gap, person.opens, errors
+        rotation,
+        translation,
+        weights_of_52(weights),
+        gaze,
+        looking,
+        gap,
+        change,
+        person.opens,
+        errors,
     )
 
 
@@ -305,6 +321,18 @@ def _cut_off(seconds: Array, facts: FilmFacts) -> tuple[str, ...]:
     if read >= 0.9 * facts.seconds - 2.0 / facts.rate:
         return ()
     return (f"the film breaks off: {read:.1f} of about {facts.seconds:.1f} seconds could be read",)
+
+
+def _cuts(change: Array, seconds: Array) -> tuple[str, ...]:
+    """Tell where another person's face may begin."""
+    at = np.flatnonzero(change > CUT)
+    if not len(at):
+        return ()
+    told = ", ".join(f"{seconds[k] - seconds[0]:.2f}" for k in at[:4])
+    return (
+        f"the film cuts at second {told}: if another person follows, track each part by itself "
+        "with --start and --end",
+    )
 
 
 def _notes(found: NDArray[np.bool_], own: NDArray[np.bool_]) -> tuple[str, ...]:

@@ -176,6 +176,21 @@ def test_a_face_for_three_frames_makes_a_clip_that_says_so(performance, tmp_path
     assert any("no face in 9 frames" in note for note in result.notes)
 
 
+def test_a_cut_to_another_face_is_told_with_its_second(performance, found, tmp_path):
+    import cv2
+
+    def slimmer(pixels: np.ndarray) -> np.ndarray:
+        height, width = pixels.shape[:2]
+        slim = cv2.resize(pixels, (width * 2 // 3, height))
+        side = width - slim.shape[1]
+        return np.pad(slim, ((0, 0), (side // 2, side - side // 2), (0, 0)), mode="edge")
+
+    frames = [*performance[:20], *map(slimmer, performance[20:40])]
+    result = tracked(write_film(tmp_path / "cut.mp4", frames), tmp_path)
+    assert any("the film cuts at second 0.80" in note for note in result.notes)
+    assert not found.notes
+
+
 def test_frames_of_uneven_length_keep_their_times(performance, found, tmp_path):
     path = tmp_path / "uneven.mkv"
     with av.open(str(path), "w") as film:
