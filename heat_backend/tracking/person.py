@@ -29,6 +29,9 @@ Array = NDArray[np.float64]
 FITTED_FRAMES = 5
 LOUD_TRUST = 0.1  # of the other frames
 DEPTH_SPRING = 0.02  # holds a landmark to its fitted depth, against views
+SMILES = [TRACKED.index(f"mouthSmile{side}") for side in ("Left", "Right")]
+SMILING = 5.0  # as many other expressions as a smile outweighs
+CLEAR = 0.5  # of both sides together: less is no smile
 REST_SHARE = 0.12  # of the frames: the least expressive ones show the face at rest
 IDENTITY_ROUNDS, REST_ROUNDS = 2, 2
 
@@ -146,6 +149,9 @@ def _at_rest(person: Person, points: NDArray[np.float32], frames: list[FrameFit]
     common = np.median(weights, axis=0)
     jaw = TRACKED.index("jawOpen")
     loud = np.abs(weights - common).sum(axis=1) + 3.0 * weights[:, jaw]
+    # Who smiles most of the time is at rest where not.
+    smile = weights[:, SMILES].sum(axis=1)
+    loud += SMILING * np.maximum(0.0, smile - np.quantile(smile, REST_SHARE) - CLEAR)
     calm = np.argsort(loud)[: max(3, round(REST_SHARE * len(frames)))]
     held = weights[calm].mean(axis=0)
     trust = np.full(len(frames), LOUD_TRUST)
