@@ -36,6 +36,7 @@ LEAST_DIRECTED = 0.35  # of the mean: what more directed light adds where the ph
 LEAST_AMBIENT = 0.15  # of the mean
 FLAT = 0.04  # of the mean: directed light below this has no direction of its own
 MOST_CHANGE = 3.0
+KNEE, BRIGHTEST = 0.5, 0.9  # linear luminance of skin: from where added light fades, and its end
 SOFT_NORMALS = 0.06  # outer-eye distances
 BODY_FADE = 0.5  # outer-eye distances from the head to where only the mean change of light is left
 
@@ -89,7 +90,20 @@ class Light:
         total = np.float32(dimmed) * (shade - np.float32(self.strength) * facing)
         total += np.float32(lamp) * _facing(normals, turn @ self.direction)
         total += np.float32(self.ambient * (1.0 + ambient - dimmed))
-        return np.maximum(total, np.float32(LEAST_SHADE * mean * min(1.0, 1.0 + ambient)))
+        total = np.maximum(total, np.float32(LEAST_SHADE * mean * min(1.0, 1.0 + ambient)))
+        return _unburnt(total, shade)
+
+
+def _unburnt(light: Floats, before: Floats) -> Floats:
+    """More light brings skin closer to white and never there, as film does it."""
+    over = light - np.float32(KNEE)
+    if over.max() <= 0.0:
+        return light
+    np.maximum(over, np.float32(0.0), out=over)
+    room = np.float32(BRIGHTEST - KNEE)
+    held = light - over * over / (room + over)
+    # What the photo itself has brighter stays so.
+    return np.asarray(np.maximum(held, np.minimum(light, before)), np.float32)
 
 
 def _facing(normals: Floats, toward: Floats) -> Floats:

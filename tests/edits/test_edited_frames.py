@@ -190,6 +190,14 @@ def test_a_clip_with_an_edit_of_a_newer_version_is_told_before_it_renders(portra
         frame_drawer(portrait, clip)
 
 
+def test_more_light_does_not_burn_skin_out(portrait):
+    skin = portrait.editor.colours.base.mask("complexion") > 230
+    before, after = (frame(portrait, **edits)[skin] for edits in ({}, {"light_amount": 1.5}))
+    assert after.mean() > before.mean() + 8.0
+    burnt = [float((colours > 252).all(axis=1).mean()) for colours in (before, after)]
+    assert burnt[1] < burnt[0] + 0.01
+
+
 def test_a_soft_edge_that_shows_the_wall_takes_no_light():
     wall = np.full((1, 4, 3), 210, np.uint8)
     person = np.zeros((1, 4, 4), np.uint8)
