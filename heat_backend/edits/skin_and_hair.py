@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from bridge.face_model import PART_NAMES, FaceModel
 from heat_backend.detect import FaceLandmarks
+from heat_backend.edits.hair_cut import cut_hair
 from heat_backend.fit.posed_model import PosedModel
 
 Mask = NDArray[np.float32]
@@ -30,6 +31,7 @@ STRANDS = np.array((0.6, 1.0, 1.0), np.float32)  # light varies most along stran
 LONGEST, WIDEST = 5.0, 2.2  # outer-eye distances to which hair hangs
 PERSON_FROM = 0.9
 LIKE_SKIN = 25.0  # Lab distance: a colour that is nearer and as bright is bare skin
+SHADED_SKIN, STILL_LIT = 9.0, 0.8  # Lab distance, and share of the skin's light
 FOREHEAD = 0.55  # half its width, outer-eye distances
 TOLD_APART = 30.0  # Lab distance of hair and skin from which a forehead shows where hair begins
 CHIN_LEVEL, TORSO, TORSO_WIDTH = -1.9, -2.6, 0.5  # heights under the hairline, and half a width
@@ -151,8 +153,11 @@ def hair_samples(view: View, skin: Mask) -> NDArray[np.float32] | None:
     if len(own) < 50:
         return found
     # A high forehead is above the model's face, too.
-    apart = [np.linalg.norm(_clusters(own) - colour, axis=1).min() for colour in found]
-    hair = found[(np.array(apart) > LIKE_SKIN) | (found[:, 0] < np.median(own[:, 0]))]
+    bare, middle = _clusters(own), np.median(own[:, 0])
+    apart = np.array([np.linalg.norm(bare - colour, axis=1).min() for colour in found])
+    alike = np.array([np.linalg.norm((bare - c) * STRANDS, axis=1).min() for c in found])
+    shaded = (alike < SHADED_SKIN) & (found[:, 0] > STILL_LIT * middle)
+    hair = found[((apart > LIKE_SKIN) | (found[:, 0] < middle)) & ~shaded]
     return hair if len(hair) else None
 
 
@@ -196,6 +201,8 @@ def hair_mask(view: View, skin: Mask, hair: NDArray[np.float32] | None) -> Mask:
     likely *= _not_worn(view, far, height, aside)
     seed = (over_brows > 0.1) & (height < BAND[1]) & (aside < 1.1) & (view.alpha > PERSON_FROM)
     likely = _joined(likely.astype(np.float32), seed) * bared
+    if len(bare) >= 50:
+        likely = cut_hair(view, likely.astype(np.float32), skin, far, own)
     reach = np.clip((LONGEST + height) / 1.0, 0.0, 1.0) * np.clip((WIDEST - aside) / 0.4, 0.0, 1.0)
     radius = max(2, round(0.04 * view.face.outer_eye_distance))
     found = guided(view.pixels, np.asarray(likely * reach, np.float32), radius)

@@ -190,6 +190,20 @@ def test_a_clip_with_an_edit_of_a_newer_version_is_told_before_it_renders(portra
         frame_drawer(portrait, clip)
 
 
+def test_a_fringe_is_hair_and_the_forehead_under_it_is_not(portrait):
+    hair = portrait.editor.colours.base.mask("hair")
+    points = portrait.landmarks(Coefficients.zero())[:, :2]
+    unit = float(np.linalg.norm(points[33] - points[263]))
+    brows = points[[105, 334]].mean(axis=0)
+    up = (points[10] - points[152]) / np.linalg.norm(points[10] - points[152])
+
+    def share(height: float) -> float:
+        x, y = np.rint(brows + height * unit * up).astype(int)
+        return float(hair[y - 3 : y + 4, x - 3 : x + 4].mean()) / 255.0
+
+    assert share(0.0) < 0.1 and share(0.3) > 0.8 and share(0.75) > 0.8
+
+
 def test_more_light_does_not_burn_skin_out(portrait):
     skin = portrait.editor.colours.base.mask("complexion") > 230
     before, after = (frame(portrait, **edits)[skin] for edits in ({}, {"light_amount": 1.5}))
