@@ -45,7 +45,8 @@ class ColourBase:
         The skin that either closing lid draws out.
     means : dict of str to ndarray, shape (3,)
         Mean colour of each region, sRGB, 0..255; regions that are not there are missing.
-    head : LitHead
+    heads : tuple of LitHead
+        The head as photographed, and seen in a mirror: the far side is the near side's skin.
     irises : dict of str to ndarray, shape (h, w)
         1 on the iris of each eye's texture.
     teeth : ndarray, shape (N,)
@@ -65,7 +66,7 @@ class ColourBase:
     canvas: Canvas
     lids: dict[str, Canvas]
     means: dict[str, NDArray[np.float64]]
-    head: LitHead
+    heads: tuple[LitHead, LitHead]
     irises: dict[str, Floats]
     teeth: Floats
     own_teeth: Floats | None
@@ -103,9 +104,9 @@ class Coloured:
         change = self.recipe.light
         if change is None:
             return 1.0
-        height, width = change.shape
+        height, width = change.shape[1:]
         x, y = x / STEP, y / STEP
-        return float(change[int(np.clip(y, 0, height - 1)), int(np.clip(x, 0, width - 1))])
+        return float(change[0, int(np.clip(y, 0, height - 1)), int(np.clip(x, 0, width - 1))])
 
     def eye(self, side: str, eye: EyeLayer) -> EyeLayer:
         """One eye with the iris' new colour, in the new light."""
@@ -178,7 +179,7 @@ class ColourEditor:
             if region in base.means and any(_touches(name, region) for name in edits):
                 slope[k], offset[k] = _affine(base.means[region], edits, region)
         lit = any(EDIT_BY_NAME[name].group == LIGHT for name in edits)
-        light = base.head.change(edits) if lit else None
+        light = np.stack([head.change(edits) for head in base.heads]) if lit else None
         recipe = Recipe(slope, offset, edits.get(EVENNESS, 0.0), light)
         return Coloured(base, edits, recipe, repainted(base.canvas, recipe))
 

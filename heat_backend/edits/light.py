@@ -253,6 +253,15 @@ class LitHead:
         weight = self.near + np.float32(1e-6)
         return weight / np.float32((weight * self._shade).sum())
 
+    def mirrored(self, rotation: NDArray[np.floating]) -> LitHead:
+        """Return the head with each surface where its twin on the other side is.
+
+        ``rotation`` (3, 3) brings the head's axes to the picture's.
+        """
+        mirror = rotation @ np.diag((-1.0, 1.0, 1.0)) @ rotation.T
+        normals = self.normals @ mirror.T.astype(np.float32)
+        return LitHead(self.light, np.ascontiguousarray(normals), self.near)
+
     def change(self, edits: Mapping[str, float]) -> Floats:
         """Factor (h, w) of gamma-coded levels that changes the light."""
         after = self.light.relit(self.normals, self._shade, self._facing, edits)

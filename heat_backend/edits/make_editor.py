@@ -89,6 +89,8 @@ def _colour_base(
     regions = find_regions(photo, alpha, face, model, posed)
     layout = person_layout(posed, cutout, photo.shape, far)
     normals, known = photo_normals(model, posed, photo.shape)
+    light = fit_light(photo, normals, regions["skin"])
+    head = LitHead(light, normals, fade_from_head(known, posed.unit))
     means = {
         name: photo[mask > CORE * mask.max()].mean(axis=0)
         for name, mask in regions.items()
@@ -123,9 +125,7 @@ def _colour_base(
         ),
         lids={side: lid_canvas(lid, masks, even) for side, lid in layers.lids.items()},
         means=means,
-        head=LitHead(
-            fit_light(photo, normals, regions["skin"]), normals, fade_from_head(known, posed.unit)
-        ),
+        heads=(head, head.mirrored(posed.rotation)),
         irises=irises,
         teeth=mouth_teeth(layers.mouth),
         own_teeth=seen if "teeth" in means else None,

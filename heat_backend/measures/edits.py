@@ -128,7 +128,7 @@ def light_rows(portrait: WarpPortrait) -> Iterator[Row]:
     """Take the photo's directed light away, keep that as a picture, and put it back."""
     assert portrait.editor is not None
     base = portrait.editor.colours.base
-    change = base.head.change({"light_amount": -1.0})
+    change = base.heads[0].change({"light_amount": -1.0})
     height, width = base.photo.shape[:2]
     y, x = np.mgrid[0:height, 0:width].astype(np.float32) / np.float32(STEP)
     change = laid_out(change, np.dstack([x, y]))

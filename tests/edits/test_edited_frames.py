@@ -14,6 +14,7 @@ from bridge.face_model import load, shape
 from heat_backend.detect import make_detector
 from heat_backend.edits.colour_steps import to_lab
 from heat_backend.edits.fit_file import fit_photo
+from heat_backend.edits.light import LitHead
 from heat_backend.edits.lit_share import lit_share
 from heat_backend.engine import EngineSettings, Photo, frame_drawer, make_engine
 from heat_backend.measures import edits as measures
@@ -202,6 +203,18 @@ def test_a_fringe_is_hair_and_the_forehead_under_it_is_not(portrait):
         return float(hair[y - 3 : y + 4, x - 3 : x + 4].mean()) / 255.0
 
     assert share(0.0) < 0.1 and share(0.3) > 0.8 and share(0.75) > 0.8
+
+
+def test_the_far_side_is_lit_where_it_is_and_not_where_its_skin_comes_from(portrait):
+    x = np.linspace(-0.9, 0.9, 21, dtype=np.float32)
+    normals = np.stack([x, np.zeros_like(x), np.sqrt(1.0 - x * x)], axis=-1)[None]
+    lit = portrait.editor.colours.base.heads[0].light
+    head = LitHead(lit, np.repeat(normals, 4, axis=0), np.ones((4, 21), np.float32))
+    turned = {"light_direction_yaw": 70.0, "light_amount": 1.0}
+    here, twin = head.change(turned), head.mirrored(np.eye(3)).change(turned)
+    assert here[0, -1] > 1.1 * here[0, 0]
+    assert np.allclose(twin[:, 10], here[:, 10], atol=0.02)
+    assert twin[0, 0] > 1.1 * twin[0, -1]
 
 
 def test_more_light_does_not_burn_skin_out(portrait):
