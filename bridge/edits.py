@@ -131,7 +131,7 @@ def check_names(names: Iterable[str]) -> None:
     """
     for name in names:
         if name not in EDIT_BY_NAME:
-            near = difflib.get_close_matches(name, EDIT_BY_NAME, 1, 0.5)
+            near = difflib.get_close_matches(name, EDIT_BY_NAME, 1, 0.6)
             meant = f"did you mean {near[0]}?" if near else "`heat edit --list` names them"
             raise BadInput(f"the warp engine has no edit {name[:80]!r}: {meant}")
 

@@ -66,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("name an edit, such as --set jaw_width=2; --list shows all there are")
     if args.out.suffix.lower() not in SUFFIXES:
         raise UsageError(f"--out {args.out}: name a file that ends in .png or .jpg")
+    options.check_new_file(args.out, args.portrait)
     progress = Progress(args.json_progress)
     try:
         return _edit(args, progress)

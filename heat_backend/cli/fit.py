@@ -38,10 +38,7 @@ def run(args: argparse.Namespace) -> int:
     """Fit, write, and say what was found."""
     if args.out.suffix.lower() != ".npz":
         raise UsageError(f"--out {args.out}: a fit's name ends in .npz")
-    if not args.out.absolute().parent.is_dir():
-        raise BadInput(
-            f"there is no folder {args.out.absolute().parent}: make it, or choose another"
-        )
+    options.check_new_file(args.out)
     progress = Progress(args.json_progress)
     try:
         return _fit(args, progress)

@@ -42,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
     """Invert, keep the inversion for later renders, and say where the preview is."""
     if args.out.suffix.lower() != ".png":
         raise UsageError(f"--out {args.out}: name a file that ends in .png")
+    options.check_new_file(args.out, args.portrait)
     progress = Progress(args.json_progress)
     try:
         with stop_request() as stopped, native_logs_hidden(not args.debug):

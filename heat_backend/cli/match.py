@@ -56,7 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Match, write, and say what was found."""
-    if args.out.suffix.lower() not in SUFFIXES:
+    if args.out.suffix.lower() in SUFFIXES:
+        options.check_new_file(args.out, args.portrait, args.sample)
+    else:
         options.clip_target(args.out)
     options.check_face(args.sample_face)
     progress = Progress(args.json_progress)

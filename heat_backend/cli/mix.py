@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     """Mix and say what was written."""
     from bridge import motion_clip, motion_mix
 
-    target = options.clip_target(args.out)
+    target = options.clip_target(args.out, args.base, args.over)
     base, over = (_clip(path) for path in (args.base, args.over))
     if args.after:
         if args.take or args.at:

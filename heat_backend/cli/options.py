@@ -127,22 +127,42 @@ def check_face(face: int | None) -> None:
         raise UsageError(f"--face {face}: faces are counted from 1, the largest")
 
 
-def clip_target(path: Path) -> Path:
-    """Check where a motion clip is to be written, before work begins.
+def check_new_file(path: Path, *read: Path) -> None:
+    """Check where a file is to be written, before work begins.
+
+    Parameters
+    ----------
+    path : Path
+    *read : Path
+        Files that the command reads, and would lose.
 
     Raises
     ------
     UsageError
-        When it does not end in .npz.
+        When it is one of them.
     BadInput
         When there is no such folder, or a folder has that name.
     """
-    if path.suffix.lower() != ".npz":
-        raise UsageError(f"--out {path}: a motion clip's name ends in .npz")
+    for other in read:
+        if path.resolve() == other.resolve():
+            raise UsageError(f"--out {path}: that is a file to be read; name another")
     if path.is_dir():
-        raise BadInput(f"{path} is a folder: choose another name for the clip")
+        raise BadInput(f"{path} is a folder: choose another name for the file")
     if not path.absolute().parent.is_dir():
         raise BadInput(f"there is no folder {path.absolute().parent}: make it, or choose another")
+
+
+def clip_target(path: Path, *read: Path) -> Path:
+    """Check where a motion clip is to be written, before work begins; as :func:`check_new_file`.
+
+    Raises
+    ------
+    UsageError
+        Also when it does not end in .npz.
+    """
+    if path.suffix.lower() != ".npz":
+        raise UsageError(f"--out {path}: a motion clip's name ends in .npz")
+    check_new_file(path, *read)
     return path
 
 

@@ -34,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
     """Draw the sheet and say where it is."""
     if args.out.suffix.lower() != ".png":
         raise UsageError(f"--out {args.out}: name a file that ends in .png")
+    options.check_new_file(args.out, args.portrait)
     progress = Progress(args.json_progress)
     try:
         with stop_request() as stopped, native_logs_hidden(not args.debug):

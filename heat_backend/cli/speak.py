@@ -73,8 +73,8 @@ def _speak(args: argparse.Namespace, progress: Progress, stopped: options.Cancel
     for option, path in (("--out", args.out), ("--landmarks", args.landmarks)):
         if path is not None and path.suffix.lower() != ".npz":
             raise UsageError(f"{option} {path}: name a file that ends in .npz")
-        if path is not None and path.resolve() == args.audio.resolve():
-            raise UsageError(f"{option} {path}: that is the file to be heard; name another")
+        if path is not None:
+            options.check_new_file(path, args.audio)
 
     from bridge.motion_clip import save
     from heat_backend.speech.lip_landmarks import save_landmarks

@@ -96,7 +96,7 @@ def _track(args: argparse.Namespace, progress: Progress) -> int:
     from heat_backend.tracking import track_film
 
     settings = _settings(args)
-    target = options.clip_target(args.out)
+    target = options.clip_target(args.out, args.film)
     reel = target.with_name(f".{target.name}.track")
     with stop_request() as stopped, native_logs_hidden(not args.debug):
         tracked = track_film(args.film, settings, reel, progress.preparing, stopped)

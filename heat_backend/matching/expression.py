@@ -25,7 +25,7 @@ OUT_OF_REACH = 0.15
 
 
 def match_expression(
-    own: PhotoFit, sample: PhotoFit, neutralise: bool
+    own: PhotoFit, sample: PhotoFit, neutralise: bool, turned: bool
 ) -> tuple[Array, tuple[str, ...]]:
     """Weights (52,) that bring the portrait to the sample's expression, and what to tell of them.
 
@@ -34,10 +34,14 @@ def match_expression(
     own, sample : PhotoFit
     neutralise : bool
         The portrait's own expression will have been relaxed: it does not count.
+    turned : bool
+        The head takes the sample's pose, too. Else the eyes look where the sample's look, from
+        a head that stays: into the lens, if they do.
     """
     model = load_model()
     here, there = (read_still(model, found.face, found.fit) for found in (own, sample))
-    wanted = expression_change(here, there, None if neutralise else own.fit.expression)
+    turn = np.zeros(2) if turned else match_pose(own, sample)[:2]
+    wanted = expression_change(here, there, None if neutralise else own.fit.expression, turn)
     found = np.clip(wanted, EXPRESSION_MIN, EXPRESSION_MAX)
     worst = int(np.abs(wanted - found).argmax())
     if abs(wanted[worst] - found[worst]) < OUT_OF_REACH:
@@ -50,12 +54,16 @@ def match_expression(
 
 
 def expression_change(
-    here: StillReading, there: StillReading, used: NDArray[np.floating] | None
+    here: StillReading,
+    there: StillReading,
+    used: NDArray[np.floating] | None,
+    turn: NDArray[np.floating],
 ) -> Array:
     """Weights (52,) from one reading to another, gaze included, wherever that leads.
 
     ``used`` (52,) is what the portrait already does of each, which takes part of each shape's
-    way; None where its expression is relaxed first.
+    way; None where its expression is relaxed first. ``turn`` (2,) is the pitch and yaw that the
+    eyes make up for, since the head does not turn, radians.
     """
     if used is None:
         found = with_raised_brows(there.expression)
@@ -68,7 +76,7 @@ def expression_change(
             found[sides] = found[sides].mean()
     found[np.abs(found) < NOISE] = 0.0
     if here.gaze is not None and there.gaze is not None:
-        found += gaze_weights(((there.gaze - here.gaze) * GAZE_TRUST)[None])[0]
+        found += gaze_weights(((there.gaze - here.gaze + turn) * GAZE_TRUST)[None])[0]
     return found
 
 

@@ -65,7 +65,7 @@ def match(
     lines: list[str] = []
     notes: list[str] = []
     if EXPRESSION in takes:
-        expression, told = match_expression(own, sample, neutralise)
+        expression, told = match_expression(own, sample, neutralise, POSE in takes)
         notes += told
         lines.append(f"expression: {strongest(expression)}")
     if POSE in takes:

@@ -180,3 +180,21 @@ def test_a_match_that_cannot_be_is_told(heat, photo, tmp_path, words, status, to
     answer = heat("match", "--portrait", photo, *usual, *words)
     assert answer.status == status
     assert told in answer.error
+
+
+def test_no_command_writes_over_what_it_reads(heat, photo):
+    before = photo.read_bytes()
+    for command in (
+        ("edit", "--portrait", photo, "--set", "jaw_width=1", "--out", photo),
+        ("match", "--portrait", photo, "--sample", photo, "--out", photo),
+        ("sheet", "--portrait", photo, "--out", photo),
+    ):
+        answer = heat(*map(str, command))
+        assert answer.status == 2 and "name another" in answer.err
+    assert photo.read_bytes() == before
+
+
+def test_a_folder_that_is_not_there_is_told_before_the_work(heat, photo, tmp_path):
+    out = tmp_path / "no" / "such.png"
+    answer = heat("edit", "--portrait", str(photo), "--set", "jaw_width=1", "--out", str(out))
+    assert answer.status == 3 and "make it, or choose another" in answer.err
