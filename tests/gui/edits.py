@@ -31,14 +31,14 @@ def story(given: dict[str, Any], findings: dict[str, Any]) -> driver.Story:
     bpy.ops.heat.preview_start()
     yield from driver.wait_until("the first frame", lambda: driver.frames_seen(portrait) > 0)
     findings["plain"] = brightness(portrait)
-    portrait.edits.ambient = 1.0
-    bpy.ops.ed.undo_push(message="Ambient")
+    portrait.edits.light_amount = 1.0
+    bpy.ops.ed.undo_push(message="Light")
     yield from driver.wait_until("brighter", lambda: brightness(portrait) > findings["plain"] + 3)
     findings["edited"] = brightness(portrait)
     seen = driver.frames_seen(portrait)
     portrait.edits.hair_lightness, portrait.edits.jaw_width = -1.8, 1.0
     portrait.edits.skin_warmth, portrait.edits.light_direction_yaw = 1.0, 25.0
-    portrait.edits.ambient, portrait.preview.size = 0.2, 400
+    portrait.edits.light_amount, portrait.preview.size = 0.2, 400
     yield from driver.wait_until("the look", lambda: driver.frames_seen(portrait) > seen)
     yield 1.5
     driver.grab(folder / "edited.png")
@@ -56,8 +56,8 @@ def keyed(findings: dict[str, Any], portrait: Any) -> driver.Story:
     """Key the light, look at two frames, and take back what was last done."""
     bpy.ops.heat.edit_reset()
     for frame, value in ((1, 0.0), (20, 1.0)):
-        portrait.edits.ambient = value
-        portrait.edits.keyframe_insert("ambient", frame=frame)
+        portrait.edits.light_amount = value
+        portrait.edits.keyframe_insert("light_amount", frame=frame)
     bpy.ops.ed.undo_push(message="Keys")
     for frame in (1, 20):
         bpy.context.scene.frame_set(frame)
