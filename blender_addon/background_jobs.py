@@ -103,7 +103,7 @@ class JobList:
             for job in active:
                 job.step()
                 if job.state == "done":
-                    _push_undo(f"Heat: {job.undo}")
+                    push_undo(f"Heat: {job.undo}")
             _redraw(everything=any(job.finished for job in active))
             return _TICK if any(not job.finished for job in active) else None
 
@@ -181,7 +181,7 @@ def told(operator: Any, job: BackgroundJob) -> set[str]:
     return {"FINISHED"}
 
 
-def _push_undo(message: str) -> None:
+def push_undo(message: str) -> None:
     """Let undo step over what a job did, which no operator of the user's wraps."""
     windows = bpy.context.window_manager.windows
     if windows and not bpy.app.background:

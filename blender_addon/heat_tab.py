@@ -47,3 +47,20 @@ class OnPortrait:
     def reason_against(cls, _scene: Any, _portrait: Any) -> str | None:
         """Return why the operator cannot run on this portrait now, or None."""
         return None
+
+
+class AsksFirst:
+    """An operator whose button asks for its values before it runs."""
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        """Ask."""
+        return context.window_manager.invoke_props_dialog(self)
+
+
+class AsksForFile:
+    """An operator whose button asks for its ``filepath`` before it runs."""
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        """Open the file browser."""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}

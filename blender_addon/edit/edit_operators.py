@@ -10,7 +10,7 @@ from bpy.props import BoolProperty, StringProperty
 from bpy.types import Operator
 
 from .. import change_notes, operator_edge
-from ..heat_tab import OnPortrait
+from ..heat_tab import AsksFirst, OnPortrait
 
 
 class HEAT_OT_edit_reset(OnPortrait, Operator):
@@ -69,7 +69,7 @@ class HEAT_OT_edit_before_after(OnPortrait, Operator):
         return {"FINISHED"}
 
 
-class HEAT_OT_edit_attribute_add(OnPortrait, Operator):
+class HEAT_OT_edit_attribute_add(AsksFirst, OnPortrait, Operator):
     """Add an attribute by its name."""
 
     bl_idname = "heat.edit_attribute_add"
@@ -78,10 +78,6 @@ class HEAT_OT_edit_attribute_add(OnPortrait, Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     attribute: StringProperty(name="Name", description="Such as age, as the engine calls it")
-
-    def invoke(self, context: Any, _event: Any) -> set[str]:
-        """Ask for the name."""
-        return context.window_manager.invoke_props_dialog(self)
 
     @operator_edge.told
     def execute(self, context: Any) -> set[str]:

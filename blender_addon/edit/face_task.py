@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _ELSEWHERE = "The backend is another machine's: fit and match a face with a backend on this machine"
 _LEAVE_MODE = "The head is ready: leave the current mode (Tab)"
 _STOPPED = "Stopped: nothing was changed"
+BUSY = "The face of this portrait is being worked on"
 Land = Callable[[Any, Any, Path], tuple[str, ...]]
 """Given context, portrait and the backend's file, changes the scene; returns what to tell."""
 
@@ -116,7 +117,7 @@ def start(scene: Any, portrait: Any, order: FaceOrder) -> FaceJob:
     from ..motion.motion_command import ClipOrder, ClipRun
 
     if running(portrait.uid):
-        raise bridge.errors.BadInput("The face of this portrait is being worked on")
+        raise bridge.errors.BadInput(BUSY)
     program = choose.command(_ELSEWHERE)
     verb, *rest = order.arguments
     arguments = [verb, "--portrait", str(_photo_file(portrait)), *rest]

@@ -10,9 +10,7 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from bpy.types import Operator
 
 from .. import background_jobs, operator_edge
-from ..heat_tab import OnPortrait
-
-_BUSY = "The face of this portrait is being worked on"
+from ..heat_tab import AsksForFile, OnPortrait
 
 
 class OnIdleFace(OnPortrait):
@@ -24,10 +22,12 @@ class OnIdleFace(OnPortrait):
         from ..portrait import photo_source
         from . import face_task
 
-        return _BUSY if face_task.running(portrait.uid) else photo_source.complaint(portrait)
+        if face_task.running(portrait.uid):
+            return face_task.BUSY
+        return photo_source.complaint(portrait)
 
 
-class HEAT_OT_match_picture(OnIdleFace, Operator):
+class HEAT_OT_match_picture(AsksForFile, OnIdleFace, Operator):
     """Give the portrait the expression, light or skin tone of a sample picture."""
 
     bl_idname = "heat.match_picture"
@@ -56,11 +56,6 @@ class HEAT_OT_match_picture(OnIdleFace, Operator):
         min=0,
         max=64,
     )
-
-    def invoke(self, context: Any, _event: Any) -> set[str]:
-        """Let the user choose the picture."""
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
 
     @operator_edge.told
     def execute(self, context: Any) -> set[str]:

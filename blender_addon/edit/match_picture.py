@@ -106,12 +106,8 @@ def set_edits(portrait: Any, take: str, edits: dict[str, float]) -> tuple[str, .
     values = dict.fromkeys(EDITS_OF[take], 0.0) | edits
     edit_values.set_values(portrait, values)
     told = ", ".join(f"{edit_groups.label(name)} {value:+.2g}" for name, value in edits.items())
-    notes = []
-    scene = portrait.id_data
-    paths = {edit_animation.path_of(*edit_values.place(portrait, name)) for name in values}
-    if not scene.tool_settings.use_keyframe_insert_auto and edit_animation.keyed(scene) & paths:
-        notes.append(_HELD)
-    return (f"{LABELS[take]} matched: {told or 'as it is'}", *notes)
+    held = edit_values.set_again(portrait, values)
+    return (f"{LABELS[take]} matched: {told or 'as it is'}", *([held] if held else []))
 
 
 def _named(names: tuple[str, ...]) -> str:

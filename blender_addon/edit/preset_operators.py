@@ -10,12 +10,12 @@ from bpy.props import BoolProperty, StringProperty
 from bpy.types import Menu, Operator
 
 from .. import operator_edge
-from ..heat_tab import OnPortrait
+from ..heat_tab import AsksFirst, AsksForFile, OnPortrait
 
 _GROUP = "Such as shape or light: only these edits are saved, and set again; empty for all"
 
 
-class HEAT_OT_edit_preset_save(OnPortrait, Operator):
+class HEAT_OT_edit_preset_save(AsksFirst, OnPortrait, Operator):
     """Save the edits under a name, with the .blend."""
 
     bl_idname = "heat.edit_preset_save"
@@ -25,10 +25,6 @@ class HEAT_OT_edit_preset_save(OnPortrait, Operator):
 
     preset: StringProperty(name="Name", description="Name of the preset", default="My look")
     group: StringProperty(name="Group", description=_GROUP, options={"SKIP_SAVE"})
-
-    def invoke(self, context: Any, _event: Any) -> set[str]:
-        """Ask for the name."""
-        return context.window_manager.invoke_props_dialog(self)
 
     def draw(self, _context: Any) -> None:
         """Draw the name alone."""
@@ -86,16 +82,11 @@ class HEAT_OT_edit_preset_delete(Operator):
         return {"FINISHED"}
 
 
-class _PresetFile(OnPortrait):
+class _PresetFile(AsksForFile, OnPortrait):
     """What reading and writing a file have in common: the file browser on .json files."""
 
     filepath: StringProperty(name="File", subtype="FILE_PATH")
     filter_glob: StringProperty(default="*.json", options={"HIDDEN"})
-
-    def invoke(self, context: Any, _event: Any) -> set[str]:
-        """Ask for the file."""
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
 
 
 class HEAT_OT_edit_preset_import(_PresetFile, Operator):

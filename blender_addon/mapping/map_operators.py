@@ -10,6 +10,7 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from bpy.types import Menu, Operator
 
 from .. import operator_edge
+from ..heat_tab import AsksFirst
 
 _KINDS = (("KEY", "Shape key", "A shape key row"), ("BONE", "Head bone", "A head bone row"))
 
@@ -162,7 +163,7 @@ class HEAT_OT_map_row_repair(Operator):
         return {"FINISHED"}
 
 
-class HEAT_OT_map_save_preset(Operator):
+class HEAT_OT_map_save_preset(AsksFirst, Operator):
     """Save the rig map under a name, or to a file."""
 
     bl_idname = "heat.map_save_preset"
@@ -182,10 +183,6 @@ class HEAT_OT_map_save_preset(Operator):
             if not portrait.key_rows and not portrait.bone_rows:
                 reason = "The rig map has no rows yet: use Auto-Map"
         return operator_edge.allow(cls, reason)
-
-    def invoke(self, context: Any, _event: Any) -> set[str]:
-        """Ask for the name."""
-        return context.window_manager.invoke_props_dialog(self)
 
     @operator_edge.told
     def execute(self, context: Any) -> set[str]:

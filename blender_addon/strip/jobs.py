@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 from bpy.app.handlers import persistent
 
+from ..background_jobs import push_undo
 from ..portrait import asked_for, photo_source
 from ..properties import find_portrait
 
@@ -177,10 +178,7 @@ def _after(task: RenderTask) -> None:
         portrait = find_portrait(scene, task.record.uid)
         if portrait is not None:
             portrait.output.state_path = ""
-    windows = bpy.context.window_manager.windows
-    if windows and not bpy.app.background:
-        with bpy.context.temp_override(window=windows[0]):
-            bpy.ops.ed.undo_push(message="Heat: Render to Sequencer")
+    push_undo("Heat: Render to Sequencer")
 
 
 def _redraw_panels(*, at_once: bool) -> None:

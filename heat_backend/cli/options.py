@@ -127,7 +127,7 @@ def check_face(face: int | None) -> None:
         raise UsageError(f"--face {face}: faces are counted from 1, the largest")
 
 
-def check_new_file(path: Path, *read: Path) -> None:
+def check_new_file(path: Path, *read: Path, option: str = "--out") -> None:
     """Check where a file is to be written, before work begins.
 
     Parameters
@@ -135,6 +135,8 @@ def check_new_file(path: Path, *read: Path) -> None:
     path : Path
     *read : Path
         Files that the command reads, and would lose.
+    option : str
+        What names the file.
 
     Raises
     ------
@@ -145,7 +147,7 @@ def check_new_file(path: Path, *read: Path) -> None:
     """
     for other in read:
         if path.resolve() == other.resolve():
-            raise UsageError(f"--out {path}: that is a file to be read; name another")
+            raise UsageError(f"{option} {path}: that is a file to be read; name another")
     if path.is_dir():
         raise BadInput(f"{path} is a folder: choose another name for the file")
     if not path.absolute().parent.is_dir():

@@ -71,10 +71,11 @@ def number(option: str, text: str) -> float:
 def _speak(args: argparse.Namespace, progress: Progress, stopped: options.CancelCheck) -> int:
     fps, style = number("--fps", args.fps), number("--style", args.style)
     for option, path in (("--out", args.out), ("--landmarks", args.landmarks)):
-        if path is not None and path.suffix.lower() != ".npz":
+        if path is None:
+            continue
+        if path.suffix.lower() != ".npz":
             raise UsageError(f"{option} {path}: name a file that ends in .npz")
-        if path is not None:
-            options.check_new_file(path, args.audio)
+        options.check_new_file(path, args.audio, option=option)
 
     from bridge.motion_clip import save
     from heat_backend.speech.lip_landmarks import save_landmarks

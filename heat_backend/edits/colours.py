@@ -46,7 +46,8 @@ class ColourBase:
     means : dict of str to ndarray, shape (3,)
         Mean colour of each region, sRGB, 0..255; regions that are not there are missing.
     heads : tuple of LitHead
-        The head as photographed, and seen in a mirror: the far side is the near side's skin.
+        The head as photographed; and where there is a far side, which is the near side's skin, seen
+        in a mirror.
     irises : dict of str to ndarray, shape (h, w)
         1 on the iris of each eye's texture.
     teeth : ndarray, shape (N,)
@@ -66,7 +67,7 @@ class ColourBase:
     canvas: Canvas
     lids: dict[str, Canvas]
     means: dict[str, NDArray[np.float64]]
-    heads: tuple[LitHead, LitHead]
+    heads: tuple[LitHead, ...]
     irises: dict[str, Floats]
     teeth: Floats
     own_teeth: Floats | None

@@ -7,22 +7,13 @@ an edge of the picture (Rother et al. 2004, "GrabCut").
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from heat_backend.edits.skin_and_hair import View
+from heat_backend.edits.face_view import CHIN_LEVEL, Mask, View
+from heat_backend.fit.landmark_fit import OVAL
 
-Mask = NDArray[np.float32]
-
-# FaceMesh's outline of the face.
-OVAL = [
-    *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),
-    *(152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
-]
 UNIT, LONGEST_SIDE = 110.0, 480.0  # pixels of the outer-eye distance and of the picture cut
 ROUNDS = 4
 MAYBE, SURE = 0.75, 0.45  # distance from hair's colours over that from skin's
@@ -30,7 +21,7 @@ CROWN = 0.55  # outer-eye distances above the face where only hair is
 OVER = 0.3
 BROWS = 0.08  # outer-eye distances over the brows below which the face has no hair
 BORDER = 0.22  # outer-eye distances around the face where the cut decides alone
-CHIN, LOWEST, WIDEST = -1.9, -4.5, 2.4
+LOWEST, WIDEST = -4.5, 2.4
 
 
 def cut_hair(view: View, found: Mask, skin: Mask, far: Mask, own: Mask) -> Mask:
@@ -63,14 +54,14 @@ def cut_hair(view: View, found: Mask, skin: Mask, far: Mask, own: Mask) -> Mask:
     told[(hair > 0.8) & outside & ((near < SURE * away) | (height > CROWN))] = cv2.GC_FGD
     inner = cv2.erode(face, _disc(0.05 * unit * scale)) > 0
     bare = (face > 0) & (over_brows < BROWS) | inner & (small(skin) > 0.9)
+    shown = bare & head
     # Under the chin are shadows and clothes: there the cut adds nothing.
-    under = (small(view.covered("neck")) > 0.5) | (height < CHIN)
+    under = (small(view.covered("neck")) > 0.5) | (height < CHIN_LEVEL)
     told[bare | ~head | (under & (hair < 0.25))] = cv2.GC_BGD
-    seen = cv2.resize(view.pixels, size, interpolation=cv2.INTER_AREA)
-    # The wall must not count as a colour that skin has.
-    seen[~head] = np.median(seen[bare & head], axis=0) if (bare & head).any() else 0
-    if not (told == cv2.GC_FGD).any() or not (bare & head).any():
+    if not (told == cv2.GC_FGD).any() or not shown.any():
         return found
+    seen = cv2.resize(view.pixels, size, interpolation=cv2.INTER_AREA)
+    seen[~head] = np.median(seen[shown], axis=0)  # the wall has no colour of its own to tell apart
     cv2.setRNGSeed(1)
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.grabCut(seen, told, None, *models, ROUNDS, cv2.GC_INIT_WITH_MASK)

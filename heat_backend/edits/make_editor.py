@@ -125,7 +125,7 @@ def _colour_base(
         ),
         lids={side: lid_canvas(lid, masks, even) for side, lid in layers.lids.items()},
         means=means,
-        heads=(head, head.mirrored(posed.rotation)),
+        heads=(head,) if far is None else (head, head.mirrored(posed.rotation)),
         irises=irises,
         teeth=mouth_teeth(layers.mouth),
         own_teeth=seen if "teeth" in means else None,

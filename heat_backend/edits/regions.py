@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from bridge.face_model import FaceModel
 from heat_backend.detect import FaceLandmarks
+from heat_backend.edits.face_view import Mask, View
 from heat_backend.edits.skin_and_hair import (
-    View,
     against_hair,
     guided,
     hair_mask,
@@ -18,8 +18,6 @@ from heat_backend.edits.skin_and_hair import (
     skin_likelihood,
 )
 from heat_backend.fit.posed_model import PosedModel
-
-Mask = NDArray[np.float32]
 
 # FaceMesh's landmarks.
 LIPS_OUTER = [

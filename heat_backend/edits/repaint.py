@@ -63,8 +63,8 @@ class Recipe:
         A region's new colours: slope * colour + offset, 0..255.
     evenness : float
         Steps.
-    light : ndarray, shape (2, h, w), float32, or None
-        Factor on the colours, coarse; the second from row ``turns`` of the picture on.
+    light : ndarray, shape (1 or 2, h, w), float32, or None
+        Factor on the colours, coarse; a second one from row ``turns`` of the picture on.
     """
 
     slope: NDArray[np.float32]
@@ -133,7 +133,7 @@ def repainted(picture: Canvas, recipe: Recipe) -> NDArray[np.uint8]:
         picture.even,
         picture.share,
         np.float32(0.25 * recipe.evenness) * LEVEL,
-        np.ones((2, 2, 2), np.float32) if light is None else light,
+        np.ones((1, 2, 2), np.float32) if light is None else light,
         picture.rows,
         picture.columns,
         picture.band,
@@ -229,7 +229,9 @@ def _repaint(  # type: ignore[no-untyped-def]
         alpha, line = planes[3, i, first:last], out[i, first:last]
         field = np.ones(last - first, np.float32)
         if lit:
-            _light_row(light[band[i]], rows[i], columns[band[i], first:last], field)
+            _light_row(
+                light[min(band[i], len(light) - 1)], rows[i], columns[band[i], first:last], field
+            )
             _light_person(field, share[i, first:last])
         for t in range(last - first):
             line[t] = np.uint32(alpha[t]) << np.uint32(24)

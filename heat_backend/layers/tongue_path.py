@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.face_model import PART_NAMES, FaceModel
+from heat_backend.layers.head_sheet import smoothstep
 
 Floats = NDArray[np.float32]
 
@@ -97,8 +98,7 @@ class TonguePath:
         heights = float(height[edge]) - SUNK, float(height[self.lower_lip]) - SUNK
         floor = np.interp(at, [teeth, max(lip, teeth + 0.01)], heights)
         floor -= HANGS * np.maximum(0.0, at - falls)
-        t = np.clip((at - teeth) / RISES_WITHIN + 1.0, 0.0, 1.0)
-        return floor, t * t * (3.0 - 2.0 * t)
+        return floor, smoothstep(teeth - RISES_WITHIN, teeth, at)
 
 
 def _evened(values: NDArray[np.floating]) -> NDArray[np.float64]:
