@@ -121,19 +121,30 @@ EDITS: tuple[Edit, ...] = SHAPE_EDITS + IDENTITY_EDITS + TEXTURE_EDITS + LIGHT_E
 EDIT_BY_NAME: dict[str, Edit] = {edit.name: edit for edit in EDITS}
 
 
-def check_names(names: Iterable[str]) -> None:
-    """Refuse names that are no edit of the warp engine.
+def check_names(
+    names: Iterable[str], attributes: Iterable[str] = (), owner: str = "the warp engine"
+) -> None:
+    """Refuse names that are no edit.
+
+    Parameters
+    ----------
+    names : iterable of str
+    attributes : iterable of str
+        What there is besides the warp engine's own.
+    owner : str
+        Who has them, for the message.
 
     Raises
     ------
     BadInput
         When one is unknown; it names the nearest.
     """
+    known = tuple(dict.fromkeys((*EDIT_BY_NAME, *attributes)))
     for name in names:
-        if name not in EDIT_BY_NAME:
-            near = difflib.get_close_matches(name, EDIT_BY_NAME, 1, 0.6)
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1, 0.6)
             meant = f"did you mean {near[0]}?" if near else "`heat edit --list` names them"
-            raise BadInput(f"the warp engine has no edit {name[:80]!r}: {meant}")
+            raise BadInput(f"{owner} has no edit {name[:80]!r}: {meant}")
 
 
 def usable(edits: Mapping[str, float]) -> tuple[dict[str, float], tuple[str, ...]]:

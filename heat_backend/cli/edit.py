@@ -187,11 +187,12 @@ def _edit(args: argparse.Namespace, progress: Progress) -> int:
 
 def _check_styleheat(edits: dict[str, float]) -> None:
     """Refuse unknown edits before the portrait is inverted."""
-    from heat_backend.styleheat.portrait import check_names
+    from bridge.edits import check_names
+    from heat_backend.styleheat.portrait import OWNER
     from heat_backend.styleheat.weights.folder import find_folder
 
     find_folder(None).require_engine()
-    check_names(edits, _find_latent_edits().names)
+    check_names(edits, _find_latent_edits().names, OWNER)
 
 
 def write_picture(path: Path, pixels: NDArray[np.uint8], engine: Engine) -> None:

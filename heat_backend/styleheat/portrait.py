@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from bridge import edit_cost
 from bridge.coefficients import Coefficients
 from bridge.edit_cost import EditKeys
-from bridge.edits import EDIT_BY_NAME
+from bridge.edits import check_names
 from bridge.errors import BadInput
 from bridge.motion_clip import MotionClip
 from heat_backend.engine import CancelCheck, FrameDrawer, never
@@ -28,6 +27,7 @@ from heat_backend.styleheat.paste_back import PasteBack
 Bytes = NDArray[np.uint8]
 Vectors = NDArray[np.float32]
 
+OWNER = "the engine styleheat"
 FRAMES_AT_ONCE = 1024  # whose windows are in memory at a time: 8 MB
 
 
@@ -149,7 +149,7 @@ class StyleHeatPortrait:
         BadInput
             When one is unknown; it names the nearest.
         """
-        check_names(names, self._editing.attributes)
+        check_names(names, self._editing.attributes, OWNER)
 
     def edit_cost(self, clip: MotionClip) -> str:
         """Tell in a line what a clip's edits cost before its frames are drawn; empty for none."""
@@ -244,19 +244,3 @@ class StyleHeatPortrait:
         under = self._editing.paste
         paste = self._paste if under is None else under(asked)
         return paste.paste(drawn, out)
-
-
-def check_names(names: Iterable[str], attributes: Iterable[str]) -> None:
-    """Refuse edits that are neither the photo's nor among some attributes.
-
-    Raises
-    ------
-    BadInput
-        When one is unknown; it names the nearest.
-    """
-    known = {*EDIT_BY_NAME, *attributes}
-    for name in names:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1, 0.5)
-            meant = f"did you mean {near[0]}?" if near else "`heat edit --list` names them"
-            raise BadInput(f"the engine styleheat has no edit {name[:80]!r}: {meant}")
