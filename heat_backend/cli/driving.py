@@ -48,6 +48,22 @@ class Driving:
             shutil.rmtree(self.kept, ignore_errors=True)
 
 
+def check_driving(path: Path) -> None:
+    """Tell what is wrong with the file before any work is put into the photo.
+
+    Raises
+    ------
+    BadInput
+        It is no motion clip, film or voice.
+    """
+    from heat_backend.styleheat.paper_motion import load_motion
+
+    if path.suffix.lower() in CLIPS or not path.is_file():
+        load_motion(path)
+    else:
+        _streams(path)
+
+
 def driving_motion(
     path: Path, work: Path, progress: Callable[[str, float], None], cancelled: Callable[[], bool]
 ) -> Driving:

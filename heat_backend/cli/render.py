@@ -101,7 +101,7 @@ def _kept_if_stopped(driving: Driving) -> Iterator[None]:
 
 
 def _render(args: argparse.Namespace, progress: Progress, stopped: options.CancelCheck) -> int:
-    from heat_backend.cli.driving import driving_motion
+    from heat_backend.cli.driving import check_driving, driving_motion
     from heat_backend.engine import cost_of_edits, make_engine
     from heat_backend.export import check_target, export, portrait_key
     from heat_backend.photo import load_photo
@@ -110,6 +110,7 @@ def _render(args: argparse.Namespace, progress: Progress, stopped: options.Cance
     check_target(args.out)
     engine = make_engine(args.engine)
     audio = _audio(args)
+    check_driving(args.motion)
     photo = load_photo(args.portrait)
     options.frame_range(args.frames, sys.maxsize)  # what means nothing is told before the work
     with native_logs_hidden(not args.debug):

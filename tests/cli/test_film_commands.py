@@ -124,6 +124,22 @@ def test_what_is_wrong_with_photo_or_range_is_told_before_a_film_is_tracked(
     assert heat(*stand_in, "--inversion", "nonsense").status == 2
 
 
+def test_what_is_wrong_with_the_motion_is_told_before_the_photo_is_fitted(
+    heat: Heat, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def prepared(*args: object, **more: object) -> None:
+        raise AssertionError("the photo was prepared first")
+
+    monkeypatch.setattr("tests.stand_in_engine.StandInEngine.prepare", prepared)
+    for name in ("notes.txt", "notes.npz"):
+        (tmp_path / name).write_text("no motion at all")
+        answer = heat(
+            *("render", "--engine", "stand_in", "--portrait", photo),
+            *("--motion", tmp_path / name, "--out", tmp_path / "out.mp4"),
+        )
+        assert (answer.status, name in answer.error) == (3, True)
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGINT"), reason="signals of this system differ")
 def test_a_stopped_render_of_a_film_goes_on_as_the_very_same_shot(
     heat: Heat, film: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
