@@ -20,6 +20,7 @@ from heat_backend.edits.regions import find_regions
 from heat_backend.engine import EngineSettings, Photo
 from heat_backend.fit.landmark_fit import FaceFit, fit_face
 from heat_backend.fit.large_eyes import widened_eyes
+from heat_backend.fit.lip_edges import fitted_lips
 from heat_backend.fit.posed_model import PosedModel, lay_on_photo
 from heat_backend.layers.matte import person_matte
 from heat_backend.warp.portrait_layers import resized
@@ -81,7 +82,7 @@ def fit_photo(
     faces = make_detector(settings.detector).detect(photo.pixels)
     found = choose_face(faces, settings.face, photo.name)
     pixels, face = resized(photo.pixels, found, settings.size)
-    face = widened_eyes(pixels, face)
+    face = fitted_lips(pixels, widened_eyes(pixels, face))
     model = load_model()
     progress("fitting the face", 0.2)
     fit = fit_face(model, face)

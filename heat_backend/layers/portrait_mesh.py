@@ -19,6 +19,7 @@ from heat_backend.fit.posed_model import PosedModel
 from heat_backend.layers.far_side import FarSide
 from heat_backend.layers.grazing import evened_grazing
 from heat_backend.layers.head_sheet import BEHIND_FACE, Sheet, head_sheet
+from heat_backend.layers.lip_colours import LipColours, lip_colours
 from heat_backend.raster import FAR, raster_attributes
 
 # A triangle seen at a flatter angle than this at rest has no usable texture in the photo.
@@ -77,6 +78,7 @@ class PortraitMesh:
     averted_side : float
         Where the face looks in the photo: 1 to image right, -1 to image left.
     mouth, eye_left, eye_right : Opening
+    lips : LipColours
     """
 
     rest: NDArray[np.float32]
@@ -91,6 +93,7 @@ class PortraitMesh:
     mouth: Opening
     eye_left: Opening
     eye_right: Opening
+    lips: LipColours
 
     def evened_rim(self) -> csr_matrix:
         """Matrix (N, N) for what moves all vertices; see :func:`evened_grazing`."""
@@ -144,6 +147,7 @@ def build_portrait_mesh(
         v = far.vertices
         parts.append((rest[v], deltas[:, v], *_under(pixels[v], sheet), far.places))
     total = sum(len(part[0]) for part in parts)
+    places = _stack([part[4] for part in parts])
     bias = np.zeros(total)
     bias[len(kept) : len(kept) + len(behind)] = behind
     return PortraitMesh(
@@ -151,7 +155,7 @@ def build_portrait_mesh(
         deltas=np.ascontiguousarray(np.concatenate([part[1] for part in parts], 1), np.float32),
         follow=_stack([part[2] for part in parts]),
         carried=_stack([part[3] for part in parts]),
-        pixels=_stack([part[4] for part in parts]),
+        pixels=places,
         bias=bias.astype(np.float32),
         triangles=triangles.astype(np.int32),
         far_triangles=far_triangles.astype(np.int32),
@@ -159,6 +163,7 @@ def build_portrait_mesh(
         mouth=_opening(place[model.lip_inner], model.lip_upper_count, surface[2]),
         eye_left=_opening(place[model.lid_left], model.lid_upper_count, surface[2]),
         eye_right=_opening(place[model.lid_right], model.lid_upper_count, surface[2]),
+        lips=lip_colours(model, posed, places),
     )
 
 

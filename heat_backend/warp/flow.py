@@ -81,7 +81,8 @@ def flow_mesh(
     points (M, 2) in output pixels, depth (M,), source (M, 2), triangles (T, 3)
     """
     points, depths = [pixels], [depth + mesh.bias]
-    home = without_seam(mesh.mouth, pixels, mesh.pixels)
+    home = mesh.lips.places(mesh.pixels, *lips_moved(mesh, pixels, depth))
+    home = without_seam(mesh.mouth, pixels, home)
     sources, triangles = [home], [mesh.far_triangles if far_side else mesh.triangles]
     start = len(pixels)
     for opening in (mesh.mouth, mesh.eye_left, mesh.eye_right):
@@ -97,6 +98,24 @@ def flow_mesh(
         np.concatenate(sources),
         np.concatenate(triangles),
     )
+
+
+def lips_moved(
+    mesh: PortraitMesh, pixels: NDArray[np.float32], depth: NDArray[np.float32]
+) -> tuple[float, float]:
+    """How much narrower and less open than at rest the mouth is, of its width and its height.
+
+    See :meth:`FlowGrid.fill` for the parameters. A head that turns narrows no mouth.
+    """
+    upper, lower = mesh.mouth.upper, mesh.mouth.lower
+    ends = np.array([[upper[0], upper[-1]], [upper[len(upper) // 2], lower[len(lower) // 2]]])
+    at = mesh.rest[ends[:, 1]] - mesh.rest[ends[:, 0]]
+    across = np.hypot(*(mesh.pixels[upper[-1]] - mesh.pixels[upper[0]]))
+    unit = across / max(float(np.hypot(at[0, 0], at[0, 1])), 1e-6)
+    now = np.column_stack([pixels[ends[:, 1]] - pixels[ends[:, 0]], depth[ends] @ (-unit, unit)])
+    was = np.maximum(unit * np.linalg.norm(at, axis=1), 1e-3)
+    share = 1.0 - np.linalg.norm(now, axis=1) / was
+    return float(share[0]), float(share[1])
 
 
 def without_seam(

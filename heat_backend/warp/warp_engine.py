@@ -27,6 +27,7 @@ from heat_backend.fit.fit_notes import fit_notes
 from heat_backend.fit.glasses import find_frame, hold_frame
 from heat_backend.fit.landmark_fit import fit_face
 from heat_backend.fit.large_eyes import widened_eyes
+from heat_backend.fit.lip_edges import fitted_lips
 from heat_backend.fit.neutral import RELAX
 from heat_backend.fit.posed_model import lay_on_photo
 from heat_backend.fit.response import measured_gains, respond
@@ -341,7 +342,7 @@ def _assembled(
     ``settings.device`` is ``"cpu"`` or ``"cuda"``.
     """
     pixels, face = resized(photo.pixels, found, settings.size)
-    face = widened_eyes(pixels, face)
+    face = fitted_lips(pixels, widened_eyes(pixels, face))
     model = load_model()
     step("fitting the face model", 0.2)
     fit = fit_face(model, face)

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Lips of a smiling photo: their edges, and their red once they are closed."""
+
+from dataclasses import replace
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from skimage.color import rgb2lab
+from skimage.data import astronaut
+
+from bridge.coefficients import Coefficients
+from heat_backend.detect import FaceLandmarks, make_detector
+from heat_backend.engine import EngineSettings, Photo, make_engine
+from heat_backend.fit.lip_edges import RINGS, fitted_lips
+from heat_backend.warp.flow import lips_moved
+from heat_backend.warp.posing import head_pose, turn_head
+
+CORNERS = [61, 291]  # FaceMesh: the mouth's corners
+EYES = [33, 263]  # and the eyes' outer ones
+LOWER = RINGS[0][3:8]  # the middle of the inner contour of the lower lip
+
+
+@pytest.fixture(scope="module")
+def smiling() -> np.ndarray:
+    return np.ascontiguousarray(astronaut())
+
+
+@pytest.fixture(scope="module")
+def tracked(smiling: np.ndarray) -> FaceLandmarks:
+    return make_detector("mediapipe").detect(smiling)[0]
+
+
+@pytest.fixture(scope="module")
+def relaxed(smiling: np.ndarray) -> Any:
+    settings = EngineSettings(neutralise=True)
+    photo = Photo(smiling, "test photo")
+    return make_engine("warp").prepare(photo, settings, lambda *_: None, lambda: False)
+
+
+def red(portrait: Any, **expression: float) -> np.ndarray:
+    """How much red of lips there is in each of 13 columns from corner to corner."""
+    shown = Coefficients.of(expression=expression)
+    marks = portrait.landmarks(shown)[:, :2]
+    unit = np.hypot(*(marks[EYES[0]] - marks[EYES[1]]))
+    left, right = marks[CORNERS]
+    along = (right - left) / 2
+    down = np.array([-along[1], along[0]]) / np.hypot(*along)
+    x = np.linspace(-0.9, 0.9, 13)[:, None, None]
+    y = np.arange(-0.2, 0.3, 0.01)[:, None] * unit
+    at = ((left + right) / 2 + x * along + y * down).astype(np.float32)
+    lab = rgb2lab(portrait.render(shown)[..., :3]).astype(np.float32)
+    redness = cv2.remap(lab, at, None, cv2.INTER_LINEAR)[..., 1]
+    skin = np.median(redness[:, np.r_[0:8, 42:50]])
+    return np.clip(redness - skin - 2.0, 0.0, None).sum(axis=1)
+
+
+@pytest.mark.parametrize(
+    ("expression", "least"),
+    [({}, 0.69), ({"mouthPressLeft": 0.8, "mouthPressRight": 0.8}, 0.66)],
+    ids=["closed", "pressed"],
+)
+def test_a_smiling_photos_lips_are_red_to_their_sides_when_closed(
+    relaxed: Any, expression: dict[str, float], least: float
+) -> None:
+    found = red(relaxed, **expression)
+    assert found[[1, 2, 3, 9, 10]].sum() > least * found[5:9].sum()
+
+
+def moved_by(face: FaceLandmarks, share: float) -> FaceLandmarks:
+    points = face.points.copy()
+    points[LOWER, 1] += share * face.outer_eye_distance
+    return replace(face, points=points)
+
+
+@pytest.mark.parametrize("share", [-0.02, 0.02])
+def test_a_lip_tracked_off_its_edge_is_put_there(
+    smiling: np.ndarray, tracked: FaceLandmarks, share: float
+) -> None:
+    wanted = fitted_lips(smiling, tracked).points[LOWER, 1]
+    found = fitted_lips(smiling, moved_by(tracked, share)).points[LOWER, 1]
+    assert np.abs(found - wanted).mean() < 0.4 * abs(share) * tracked.outer_eye_distance
+
+
+def test_closed_lips_stay_where_they_are_tracked(smiling: np.ndarray, relaxed: Any) -> None:
+    closed = np.ascontiguousarray(relaxed.render(Coefficients.zero())[..., :3])
+    face = make_detector("mediapipe").detect(closed)[0]
+    assert fitted_lips(closed, face) is face
+
+
+def test_a_turn_of_the_head_narrows_no_mouth(relaxed: Any) -> None:
+    layers = relaxed._layers
+    pose = head_pose(np.radians([0.0, 30.0, 0.0]), np.zeros(3), layers.rotation)
+    turned = turn_head(layers.mesh.rest, pose)
+    pixels = layers.camera.project(turned).astype(np.float32)
+    assert np.abs(lips_moved(layers.mesh, pixels, turned[:, 2])).max() < 0.05
