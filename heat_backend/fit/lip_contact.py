@@ -34,10 +34,15 @@ def lip_gap(model: FaceModel, head: NDArray[np.floating]) -> NDArray[np.float64]
     head : ndarray, shape (V, 3)
         Vertices in head axes, model units.
     """
+    return np.maximum(0.0, lips_apart(model, head))
+
+
+def lips_apart(model: FaceModel, head: NDArray[np.floating]) -> NDArray[np.float64]:
+    """As :func:`lip_gap`; below 0 where the lips overlap."""
     upper, lower = _runs(model)
     order = np.argsort(head[upper, 0])
     ceiling = np.interp(head[lower, 0], head[upper, 0][order], head[upper, 1][order])
-    return np.maximum(0.0, ceiling - head[lower, 1])
+    return np.asarray(ceiling - head[lower, 1], np.float64)
 
 
 def close_lips(
@@ -50,7 +55,7 @@ def close_lips(
     model : FaceModel
     head : ndarray, shape (V, 3)
     gap : ndarray
-        How much to close, as :func:`lip_gap` counts.
+        How much to close, as :func:`lip_gap` counts; below 0 parts them.
     """
     upper, lower = _runs(model)
     skin = np.flatnonzero(model.vertex_part == PART_NAMES.index("face"))

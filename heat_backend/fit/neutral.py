@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bridge.coefficients import EXPRESSION_NAMES
 from bridge.face_model import FaceModel
 from heat_backend.fit.landmark_fit import FaceFit
-from heat_backend.fit.lip_contact import close_lips, lip_gap
+from heat_backend.fit.lip_contact import close_lips, lips_apart
 
 # Channel of ``PosedModel.deltas`` that holds the relaxation, after the 52 expressions.
 RELAX = len(EXPRESSION_NAMES)
@@ -22,7 +22,7 @@ FARTHEST_CLOSING = 0.12  # outer-eye distances; a shout pulled shut would crumpl
 def relaxing_field(
     model: FaceModel, fit: FaceFit, rest: NDArray[np.float64], expression: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Offsets that take the photo's expression out of the face and let its lips meet.
+    """Offsets that take the photo's expression out of the face and let its lips just meet.
 
     Parameters
     ----------
@@ -44,5 +44,5 @@ def relaxing_field(
             weight[k] *= BROW_SHARE
     field = -np.tensordot(weight, expression, 1)
     head = rest @ fit.rotation + field
-    field += close_lips(model, head, np.minimum(lip_gap(model, head), FARTHEST_CLOSING))
+    field += close_lips(model, head, np.minimum(lips_apart(model, head), FARTHEST_CLOSING))
     return np.asarray(field @ fit.rotation.T, np.float32)

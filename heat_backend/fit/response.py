@@ -128,7 +128,7 @@ TRIALS = (
     Trial({"jawOpen": 0.7}, (Reading(("jawOpen", "mouthClose"), _opened, 0.20, 0.36, 0.8, 1.3),)),
     Trial(
         _pair("mouthSmile"),
-        (Reading(("mouthSmileLeft", "mouthSmileRight"), _wider, 0.10, 0.30, 0.8, 1.4),),
+        (Reading(("mouthSmileLeft", "mouthSmileRight"), _wider, 0.12, 0.30, 0.8, 1.4),),
     ),
     Trial({"mouthPucker": 1.0}, (Reading(("mouthPucker",), _narrower, 0.17, 0.30, 0.8, 1.5),)),
 )

@@ -342,11 +342,11 @@ def _assembled(
     ``settings.device`` is ``"cpu"`` or ``"cuda"``.
     """
     pixels, face = resized(photo.pixels, found, settings.size)
-    face = fitted_lips(pixels, widened_eyes(pixels, face))
+    face = widened_eyes(pixels, face)
     model = load_model()
     step("fitting the face model", 0.2)
     fit = fit_face(model, face)
-    posed = lay_on_photo(model, fit, face, settings.neutralise)
+    posed = lay_on_photo(model, fit, fitted_lips(pixels, face), settings.neutralise)
     fit_blinks(model, posed, settings.neutralise)
     frame = find_frame(pixels, face)
     if frame is not None:
