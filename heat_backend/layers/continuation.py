@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 CROWN = 0.22  # height over width of the part of a head that an upper border cuts off
+TUFT = 0.03  # of the picture's height with its continuation: half of what ends beyond a side border
 TOUCH_DEPTH = 0.03  # of the picture's height
 CUT = (1.3, 1.8)  # widening over that depth at which a head is surely cut, and surely not
 # Shares of the continuation's width.
@@ -41,6 +42,9 @@ def continue_over_border(person: NDArray[np.uint8], pad: int, below: float) -> N
     """
     padded = cv2.copyMakeBorder(person, pad, pad, pad, pad, cv2.BORDER_REFLECT)
     edge = cv2.copyMakeBorder(person[..., 3], pad, pad, pad, pad, cv2.BORDER_REPLICATE)
+    if pad > 0:
+        edge[:, :pad] = _tapering(edge[:, pad], pad)[:, ::-1]
+        edge[:, -pad:] = _tapering(edge[:, -pad - 1], pad)
     share = np.minimum(edge, padded[..., 3]).astype(np.float32)
     inner = person[min(len(person) - 1, round(TOUCH_DEPTH * len(person))), :, 3]
     share[:pad] *= _crown(person[0, :, 3], inner, pad)
@@ -86,6 +90,16 @@ def _colours(
     across, down = (max(0.6, share * pad) for share in softness)
     soft = cv2.GaussianBlur(strip, (0, 0), across, None, down, cv2.BORDER_REPLICATE)
     return np.asarray(soft[..., :3] / np.maximum(soft[..., 3:], 1.0) * 255.0, np.float32)
+
+
+def _tapering(edge: NDArray[np.uint8], pad: int) -> NDArray[np.uint8]:
+    """Opacity (H, pad) beyond a side border with opacity ``edge`` (H,): tufts of hair end soon."""
+    most = max(1, round(TUFT * len(edge)))
+    narrowed = [
+        cv2.erode(edge[:, None], np.ones((2 * k + 1, 1), np.uint8)) for k in range(most + 1)
+    ]
+    rows = np.minimum(np.arange(pad) // 2, most)
+    return np.asarray(np.concatenate(narrowed, axis=1)[:, rows], np.uint8)
 
 
 def _crown(edge: NDArray[np.uint8], inner: NDArray[np.uint8], pad: int) -> NDArray[np.float32]:

@@ -29,7 +29,6 @@ ONWARD, ONWARD_ROWS = 1.6, 14  # how far a body goes on below the photo, in so m
 # Below the chin: where a neck that the photo cuts becomes shoulders, how fast, and how much farther
 # down the photo shows shoulders itself.
 WIDENS_FROM, WIDENS, SHOULDERS_BEGIN = 0.45, 1.2, 0.8
-BEHIND_FACE = 0.10
 BEHIND_OTHERS = 0.12  # skin that much behind other skin is not seen
 NEIGHBOURS, EVENED = 12, 0.03  # vertices that carry a place of the sheet, distance they share alike
 

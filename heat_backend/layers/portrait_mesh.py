@@ -7,28 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import LinearNDInterpolator
 from scipy.sparse import coo_matrix, csr_matrix, diags
-from scipy.spatial import cKDTree
 
 from bridge.face_model import PART_NAMES, SKIN_PARTS, FaceModel
 from heat_backend.fit.posed_model import PosedModel
+from heat_backend.layers.drawn_face import drawn_triangles
 from heat_backend.layers.far_side import FarSide
 from heat_backend.layers.grazing import evened_grazing
-from heat_backend.layers.head_sheet import BEHIND_FACE, Sheet, head_sheet
+from heat_backend.layers.head_sheet import Sheet, head_sheet
 from heat_backend.layers.lip_colours import LipColours, lip_colours
-from heat_backend.raster import FAR, raster_attributes
+from heat_backend.layers.sheet_depth import behind_face, held_back
 
-# A triangle seen at a flatter angle than this at rest has no usable texture in the photo.
-LEAST_FACING = 0.12
-FOLD_REACH = 0.2  # outer-eye distances from lids and lips
-OCCLUSION_SLACK = 0.15  # outer-eye distances
-HELD_BACK = 1.5  # outer-eye distances: behind an ear, too
-BESIDE, WALL_AWAY = 0.10, 0.25
-RIM_ROUNDS = 6  # of smoothing the mesh's cut edge
+RIM_ROUNDS = 10  # of smoothing the mesh's cut edge
 
 
 @dataclass(frozen=True)
@@ -120,8 +113,8 @@ def build_portrait_mesh(
     skin = model.triangles[_triangles_of(model, *SKIN_PARTS)]
     face = model.triangles[_triangles_of(model, "face")]
     borders = np.concatenate([model.lip_inner, model.lid_left, model.lid_right])
-    drawn = _seen(posed, face, skin) | _around(posed, face, borders)
-    sheet = head_sheet(posed, skin, face[drawn], alpha, chin, pad)
+    drawn, followed = drawn_triangles(posed, face, skin, borders)
+    sheet = head_sheet(posed, skin, face[followed], alpha, chin, pad)
     kept = np.union1d(np.unique(face[drawn]), borders)
     place = np.full(len(model.vertices), -1)
     place[kept] = np.arange(len(kept))
@@ -135,11 +128,11 @@ def build_portrait_mesh(
             np.concatenate([~far.replaced[drawn], np.ones(len(sheet.triangles), bool)])
         ]
         far_triangles = np.concatenate([stay, beyond])
-    behind = np.full(len(sheet.rest), -BEHIND_FACE)
+    behind = behind_face(sheet, posed, face[drawn])
     parts = [(*surface[:2], *_under(posed.pixels[kept], sheet), surface[2])]
     parts.append((sheet.rest, sheet.deltas, sheet.follow, sheet.carried, sheet.places))
     if far is not None:
-        behind += _held_back(sheet, posed, far, alpha)
+        behind += held_back(sheet, posed, far, alpha)
         everything = np.arange(len(model.vertices))
         beside = far.vertices[far.triangles[np.count_nonzero(far.replaced) :]]
         whole = np.concatenate([face, beside])
@@ -165,33 +158,6 @@ def build_portrait_mesh(
         eye_right=_opening(place[model.lid_right], model.lid_upper_count, surface[2]),
         lips=lip_colours(model, posed, places),
     )
-
-
-def _held_back(
-    sheet: Sheet,
-    posed: PosedModel,
-    far: FarSide,
-    alpha: NDArray[np.float32],
-) -> NDArray[np.float64]:
-    """Depth to add to the sheet's vertices (N,) so that they do not stand before the far side.
-
-    That is where it is drawn anew, right beside it, and the wall close by.
-    """
-    cell = posed.unit / 24.0
-    low = sheet.pixels.min(axis=0)
-    size = np.ceil(np.ptp(sheet.pixels, axis=0) / cell).astype(int) + 2
-    points = ((posed.pixels - low) / cell * 16.0).astype(np.int32)
-    covered = np.zeros((size[1], size[0]), np.uint8)
-    for triangle in far.vertices[far.triangles]:
-        cv2.fillConvexPoly(covered, points[triangle], 1, shift=4)
-    at = np.rint((sheet.pixels - low) / cell).astype(int)
-    away = cv2.distanceTransform(1 - covered, cv2.DIST_L2, 5)[at[:, 1], at[:, 0]] / 24.0
-    x, y = sheet.pixels.astype(np.float32).T[:, :, None]
-    person = cv2.remap(alpha, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0]
-    near = np.clip(1.5 - away / BESIDE, 0.0, 1.0)
-    wall = (1.0 - person) * np.clip(2.0 - 2.0 * away / WALL_AWAY, 0.0, 1.0)
-    share = np.maximum(near, wall)
-    return -HELD_BACK * share
 
 
 def _with_smooth_rim(
@@ -271,32 +237,6 @@ def _stack(parts: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:
 
 def _triangles_of(model: FaceModel, *names: str) -> NDArray[np.bool_]:
     return np.isin(model.triangle_part, [PART_NAMES.index(name) for name in names])
-
-
-def _seen(posed: PosedModel, face: NDArray[np.int32], skin: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Which triangles the photo shows well: turned to the camera with nothing before them."""
-    corners = posed.rest[face]
-    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
-    cell = posed.unit / 40.0
-    low = posed.pixels.min(axis=0)
-    size = np.ceil(np.ptp(posed.pixels, axis=0) / cell).astype(int) + 2
-    nearest = np.full((size[1], size[0]), FAR, np.float32)
-    points = ((posed.pixels - low) / cell).astype(np.float32)
-    z = posed.rest[:, 2].astype(np.float32)
-    scratch = np.zeros((size[1], size[0], 1), np.float32)
-    raster_attributes(points, z, z[:, None], skin, scratch, nearest)
-    at = np.rint(points[face].mean(axis=1)).astype(int)
-    hidden = nearest[at[:, 1], at[:, 0]] > z[face].mean(axis=1) + OCCLUSION_SLACK
-    return np.asarray((normal[:, 2] > LEAST_FACING) & ~hidden)
-
-
-def _around(
-    posed: PosedModel, face: NDArray[np.int32], borders: NDArray[np.int32]
-) -> NDArray[np.bool_]:
-    """Which triangles are folds next to an opening: hidden at rest, they unroll when it moves."""
-    distance, _ = cKDTree(posed.pixels[borders]).query(posed.pixels[face].mean(axis=1))
-    return distance < FOLD_REACH * posed.unit
 
 
 def _under(

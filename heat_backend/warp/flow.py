@@ -16,7 +16,9 @@ SEAM = 0.028  # from the lips' contour to where closed lips no longer shade each
 SEAM_KEPT = 0.01  # lips that parted by less keep it all
 SEAM_CLOSED = 0.06  # a photo's mouth that is open by this has no seam
 SEAM_PARTED = 0.12  # lips that parted by this show none of it
-CURTAIN_BEHIND = 0.02  # outer-eye distances behind the lips' own surface
+# Outer-eye distances behind the lips' own surface: at a curtain's edge, and at its middle, which
+# may reach out of a turned mouth's opening before its far corner.
+CURTAIN_BEHIND, MIDDLE_BEHIND = 0.02, 0.3
 
 
 class FlowGrid:
@@ -178,7 +180,9 @@ def curtains(
         middle = (pixels[edge] + facing) * np.float32(0.5)
         point = np.concatenate([pixels[edge], middle])
         origin = np.concatenate([source[edge], source[edge] + (middle - pixels[edge])])
-        parts.append((point, np.tile(depth[edge] - CURTAIN_BEHIND, 2), origin, quad))
+        across = depth[other[left]] * (1 - share[:, 0]) + depth[other[left + 1]] * share[:, 0]
+        inner = np.minimum(depth[edge], across) - MIDDLE_BEHIND
+        parts.append((point, np.concatenate([depth[edge] - CURTAIN_BEHIND, inner]), origin, quad))
     first = len(parts[0][0])
     return (
         np.concatenate([parts[0][0], parts[1][0]]).astype(np.float32),
