@@ -44,7 +44,7 @@ class OwnMouth:
     ----------
     photo : ndarray, shape (h, w, 3), float32
     rest : ndarray, shape (N, 3), float32
-        On a plane parallel to the picture through the front of the upper teeth.
+        Not before the front of the upper teeth, nor before the lips.
     deltas : ndarray, shape (53, N, 3), float32
     settled : ndarray, shape (N, 3), float32
         Texture column and row, and 1, while the lips stand as photographed.
@@ -82,7 +82,7 @@ def build_own_mouth(
         Of the front of the upper teeth, model units.
     """
     unit = posed.unit
-    upper, lower, deltas = _columns(mesh, mesh.mouth)
+    upper, lower, lips, deltas = _columns(mesh, mesh.mouth)
     height = np.hypot(*(lower - upper).T) / unit
     patch = outline_patch(mesh.mouth.outline(mesh.pixels), photo.shape[1], photo.shape[0], 4)
     if patch is None:
@@ -95,7 +95,8 @@ def build_own_mouth(
     teeth = _teeth_bottom(crop.astype(np.float32), upper - corner, lower - corner, unit)
     grid = _Grid(upper, lower, height, teeth, unit)
     points, settled, moved = grid.rows()
-    rest = posed.camera.unproject(points, np.full(len(points), depth))
+    arch = np.minimum(depth, grid.depths(*lips))
+    rest = posed.camera.unproject(points, arch)
     return OwnMouth(
         np.ascontiguousarray(crop, np.float32),
         np.asarray(rest, np.float32),
@@ -109,9 +110,9 @@ def build_own_mouth(
 
 def _columns(
     mesh: PortraitMesh, opening: Opening
-) -> tuple[Floats, Floats, tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Return matching points (C, 2) on both lips, and how expressions move them (53, C, 3)."""
-    points, moves = [], []
+) -> tuple[Floats, Floats, tuple[Floats, Floats], tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Return matching points (C, 2) on both lips, their depths (C,), and deltas (53, C, 3)."""
+    points, depths, moves = [], [], []
     for run in (opening.upper, opening.lower):
         line = mesh.pixels[run].astype(np.float64)
         along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
@@ -119,11 +120,12 @@ def _columns(
         left = np.clip(np.searchsorted(along, at, side="right") - 1, 0, len(run) - 2)
         share = (at - along[left]) / np.maximum(along[left + 1] - along[left], 1e-9)
         points.append(line[left] + share[:, None] * (line[left + 1] - line[left]))
+        depths.append(np.interp(at, along, mesh.rest[run, 2]))
         part = mesh.deltas[:, run]
         move = part[:, left] + share[:, None] * (part[:, left + 1] - part[:, left])
         move[..., 2] = 0.0
         moves.append(move.astype(np.float32))
-    return points[0], points[1], (moves[0], moves[1])
+    return points[0], points[1], (depths[0], depths[1]), (moves[0], moves[1])
 
 
 def _teeth_bottom(
@@ -207,6 +209,15 @@ class _Grid:
             ]
         )
         return places.reshape(-1, 2), places.reshape(-1, 2), sources.reshape(-1, 2)
+
+    def depths(self, upper: Floats, lower: Floats) -> Floats:
+        """Depth (N,) of the lips' columns, spread over the rows: it bends back to the corners.
+
+        Where all stood as far before as the front teeth, a turn would leave the near corner bare.
+        """
+        upper, lower = _smooth(upper), _smooth(lower)
+        inside = upper + self.down_the_mouth[:, None] * (lower - upper)
+        return np.concatenate([np.tile(upper, len(self.above)), inside.ravel(), lower])
 
     def _inside(self, share: Floats) -> Floats:
         return np.asarray(self.upper + share[..., None] * (self.lower - self.upper))
