@@ -22,6 +22,10 @@ FARTHER = 0.5  # of the farthest: there the wall is seen where a picture shows l
 LEAST_CONTRAST, OVER_WALL = 14.0, 1.6
 WALL_SHARE = 97.0  # percentile of the wall's contrast
 MOST_FACE = 720.0  # pixels: a higher face is looked at smaller
+LEAST_SHARE = 0.1  # of hair in a strand
+SAME = 12.0  # levels by which hair must differ from the wall
+SURER = 1.2  # strands are thinner than they look soft
+CERTAIN = 0.95  # matte of what surely is the person
 SURE = 0.35  # matte from which on hair hangs on it
 
 
@@ -62,13 +66,12 @@ def loose_hair(
         return np.zeros_like(alpha)
     least = max(LEAST_CONTRAST, OVER_WALL * float(np.percentile(wall, WALL_SHARE)))
     thin = (contrast > least) & (away <= REACH * face_height)
-    contrast = np.minimum(contrast, _unlike_wall(pixels, alpha, thin, 2 * round(GAP * face_height)))
-    strong = thin & (contrast > least)
+    share = _share_of_hair(pixels, alpha, thin, max(1, 2 * round(GAP * face_height)))
+    strong = thin & (share > LEAST_SHARE)
     gap = _disc(max(1, round(GAP * face_height)))
     joined = cv2.dilate((strong | (person > 0)).astype(np.uint8), gap)
     _, labels = cv2.connectedComponents(joined)
     hanging = np.isin(labels, np.unique(labels[person > 0])) & (joined > 0)
-    share = np.clip(2.0 * contrast / least - 1.0, 0.0, 1.0)
     near = cv2.dilate((strong & hanging).astype(np.uint8), gap) > 0
     return np.where(near & (person == 0), share, 0.0).astype(np.float32)
 
@@ -84,14 +87,20 @@ def _contrast(pixels: NDArray[np.uint8], thick: int) -> NDArray[np.float32]:
     return np.ascontiguousarray(found, np.float32)
 
 
-def _unlike_wall(
+def _share_of_hair(
     pixels: NDArray[np.uint8], alpha: NDArray[np.float32], thin: NDArray[np.bool_], margin: int
 ) -> NDArray[np.float32]:
-    """How much (H, W) the photo differs from the wall around: what shows through hair does not."""
-    taken = cv2.dilate(((alpha > 0.0) | thin).astype(np.uint8), _disc(max(1, margin)))
+    """How far (H, W), 0..1, the photo is from the wall's colour toward that of the hair beside.
+
+    What shows of the wall through hair, or is lighter than it where the hair is darker, is none.
+    """
+    taken = cv2.dilate(((alpha > 0.0) | thin).astype(np.uint8), _disc(margin))
+    person = cv2.erode((alpha > CERTAIN).astype(np.uint8), _disc(margin))
     photo = pixels.astype(np.float32)
     wall = pull_push(photo, 1.0 - taken.astype(np.float32))
-    return np.asarray(np.abs(photo - wall).max(axis=2), np.float32)
+    toward = pull_push(photo, person.astype(np.float32)) - wall
+    share = ((photo - wall) * toward).sum(axis=2) / ((toward**2).sum(axis=2) + SAME**2)
+    return np.asarray(np.clip(SURER * share, 0.0, 1.0), np.float32)
 
 
 def _disc(radius: int) -> NDArray[np.uint8]:
