@@ -21,7 +21,7 @@ FARTHER = 0.5  # of the farthest: there the wall is seen where a picture shows l
 # Levels of 0..255, and multiples of the wall's own contrast, from which something is hair.
 LEAST_CONTRAST, OVER_WALL = 14.0, 1.6
 WALL_SHARE = 97.0  # percentile of the wall's contrast
-MOST_FACE = 720.0  # pixels: a higher face is looked at smaller
+MOST_FACE = 500.0  # pixels: a higher face is looked at smaller
 LEAST_SHARE = 0.1  # of hair in a strand
 SAME = 12.0  # levels by which hair must differ from the wall
 SURER = 1.2  # strands are thinner than they look soft

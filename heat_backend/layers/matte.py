@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.errors import MissingHere
-from heat_backend.layers.loose_hair import loose_hair
 
 # Radii as fractions of the face's height, so that a small face in a large photo is treated alike.
 TIGHT_RADIUS = 0.012
@@ -49,7 +48,7 @@ def person_matte(
     alpha = tight * (1.0 - trust_wide) + wide * trust_wide
     alpha = np.clip((alpha - CERTAIN_WALL) / (CERTAIN_PERSON - CERTAIN_WALL), 0.0, 1.0)
     alpha = np.maximum(alpha, _face_core(pixels.shape[0], pixels.shape[1], face_box))
-    return np.ascontiguousarray(np.maximum(alpha, loose_hair(pixels, alpha, face_height)))
+    return np.ascontiguousarray(alpha)
 
 
 def _segment(

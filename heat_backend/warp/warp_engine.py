@@ -35,6 +35,7 @@ from heat_backend.fit.turn_response import UNCORRECTED, measured_turns
 from heat_backend.layers.background import cut_out
 from heat_backend.layers.far_side import borrow_far_side
 from heat_backend.layers.head_sheet import smoothstep
+from heat_backend.layers.loose_hair import loose_hair
 from heat_backend.layers.matte import person_matte
 from heat_backend.layers.outline import outline_patch, polygon_area
 from heat_backend.layers.portrait_mesh import PortraitMesh, build_portrait_mesh
@@ -353,7 +354,8 @@ def _assembled(
         hold_frame(model, posed, frame)
     step("cutting out the head", 0.4)
     pad = int(PAD_SHARE * max(pixels.shape[:2]))
-    alpha = person_matte(pixels, face.box)
+    matte = person_matte(pixels, face.box)
+    alpha = np.maximum(matte, loose_hair(pixels, matte, face.box[3]))
     step("filling the background", 0.6)
     below = len(pixels) - 1 - float(face.points[:, 1].max())
     cutout = cut_out(pixels, alpha, pad, below)
@@ -366,7 +368,7 @@ def _assembled(
         photo.notes + fit_notes(posed, face),
         settings.neutralise,
         settings.device,
-        make_editor(model, posed, face, alpha, layers, far),
+        make_editor(model, posed, face, matte, layers, far),
     )
     portrait.render(Coefficients.zero())
     return portrait, face
