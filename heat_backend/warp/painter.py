@@ -103,6 +103,17 @@ class CpuPainter:
         self._person = person
 
 
+def moving_region(
+    home: NDArray[np.floating], size: tuple[int, int], margin: int
+) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of what the mesh (N, 2) covers at rest; outside nothing moves."""
+    low = np.ceil(home.min(axis=0)).astype(int) + margin
+    high = np.floor(home.max(axis=0)).astype(int) - margin
+    left, top = (int(max(0, v)) for v in low)
+    right, bottom = (int(min(s, v)) for s, v in zip(size, high, strict=True))
+    return left, top, right, bottom
+
+
 def opaque(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Add a full alpha channel to (H, W, 3)."""
     return np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])

@@ -44,7 +44,7 @@ from heat_backend.warp.lash_line import paint_lash_line
 from heat_backend.warp.lid_skin_paint import paint_lid_skin
 from heat_backend.warp.own_frames import reshaping, tracking, turning
 from heat_backend.warp.own_landmarks import own_landmarks
-from heat_backend.warp.painter import Scene, make_painter, opaque
+from heat_backend.warp.painter import Scene, make_painter, moving_region, opaque
 from heat_backend.warp.portrait_layers import (
     Layers,
     assemble_layers,
@@ -90,7 +90,7 @@ class WarpPortrait:
         self._relaxed = 1.0 if neutralise else 0.0
         stride = max(2, -(-max(self.width, self.height) // CELLS_ALONG))
         home = layers.camera.project(layers.mesh.rest)
-        self._region = _moving_region(home, (self.width, self.height), 2 * stride)
+        self._region = moving_region(home, (self.width, self.height), 2 * stride)
         self._still = self._own_still = opaque(layers.photo)
         self._eye_areas = _eye_areas(layers.mesh, layers.mesh.pixels)
         self._edited: Edited | None = None
@@ -383,17 +383,6 @@ def _for_measuring(
     plain = replace(settings, size=max(size, 1), device="cpu")
     portrait, face = _assembled(photo, found, plain, lambda *_: None)
     return reshaping(tracking(portrait, detector, face))
-
-
-def _moving_region(
-    home: NDArray[np.floating], size: tuple[int, int], margin: int
-) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of what the mesh (N, 2) covers at rest; outside nothing moves."""
-    low = np.ceil(home.min(axis=0)).astype(int) + margin
-    high = np.floor(home.max(axis=0)).astype(int) - margin
-    left, top = (int(max(0, v)) for v in low)
-    right, bottom = (int(min(s, v)) for s, v in zip(size, high, strict=True))
-    return left, top, right, bottom
 
 
 def create() -> WarpEngine:
