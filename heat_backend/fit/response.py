@@ -44,6 +44,9 @@ class Reading:
         Range in which the response should fall; inside it the gain is left alone.
     least, most : float
         Bounds of the gain.
+    own_most : float
+        Where the portrait's own landmarks go as far, a weak reading is the tracker's fault and
+        the gain goes no higher.
     """
 
     channels: tuple[str, ...]
@@ -52,6 +55,7 @@ class Reading:
     high: float
     least: float = LEAST_GAIN
     most: float = MOST_GAIN
+    own_most: float = np.inf
 
 
 @dataclass(frozen=True)
@@ -130,12 +134,16 @@ TRIALS = (
         _pair("mouthSmile"),
         (Reading(("mouthSmileLeft", "mouthSmileRight"), _wider, 0.12, 0.30, 0.8, 1.4),),
     ),
-    Trial({"mouthPucker": 1.0}, (Reading(("mouthPucker",), _narrower, 0.17, 0.30, 0.8, 1.5),)),
+    Trial(
+        {"mouthPucker": 1.0}, (Reading(("mouthPucker",), _narrower, 0.17, 0.30, 0.8, 1.5, 0.27),)
+    ),
 )
 
 
 def measured_gains(
-    track: Callable[[Mapping[str, float]], Points | None], trials: tuple[Trial, ...] = TRIALS
+    track: Callable[[Mapping[str, float]], Points | None],
+    trials: tuple[Trial, ...] = TRIALS,
+    own: Callable[[Mapping[str, float]], Points] | None = None,
 ) -> NDArray[np.float32]:
     """Find the gains of one portrait.
 
@@ -144,6 +152,8 @@ def measured_gains(
     track : callable
         Landmarks (478, 3) of the frame with the given expressions, None where no face is found.
     trials : tuple of Trial
+    own : callable, optional
+        Landmarks (478, 3) as the portrait itself knows them.
 
     Returns
     -------
@@ -157,6 +167,8 @@ def measured_gains(
     for trial in trials:
         found = [1.0] * len(trial.readings)
         for index, gain in enumerate(_trial_gains(track, still, trial, found)):
+            if own is not None:
+                gain = _within_own(own, trial, trial.readings[index], gain)
             for name in trial.readings[index].channels:
                 gains[EXPRESSION_INDEX[name]] = gain
     return gains
@@ -189,6 +201,21 @@ def _trial_gains(
         if settled:
             break
     return best
+
+
+def _within_own(
+    own: Callable[[Mapping[str, float]], Points], trial: Trial, reading: Reading, gain: float
+) -> float:
+    """Lower a gain above 1 to where the portrait's own landmarks go far enough."""
+    if gain <= 1.0 or not np.isfinite(reading.own_most):
+        return gain
+    asked = dict(trial.expression)
+    more = asked | {k: asked[k] * gain for k in reading.channels if k in asked}
+    plain, driven = (reading.read(own(shown), own({})) for shown in (asked, more))
+    if driven <= reading.own_most:
+        return gain
+    share = (reading.own_most - plain) / max(driven - plain, 1e-6)
+    return 1.0 + (gain - 1.0) * float(np.clip(share, 0.0, 1.0))
 
 
 def _corrected(reading: Reading, gain: float, got: float) -> float:

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from bridge.edits import IDENTITY_EDITS
 from heat_backend.detect import FaceLandmarks
 from heat_backend.detect.landmarks import Detector
 from heat_backend.engine import Portrait
+
+Landmarks = TypeVar("Landmarks")
 
 
 class Turnable(Portrait, Protocol):
@@ -40,6 +42,13 @@ def tracking(
         return min(near, key=lambda pair: pair[0])[1] if near else None
 
     return track
+
+
+def expressing(
+    landmarks: Callable[[Coefficients], Landmarks],
+) -> Callable[[Mapping[str, float]], Landmarks]:
+    """Landmarks of the head with expressions by name, and nothing else."""
+    return lambda shown: landmarks(Coefficients.of(expression=shown))
 
 
 def reshaping(

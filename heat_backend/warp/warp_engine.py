@@ -42,7 +42,7 @@ from heat_backend.layers.portrait_mesh import PortraitMesh, build_portrait_mesh
 from heat_backend.warp.inside import mouth_margin, paint_eye, paint_mouth
 from heat_backend.warp.lash_line import paint_lash_line
 from heat_backend.warp.lid_skin_paint import paint_lid_skin
-from heat_backend.warp.own_frames import reshaping, tracking, turning
+from heat_backend.warp.own_frames import expressing, reshaping, tracking, turning
 from heat_backend.warp.own_landmarks import own_landmarks
 from heat_backend.warp.painter import Scene, make_painter, moving_region, opaque
 from heat_backend.warp.portrait_layers import (
@@ -323,7 +323,7 @@ class WarpEngine:
         if settings.detector in QUICK_DETECTORS:
             step("measuring how the face responds", 0.9)
             track = tracking(portrait, detector, face)
-            portrait.gains = measured_gains(lambda shown: track(Coefficients.of(expression=shown)))
+            portrait.gains = measured_gains(expressing(track), own=expressing(portrait.landmarks))
             portrait.turns = measured_turns(turning(portrait, track))
             if portrait.editor is not None:
                 again = partial(_for_measuring, photo, found, settings, detector)

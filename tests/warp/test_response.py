@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -37,6 +38,15 @@ def test_gain_brings_the_response_into_its_range(
     for name in SMILE:
         assert least - 1e-6 <= gains[EXPRESSION_INDEX[name]] <= most + 1e-6
     assert np.count_nonzero(gains != 1.0) in (0, 2)
+
+
+def test_a_face_that_is_read_too_weakly_is_not_driven_past_what_it_does() -> None:
+    reading = replace(TRIAL.readings[0], own_most=0.27)
+    trial = replace(TRIAL, readings=(reading,))
+    dim, vivid, weak = face_with(0.05), face_with(0.24), face_with(0.1)
+    seen = measured_gains(dim, (trial,), own=vivid)
+    assert seen[EXPRESSION_INDEX[SMILE[0]]] == pytest.approx(0.27 / 0.24, abs=0.01)
+    assert measured_gains(dim, (trial,), own=weak)[EXPRESSION_INDEX[SMILE[0]]] > 1.5
 
 
 def test_face_lost_leaves_controls_alone() -> None:
