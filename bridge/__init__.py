@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from . import pose as pose
     from . import preview as preview
     from . import regions as regions
+    from . import whole_file as whole_file
 
 _MODULES = (
     "client",
@@ -48,6 +49,7 @@ _MODULES = (
     "pose",
     "preview",
     "regions",
+    "whole_file",
 )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from . import fields
 from .client import Client
 from .errors import BadInput, Cancelled, ProtocolError
+from .whole_file import whole_file
 from .wire import CHUNK, Header, Kind
 
 MAX_FILE = 1 << 40
@@ -137,8 +138,7 @@ def _entries(client: Client, job: str, digests: bool) -> Iterator[FileEntry]:
 
 
 def _fetch(client: Client, job: str, entry: FileEntry, place: Path) -> None:
-    part = place.with_name(f".{place.name}.{secrets.token_hex(4)}.part")
-    try:
+    with whole_file(place) as part:
         with part.open("xb") as file:
             offset = 0
             while offset < entry.size:
@@ -150,10 +150,6 @@ def _fetch(client: Client, job: str, entry: FileEntry, place: Path) -> None:
                 offset += file.write(piece)
         if _digest(part) != entry.sha256:
             raise ProtocolError(f"{entry.name} arrived damaged; Resume fetches it again")
-        part.replace(place)
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def _digest(path: Path) -> str:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import secrets
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -25,6 +24,7 @@ from .coefficients import (
     check_edit_name,
 )
 from .errors import BadInput
+from .whole_file import user_file
 
 FORMAT = "heat-motion"
 VERSION = 1
@@ -147,20 +147,8 @@ def save(clip: MotionClip, path: str | Path) -> None:
     BadInput
         The file cannot be written there.
     """
-    target = Path(path)
-    try:
-        part = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}.part")
-        part.touch(exist_ok=False)  # unlike tempfile's, for all who may read files made here
-    except OSError as error:
-        raise BadInput(f"cannot write {target}: {error.strerror}") from error
-    try:
-        with part.open("wb") as file:
-            write(clip, file)
-        part.replace(target)
-    except OSError as error:
-        raise BadInput(f"cannot write {target}: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
+    with user_file(Path(path)) as part, part.open("xb") as file:
+        write(clip, file)
 
 
 def write(clip: MotionClip, file: BinaryIO) -> None:

@@ -129,6 +129,5 @@ def read(path: Path) -> Preset:
 
 def write(path: Path, preset: Preset) -> None:
     """Write a preset's file; an interrupted write leaves an older file as it was."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(preset_file.to_json(preset), encoding="utf-8")
-    part.replace(path)
+    with bridge.whole_file.whole_file(path) as part:
+        part.write_text(preset_file.to_json(preset), encoding="utf-8")

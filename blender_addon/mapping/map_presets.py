@@ -46,9 +46,8 @@ def path_of(name: str) -> Path:
 def save(path: Path, rows: rig_map.RigMap) -> None:
     """Write a map to a file; an interrupted write leaves an older file as it was."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(map_file.to_json(rows), encoding="utf-8")
-    part.replace(path)
+    with bridge.whole_file.whole_file(path) as part:
+        part.write_text(map_file.to_json(rows), encoding="utf-8")
 
 
 def load(path: Path) -> rig_map.RigMap:

@@ -70,9 +70,8 @@ def read_mark(folder: Path) -> Mark | None:
 
 def write_mark(folder: Path, mark: Mark) -> None:
     """Declare an environment finished."""
-    part = folder / (MARK_NAME + ".part")
-    part.write_text(json.dumps(asdict(mark)), encoding="utf-8")
-    part.replace(folder / MARK_NAME)
+    with bridge.whole_file.whole_file(folder / MARK_NAME) as part:
+        part.write_text(json.dumps(asdict(mark)), encoding="utf-8")
 
 
 def remove_mark(folder: Path) -> None:

@@ -69,9 +69,8 @@ def save(record: TakeRecord, path: Path) -> None:
     """Write a record; it appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"format": FORMAT, "version": VERSION, **asdict(record)}, indent=1)
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    with bridge.whole_file.whole_file(path) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def load(path: Path) -> TakeRecord:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.errors import BadInput, HeatError, UsageError
+from bridge.whole_file import user_file
 from heat_backend.cli import options
 from heat_backend.cli.interrupt import stop_request
 from heat_backend.cli.progress import Progress
@@ -215,10 +216,5 @@ def write_picture(path: Path, pixels: NDArray[np.uint8], engine: Engine) -> None
         buffer = io.BytesIO()
         Image.fromarray(pixels).save(buffer, "JPEG", quality=95, subsampling=0, comment=told)
         data = buffer.getvalue()
-    part = path.with_name(f".{path.name}.part")
-    try:
+    with user_file(path) as part:
         part.write_bytes(data)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise BadInput(f"cannot write {path}: {error.strerror or error}") from error

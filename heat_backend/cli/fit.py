@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bridge.errors import BadInput, UsageError
+from bridge.errors import UsageError
+from bridge.whole_file import user_file
 from heat_backend.cli import options
 from heat_backend.cli.interrupt import stop_request, stoppable
 from heat_backend.cli.progress import Progress
@@ -56,13 +57,8 @@ def _fit(args: argparse.Namespace, progress: Progress) -> int:
     photo = load_photo(args.portrait)
     with stop_request() as stopped, native_logs_hidden(not args.debug):
         found = fit_photo(photo, settings, stoppable(progress.preparing, stopped))
-    part = args.out.with_name(f".{args.out.name}.part")
-    try:
+    with user_file(args.out) as part:
         part.write_bytes(npz_bytes(arrays(found, photo.name, load_model())))
-        part.replace(args.out)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise BadInput(f"cannot write {args.out}: {error.strerror or error}") from error
     progress.finish(out=str(args.out), notes=photo.notes)
     if not args.json_progress:
         for note in photo.notes:

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.errors import BadInput, UsageError
+from bridge.errors import UsageError
+from bridge.whole_file import user_file
 from heat_backend.cli import options
 from heat_backend.cli.interrupt import stop_request
 from heat_backend.cli.progress import Progress
@@ -72,13 +73,8 @@ class _Watching:
         from heat_backend.export.png import encode_png
 
         said = "Synthetic media: a portrait drawn anew by Heat, engine styleheat"
-        part = self._out.with_name(f".{self._out.name}.part")
-        try:
+        with user_file(self._out) as part:
             part.write_bytes(encode_png(pixels, {"Comment": said}))
-            part.replace(self._out)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise BadInput(f"cannot write {self._out}: {error.strerror or error}") from error
 
 
 def _invert(

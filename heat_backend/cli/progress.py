@@ -7,6 +7,8 @@ import json
 import sys
 import time
 
+from heat_backend.pace import Pace
+
 _BAR_WIDTH = 30
 _REDRAW_SECONDS = 0.1
 
@@ -25,7 +27,7 @@ class Progress:
         self._json = json_lines
         self._bar = not json_lines and sys.stderr.isatty()
         self._drawn = 0.0
-        self._began: tuple[float, int] | None = None
+        self._pace = Pace()
 
     def preparing(self, what: str, fraction: float) -> None:
         """Tell a step of the preparation; ``fraction`` from 0 to 1."""
@@ -49,18 +51,15 @@ class Progress:
     def frames(self, done: int, total: int) -> None:
         """Tell how many frames are finished."""
         now = time.monotonic()
-        if self._began is None:
-            self._began = (now, done)
-        began, skipped = self._began
-        rate = (done - skipped) / (now - began) if now > began else 0.0
-        left = (total - done) / rate if rate > 0 else None
+        rate = self._pace.note(done)
+        left = None if rate is None else (total - done) / rate
         if self._json:
             seconds = None if left is None else round(left, 1)
             self._line(step="render", done=done, total=total, seconds_left=seconds)
         elif self._bar and (done == total or now - self._drawn > _REDRAW_SECONDS):
             self._drawn = now
             text = f"{done}/{total} frames"
-            if left is not None:
+            if rate is not None and left is not None:
                 text += f", {rate:.1f} a second, {_duration(left)} left"
             self._draw(done / total, text)
 

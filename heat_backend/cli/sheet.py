@@ -6,7 +6,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bridge.errors import BadInput, UsageError
+from bridge.errors import UsageError
+from bridge.whole_file import user_file
 from heat_backend.cli import options
 from heat_backend.cli.interrupt import stop_request
 from heat_backend.cli.progress import Progress
@@ -60,10 +61,5 @@ def _draw(args: argparse.Namespace, progress: Progress, stopped: options.CancelC
     face = choose_face(faces, settings.face, photo.name)
     grown = face.scaled(portrait.width / photo.pixels.shape[1])
     page = draw_sheet(portrait, grown, f"{photo.name}, {args.engine} engine")
-    part = args.out.with_name(f".{args.out.name}.part")
-    try:
+    with user_file(args.out) as part:
         Image.fromarray(page).save(part, format="PNG")
-        part.replace(args.out)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise BadInput(f"cannot write {args.out}: {error.strerror or error}") from error

@@ -8,7 +8,6 @@ import queue
 import secrets
 import shutil
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -19,6 +18,7 @@ from bridge.errors import BadInput, Cancelled, HeatError, UnknownJob
 from bridge.jobs import check_range
 from bridge.wire import Header
 from heat_backend.engine import cost_of_edits
+from heat_backend.pace import Pace
 from heat_backend.serve.shelf import PortraitRequest, Shelf
 
 LOG = logging.getLogger("heat.serve")
@@ -216,15 +216,17 @@ class ExportQueue:
 
 def _progress(job: Job) -> Callable[[int, int], None]:
     """Return a function that notes progress and estimates the time left from this run's pace."""
-    begun: list[tuple[float, int]] = []
+    pace = Pace()
 
     def note(done: int, total: int) -> None:
-        now = time.monotonic()
-        if not begun:
-            begun.append((now, done))
-        start, skipped = begun[0]
-        made = done - skipped
-        left = (now - start) / made * (total - done) if made else None
-        job.update(done=done, total=total, skipped=skipped, rendered=made, seconds_left=left)
+        rate = pace.note(done)
+        skipped = pace.skipped or 0
+        job.update(
+            done=done,
+            total=total,
+            skipped=skipped,
+            rendered=done - skipped,
+            seconds_left=None if rate is None else (total - done) / rate,
+        )
 
     return note

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge import face_model
-from bridge.errors import BadInput
 from bridge.motion_clip import MotionClip
+from bridge.whole_file import user_file
 from heat_backend.speech.channels import CHANNELS, columns
 
 # FaceMesh landmarks at points 48..67 (counted from 0): the outer contour from the subject's
@@ -73,18 +73,12 @@ def save_landmarks(clip: MotionClip, path: Path) -> None:
     BadInput
         The file cannot be written there.
     """
-    part = path.with_name(f".{path.name[:40]}.part")
-    try:
-        with part.open("wb") as file:
-            np.savez_compressed(
-                file,
-                format=np.array("heat-lip-landmarks"),
-                version=np.array(1),
-                fps=np.array(float(clip.fps)),
-                points=np.arange(48, 68),
-                landmarks=lip_landmarks(clip.expression),
-            )
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise BadInput(f"cannot write {path}: {error.strerror or error}") from error
+    with user_file(path) as part, part.open("wb") as file:
+        np.savez_compressed(
+            file,
+            format=np.array("heat-lip-landmarks"),
+            version=np.array(1),
+            fps=np.array(float(clip.fps)),
+            points=np.arange(48, 68),
+            landmarks=lip_landmarks(clip.expression),
+        )

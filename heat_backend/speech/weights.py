@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from bridge.errors import MissingHere
+from bridge.whole_file import whole_file
 from heat_backend.speech.network import Shape, SpeechNet
 
 FORMAT = "heat-speech"
@@ -28,10 +29,8 @@ def save(network: SpeechNet, path: Path) -> None:
     for name, value in network.state_dict().items():
         if not name.endswith("num_batches_tracked"):
             fields[f"w.{name}"] = value.detach().cpu().numpy().astype(np.float16)
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
+    with whole_file(path) as part, part.open("wb") as file:
         np.savez_compressed(file, **fields)
-    part.replace(path)
 
 
 def load(path: Path = SHIPPED) -> SpeechNet:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from bridge.coefficients import check_edit_name
 from bridge.edits import EDIT_BY_NAME
 from bridge.errors import BadInput, HeatError, UsageError
+from bridge.whole_file import whole_file
 from heat_backend.cli.progress import Progress
 from heat_backend.cli.quiet import native_logs_hidden
 from heat_backend.detect import choose_face, make_detector
@@ -105,14 +106,12 @@ def write_direction(found: Boundary, path: Path, region: str | None) -> None:
     about: dict[str, object] = {"strength": round(found.apart, 4)}
     if region is not None:
         about["region"] = region
-    part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(torch.from_numpy(found.direction.astype(np.float32))[None], part)
-        part.replace(path)
+        with whole_file(path) as part:
+            torch.save(torch.from_numpy(found.direction.astype(np.float32))[None], part)
         path.with_suffix(".json").write_text(json.dumps(about) + "\n", "utf-8")
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise BadInput(f"cannot write {path}: {error.strerror or error}") from error
 
 

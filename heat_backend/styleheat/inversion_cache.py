@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import secrets
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bridge.whole_file import whole_file
 from heat_backend.styleheat.hfgi import Inversion
 
 KEPT = 32  # the newest; each takes about 25 MB
@@ -85,15 +85,12 @@ def keep_inversion(folder: Path, key: str, found: Inversion, seconds: float | No
     if found.condition is not None:
         tensors |= {"scale": found.condition[0], "shift": found.condition[1]}
     place = _place(folder, key)
-    part = place.with_name(f".{place.name}.{secrets.token_hex(4)}.part")
     with contextlib.suppress(OSError, SafetensorError):
         folder.mkdir(parents=True, exist_ok=True)
         flat = {n: t.detach().float().cpu().contiguous() for n, t in tensors.items()}
-        save_file(flat, part, None if seconds is None else {_SECONDS: f"{seconds:.3f}"})
-        part.replace(place)
+        with whole_file(place) as part:
+            save_file(flat, part, None if seconds is None else {_SECONDS: f"{seconds:.3f}"})
         _forget_oldest(folder)
-    with contextlib.suppress(OSError):
-        part.unlink(missing_ok=True)
 
 
 def _place(folder: Path, key: str) -> Path:

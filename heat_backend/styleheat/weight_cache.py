@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import json
 import os
-import secrets
 import shutil
 import sys
 import zlib
@@ -21,6 +20,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from bridge.whole_file import whole_file
 from heat_backend.styleheat.manifest import NetworkLayout
 
 _FORM = "heat-weights-1"
@@ -81,7 +81,6 @@ def write(path: Path, weights: Mapping[str, Tensor]) -> bool:
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         needed = sum(tensor.nbytes for tensor in weights.values()) + _RESERVE
@@ -89,13 +88,10 @@ def write(path: Path, weights: Mapping[str, Tensor]) -> bool:
             return False
         for old in path.parent.glob(path.name.rpartition("-")[0] + "-*.safetensors"):
             old.unlink(missing_ok=True)
-        save_file(dict(weights), part, {"form": _FORM, "crc32": _checksum(weights)})
-        part.replace(path)
+        with whole_file(path) as part:
+            save_file(dict(weights), part, {"form": _FORM, "crc32": _checksum(weights)})
     except (OSError, SafetensorError):  # a full disk must not keep anyone from rendering
         return False
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
     return True
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from bridge import face_model
 from bridge.coefficients import EXPRESSION_NAMES
 from bridge.errors import BadInput
 from bridge.face_model import FaceModel
+from bridge.whole_file import whole_file
 from heat_backend.styleheat.bfm.basel import (
     EXPRESSIONS,
     BaselModel,
@@ -192,11 +193,7 @@ def _read(place: Path) -> ExpressionMap | None:
 
 
 def _write(place: Path, made: ExpressionMap) -> None:
-    part = place.with_name(f"{place.name}.{os.getpid()}.part")
-    try:
+    with contextlib.suppress(OSError):
         place.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
+        with whole_file(place) as part, part.open("wb") as file:
             np.savez(file, **asdict(made))
-        part.replace(place)
-    except OSError:
-        part.unlink(missing_ok=True)

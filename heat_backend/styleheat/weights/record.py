@@ -3,16 +3,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from bridge.errors import Cancelled
+from bridge.whole_file import whole_file
 
 NAME = "heat_weights.json"
 _PIECE = 1 << 22
@@ -65,13 +64,8 @@ def write(folder: Path, record: Record) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(asdict(record), indent=1, sort_keys=True)
-    part = folder / f".{NAME}.{secrets.token_hex(4)}.part"
-    try:
+    with whole_file(folder / NAME) as part:
         part.write_text(text + "\n", encoding="utf-8")
-        part.replace(folder / NAME)
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def look(

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import secrets
 import shutil
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
 from bridge.errors import BadInput, MissingHere
+from bridge.whole_file import whole_file
 
 _RESERVE = 200_000_000
 _JUNK = {"__MACOSX", ".DS_Store"}
@@ -83,12 +82,6 @@ def _check_room(opened: zipfile.ZipFile, folder: Path, name: str) -> None:
 
 def _write(opened: zipfile.ZipFile, info: zipfile.ZipInfo, place: Path) -> Path:
     place.parent.mkdir(parents=True, exist_ok=True)
-    part = place.with_name(f".{place.name}.{secrets.token_hex(4)}.part")
-    try:
-        with opened.open(info) as packed, part.open("xb") as file:
-            shutil.copyfileobj(packed, file, 1 << 20)
-        part.replace(place)
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+    with whole_file(place) as part, opened.open(info) as packed, part.open("xb") as file:
+        shutil.copyfileobj(packed, file, 1 << 20)
     return place
