@@ -58,7 +58,7 @@ def red(portrait: Any, **expression: float) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("expression", "least"),
-    [({}, 0.69), ({"mouthPressLeft": 0.8, "mouthPressRight": 0.8}, 0.60)],
+    [({}, 0.66), ({"mouthPressLeft": 0.8, "mouthPressRight": 0.8}, 0.60)],
     ids=["closed", "pressed"],
 )
 def test_a_smiling_photos_lips_are_red_to_their_sides_when_closed(
