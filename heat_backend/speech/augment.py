@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
 
-from heat_backend.speech.mel import RATE
+from heat_backend.speech.mel import RATE, centres
 
 Array = NDArray[np.float32]
 Random = np.random.Generator
@@ -163,4 +163,26 @@ def holes(heard: Array, rng: Random) -> Array:
         width = int(rng.integers(1, 6))
         first = int(rng.integers(0, out.shape[1] - width))
         out[:, first : first + width] = out.mean()
+    return out
+
+
+def another_throat(heard: Array, rng: Random) -> Array:
+    """Move the formants by themselves, and press or stretch the loudness as recorders do.
+
+    Parameters
+    ----------
+    heard : (T, BANDS) float32
+        Log-mel.
+    """
+    out = heard
+    if rng.random() < 0.6:
+        hertz = centres()
+        moved = hertz * np.exp(rng.uniform(-0.14, 0.14))
+        band = np.interp(moved, hertz, np.arange(len(hertz)))
+        left = np.minimum(band.astype(int), len(hertz) - 2)
+        share = (band - left).astype(np.float32)
+        out = out[:, left] * (1.0 - share) + out[:, left + 1] * share
+    if rng.random() < 0.4:
+        level = out.mean(axis=1, keepdims=True)
+        out = out + np.float32(rng.uniform(-0.35, 0.2)) * (level - level.max())
     return out

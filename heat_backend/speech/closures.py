@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from heat_backend.speech.activity import runs
 
-SURE, PERHAPS = 0.14, 0.07
+SURE, PERHAPS = 0.06, 0.03
 """Probability that makes a closure, and the one down to which its surroundings are looked at."""
 EDGE = 0.5
 """A closure lasts while the probability is above this share of its peak."""

@@ -8,7 +8,8 @@ sounds.npy      utterance, letter (index into ``LETTERS``), start, end in second
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from math import gcd
 from pathlib import Path
@@ -18,9 +19,9 @@ from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
 from bridge.errors import BadInput
-from heat_backend.speech import flite, mel
+from heat_backend.speech import festival, flite, mel
 from heat_backend.speech.espeak import espeak
-from heat_backend.speech.phonemes import Sound, from_espeak, from_flite
+from heat_backend.speech.phonemes import Sound, from_espeak, from_flite, from_segments
 from heat_backend.speech.sentences import HELD_OUT_LANGUAGES, LANGUAGES, sentence
 from heat_backend.speech.visemes import REST, VISEMES
 
@@ -40,7 +41,10 @@ HELD_OUT_VARIANTS = ("f4", "m6", "klatt5", "klatt6", "paul", "Alicia", "Andrea",
 """Voices kept for measuring alone."""
 TRAINING_FLITE = ("slt", "rms", "awb", "slt", "rms")
 HELD_OUT_FLITE = "kal16"
-FLITE_SHARE = 0.4
+HELD_OUT_FLITE_SHARE = 0.2
+SHARES = {"espeak-ng": 0.35, "flite": 0.2, "festival": 0.45}
+"""How much of the training set each synthesiser says."""
+TOGETHER = 8  # utterances that Festival speaks at once, whose start takes longer than a sentence
 SHORTEST = 0.8  # seconds
 LONGEST = 40.0
 
@@ -93,27 +97,64 @@ def speak_flite(rng: np.random.Generator, held_out: bool = False) -> Utterance:
     return Utterance(to_rate(said.samples, said.rate), tuple(from_flite(said.segments)), voice)
 
 
-def utterances(
-    rng: np.random.Generator, held_out: bool = False, flite_share: float = FLITE_SHARE
-) -> Iterator[Utterance]:
-    """Speak without end."""
+def speak_festival(rng: np.random.Generator) -> list[Utterance]:
+    """Say several things in one of Festival's voices."""
+    shares = np.array([voice.share for voice in festival.VOICES])
+    voice = festival.VOICES[int(rng.choice(len(shares), p=shares / shares.sum()))]
+    texts = [sentence(voice.language, rng) for _ in range(TOGETHER)]
+    return [
+        Utterance(
+            to_rate(said.samples, said.rate),
+            tuple(from_segments(said.segments, voice.closed)),
+            voice.name,
+        )
+        for said in festival.say(texts, voice, float(rng.uniform(0.8, 1.35)))
+    ]
+
+
+def _several(rng: np.random.Generator, shares: Mapping[str, float]) -> list[Utterance]:
+    # Festival's turn comes less often, for it says more at once.
+    odds = np.array([s / TOGETHER if name == "festival" else s for name, s in shares.items()])
+    name = list(shares)[int(rng.choice(len(odds), p=odds / odds.sum()))]
+    if name == "festival":
+        return speak_festival(rng)
+    return [speak_flite(rng) if name == "flite" else speak_espeak(rng)]
+
+
+def held_out(rng: np.random.Generator) -> Iterator[Utterance]:
+    """Speak without end in voices that are never trained on."""
     while True:
-        try:
-            use_flite = rng.random() < flite_share
-            said = (speak_flite if use_flite else speak_espeak)(rng, held_out)
-        except BadInput:
-            continue  # a voice or text that this version cannot say
-        if SHORTEST < len(said.samples) / mel.RATE < LONGEST and said.sounds:
-            yield said
+        speak = speak_flite if rng.random() < HELD_OUT_FLITE_SHARE else speak_espeak
+        with suppress(BadInput):  # a voice or text that this version cannot say
+            yield from _usable([speak(rng, held_out=True)])
 
 
-def build(folder: Path, hours: float, seed: int, tell: Callable[[str], None] = print) -> None:
-    """Speak ``hours`` of training speech into ``folder``.
+def utterances(
+    rng: np.random.Generator, shares: Mapping[str, float] = SHARES
+) -> Iterator[Utterance]:
+    """Speak without end, for training."""
+    while True:
+        with suppress(BadInput):
+            yield from _usable(_several(rng, shares))
+
+
+def _usable(said: list[Utterance]) -> list[Utterance]:
+    return [u for u in said if SHORTEST < len(u.samples) / mel.RATE < LONGEST and u.sounds]
+
+
+def build(
+    folder: Path,
+    hours: float,
+    seed: int,
+    tell: Callable[[str], None] = print,
+    shares: Mapping[str, float] = SHARES,
+) -> None:
+    """Speak ``hours`` of training speech into ``folder``, ``shares`` of it by each synthesiser.
 
     Raises
     ------
     MissingHere
-        espeak-ng or flite is not installed.
+        A synthesiser is not installed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
@@ -121,7 +162,7 @@ def build(folder: Path, hours: float, seed: int, tell: Callable[[str], None] = p
     table: list[tuple[int, int]] = []
     rows: list[tuple[int, int, float, float]] = []
     total, wanted, told = 0, int(hours * 3600 * mel.RATE), 0
-    for said in utterances(rng):
+    for said in utterances(rng, shares):
         index = len(table)
         peak = max(1e-4, float(np.abs(said.samples).max()))
         audio.append((said.samples * (0.7 / peak) * 32767.0).astype(np.int16))
@@ -142,12 +183,13 @@ class Corpus:
     """A training set on disk; its audio is not read into memory as a whole."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         try:
             self.audio = np.load(folder / "audio.npy", mmap_mode="r")
             self.table = np.load(folder / "utterances.npy")
             self._sounds = np.load(folder / "sounds.npy")
         except (OSError, ValueError) as error:
-            raise BadInput(f"no training set in {folder}: run the script without --keep") from error
+            raise BadInput(f"no training set in {folder}: run the training script") from error
         edges = np.arange(len(self.table) + 1)
         self._first = np.searchsorted(self._sounds["utterance"], edges)
 

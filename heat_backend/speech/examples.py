@@ -90,7 +90,7 @@ def example(
         wave = _spoilt(corpus, backgrounds, wave, silent, rng)
     heard = mel.log_mel(mel.padded(wave))[:frames]
     if not clean:
-        heard = augment.holes(heard, rng)
+        heard = augment.holes(augment.another_throat(heard, rng), rng)
     against = mel.ground(heard, mel.level(heard))
     return (
         mel.levelled(heard, against.bands),

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,6 +138,24 @@ def answer(
     ------
     Cancelled
     """
+    with _one_thread():
+        return _answer(network, heard, progress, cancelled)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let the network run alone: the LSTM's steps are too small for threads to meet after each."""
+    usual = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(usual)
+
+
+def _answer(
+    network: SpeechNet, heard: Heard, progress: Progress, cancelled: Callable[[], bool]
+) -> Answer:
     per_second = mel.RATE // mel.HOP
     core, context = int(WINDOW_SECONDS * per_second), int(CONTEXT_SECONDS * per_second)
     steps = len(heard.mel) // STEP

@@ -5,7 +5,8 @@
         [--film VIDEO ...] [--speed SECONDS] [--weights FILE]
 
 Synthesised sentences need espeak-ng and flite. ``--timed`` takes pairs of .wav and .json with
-``phonemes`` (ipa, start, end) of espeak-ng; ``--film`` a filmed speaker with his own sound.
+``phonemes`` (ipa, start, end) of espeak-ng, or ``segments`` (ARPAbet name, second of its end) as an
+aligner finds them in recorded speech; ``--film`` a filmed speaker with his own sound.
 """
 
 from __future__ import annotations
@@ -18,24 +19,24 @@ import time
 import wave
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
 from heat_backend.script import run_script
 from heat_backend.speech import corpus, scoring, weights
 from heat_backend.speech.audio_stream import AudioStream
+from heat_backend.speech.filmed_speaker import compare, seen_openings
 from heat_backend.speech.lip_landmarks import opening
 from heat_backend.speech.listening import answer, hear
 from heat_backend.speech.mel import RATE
 from heat_backend.speech.network import SpeechNet
-from heat_backend.speech.phonemes import from_espeak
+from heat_backend.speech.phonemes import Sound, from_espeak, from_flite
 from heat_backend.speech.speak import Manner, Speech, perform
 
 BANDS = {"below_4_hz": (0.0, 4.0), "2_to_6_hz": (2.0, 6.0)}
 FPS = 30.0
-FAR_LAG = 0.5
 SEED = 2024
 
 Row = dict[str, object]
@@ -75,7 +76,7 @@ def held_out_sentences(network: SpeechNet, count: int, seed: int = SEED) -> Row:
     total = {"espeak-ng": scoring.NONE, "flite": scoring.NONE}
     voices: set[str] = set()
     with tempfile.TemporaryDirectory() as folder:
-        source = corpus.utterances(rng, held_out=True, flite_share=0.2)
+        source = corpus.held_out(rng)
         for _ in range(count):
             said = next(source)
             path = Path(folder) / "sentence.wav"
@@ -99,13 +100,18 @@ def timed_files(network: SpeechNet, folder: Path) -> list[Row]:
         if not sound.is_file():
             continue
         read = json.loads(table.read_text("utf-8"))
-        events = [(p["start"], p["ipa"]) for p in read["phonemes"]]
-        sounds = from_espeak(events, read["duration"])
+        sounds = _sounds_of(read)
         speech = spoken(network, sound)
         found = scoring.score_closures(opening(speech.clip.expression), FPS, sounds)
         total += found
         rows.append({"what": sound.name, **_told(found)})
     return [*rows, {"what": "all timed files", **_told(total)}]
+
+
+def _sounds_of(read: dict[str, Any]) -> list[Sound]:
+    if "segments" in read:
+        return from_flite([(str(name), float(end)) for name, end in read["segments"]])
+    return from_espeak([(p["start"], p["ipa"]) for p in read["phonemes"]], read["duration"])
 
 
 def _told(found: scoring.Closures) -> Row:
@@ -145,53 +151,11 @@ def human(network: SpeechNet, path: Path) -> Row:
 
 
 def film(network: SpeechNet, path: Path) -> Row:
-    """Correlation of the opening with that of the speaker on film, tracked by FaceMesh."""
-    from heat_backend.detect import make_detector
-
-    detector = make_detector("mediapipe")
-    tracked: list[float] = []
-    times: list[float] = []
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        for frame in container.decode(stream):
-            faces = detector.detect(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))
-            points = faces[0].points if faces else None
-            gap = np.nan
-            if points is not None:
-                gap = float(np.hypot(*(points[13, :2] - points[14, :2])))
-                gap /= faces[0].outer_eye_distance
-            tracked.append(gap)
-            times.append(float(frame.time or 0.0))
-    seen = np.array(tracked)
-    good = np.isfinite(seen)
-    at = np.array(times) - times[0]
-    fps = (len(at) - 1) / (at[-1] - at[0])
-    even = np.arange(len(at)) / fps
-    seen = np.interp(even, at[good], seen[good])
+    """Correlation of the opening with that of the speaker on film."""
+    seen, fps = seen_openings(path)
     wide = opening(spoken(network, path, fps).clip.expression)
-    count = min(len(wide), len(seen))
-    value, lag = scoring.correlation(wide[:count], seen[:count], fps)
-    quick = [scoring.in_band(c[:count], fps, (0.0, 6.0)) for c in (wide, seen)]
-    # Whether sound and picture of the film belong together at all: no network is asked.
-    energy = scoring.energy_envelope(samples_of(path), even, (0.0, 4.0))[:count]
-    far, far_lag = scoring.correlation(wide[:count], seen[:count], fps, FAR_LAG)
-    sound, sound_lag = scoring.correlation(energy, seen[:count], fps, FAR_LAG)
-    return {
-        "what": path.name,
-        "opening_correlation": round(value, 3),
-        "lag_ms": round(1000.0 * lag),
-        "below_6_hz": round(scoring.correlation(quick[0], quick[1], fps)[0], 3),
-        "at_any_lag": [round(far, 3), round(1000.0 * far_lag)],
-        "energy_of_the_sound_at_any_lag": [round(sound, 3), round(1000.0 * sound_lag)],
-        "opening_median_spoken_and_filmed": [
-            round(float(np.median(wide)), 3),
-            round(float(np.median(seen)), 3),
-        ],
-        "opening_95_percent": [
-            round(float(np.percentile(wide, 95)), 3),
-            round(float(np.percentile(seen, 95)), 3),
-        ],
-    }
+    energy = scoring.energy_envelope(samples_of(path), np.arange(len(wide)) / fps, (0.0, 4.0))
+    return {"what": path.name, **compare(wide, seen, energy, fps)}
 
 
 def speed(network: SpeechNet, seconds: float, source: Path | None) -> Row:

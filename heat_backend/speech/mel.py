@@ -27,13 +27,21 @@ Array = NDArray[np.float32]
 
 
 @lru_cache(maxsize=1)
+def _edges() -> NDArray[np.float64]:
+    """Hertz at which the bands begin, peak and end (BANDS + 2,)."""
+    low, high = (2595.0 * np.log10(1.0 + hertz / 700.0) for hertz in (LOW, HIGH))
+    return np.asarray(700.0 * (10.0 ** (np.linspace(low, high, BANDS + 2) / 2595.0) - 1.0))
+
+
+def centres() -> NDArray[np.float64]:
+    """Return the hertz at which each band hears best (BANDS,)."""
+    return _edges()[1:-1]
+
+
+@lru_cache(maxsize=1)
 def _filters() -> tuple[Array, Array]:
     """Hann window (WINDOW,) and triangular mel filters (FFT/2+1, BANDS)."""
-
-    def mel(hertz: NDArray[np.float64] | float) -> NDArray[np.float64]:
-        return 2595.0 * np.log10(1.0 + np.asarray(hertz) / 700.0)
-
-    edges = 700.0 * (10.0 ** (np.linspace(mel(LOW), mel(HIGH), BANDS + 2) / 2595.0) - 1.0)
+    edges = _edges()
     bins = np.fft.rfftfreq(FFT, 1.0 / RATE)[:, None]
     rise = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
     fall = (edges[2:] - bins) / (edges[2:] - edges[1:-1])

@@ -24,9 +24,9 @@ RATE = mel.RATE / mel.HOP / STEP
 class Shape:
     """Sizes of the layers."""
 
-    widths: tuple[int, int, int] = (16, 32, 48)
-    bottleneck: int = 128
-    hidden: int = 112
+    widths: tuple[int, int, int] = (16, 32, 64)
+    bottleneck: int = 160
+    hidden: int = 144
     layers: int = 2
 
 

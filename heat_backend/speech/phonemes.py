@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Timed sounds: names of espeak-ng (IPA) and flite (ARPAbet) taken apart into base letters."""
+"""Timed sounds: names of synthesisers (IPA, ARPAbet) taken apart into base letters."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ BURST = 0.005
 SHORT_STOP, WHOLE_STOP = 0.04, 0.055
 """A b, d or g that espeak-ng tells to last less than the former is only its end, as before r and l
 and after consonants: the waveform is silent before the event. It is given the latter in all."""
-FLITE_CLOSED = 0.62
-"""Share of flite's p that is closure; the rest is burst and breath. Read off its waveforms."""
+BREATHED_CLOSED, PLAIN_CLOSED = 0.62, 0.85
+"""Share of a p's segment that is closure, in English and in languages whose p is not breathed;
+the rest is burst and breath. Read off the waveforms of flite and Festival."""
 
 ARPABET: dict[str, str] = {
     **dict(aa="ɑ", ae="æ", ah="ʌ", ao="ɔ", aw="aʊ", ax="ə", ay="aɪ", eh="ɛ", er="ɜ", ey="eɪ"),
@@ -83,12 +84,26 @@ def from_espeak(events: Sequence[tuple[float, str]], end: float) -> list[Sound]:
 
 def from_flite(segments: Sequence[tuple[str, float]]) -> list[Sound]:
     """Turn flite's segments (ARPAbet name, second of its end) into sounds without gaps."""
+    return from_segments([(ARPABET.get(name, "ə"), end) for name, end in segments])
+
+
+def from_segments(
+    segments: Sequence[tuple[str, float]], closed: float = BREATHED_CLOSED
+) -> list[Sound]:
+    """Turn segments (IPA name, second of its end) into sounds without gaps.
+
+    Parameters
+    ----------
+    segments : sequence of (str, float)
+    closed : float
+        Share of a p in which the lips are together.
+    """
     sounds: list[Sound] = []
     start = 0.0
     for name, end in segments:
-        letters = letters_of(ARPABET.get(name, "ə"))
+        letters = letters_of(name)
         if name == "p":
-            cut = start + FLITE_CLOSED * (end - start)
+            cut = start + closed * (end - start)
             sounds += [Sound(letters[0], start, cut), Sound(VISEMES["h"], cut, end)]
         elif letters:
             sounds += _split(letters, start, end)

@@ -15,7 +15,16 @@ import numpy as np
 
 WORDS = Path(__file__).with_name("words.json")
 """Words are set apart by blanks; ``-`` in a list of letters means none."""
-_SCRIPTS = {"el": "greek", "hi": "hindi", "ru": "cyrillic", "uk": "cyrillic", "bg": "cyrillic"}
+PLAIN = "plain"
+"""Stands for a language without sounds that only some languages have."""
+_SCRIPTS = {
+    PLAIN: PLAIN,
+    "el": "greek",
+    "hi": "hindi",
+    "ru": "cyrillic",
+    "uk": "cyrillic",
+    "bg": "cyrillic",
+}
 _HANGUL = 0xAC00, 19 * 21 * 28
 
 LANGUAGES = (

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d, uniform_filter1d
+from scipy.ndimage import gaussian_filter1d
 
 from bridge.coefficients import EXPRESSION_MAX
 from bridge.errors import UsageError
 from bridge.motion_clip import MAX_FPS, MotionClip
 from heat_backend.film_streams import check_range
-from heat_backend.speech import activity, closures, mel, weights
+from heat_backend.speech import activity, closures, loudness, mel, weights
 from heat_backend.speech.channels import CHANNEL, to_expression
 from heat_backend.speech.coarticulation import shut_envelope, shut_lips
 from heat_backend.speech.life import add_life
@@ -32,16 +32,7 @@ SHUT_RAMP = 0.03
 TONGUE, TONGUE_MOST = 2.2, 0.5
 """The network learns medians and is too shy with the tongue, by the former for l, n and th. At the
 latter the tip lies on the lower lip, which is as far as talk takes it."""
-LOUD_OPENS = 1.6
-"""How much of the opening follows the voice's loudness: louder syllables are wider ones."""
-LOUD_SMOOTH, LOUD_AROUND = 0.03, 16.0
-LOUD_RANGE = {
-    "jawOpen": (0.2, 2.0),
-    # Lips stay parted in quiet sounds: teeth show for s, the tongue for th.
-    "mouthLowerDown": (0.8, 1.5),
-    "mouthUpperUp": (0.8, 1.5),
-}
-DIPS = ((0.5, 9.0), (0.85, 6.0))
+DIPS = ((0.14, 24.0), (0.4, 15.0), (0.6, 12.0), (0.9, 8.0))
 """Closed lips make a voice softer than it is around them: a network no surer than the former is
 believed where it is by so many decibels, one surer than all of them in any case."""
 DIP_AROUND = 12  # log-mel frames
@@ -175,10 +166,7 @@ def perform(heard: Heard, said: Answer, manner: Manner, source: str | None) -> S
     shut = closures.closures(said.shut * speaking, RATE, STEP_DELAY)
     shut = [c for c in shut if _can_be(heard, said, c) and _within(c, activity_spans)]
     shut = closures.on_frames(shut, time)
-    wide = said.channels.copy()
-    wider = _by_loudness(heard, speaking)
-    for name, bounds in LOUD_RANGE.items():
-        wide[:, CHANNEL[name]] *= np.clip(wider, *bounds)
+    wide = loudness.opened(said.channels, heard, speaking)
     wide[:, CHANNEL["tongueOut"]] *= TONGUE
     channels = _on_frames(wide, manner.fps, time) * manner.style
     channels = np.clip(channels, 0.0, EXPRESSION_MAX)
@@ -188,8 +176,8 @@ def perform(heard: Heard, said: Answer, manner: Manner, source: str | None) -> S
     expression = to_expression(channels)
     rotation = np.zeros((len(time), 3), np.float32)
     if manner.life:
-        loudness = _loudness(heard, activity_spans, time)
-        expression, rotation = add_life(expression, time, activity_spans, loudness, manner.seed)
+        stress = loudness.stress(heard, activity_spans, time)
+        expression, rotation = add_life(expression, time, activity_spans, stress, manner.seed)
     still = np.zeros_like(rotation)
     clip = MotionClip(manner.fps, expression, rotation, still, source=source)
     notes = heard.notes if activity_spans else (*heard.notes, SILENT_NOTE)
@@ -223,18 +211,6 @@ def _can_be(heard: Heard, said: Answer, closure: Span) -> bool:
     return dip > next(least for below, least in DIPS if sure <= below)
 
 
-def _by_loudness(heard: Heard, active: NDArray[np.bool_]) -> NDArray[np.floating]:
-    """Return how much wider than usual each step is (S,), by its amplitude against the mean."""
-    steps = len(active)
-    above = (heard.levels - heard.loud)[: steps * STEP].reshape(-1, STEP).mean(axis=1)
-    amplitude = gaussian_filter1d(np.exp(0.5 * np.minimum(above, 2.0)), LOUD_SMOOTH * RATE)
-    around = int(LOUD_AROUND * RATE) | 1
-    share = uniform_filter1d(active.astype(np.float64), around, mode="constant")
-    mean = uniform_filter1d(amplitude * active, around, mode="constant") / np.maximum(share, 1e-6)
-    usual = np.where(share > 1e-4, np.maximum(mean, 1e-6), np.maximum(amplitude, 1e-6))
-    return np.asarray(1.0 + LOUD_OPENS * (amplitude / usual - 1.0))
-
-
 def _on_frames(
     channels: NDArray[np.float32], fps: float, time: NDArray[np.floating]
 ) -> NDArray[np.float64]:
@@ -243,15 +219,3 @@ def _on_frames(
     smooth = gaussian_filter1d(channels, seconds * RATE, axis=0, mode="nearest")
     steps = np.arange(len(channels)) / RATE + STEP_DELAY
     return np.stack([np.interp(time, steps, column) for column in smooth.T], axis=1)
-
-
-def _loudness(heard: Heard, speech: list[Span], time: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Smoothed level against that of the speech, in spreads; 0 in pauses."""
-    frames = np.arange(len(heard.levels)) * (mel.HOP / mel.RATE)
-    smooth = gaussian_filter1d(heard.levels, 7.0, mode="nearest")
-    inside = activity.awake(speech, frames) > 0.5
-    if inside.sum() < 10:
-        return np.zeros(len(time))
-    spread = max(0.3, float(smooth[inside].std()))
-    out = np.where(inside, (smooth - smooth[inside].mean()) / spread, 0.0)
-    return np.interp(time, frames, out)

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Trains the speech network on speech that it has synthesised itself.
 
-    sudo apt install espeak-ng flite
+    sudo apt install espeak-ng flite     and what heat_backend/speech/festival.py names
     python -m heat_backend.speech.train --work FOLDER --out speech_net.npz
 
 It takes ``--minutes``, whatever the machine; 90 on two cores are enough. ``--work`` keeps the
 spoken corpus (1 GB) and the state of the training; the same command goes on where it was stopped.
+``--begin`` starts from weights that are there, which ``--rate`` should then not shake too much.
 """
 
 from __future__ import annotations
@@ -14,29 +15,32 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from bridge.whole_file import whole_file
 from heat_backend.script import run_script
 from heat_backend.speech import weights
 from heat_backend.speech.channels import CHANNEL, COUNT
-from heat_backend.speech.corpus import Corpus, build
-from heat_backend.speech.examples import Backgrounds, Batch, batch
+from heat_backend.speech.corpus import build
+from heat_backend.speech.drawn_ahead import batches
+from heat_backend.speech.examples import Batch
 from heat_backend.speech.lip_landmarks import channel_offsets
 from heat_backend.speech.network import Shape, SpeechNet, parameter_count
 
 SAVE_EVERY = 250  # steps
-RENEW_EVERY = 3
+AVERAGED = 0.999  # share of the mean that each step leaves as it is
 LANDMARK_UNIT = 0.03  # outer-eye distances that count as one
 CHANNEL_UNIT = 0.08
 TONGUE_AND_CLOSE = 1.5  # these two matter more to the eye than their size
 MOVING = 0.5  # weight of the error of the velocity
-SHUT, SPEECH, KIND = 0.6, 0.2, 0.15
+SHUT, SPEECH, KIND = 1.0, 0.2, 0.15
 
 
 @dataclass(frozen=True)
@@ -76,15 +80,32 @@ class Trainer:
         torch.manual_seed(plan.seed)
         self.plan = plan
         self.network = SpeechNet(shape)
+        self.average = self._averaging()
         self.step = 0
         self.seconds = 0.0
-        self.random = np.random.default_rng(plan.seed)
         self._optimiser = torch.optim.AdamW(
             self.network.parameters(), lr=plan.rate, weight_decay=plan.decay
         )
         self._offsets = torch.from_numpy(channel_offsets().reshape(COUNT, -1)) / LANDMARK_UNIT
         self._scale = torch.full((COUNT,), 1.0 / CHANNEL_UNIT)
         self._scale[[CHANNEL["tongueOut"], CHANNEL["mouthClose"]]] *= TONGUE_AND_CLOSE
+
+    def _averaging(self) -> AveragedModel:
+        return AveragedModel(
+            self.network, multi_avg_fn=get_ema_multi_avg_fn(AVERAGED), use_buffers=True
+        )
+
+    def begin(self, path: Path) -> None:
+        """Start from another training's weights."""
+        self.network.load_state_dict(weights.load(path).state_dict())
+        self.average = self._averaging()
+
+    @property
+    def learnt(self) -> SpeechNet:
+        """The network with the mean of its latest weights, which carries over better."""
+        learnt = self.average.module
+        assert isinstance(learnt, SpeechNet)
+        return learnt
 
     def learn(self, examples: Batch) -> Losses:
         """Take one step."""
@@ -97,6 +118,7 @@ class Trainer:
         losses.total.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self._optimiser.step()
+        self.average.update_parameters(self.network)
         self.step += 1
         self.seconds += time.monotonic() - began
         return losses
@@ -138,45 +160,41 @@ class Trainer:
 
     def save(self, path: Path) -> None:
         """Write everything that is needed to go on."""
-        part = path.with_name(f".{path.name}.part")
         state = {
             "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "step": self.step,
             "seconds": self.seconds,
             "plan": asdict(self.plan),
             "shape": asdict(self.network.shape),
         }
-        torch.save(state, part)
-        part.replace(path)
+        with whole_file(path) as part:
+            torch.save(state, part)
 
     def resume(self, path: Path) -> None:
         """Go on from what ``save`` wrote."""
         state = torch.load(path, weights_only=True)
         self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
         self._optimiser.load_state_dict(state["optimiser"])
         self.step = int(state["step"])
         self.seconds = float(state["seconds"])
-        self.random = np.random.default_rng(self.plan.seed + self.step)
 
 
 def train(
     trainer: Trainer,
-    corpus: Corpus,
+    examples: Iterator[Batch],
     keep: Callable[[Trainer], None],
     tell: Callable[[str], None],
 ) -> None:
-    """Learn until the plan's last step; ``keep`` is called now and then, and at the end."""
-    plan = trainer.plan
+    """Learn until the plan is over; ``keep`` is called now and then, and at the end."""
     recent: list[tuple[float, ...]] = []
-    backgrounds = Backgrounds(trainer.random)
     while trainer.done < 1.0:
         began = time.monotonic()
-        if trainer.step % RENEW_EVERY == 0:
-            backgrounds.renew(trainer.random)
-        examples = batch(corpus, plan.batch, trainer.random, backgrounds)
+        drawn = next(examples)
         trainer.seconds += time.monotonic() - began
-        done = trainer.learn(examples)
+        done = trainer.learn(drawn)
         recent.append((done.channels, done.landmarks, done.shut, done.speech, done.kind))
         if trainer.step % 50 == 0:
             mean = np.mean(recent, axis=0)
@@ -199,7 +217,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=Plan.steps, help="and at most so many steps")
     parser.add_argument("--half", action="store_true", help="compute in bfloat16")
     parser.add_argument("--batch", type=int, default=Plan.batch)
+    parser.add_argument("--rate", type=float, default=Plan.rate, help="of learning")
     parser.add_argument("--seed", type=int, default=Plan.seed)
+    parser.add_argument("--begin", type=Path, help="weights to start from (.npz)")
     args = parser.parse_args(arguments)
     threads = os.environ.get("OMP_NUM_THREADS")
     torch.set_num_threads(int(threads) if threads else os.cpu_count() or 1)
@@ -210,18 +230,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     if not (args.work / "sounds.npy").is_file():
         build(args.work, args.hours, args.seed, tell)
-    trainer = Trainer(Plan(args.minutes, args.steps, args.half, args.batch, seed=args.seed))
+    plan = Plan(args.minutes, args.steps, args.half, args.batch, args.rate, seed=args.seed)
+    trainer = Trainer(plan)
     state = args.work / "training.pt"
     if state.is_file():
         trainer.resume(state)
         tell(f"goes on from step {trainer.step}")
+    elif args.begin:
+        trainer.begin(args.begin)
     tell(f"{parameter_count(trainer.network)} parameters")
 
     def keep(now: Trainer) -> None:
         now.save(state)
-        weights.save(now.network, args.out)
+        weights.save(now.learnt, args.out)
 
-    train(trainer, Corpus(args.work), keep, tell)
+    train(trainer, batches(args.work, args.batch, args.seed, trainer.step), keep, tell)
     return 0
 
 

@@ -13,8 +13,9 @@ import torch
 
 from heat_backend.speech import listening, mel, weights
 from heat_backend.speech.audio_stream import AudioStream
+from heat_backend.speech.channels import COUNT
 from heat_backend.speech.lip_landmarks import opening
-from heat_backend.speech.listening import NEVER, answer, hear
+from heat_backend.speech.listening import NEVER, Answer, Heard, answer, hear
 from heat_backend.speech.phonemes import from_espeak
 from heat_backend.speech.scoring import (
     correlation,
@@ -23,7 +24,7 @@ from heat_backend.speech.scoring import (
     score_closures,
     silences,
 )
-from heat_backend.speech.speak import motion_from_speech
+from heat_backend.speech.speak import Manner, motion_from_speech, perform
 from tests.speech.sounds import (
     KIT,
     RATE,
@@ -60,6 +61,13 @@ def test_windows_fit_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert np.abs(whole.channels - pieces.channels).mean() < 0.004
 
 
+def test_listening_leaves_the_threads_as_they_were(tmp_path: Path) -> None:
+    usual = torch.get_num_threads()
+    heard = hear(write_wave(tmp_path / "a.wav", np.zeros(RATE)), quiet, NEVER)
+    answer(weights.shipped(), heard, quiet)
+    assert torch.get_num_threads() == usual
+
+
 @needs_espeak
 def test_a_quiet_recording_opens_the_mouth_like_a_loud_one(tmp_path: Path) -> None:
     samples, _ = sentence()
@@ -77,6 +85,23 @@ def test_lips_close_for_p_b_m_in_a_voice_not_trained_on(tmp_path: Path, fps: flo
     assert found.wanted >= 12
     assert found.share >= 0.95
     assert found.median_error <= 0.04
+
+
+@pytest.mark.parametrize(("sure", "decibel", "closes"), [
+    (0.1, 10.0, False), (0.1, 30.0, True), (0.7, 5.0, False), (0.7, 15.0, True), (0.97, 0.0, True),
+])  # fmt: skip
+def test_an_unsure_closure_is_believed_where_the_voice_dips(
+    sure: float, decibel: float, closes: bool
+) -> None:
+    levels = np.zeros(200, np.float32)
+    levels[100:106] = -decibel * np.log(10.0) / 10.0
+    bands = np.zeros((2, 40), np.float32)
+    loud, quiet = np.zeros_like(levels), np.full_like(levels, -8.0)
+    heard = Heard(np.zeros((200, 40), np.float16), levels, loud, quiet, bands, 32000, ())
+    channels, shut = np.full((100, COUNT), 0.2, np.float32), np.zeros(100, np.float32)
+    shut[50:53] = sure
+    said = Answer(channels, shut, np.ones(100, np.float32))
+    assert bool(perform(heard, said, Manner(), None).closures) == closes
 
 
 @needs_espeak

@@ -91,7 +91,7 @@ def test_names_are_taken_apart() -> None:
 
 def test_closures_are_found_and_none_falls_between_two_frames() -> None:
     probability = np.zeros(100)
-    probability[20:24], probability[60], probability[80] = 0.9, 0.8, 0.1
+    probability[20:24], probability[60], probability[80] = 0.9, 0.8, 0.05
     found = closures(probability, 50.0, 0.005)
     assert len(found) == 2
     assert found[0][0] == pytest.approx(0.40, abs=0.02)

@@ -17,6 +17,7 @@ from heat_backend.speech.corpus import (
     Corpus,
     build,
 )
+from heat_backend.speech.drawn_ahead import batches
 from heat_backend.speech.examples import Backgrounds, batch
 from heat_backend.speech.network import Shape
 from heat_backend.speech.train import Plan, Trainer, train
@@ -28,7 +29,7 @@ SMALL = Shape((4, 6, 8), 16, 16, 1)
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     folder = tmp_path_factory.mktemp("corpus")
-    build(folder, 0.01, 5, lambda text: None)
+    build(folder, 0.01, 5, lambda text: None, {"espeak-ng": 0.6, "flite": 0.4})
     return Corpus(folder)
 
 
@@ -41,7 +42,9 @@ def test_learning_lowers_the_loss_and_goes_on_where_it_stopped(
     asked = batch(corpus, 6, rng, None)
     trainer = Trainer(Plan(steps=60, batch=4, rate=5e-3, warm_up=5), SMALL)
     before = trainer.losses(asked)
-    train(trainer, corpus, lambda now: now.save(tmp_path / "state.pt"), lambda text: None)
+    drawn = batches(corpus.folder, 4, 7)
+    train(trainer, drawn, lambda now: now.save(tmp_path / "state.pt"), lambda text: None)
+    drawn.close()
     after = trainer.losses(asked)
     assert after.total.item() < 0.85 * before.total.item()
     assert after.channels < before.channels
