@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from . import packing as packing
     from . import pose as pose
     from . import preview as preview
+    from . import ramps as ramps
     from . import regions as regions
     from . import whole_file as whole_file
 
@@ -48,6 +49,7 @@ _MODULES = (
     "packing",
     "pose",
     "preview",
+    "ramps",
     "regions",
     "whole_file",
 )

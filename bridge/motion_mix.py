@@ -13,6 +13,7 @@ from .coefficients import EXPRESSION_COUNT
 from .errors import BadInput, UsageError
 from .motion_clip import MotionClip
 from .pose import unwrap
+from .ramps import smoothstep
 from .regions import REGIONS, region_mask
 
 HEAD = "head"
@@ -134,7 +135,7 @@ def joined(first: MotionClip, second: MotionClip, fade: float = 0.0) -> MotionCl
     if overlap > min(len(first), len(second)):
         raise UsageError(f"a crossfade of {fade:g} s is longer than one of the clips")
     coming = ((np.arange(overlap) + 1) / (overlap + 1))[:, None]
-    coming = coming * coming * (3.0 - 2.0 * coming)
+    coming = smoothstep(0.0, 1.0, coming)
 
     def chained(a: Array, b: Array) -> Array:
         kept = len(a) - overlap
@@ -174,4 +175,4 @@ def _ramp(count: int, fade: float, comes: bool, goes: bool) -> NDArray[np.float6
         ramp = np.minimum(ramp, at / (fade + 1.0))
     if fade > 0.0 and goes:
         ramp = np.minimum(ramp, at[::-1] / (fade + 1.0))
-    return ramp * ramp * (3.0 - 2.0 * ramp)
+    return smoothstep(0.0, 1.0, ramp)

@@ -198,7 +198,7 @@ def head_weights(model: Any) -> NDArray[np.float64]:
         total = np.bincount(one, weight[other], len(weight))
         total += np.bincount(other, weight[one], len(weight))
         weight[inner] = (total / np.maximum(degree, 1))[inner]
-    return weight * weight * (3.0 - 2.0 * weight)
+    return bridge.ramps.smoothstep(0.0, 1.0, weight)
 
 
 def _on_open_edge(

@@ -20,9 +20,9 @@ from scipy.spatial import cKDTree
 from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES
 from bridge.face_model import PART_NAMES, SKIN_PARTS, FaceModel, eyes, gaze_angles
 from bridge.pose import rotation_matrix
+from bridge.ramps import smoothstep
 from heat_backend.edits.light import vertex_normals
 from heat_backend.fit.posed_model import PosedModel
-from heat_backend.layers.head_sheet import smoothstep
 from heat_backend.raster import FAR, raster_attributes
 
 Floats = NDArray[np.float64]

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from bridge.face_model import PART_NAMES, SKIN_PARTS, FaceModel
 from bridge.pose import rotation_matrix
+from bridge.ramps import smoothstep
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.layers.fill import pull_push
 from heat_backend.raster import FAR, raster_attributes
@@ -280,5 +281,4 @@ class LitHead:
 def fade_from_head(known: Floats, unit: float) -> Floats:
     """1 on the head, falling to 0 over ``BODY_FADE`` beyond it; (h, w)."""
     distance = cv2.distanceTransform((known < 0.5).astype(np.uint8), cv2.DIST_L2, 5)
-    t = np.clip(1.0 - distance * STEP / (BODY_FADE * unit), 0.0, 1.0)
-    return np.asarray(t * t * (3.0 - 2.0 * t), np.float32)
+    return smoothstep(BODY_FADE * unit, 0.0, distance * STEP).astype(np.float32)

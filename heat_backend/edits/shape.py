@@ -12,9 +12,9 @@ from scipy.sparse import csr_matrix
 from scipy.spatial import cKDTree
 
 from bridge.face_model import PART_NAMES, SKIN_PARTS, FaceModel, landmarks
+from bridge.ramps import smoothstep
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.layers.eyes import EyeLayer
-from heat_backend.layers.head_sheet import smoothstep
 from heat_backend.layers.mouth import PARTS as MOUTH_PARTS
 from heat_backend.layers.mouth import MouthLayer
 from heat_backend.layers.own_mouth import OwnMouth

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from bridge.coefficients import EXPRESSION_INDEX
+from bridge.ramps import smoothstep
 
 MIN_STRETCH, MAX_STRETCH = 0.15, 3.0
 LASH_BAND = (0.025, 0.085)  # above the margin: lashes move with it whole, then the skin stretches
@@ -79,7 +80,6 @@ def _carry_lashes(
 ) -> None:
     """Let the lashes' roots ride on the margin: a stretched lash looks like a wrinkle."""
     distance, nearest = cKDTree(rest[upper[1:-1], :2]).query(rest[skin, :2])
-    t = np.clip((distance - LASH_BAND[0]) / (LASH_BAND[1] - LASH_BAND[0]), 0.0, 1.0)
-    own = (t * t * (3.0 - 2.0 * t))[:, None].astype(np.float32)
+    own = smoothstep(*LASH_BAND, distance)[:, None].astype(np.float32)
     margin = delta[upper[1:-1]][nearest]
     delta[skin] = np.where(own < 1.0, margin * (1.0 - own) + delta[skin] * own, delta[skin])

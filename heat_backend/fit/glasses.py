@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 
 from bridge.coefficients import EXPRESSION_NAMES
 from bridge.face_model import PART_NAMES, FaceModel
+from bridge.ramps import smoothstep
 from heat_backend.detect.landmarks import FaceLandmarks
 from heat_backend.fit.posed_model import PosedModel
 
@@ -133,14 +134,11 @@ def hold_frame(model: FaceModel, posed: PosedModel, frame: NDArray[np.bool_]) ->
     )[0]
     lids = np.concatenate([model.lid_left, model.lid_right])
     near, _ = cKDTree(posed.pixels[lids]).query(posed.pixels[skin])
-    free = _smooth(near / posed.unit, *LIDS)
+    free = smoothstep(*LIDS, near / posed.unit)
     for k in range(len(posed.deltas)):
         brow = k < len(EXPRESSION_NAMES) and EXPRESSION_NAMES[k].startswith("brow")
         far = BROW_LET_GO if brow else LET_GO
-        held = (BROW_HELD if brow else 1.0) * (1.0 - _smooth(away / posed.unit, HOLD, far)) * free
+        held = (
+            (BROW_HELD if brow else 1.0) * (1.0 - smoothstep(HOLD, far, away / posed.unit)) * free
+        )
         posed.deltas[k, skin] *= (1.0 - held).astype(np.float32)[:, None]
-
-
-def _smooth(value: NDArray[np.floating], low: float, high: float) -> NDArray[np.float64]:
-    t = np.clip((np.asarray(value, np.float64) - low) / (high - low), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from bridge.face_model import PART_NAMES, FaceModel
+from bridge.ramps import smoothstep
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.layers.background import Cutout
 from heat_backend.layers.fill import pull_push
@@ -244,14 +245,13 @@ def _own_side(
     depth = np.ascontiguousarray(facing, np.float32)
     raster_attributes(layout.astype(np.float32), depth, attributes, half, own_at, nearest)
     own = cv2.remap(photo, own_at[..., 0], own_at[..., 1], cv2.INTER_LINEAR)
-    t = np.clip((own_at[..., 2] - GRAZING[0]) / (GRAZING[1] - GRAZING[0]), 0.0, 1.0)
-    share = t * t * (3.0 - 2.0 * t)
+    share = smoothstep(*GRAZING, own_at[..., 2])
     shown = ((nearest > FAR) & (own[..., 3] > 0.99) & (share > 0.02)).astype(np.uint8)
     for loop in (model.lip_inner, model.lid_left, model.lid_right):
         cv2.fillPoly(shown, [np.rint(layout[loop]).astype(np.int32)], 1)
     inward = cv2.distanceTransform(shown, cv2.DIST_L2, 5)
-    t = np.clip(inward / (FADE * posed.unit), 0.0, 1.0)
-    return own[..., :3], (share * t * t * (3.0 - 2.0 * t)).astype(np.float32)
+    share *= smoothstep(0.0, FADE * posed.unit, inward)
+    return own[..., :3], share.astype(np.float32)
 
 
 def _blend(

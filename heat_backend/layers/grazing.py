@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags
 from scipy.spatial import cKDTree
 
-from heat_backend.layers.head_sheet import smoothstep
+from bridge.ramps import smoothstep
 
 GRAZING = (0.25, 0.6)  # facing (cosine) at which skin goes wholly, and not at all, with others
 BESIDE = 0.05  # outer-eye distances in the picture

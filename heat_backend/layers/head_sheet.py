@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from bridge.ramps import smoothstep
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.layers.hull import relief_depth
 from heat_backend.raster import FAR, raster_attributes
@@ -163,12 +164,6 @@ def _on_person(
         near, at[None, :, 0], at[None, :, 1], cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(found[0] > 0.0)
-
-
-def smoothstep(low: float, high: float, value: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Hermite step from 0 at ``low`` to 1 at ``high``."""
-    t = np.clip((np.asarray(value, np.float64) - low) / (high - low), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)
 
 
 def _below_chin(

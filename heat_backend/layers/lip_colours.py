@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import LinearNDInterpolator
 
 from bridge.face_model import FaceModel, landmarks
+from bridge.ramps import smoothstep
 from heat_backend.fit.lip_edges import CORNER, RUNG, lip_contours
 from heat_backend.fit.neutral import RELAX
 from heat_backend.fit.posed_model import PosedModel
@@ -106,8 +107,7 @@ def _width(marks: NDArray[np.floating]) -> float:
 def _taken_from(most: float) -> tuple[Floats, Floats]:
     """Places along a lip, -1..1, and those that they take their colours from."""
     along = np.linspace(-CORNERS, CORNERS, 41)
-    side = np.minimum(np.abs(along) / SIDES, 1.0)
-    source = along * (1.0 - most * side * side * (3.0 - 2.0 * side))
+    source = along * (1.0 - most * smoothstep(0.0, SIDES, np.abs(along)))
     return np.concatenate([[-1.0], along, [1.0]]), np.concatenate([[-1.0], source, [1.0]])
 
 
@@ -124,9 +124,8 @@ def _fields(inner: Floats, outer: Floats, most: float, blurred: float) -> tuple[
     share = np.minimum(blurred / thick, MOST_MIXED)
     places, moves = [], []
     for across in np.linspace(-0.1, 1.5, 25):
-        stays = np.clip((across - RED_ENDS[0]) / (RED_ENDS[1] - RED_ENDS[0]), 0.0, 1.0)
         place = inner + across * out
-        inward = (1.0 - stays * stays * (3.0 - 2.0 * stays)) * (first + across * first_out - place)
+        inward = (1.0 - smoothstep(*RED_ENDS, across)) * (first + across * first_out - place)
         off_edge = (share * np.clip(1.0 - across, 0.0, 1.0))[:, None] * out
         places.append(place)
         moves.append(np.column_stack([inward, off_edge]))

@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 
 from bridge.coefficients import EXPRESSION_INDEX
 from bridge.face_model import PART_NAMES, FaceModel
+from bridge.ramps import smoothstep
 from heat_backend.fit.posed_model import PosedModel
 
 LIGHT = np.array([0.15, 0.45, 0.88])  # from the front, a little above
@@ -224,8 +225,7 @@ def _lining(
         smooth, at[None, :, 0], at[None, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )[0].astype(np.float64)
     distance, nearest = cKDTree(model.vertices[loop]).query(model.vertices[kept])
-    t = np.clip(1.0 - distance / LINING_DEPTH, 0.0, 1.0)
-    return lips[nearest], t * t * (3.0 - 2.0 * t)
+    return lips[nearest], smoothstep(LINING_DEPTH, 0.0, distance)
 
 
 def photographed_teeth(

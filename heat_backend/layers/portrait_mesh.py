@@ -13,6 +13,7 @@ from scipy.interpolate import LinearNDInterpolator
 from scipy.sparse import coo_matrix, csr_matrix, diags
 
 from bridge.face_model import PART_NAMES, SKIN_PARTS, FaceModel
+from bridge.ramps import smoothstep
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.layers.drawn_face import drawn_triangles
 from heat_backend.layers.far_side import FarSide
@@ -225,8 +226,7 @@ def _not_below(
     floor = np.interp(u[:, 0], low[order, 0], low[order, 1])
     gap = np.maximum(0.0, floor - u[:, 1])
     if slit > 0.0:
-        t = np.minimum(gap / slit, 1.0)
-        gap *= t * t * (3.0 - 2.0 * t)
+        gap *= smoothstep(0.0, slit, gap)
     u[:, 1] = floor - gap
     return u @ axes + lower[0]
 

@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.ramps import smoothstep
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.layers.far_side import FarSide
-from heat_backend.layers.head_sheet import Sheet, smoothstep
+from heat_backend.layers.head_sheet import Sheet
 from heat_backend.layers.silhouette import silhouette
 
 # Outer-eye distances.

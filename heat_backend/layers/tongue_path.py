@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.face_model import PART_NAMES, FaceModel
-from heat_backend.layers.head_sheet import smoothstep
+from bridge.ramps import smoothstep
 
 Floats = NDArray[np.float32]
 

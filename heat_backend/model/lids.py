@@ -7,6 +7,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from bridge.coefficients import EXPRESSION_NAMES
+from bridge.ramps import smoothstep
 from heat_backend.model.kit import FACE, Floats, Ints, Kit
 
 OVERLAP = 0.02  # cm by which the upper margin passes the lower one
@@ -50,8 +51,7 @@ def closed_blink(kit: Kit, loop: Ints, upper_count: int, side: str) -> Floats:
     distance, index = tree.query(kit.neutral[near], k=3)
     share = 1.0 / np.maximum(distance, 1e-6)
     share /= share.sum(axis=1, keepdims=True)
-    fade = np.clip(1.0 - distance[:, 0] / REACH, 0.0, 1.0)
-    fade = fade * fade * (3.0 - 2.0 * fade)
+    fade = smoothstep(REACH, 0.0, distance[:, 0])
     lower_distance = cKDTree(kit.neutral[lower]).query(kit.neutral[near])[0]
     fade[lower_distance < distance[:, 0]] = 0.0
     blink[near] += fade[:, None] * (share[:, :, None] * move[index]).sum(axis=1)

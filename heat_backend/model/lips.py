@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from bridge.ramps import smoothstep
 from heat_backend.model import kit as source
 from heat_backend.model.kit import Floats, Ints, Kit
 from heat_backend.model.parts import corner_steps
@@ -45,8 +46,7 @@ class LipSeal:
             mine = lower == bool(k)
             share = 1.0 / np.maximum(away[mine], 1e-6)
             share /= share.sum(axis=1, keepdims=True)
-            fade = np.clip(1.0 - away[mine, 0] / reach[mine], 0.0, 1.0)
-            fade = fade * fade * (3.0 - 2.0 * fade)
+            fade = smoothstep(1.0, 0.0, away[mine, 0] / reach[mine])
             self.groups.append((near[mine], index[mine], share * fade[:, None]))
 
     def _belongs_to_lower(self, kit: Kit) -> NDArray[np.bool_]:

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 from bridge.coefficients import EXPRESSION_NAMES
+from bridge.ramps import smoothstep
 from heat_backend.model import kit as source
 from heat_backend.model.kit import Floats, Ints, Kit
 
@@ -76,8 +77,7 @@ def resting_jaw_open(kit: Kit, tongue: Ints) -> Floats:
     """Return ``jawOpen`` (N, 3) with the tongue lowered to the floor of the mouth."""
     out = kit.expression[EXPRESSION_NAMES.index("jawOpen")].copy()
     p = kit.neutral[tongue]
-    share = np.clip((p[:, 2] - REST_Z[0]) / 3.5, 0.0, 1.0)
-    share = share * share * (3.0 - 2.0 * share)
+    share = smoothstep(REST_Z[0], REST_Z[0] + 3.5, p[:, 2])
     floor = kit.neutral[slice(*source.GUMS_TONGUE)][tongue - source.GUMS_TONGUE[0], 1].min()
     out[tongue, 1] -= share * (SINK + FLATTEN * np.maximum(p[:, 1] - floor - 0.3, 0.0))
     out[tongue, 2] -= share * WITHDRAW

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from bridge.coefficients import EXPRESSION_INDEX
+from bridge.ramps import smoothstep
 
 BLINK_MEAN, BLINK_SPREAD, BLINK_LEAST = 3.6, 0.45, 1.2  # seconds, log-normal
 BLINK_SHUT, BLINK_HELD, BLINK_OPEN = 0.08, 0.03, 0.17
@@ -81,8 +82,7 @@ def _blinks(time: NDArray[np.floating], speech: list[Span], random: np.random.Ge
         )
         nearest = int(np.argmin(np.abs(away)))
         shape[nearest] = 1.0  # one frame sees the lids quite shut, at any rate
-        eased = np.clip(shape, 0.0, 1.0)
-        out = np.maximum(out, (eased * eased * (3.0 - 2.0 * eased)).astype(np.float32))
+        out = np.maximum(out, smoothstep(0.0, 1.0, shape).astype(np.float32))
         wait = random.lognormal(np.log(BLINK_MEAN), BLINK_SPREAD)
         at = peak + max(BLINK_LEAST, float(wait))
     return out
@@ -104,9 +104,8 @@ def _accents(
         last = float(time[peak])
         away = time - last
         bump = np.where(away < 0.0, 1.0 + away / ACCENT_RISE, 1.0 - away / ACCENT_FALL)
-        eased = np.clip(bump, 0.0, 1.0)
         height = float(random.uniform(0.5, 1.0))
-        out = np.maximum(out, (height * eased * eased * (3.0 - 2.0 * eased)).astype(np.float32))
+        out = np.maximum(out, (height * smoothstep(0.0, 1.0, bump)).astype(np.float32))
     return out
 
 

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.ramps import smoothstep
 from heat_backend.styleheat.portrait_crop import SIZE
 
 Bytes = NDArray[np.uint8]
@@ -167,8 +168,7 @@ def _soft_square() -> Floats:
     cells = 256
     place = (np.arange(cells) + 0.5) / cells
     inward = np.minimum(place, 1.0 - place)
-    ramp = np.clip((inward - MARGIN) / FEATHER, 0.0, 1.0)
-    ramp = ramp * ramp * (3.0 - 2.0 * ramp)
+    ramp = smoothstep(MARGIN, MARGIN + FEATHER, inward)
     return np.asarray(ramp[:, None] * ramp[None], np.float32)
 
 

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.ramps import smoothstep
 from heat_backend.layers.eyes import EyeLayer
 
 WIDTH = 0.05  # eye widths
@@ -30,8 +31,7 @@ def paint_lash_line(
     closed : float
         0 as wide as in the photo .. 1 shut.
     """
-    t = float(np.clip((closed - FROM_CLOSED) / (TO_CLOSED - FROM_CLOSED), 0.0, 1.0))
-    strength = STRENGTH * t * t * (3.0 - 2.0 * t)
+    strength = STRENGTH * float(smoothstep(FROM_CLOSED, TO_CLOSED, closed))
     if strength <= 0.0:
         return
     width = max(1.0, WIDTH * eye.width_px)

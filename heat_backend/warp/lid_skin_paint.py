@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from bridge.ramps import smoothstep
 from heat_backend.layers.lid_cover import LidCover
 
 FROM, TO = 0.08, 0.45  # share of the opening travelled over which the hidden skin takes over
@@ -71,7 +72,7 @@ def paint_lid_skin(
         eye = _around(upper_rest - corner, lower_rest - corner, size, spread)
     turn[:, 2] += turn[:, :2] @ (cover.left, cover.top) - corner
     skin = cv2.warpAffine(cover.skin, turn, size, borderMode=cv2.BORDER_REPLICATE)
-    _lay_on(out, left, top, skin, mask, edge, eye, t * t * (3.0 - 2.0 * t))
+    _lay_on(out, left, top, skin, mask, edge, eye, float(smoothstep(0.0, 1.0, t)))
 
 
 def _drawn(

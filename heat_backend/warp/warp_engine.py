@@ -16,6 +16,7 @@ from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES, Coefficients
 from bridge.edits import check_names
 from bridge.errors import Cancelled
 from bridge.face_model import load as load_model
+from bridge.ramps import smoothstep
 from heat_backend.detect import FaceLandmarks, choose_face, make_detector
 from heat_backend.detect.landmarks import Detector
 from heat_backend.device import chosen_device
@@ -34,7 +35,6 @@ from heat_backend.fit.response import measured_gains, respond
 from heat_backend.fit.turn_response import UNCORRECTED, measured_turns
 from heat_backend.layers.background import cut_out
 from heat_backend.layers.far_side import borrow_far_side
-from heat_backend.layers.head_sheet import smoothstep
 from heat_backend.layers.loose_hair import loose_hair
 from heat_backend.layers.matte import person_matte
 from heat_backend.layers.outline import outline_patch, polygon_area
