@@ -48,31 +48,57 @@ class Driving:
             shutil.rmtree(self.kept, ignore_errors=True)
 
 
-def check_driving(path: Path) -> None:
-    """Tell what is wrong with the file before any work is put into the photo.
+@dataclass(frozen=True)
+class Source:
+    """A file that is to drive a render, looked into.
 
-    Raises
-    ------
-    BadInput
-        It is no motion clip, film or voice.
+    Attributes
+    ----------
+    path : path
+    motion : Motion or None
+        A clip, read whole.
+    pictures, sound : bool
+        What a film or a voice has.
     """
-    from heat_backend.styleheat.paper_motion import load_motion
 
-    if path.suffix.lower() in CLIPS or not path.is_file():
-        load_motion(path)
-    else:
-        _streams(path)
+    path: Path
+    motion: Motion | None = None
+    pictures: bool = False
+    sound: bool = False
 
 
-def driving_motion(
-    path: Path, work: Path, progress: Callable[[str, float], None], cancelled: Callable[[], bool]
-) -> Driving:
-    """Read a clip, track a film, or listen to a voice.
+def driving_source(path: Path) -> Source:
+    """Read a clip, or look into a film or a voice, before any work is put into the photo.
 
     Parameters
     ----------
     path : path
         An .npz is a motion clip; all else is looked into.
+
+    Raises
+    ------
+    BadInput
+        It is none of the three.
+    """
+    from heat_backend.styleheat.paper_motion import load_motion
+
+    if path.suffix.lower() in CLIPS or not path.is_file():
+        return Source(path, load_motion(path))
+    pictures, sound = _streams(path)
+    return Source(path, pictures=pictures, sound=sound)
+
+
+def driving_motion(
+    source: Source,
+    work: Path,
+    progress: Callable[[str, float], None],
+    cancelled: Callable[[], bool],
+) -> Driving:
+    """Take a clip as it is, track a film, or listen to a voice.
+
+    Parameters
+    ----------
+    source : Source
     work : path
         Folder for what a stopped run goes on from: a film's landmarks, then the clip. Tracking or
         listening anew would give the same clip, but not to the last bit.
@@ -82,22 +108,22 @@ def driving_motion(
     Raises
     ------
     BadInput
-        It is none of the three.
+        Nobody can be tracked or heard in it.
     Cancelled
         When ``cancelled()`` became true.
     """
-    from heat_backend.styleheat.paper_motion import Motion, load_motion
+    from heat_backend.styleheat.paper_motion import Motion
 
-    if path.suffix.lower() in CLIPS or not path.is_file():
-        return Driving(load_motion(path))
-    pictures, sound = _streams(path)
-    heard = path if sound else None
+    if source.motion is not None:
+        return Driving(source.motion)
+    path = source.path
+    heard = path if source.sound else None
     key = _key(path)
     known = _kept_clip(work, key)
     if known is not None:
         return Driving(Motion(known[0]), heard, known[1], work)
     notes: tuple[str, ...] = ()
-    if pictures:
+    if source.pictures:
         from heat_backend.tracking import TrackSettings, track_film
 
         tracked = track_film(path, TrackSettings(), work, progress, cancelled)

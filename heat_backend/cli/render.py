@@ -101,7 +101,7 @@ def _kept_if_stopped(driving: Driving) -> Iterator[None]:
 
 
 def _render(args: argparse.Namespace, progress: Progress, stopped: options.CancelCheck) -> int:
-    from heat_backend.cli.driving import check_driving, driving_motion
+    from heat_backend.cli.driving import driving_motion, driving_source
     from heat_backend.engine import cost_of_edits, make_engine
     from heat_backend.export import check_target, export, portrait_key
     from heat_backend.photo import load_photo
@@ -110,14 +110,14 @@ def _render(args: argparse.Namespace, progress: Progress, stopped: options.Cance
     check_target(args.out)
     engine = make_engine(args.engine)
     audio = _audio(args)
-    check_driving(args.motion)
+    source = driving_source(args.motion)
     photo = load_photo(args.portrait)
     options.frame_range(args.frames, sys.maxsize)  # what means nothing is told before the work
     with native_logs_hidden(not args.debug):
         portrait = engine.prepare(photo, settings, progress.preparing, stopped)
         target = args.out.resolve()
         work = target.with_name(f".{target.name or 'frames'}.track")
-        driving = driving_motion(args.motion, work, progress.preparing, stopped)
+        driving = driving_motion(source, work, progress.preparing, stopped)
     motion, clip = driving.motion, driving.motion.clip
     with _overwriting_named(), _kept_if_stopped(driving):
         frames = options.frame_range(args.frames, len(clip))

@@ -47,8 +47,9 @@ def person_matte(
     trust_wide = np.clip(band * 4.0, 0.0, 1.0)
     alpha = tight * (1.0 - trust_wide) + wide * trust_wide
     alpha = np.clip((alpha - CERTAIN_WALL) / (CERTAIN_PERSON - CERTAIN_WALL), 0.0, 1.0)
-    alpha = np.maximum(alpha, _face_core(pixels.shape[0], pixels.shape[1], face_box))
-    return np.ascontiguousarray(alpha)
+    return np.ascontiguousarray(
+        np.maximum(alpha, _face_core(pixels.shape[0], pixels.shape[1], face_box))
+    )
 
 
 def _segment(
