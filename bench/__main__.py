@@ -15,7 +15,7 @@ from bench.given import Given, make_given
 from bridge.errors import HeatError
 from heat_backend.bench.collect import SECTIONS, BenchSettings, collect, machine
 from heat_backend.bench.rows import Row, table
-from heat_backend.cli.quiet import native_logs_hidden
+from heat_backend.cli.native_logs import native_logs_hidden
 
 ADDON_SECTIONS = {"add-on": headless.rows, "window": windowed.rows}
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From shape edits to weights of the face model's identity basis.
 
-The file beside this module is made by ``heat_backend/model/edit_directions.py``.
+The file beside this module is made by ``tools/face_model/edit_directions.py``.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Frame of all coordinates: x to the subject's left (image right), y up, z toward 
 (the axes of the contract). Unit: the distance between the outer eye corners of the neutral.
 Origin: the head's pivot, where the skull sits on the neck. Left and right are the subject's.
 
-Sources and licence: NOTICE. The build script is ``heat_backend/model/build.py``.
+Sources and licence: NOTICE. The build script is ``tools/face_model/build.py``.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ def load() -> FaceModel:
 
 
 def read(path: Path) -> FaceModel:
-    """Read a model file written by ``heat_backend.model.build``.
+    """Read a model file written by ``tools.face_model.build``.
 
     Raises
     ------

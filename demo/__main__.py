@@ -14,7 +14,7 @@ from bridge.errors import HeatError
 from demo.blender_run import DemoError, Steps, perform
 from demo.contact_sheet import contact_sheet, pairs_sheet
 from demo.voice import add_voice, speak_sentence
-from heat_backend.cli.quiet import native_logs_hidden
+from heat_backend.cli.native_logs import native_logs_hidden
 
 ROOT = Path(__file__).resolve().parents[1]
 MADE = (
@@ -47,8 +47,8 @@ def check_photo(path: Path) -> None:
     HeatError
         It cannot be read, or shows no face that can be driven; one line says what to do.
     """
-    from heat_backend.detect import choose_face, make_detector
-    from heat_backend.photo import load_photo
+    from heat_backend.detect.detector import choose_face, make_detector
+    from heat_backend.media.photo import load_photo
 
     photo = load_photo(path)
     with native_logs_hidden():

@@ -11,7 +11,7 @@ import av
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from heat_backend.detect.landmarks import make_detector
+from heat_backend.detect.detector import make_detector
 
 PAPER = (22, 23, 26)
 INK = (235, 235, 232)

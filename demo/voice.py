@@ -10,7 +10,7 @@ import av
 import numpy as np
 
 from heat_backend.export.sound import Sound, add_sound_stream, sound_packets
-from heat_backend.speech.espeak import espeak
+from tools.speech_training.espeak import espeak
 
 SENTENCE = "Hello. I was a photograph, and now my lips follow every word. Baked onto the rig."
 VOICE, SPEED = "en-us+f3", 145

@@ -18,9 +18,10 @@ from PIL import Image  # noqa: E402
 from bridge.edits import EDITS, GROUPS  # noqa: E402
 from demo.__main__ import default_photo  # noqa: E402
 from demo.contact_sheet import closeup  # noqa: E402
-from heat_backend.engine import EngineSettings, make_engine  # noqa: E402
-from heat_backend.measures.edit_sheet import SHARE, draw_page  # noqa: E402
-from heat_backend.photo import load_photo  # noqa: E402
+from heat_backend.engines.protocol import EngineSettings  # noqa: E402
+from heat_backend.engines.registry import make_engine  # noqa: E402
+from heat_backend.media.photo import load_photo  # noqa: E402
+from tools.measures.edit_sheet import SHARE, draw_page  # noqa: E402
 
 DOCS = ROOT / "docs"
 SIZE = 1024

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from bridge.coefficients import EXPRESSION_INDEX, Coefficients
 from bridge.errors import Cancelled
-from heat_backend import engine
-from heat_backend.engine import EngineSettings, Photo
+from heat_backend.engines import protocol, registry
+from heat_backend.engines.protocol import EngineSettings
+from heat_backend.media.photo import Photo
 
 NAME = "stand_in"
 RENDER_LOG = "HEAT_STAND_IN_LOG"
@@ -94,7 +95,7 @@ class StandInPainter(StandInEngine):
         progress: Callable[[str, float], None],
         cancelled: Callable[[], bool],
     ) -> StandInPortrait:
-        show = engine.sketch_taker(progress)
+        show = protocol.sketch_taker(progress)
         steps = max(3, round(float(os.environ.get(PAINT_SECONDS, "0.3")) / 0.05))
         side = min(photo.pixels.shape[:2])
         places = np.arange(300) * side // 300
@@ -112,5 +113,5 @@ class StandInPainter(StandInEngine):
 
 def register() -> None:
     """Offer the stand-ins under their names."""
-    engine.register(NAME, StandInEngine)
-    engine.register(PAINTER, StandInPainter)
+    registry.register(NAME, StandInEngine)
+    registry.register(PAINTER, StandInPainter)

@@ -42,7 +42,7 @@ SECTIONS = {
     "memory": "heat_backend.bench.memory_section",
     "export": "heat_backend.bench.export_section",
     "bridge": "heat_backend.bench.bridge_section",
-    "styleheat": "heat_backend.bench.styleheat_section",
+    "styleheat": "heat_backend.styleheat.bench_section",
 }
 
 # Engines that are measured stage by stage, unless a section is named.

@@ -14,7 +14,7 @@ import numpy as np
 from heat_backend.bench.collect import BenchSettings, Report
 from heat_backend.bench.rows import Row, medians_ms
 from heat_backend.bench.subject import bench_photo, performance, prepare
-from heat_backend.device import chosen_device
+from heat_backend.engines.device import chosen_device
 
 _FRAMES = 60
 # side -> (most times cv2.remap, least frames a second)

@@ -13,8 +13,8 @@ from bridge.motion_clip import MotionClip
 from heat_backend.bench.collect import BenchSettings, Report
 from heat_backend.bench.rows import Row
 from heat_backend.bench.subject import bench_photo, performance, prepare
-from heat_backend.engine import Portrait
-from heat_backend.export import export
+from heat_backend.engines.protocol import Portrait
+from heat_backend.export.run import export
 
 _FRAMES = 120
 _RUNS = 3

@@ -11,9 +11,9 @@ import numpy as np
 
 from heat_backend.bench.collect import BenchSettings, Report
 from heat_backend.bench.rows import Row
-from heat_backend.bench.styleheat_subject import driven_portrait
 from heat_backend.bench.subject import bench_photo, performance, prepare
-from heat_backend.engine import Portrait, frame_drawer
+from heat_backend.engines.protocol import Portrait, frame_drawer
+from heat_backend.styleheat.bench_subject import driven_portrait
 
 SIDE = 1024
 FRAMES = {"warp": 3000, "styleheat": 1000}

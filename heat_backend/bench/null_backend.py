@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.coefficients import EXPRESSION_INDEX, Coefficients
-from heat_backend import engine
-from heat_backend.engine import EngineSettings, Photo
-from heat_backend.serve import serve
+from heat_backend.engines import registry
+from heat_backend.engines.protocol import EngineSettings
+from heat_backend.media.photo import Photo
+from heat_backend.serve.run import serve
 
 NAME = "null"
 
@@ -54,5 +55,5 @@ class NullEngine:
 
 
 if __name__ == "__main__":
-    engine.register(NAME, NullEngine)
+    registry.register(NAME, NullEngine)
     sys.exit(serve(engine_name=NAME))

@@ -10,8 +10,9 @@ from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES
 from bridge.errors import MissingHere
 from bridge.motion_clip import MotionClip
 from heat_backend.bench.collect import BenchSettings
-from heat_backend.engine import Engine, EngineSettings, Photo, Portrait, make_engine
-from heat_backend.photo import from_rgba, load_photo
+from heat_backend.engines.protocol import Engine, EngineSettings, Portrait
+from heat_backend.engines.registry import make_engine
+from heat_backend.media.photo import Photo, from_rgba, load_photo
 
 # Head and shoulders in the astronaut picture: rows, columns.
 _ASTRONAUT_CROP = (slice(0, 400), slice(30, 430))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bridge.errors import UsageError
 from heat_backend.cli import options
-from heat_backend.cli.quiet import native_logs_hidden
+from heat_backend.cli.native_logs import native_logs_hidden
 
 HELP = "measure speed and memory on this machine, beside the numbers to reach"
 

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the cases; 1 when one fails."""
     from heat_backend.styleheat.conformance.case_file import find_cases
     from heat_backend.styleheat.conformance.run import pick_device, run_cases
-    from heat_backend.styleheat.manifest import PATH, load_manifest
+    from heat_backend.styleheat.weights.manifest import PATH, load_manifest
 
     manifest = load_manifest(args.manifest or PATH)
     cases = _chosen(find_cases(args.cases or _own_cases()), args.only)

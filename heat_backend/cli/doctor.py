@@ -7,7 +7,7 @@ import argparse
 import json
 import sys
 
-from heat_backend.cli.quiet import native_logs_hidden
+from heat_backend.cli.native_logs import native_logs_hidden
 
 HELP = "check what works on this machine and name the command that mends what does not"
 

@@ -16,7 +16,7 @@ from bridge.motion_clip import MotionClip
 from heat_backend import __version__
 
 if TYPE_CHECKING:
-    from heat_backend.styleheat.paper_motion import Motion
+    from heat_backend.styleheat.driving.paper_motion import Motion
 
 CHOOSE = "choose an .npz that Heat wrote, a film of a face or a voice"
 CLIPS = (".npz", ".npy", ".mat")
@@ -80,7 +80,7 @@ def driving_source(path: Path) -> Source:
     BadInput
         It is none of the three.
     """
-    from heat_backend.styleheat.paper_motion import load_motion
+    from heat_backend.styleheat.driving.paper_motion import load_motion
 
     if path.suffix.lower() in CLIPS or not path.is_file():
         return Source(path, load_motion(path))
@@ -112,7 +112,7 @@ def driving_motion(
     Cancelled
         When ``cancelled()`` became true.
     """
-    from heat_backend.styleheat.paper_motion import Motion
+    from heat_backend.styleheat.driving.paper_motion import Motion
 
     if source.motion is not None:
         return Driving(source.motion)
@@ -124,7 +124,7 @@ def driving_motion(
         return Driving(Motion(known[0]), heard, known[1], work)
     notes: tuple[str, ...] = ()
     if source.pictures:
-        from heat_backend.tracking import TrackSettings, track_film
+        from heat_backend.tracking.track import TrackSettings, track_film
 
         tracked = track_film(path, TrackSettings(), work, progress, cancelled)
         clip, notes = tracked.clip, tracked.notes
@@ -168,7 +168,7 @@ def _streams(path: Path) -> tuple[bool, bool]:
     """Whether a file has moving pictures, and sound."""
     import av
 
-    from heat_backend.film_streams import is_still, moving_pictures
+    from heat_backend.media.video import is_still, moving_pictures
 
     try:
         with av.open(str(path), metadata_errors="replace") as container:

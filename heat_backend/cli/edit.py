@@ -15,15 +15,15 @@ from bridge.errors import BadInput, HeatError, UsageError
 from bridge.whole_file import user_file
 from heat_backend.cli import options
 from heat_backend.cli.interrupt import stop_request
+from heat_backend.cli.native_logs import native_logs_hidden
 from heat_backend.cli.progress import Progress
-from heat_backend.cli.quiet import native_logs_hidden
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from heat_backend.engine import Engine
-    from heat_backend.styleheat.directions import EditList
+    from heat_backend.engines.protocol import Engine
+    from heat_backend.styleheat.editing.directions import EditList
 
 HELP = "change shape, colours or light of the face in a photo; --list names what can be changed"
 SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -136,7 +136,7 @@ def names_by_engine() -> dict[str, object]:
 
 
 def _find_latent_edits() -> EditList:
-    from heat_backend.styleheat.directions import find_edits
+    from heat_backend.styleheat.editing.directions import find_edits
     from heat_backend.styleheat.weights.folder import find_folder
 
     return find_edits(find_folder(None))
@@ -160,8 +160,8 @@ def _latent_edits() -> list[str]:
 def _edit(args: argparse.Namespace, progress: Progress) -> int:
     from bridge.coefficients import Coefficients
     from bridge.edits import check_names
-    from heat_backend.engine import make_engine
-    from heat_backend.photo import load_photo
+    from heat_backend.engines.registry import make_engine
+    from heat_backend.media.photo import load_photo
 
     edits = assignments(args.assigned)
     settings = options.engine_settings(args)

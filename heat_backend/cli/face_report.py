@@ -8,7 +8,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from heat_backend.detect.landmarks import MIN_FACE_PX, FaceLandmarks
+from heat_backend.detect.detector import MIN_FACE_PX
+from heat_backend.geometry.face_landmarks import FaceLandmarks
 
 _SMALL_FACE_PX = 200
 _TURNED_DEGREES = 20.0

@@ -12,11 +12,11 @@ from bridge.errors import UsageError
 from bridge.whole_file import user_file
 from heat_backend.cli import options
 from heat_backend.cli.interrupt import stop_request, stoppable
+from heat_backend.cli.native_logs import native_logs_hidden
 from heat_backend.cli.progress import Progress
-from heat_backend.cli.quiet import native_logs_hidden
 
 if TYPE_CHECKING:
-    from heat_backend.edits.fit_file import PhotoFit
+    from heat_backend.edits.photo_fit import PhotoFit
 
 HELP = "fit the face model to a photo: shape, colours, light, expression, pose and camera"
 
@@ -49,9 +49,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _fit(args: argparse.Namespace, progress: Progress) -> int:
     from bridge.face_model import load as load_model
-    from heat_backend.edits.fit_file import arrays, fit_photo
-    from heat_backend.model.pack import npz_bytes
-    from heat_backend.photo import load_photo
+    from bridge.npz_file import npz_bytes
+    from heat_backend.edits.photo_fit import arrays, fit_photo
+    from heat_backend.media.photo import load_photo
 
     settings = options.engine_settings(args)
     photo = load_photo(args.portrait)

@@ -140,7 +140,7 @@ def check_detector() -> Check:
         import numpy as np
 
         from heat_backend.cli.options import DEFAULT_DETECTOR
-        from heat_backend.detect import make_detector
+        from heat_backend.detect.detector import make_detector
 
         make_detector(DEFAULT_DETECTOR).detect(np.full((128, 128, 3), 128, np.uint8))
     except Exception as error:  # its native libraries fail in many ways

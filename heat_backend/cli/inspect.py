@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heat_backend.cli import options
-from heat_backend.cli.quiet import native_logs_hidden
+from heat_backend.cli.native_logs import native_logs_hidden
 
 if TYPE_CHECKING:
-    from heat_backend.detect import FaceLandmarks
-    from heat_backend.engine import Photo
+    from heat_backend.geometry.face_landmarks import FaceLandmarks
+    from heat_backend.media.photo import Photo
 
 HELP = "find the face in a photo: its box, landmarks, pose, and what would be hard about it"
 
@@ -29,8 +29,8 @@ def run(args: argparse.Namespace) -> int:
     """Inspect and print."""
     options.check_face(args.face)
 
-    from heat_backend.detect import make_detector
-    from heat_backend.photo import load_photo
+    from heat_backend.detect.detector import make_detector
+    from heat_backend.media.photo import load_photo
 
     photo = load_photo(args.image)
     with native_logs_hidden(not args.debug):
@@ -49,7 +49,7 @@ def describe(photo: Photo, faces: list[FaceLandmarks], number: int) -> dict[str,
         When there is no face, or none of that number.
     """
     from heat_backend.cli.face_report import UNCHECKED, difficulties, lighting, pose_degrees
-    from heat_backend.detect.landmarks import MIN_FACE_PX, numbered_face
+    from heat_backend.detect.detector import MIN_FACE_PX, numbered_face
 
     face = numbered_face(faces, number, photo.name)
     height, width = photo.pixels.shape[:2]

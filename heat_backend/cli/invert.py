@@ -14,8 +14,8 @@ from bridge.errors import UsageError
 from bridge.whole_file import user_file
 from heat_backend.cli import options
 from heat_backend.cli.interrupt import stop_request
+from heat_backend.cli.native_logs import native_logs_hidden
 from heat_backend.cli.progress import Progress
-from heat_backend.cli.quiet import native_logs_hidden
 
 HELP = "invert a portrait for the engine styleheat, with a picture of the reconstruction as it goes"
 ENGINE = "styleheat"
@@ -80,8 +80,9 @@ class _Watching:
 def _invert(
     args: argparse.Namespace, watching: _Watching, stopped: options.CancelCheck
 ) -> tuple[str, ...]:
-    from heat_backend.engine import EngineSettings, make_engine
-    from heat_backend.photo import load_photo
+    from heat_backend.engines.protocol import EngineSettings
+    from heat_backend.engines.registry import make_engine
+    from heat_backend.media.photo import load_photo
 
     options.check_face(args.face)
     settings = EngineSettings(

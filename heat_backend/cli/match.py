@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 from heat_backend.cli import options
 from heat_backend.cli.edit import SUFFIXES, write_picture
 from heat_backend.cli.interrupt import stop_request, stoppable
+from heat_backend.cli.native_logs import native_logs_hidden
 from heat_backend.cli.progress import Progress
-from heat_backend.cli.quiet import native_logs_hidden
 
 if TYPE_CHECKING:
-    from heat_backend.edits.fit_file import PhotoFit
-    from heat_backend.engine import EngineSettings, Photo
+    from heat_backend.edits.photo_fit import PhotoFit
+    from heat_backend.engines.protocol import EngineSettings
     from heat_backend.matching.match import Matched
+    from heat_backend.media.photo import Photo
 
 HELP = "give a portrait the expression, pose, light or skin tone of a sample picture"
 TAKES = ("expression", "pose", "light", "skin_tone")
@@ -73,7 +74,7 @@ def _match(args: argparse.Namespace, progress: Progress) -> int:
 
     from bridge import motion_clip
     from heat_backend.matching.match import match
-    from heat_backend.photo import load_photo
+    from heat_backend.media.photo import load_photo
 
     settings = options.engine_settings(args)
     portrait, sample = load_photo(args.portrait), load_photo(args.sample)
@@ -101,7 +102,7 @@ def _fit(
     photo: Photo, settings: EngineSettings, progress: Progress, span: tuple[float, float],
     stopped: Callable[[], bool],
 ) -> PhotoFit:  # fmt: skip
-    from heat_backend.edits.fit_file import fit_photo
+    from heat_backend.edits.photo_fit import fit_photo
 
     def told(what: str, share: float) -> None:
         progress.preparing(f"{photo.name}: {what}", span[0] + share * (span[1] - span[0]))
@@ -112,7 +113,7 @@ def _fit(
 def _draw(
     out: Path, photo: Photo, settings: EngineSettings, found: Matched, stopped: Callable[[], bool]
 ) -> None:
-    from heat_backend.engine import make_engine
+    from heat_backend.engines.registry import make_engine
 
     engine = make_engine(options.DEFAULT_ENGINE)
     drawn = engine.prepare(photo, settings, lambda *_: None, stopped)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from bridge.errors import BadInput, UsageError
 
 if TYPE_CHECKING:
-    from heat_backend.engine import EngineSettings
+    from heat_backend.engines.protocol import EngineSettings
 
 DEFAULT_ENGINE = "warp"
 DEFAULT_DETECTOR = "mediapipe"
@@ -99,7 +99,7 @@ def engine_settings(args: argparse.Namespace) -> EngineSettings:
     UsageError
         When a number is out of its range.
     """
-    from heat_backend.engine import EngineSettings
+    from heat_backend.engines.protocol import EngineSettings
 
     if args.size is not None and not 16 <= args.size <= 16384:
         raise UsageError(f"--size {args.size}: give the long side in pixels, from 16 to 16384")

@@ -7,7 +7,7 @@ import json
 import sys
 import time
 
-from heat_backend.pace import Pace
+from heat_backend.export.pace import Pace
 
 _BAR_WIDTH = 30
 _REDRAW_SECONDS = 0.1

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from bridge.errors import BadInput, Cancelled, UsageError
 from heat_backend.cli import options
 from heat_backend.cli.interrupt import stop_request
+from heat_backend.cli.native_logs import native_logs_hidden
 from heat_backend.cli.progress import Progress
-from heat_backend.cli.quiet import native_logs_hidden
 
 if TYPE_CHECKING:
     from heat_backend.cli.driving import Driving
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
 
 @contextmanager
 def _overwriting_named() -> Iterator[None]:
-    from heat_backend.export import Occupied
+    from heat_backend.export.storage import Occupied
 
     try:
         yield
@@ -102,9 +102,11 @@ def _kept_if_stopped(driving: Driving) -> Iterator[None]:
 
 def _render(args: argparse.Namespace, progress: Progress, stopped: options.CancelCheck) -> int:
     from heat_backend.cli.driving import driving_motion, driving_source
-    from heat_backend.engine import cost_of_edits, make_engine
-    from heat_backend.export import check_target, export, portrait_key
-    from heat_backend.photo import load_photo
+    from heat_backend.engines.protocol import cost_of_edits
+    from heat_backend.engines.registry import make_engine
+    from heat_backend.export.run import check_target, export
+    from heat_backend.export.shot import portrait_key
+    from heat_backend.media.photo import load_photo
 
     settings = options.engine_settings(args)
     check_target(args.out)
@@ -158,7 +160,7 @@ def _render(args: argparse.Namespace, progress: Progress, stopped: options.Cance
 
 def _audio(args: argparse.Namespace) -> Path | None:
     """Read ``--audio`` and refuse what could not be heard, before any work is done."""
-    from heat_backend.export import is_movie_name
+    from heat_backend.export.run import is_movie_name
     from heat_backend.export.sound import check_sound
 
     if args.audio is None or args.audio == "none":
@@ -170,7 +172,7 @@ def _audio(args: argparse.Namespace) -> Path | None:
 
 
 def _sound(args: argparse.Namespace, audio: Path | None, own: Path | None) -> Sound | None:
-    from heat_backend.export import is_movie_name
+    from heat_backend.export.run import is_movie_name
     from heat_backend.export.sound import Sound
 
     chosen = None if args.audio == "none" else audio or own

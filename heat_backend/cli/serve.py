@@ -28,6 +28,6 @@ def run(args: argparse.Namespace) -> int:
     """Serve until told to stop."""
     if not 0 <= args.port <= 65535:
         raise UsageError(f"--port {args.port}: give a number from 0 to 65535")
-    from heat_backend.serve import serve
+    from heat_backend.serve.run import serve
 
     return serve(args.host, args.port, args.engine, args.device)

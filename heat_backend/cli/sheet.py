@@ -10,8 +10,8 @@ from bridge.errors import UsageError
 from bridge.whole_file import user_file
 from heat_backend.cli import options
 from heat_backend.cli.interrupt import stop_request
+from heat_backend.cli.native_logs import native_logs_hidden
 from heat_backend.cli.progress import Progress
-from heat_backend.cli.quiet import native_logs_hidden
 
 HELP = "draw a page of every control at its extremes, with close-ups of mouth and eyes"
 
@@ -49,10 +49,10 @@ def run(args: argparse.Namespace) -> int:
 def _draw(args: argparse.Namespace, progress: Progress, stopped: options.CancelCheck) -> None:
     from PIL import Image
 
-    from heat_backend.detect import choose_face, make_detector
-    from heat_backend.engine import make_engine
-    from heat_backend.measures.control_sheet import draw_sheet
-    from heat_backend.photo import load_photo
+    from heat_backend.cli.control_sheet import draw_sheet
+    from heat_backend.detect.detector import choose_face, make_detector
+    from heat_backend.engines.registry import make_engine
+    from heat_backend.media.photo import load_photo
 
     settings = options.engine_settings(args)
     photo = load_photo(args.portrait)

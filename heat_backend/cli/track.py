@@ -12,11 +12,11 @@ from bridge.errors import UsageError
 from bridge.regions import REGIONS
 from heat_backend.cli import options
 from heat_backend.cli.interrupt import stop_request
+from heat_backend.cli.native_logs import native_logs_hidden
 from heat_backend.cli.progress import Progress
-from heat_backend.cli.quiet import native_logs_hidden
 
 if TYPE_CHECKING:
-    from heat_backend.tracking import TrackSettings
+    from heat_backend.tracking.track import TrackSettings
 
 HELP = "track the face in a film: its expressions and head motion become a motion clip"
 RESTS = ("first", "neutral", "camera")
@@ -69,8 +69,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _settings(args: argparse.Namespace) -> TrackSettings:
-    from heat_backend.film_streams import check_range
-    from heat_backend.tracking import TrackSettings
+    from heat_backend.media.video import check_range
+    from heat_backend.tracking.track import TrackSettings
 
     options.check_face(args.face)
     check_range(args.start, args.end)
@@ -93,7 +93,7 @@ def _settings(args: argparse.Namespace) -> TrackSettings:
 
 def _track(args: argparse.Namespace, progress: Progress) -> int:
     from bridge import motion_clip
-    from heat_backend.tracking import track_film
+    from heat_backend.tracking.track import track_film
 
     settings = _settings(args)
     target = options.clip_target(args.out, args.film)

@@ -88,7 +88,7 @@ def _list(folder: WeightsFolder, args: argparse.Namespace) -> int:
     rows = list(states(folder, _files(args)))
     lacking = [file.name for file in folder.lacking()]
     if args.json:
-        from heat_backend.engine import engine_names
+        from heat_backend.engines.registry import engine_names
 
         licences = [asdict(licence) for licence in LICENCES]
         report: dict[str, object] = {

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Colour and light edits of one portrait: its source pictures repainted once per set of values."""
+"""What each colour edit does to the mean colour of its region, and to every pixel of it.
+
+Steps are in CIE L*a*b* (D65), where a distance is about as large as it looks. A pixel keeps its
+difference from the region's mean: pores, strands and stubble stay.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +15,104 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.edits import EDIT_BY_NAME, LIGHT
-from heat_backend.edits.colour_steps import STEPS, affine, target_lab, to_lab, to_rgb
-from heat_backend.edits.light import STEP, Floats, LitHead
+from heat_backend.edits.light import STEP, LitHead
 from heat_backend.edits.repaint import Canvas, Recipe, Region, around, recoloured, repainted
-from heat_backend.layers.eyes import EyeLayer
+from heat_backend.layers.eyeballs import EyeLayer
 from heat_backend.layers.lid_cover import LidCover
-from heat_backend.layers.mouth import MouthLayer
+from heat_backend.layers.mouth_interior import MouthLayer
+
+Floats = NDArray[np.float64]
+
+BRIGHTEST = 252.0
+MOST_CONTRAST = 1.5
+DYE = 0.7  # power of the lightness with which the chroma of hair goes
+
+
+@dataclass(frozen=True)
+class ColourStep:
+    """What one step of an edit adds.
+
+    Attributes
+    ----------
+    region : str
+    lab : tuple of float
+        Added to L*, a*, b*.
+    hue : float
+        Degrees.
+    chroma : float
+        Share of the chroma added.
+    dye : bool
+        Darker is also less colourful, as hair is.
+    """
+
+    region: str
+    lab: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    hue: float = 0.0
+    chroma: float = 0.0
+    dye: bool = False
+
+
+STEPS: dict[str, ColourStep] = {
+    "skin_tone": ColourStep("complexion", (5.0, 0.0, 0.0)),
+    "skin_warmth": ColourStep("complexion", (0.0, 0.5, 3.5)),
+    "blush": ColourStep("blush", (-1.0, 6.0, 1.0)),
+    "lip_colour": ColourStep("lips", hue=9.0),
+    "lip_saturation": ColourStep("lips", chroma=0.16),
+    "eye_colour": ColourStep("irises", hue=60.0),
+    "brow_darkness": ColourStep("brows", (-6.0, 0.0, 0.0), dye=True),
+    "under_eye": ColourStep("under_eye", (-4.0, 1.0, -1.5)),
+    "teeth_whiteness": ColourStep("teeth", (3.0, -0.5, -4.0)),
+    "hair_lightness": ColourStep("hair", (7.0, 0.0, 0.0), dye=True),
+    "hair_hue": ColourStep("hair", hue=60.0),
+}
+
+
+def to_lab(rgb: NDArray[np.floating]) -> Floats:
+    """Return L*, a*, b* of sRGB colours (..., 3), 0..255."""
+    flat = np.asarray(rgb, np.float32).reshape(1, -1, 3) / np.float32(255.0)
+    found = cv2.cvtColor(flat, cv2.COLOR_RGB2LAB)
+    return np.asarray(found.reshape(np.shape(rgb)), np.float64)
+
+
+def to_rgb(lab: NDArray[np.floating]) -> Floats:
+    """Return sRGB colours (..., 3), 0..255, nearest in the gamut of the channels."""
+    flat = np.asarray(lab, np.float32).reshape(1, -1, 3)
+    found = np.clip(cv2.cvtColor(flat, cv2.COLOR_LAB2RGB), 0.0, 1.0) * 255.0
+    return np.asarray(found.reshape(np.shape(lab)), np.float64)
+
+
+def target_lab(mean: Floats, edits: Mapping[str, float], region: str) -> Floats:
+    """Mean colour (3,) L*a*b* that a region of mean colour ``mean`` is to get."""
+    target = mean.copy()
+    turn, chroma = 0.0, 1.0
+    for name, value in edits.items():
+        step = STEPS.get(name)
+        if step is None or step.region != region:
+            continue
+        target += value * np.asarray(step.lab)
+        turn += np.radians(value * step.hue)
+        chroma *= max(0.0, 1.0 + value * step.chroma)
+        if step.dye:
+            chroma *= (max(target[0], 1.0) / max(mean[0], 1.0)) ** DYE
+    c, s = np.cos(turn) * chroma, np.sin(turn) * chroma
+    target[1:] = (c * target[1] - s * target[2], s * target[1] + c * target[2])
+    target[0] = np.clip(target[0], 1.0, 99.0)
+    return target
+
+
+def affine(mean: Floats, target: Floats) -> tuple[Floats, Floats]:
+    """Slope and offset (3,) that bring a region's mean colour to another, both sRGB, 0..255.
+
+    Darker colours are dimmed, as by less light or more dye. Lighter ones lie between more light and
+    a veil of white: the first alone would burn out highlights, the second alone wash out detail.
+    """
+    mean = np.maximum(mean, 4.0)
+    target = np.clip(target, 1.0, BRIGHTEST)
+    gain = target / mean
+    veil = (255.0 - target) / np.maximum(255.0 - mean, 4.0)
+    slope = np.where(gain <= 1.0, gain, 0.5 * (np.minimum(gain, MOST_CONTRAST) + veil))
+    return slope, target - slope * mean
+
 
 IRIS_SOFT = 0.12  # of the iris' radius
 TEETH_LIGHT = 0.55  # of the brightest inside
@@ -68,9 +164,9 @@ class ColourBase:
     lids: dict[str, Canvas]
     means: dict[str, NDArray[np.float64]]
     heads: tuple[LitHead, ...]
-    irises: dict[str, Floats]
-    teeth: Floats
-    own_teeth: Floats | None
+    irises: dict[str, NDArray[np.float32]]
+    teeth: NDArray[np.float32]
+    own_teeth: NDArray[np.float32] | None
     mouth_at: tuple[float, float]
     shut: bool
 
@@ -192,7 +288,7 @@ def laid_out(field: NDArray, layout: NDArray, parts: NDArray | None = None) -> N
     )
 
 
-def iris_mask(eye: EyeLayer) -> Floats:
+def iris_mask(eye: EyeLayer) -> NDArray[np.float32]:
     """1 on the iris, soft at its edge, 0 on the pupil's black as on the white; (h, w)."""
     h, w = eye.texture.shape[:2]
     y, x = np.mgrid[0:h, 0:w].astype(np.float32)
@@ -201,7 +297,7 @@ def iris_mask(eye: EyeLayer) -> Floats:
     return np.clip((1.0 - away / radius) / IRIS_SOFT + 0.5, 0.0, 1.0).astype(np.float32)
 
 
-def mouth_teeth(mouth: MouthLayer) -> Floats:
+def mouth_teeth(mouth: MouthLayer) -> NDArray[np.float32]:
     """1 at the mouth's vertices (N,) that have the colour of teeth."""
     colour = mouth.look[:, :3]
     light = colour.mean(axis=1)
@@ -212,7 +308,7 @@ def mouth_teeth(mouth: MouthLayer) -> Floats:
     return (inside & bright & white).astype(np.float32)
 
 
-def own_teeth(photo: NDArray[np.float32]) -> Floats:
+def own_teeth(photo: NDArray[np.float32]) -> NDArray[np.float32]:
     """How much a pixel (h, w) between the photo's lips is tooth."""
     light = photo.mean(axis=2)
     tint = np.ptp(photo, axis=2) / np.maximum(light, 1.0)
@@ -227,7 +323,7 @@ def _touches(name: str, region: str) -> bool:
 
 def _affine(
     mean: NDArray[np.floating], edits: Mapping[str, float], region: str
-) -> tuple[Floats, Floats]:
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Slope and offset (3,) of a region's colours."""
     target = to_rgb(target_lab(to_lab(mean), edits, region))
     slope, offset = affine(np.asarray(mean, np.float64), target)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bridge import edit_directions
 from bridge.edits import EDIT_BY_NAME, LIGHT, SHAPE, TEXTURE, usable
 from heat_backend.edits.colours import Coloured, ColourEditor
-from heat_backend.edits.seen_directions import SeenDirections
+from heat_backend.edits.portrait_directions import SeenDirections
 from heat_backend.edits.shape import Shaped, ShapeEditor
 from heat_backend.layers.lid_cover import LidCover
 
@@ -25,7 +25,7 @@ class Edited:
     ----------
     shaped : Shaped
     person : ndarray, shape (H + 2 pad, W + 2 pad, 4), uint8
-        See :class:`heat_backend.layers.background.Cutout`.
+        See :class:`heat_backend.layers.matting_layers.Cutout`.
     lids : dict of str to LidCover
     coloured : Coloured or None
         What changed the colours; None where nothing did.

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.face_model import PART_NAMES, FaceModel
-from heat_backend.detect import FaceLandmarks
 from heat_backend.fit.posed_model import PosedModel
+from heat_backend.geometry.face_landmarks import FaceLandmarks
 
 Mask = NDArray[np.float32]
 

@@ -23,7 +23,7 @@ from bridge.pose import rotation_matrix
 from bridge.ramps import smoothstep
 from heat_backend.edits.light import vertex_normals
 from heat_backend.fit.posed_model import PosedModel
-from heat_backend.raster import FAR, raster_attributes
+from heat_backend.geometry.rasterizer import FAR, raster_attributes
 
 Floats = NDArray[np.float64]
 IRIS = (473, 468)  # FaceMesh's iris centres of the left, the right eye

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.face_model import FaceModel
-from heat_backend.detect import FaceLandmarks
 from heat_backend.edits.face_view import Mask, View
 from heat_backend.edits.skin_and_hair import (
     against_hair,
@@ -18,6 +17,7 @@ from heat_backend.edits.skin_and_hair import (
     skin_likelihood,
 )
 from heat_backend.fit.posed_model import PosedModel
+from heat_backend.geometry.face_landmarks import FaceLandmarks
 
 # FaceMesh's landmarks.
 LIPS_OUTER = [

@@ -7,11 +7,17 @@ out beforehand, in planes, so that rows of pixels are computed side by side.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
+
+from heat_backend.edits.light import STEP
+from heat_backend.layers.inpainting import pull_push
+from heat_backend.layers.lid_cover import LidCover
 
 LEVEL = np.float32(1.0 / 255.0)
 
@@ -295,3 +301,39 @@ def recoloured(
                 value = picture[i, j, c]
                 out[i, j, c] = lit * (value + w * ((slope[c] - 1) * value + offset[c]))
     return out
+
+
+BESIDE = 0.05  # outer-eye distances around the opening where masks fade for the eye's sake
+
+
+def lid_canvas(lid: LidCover, masks: Sequence[NDArray[np.uint8]], even: NDArray[np.int8]) -> Canvas:
+    """Lay one lid out.
+
+    Parameters
+    ----------
+    lid : LidCover
+    masks : sequence of ndarray, shape (H, W), uint8
+        Regions of the photo.
+    even : ndarray, shape (H, W, 3), int8
+    """
+    height, width = lid.skin.shape[:2]
+    rows, columns = slice(lid.top, lid.top + height), slice(lid.left, lid.left + width)
+    eye = np.zeros((height, width), np.uint8)
+    outline = np.concatenate([lid.upper, lid.lower[::-1]]) - (lid.left, lid.top)
+    cv2.fillPoly(eye, [np.rint(outline).astype(np.int32)], 1)
+    reach = 2 * max(1, round(BESIDE * lid.unit)) + 1
+    around = 1 - cv2.dilate(eye, np.ones((reach, reach), np.uint8))
+    known = around.astype(np.float32)
+    filled = [
+        pull_push(mask[rows, columns, None].astype(np.float32), known)[..., 0] for mask in masks
+    ]
+    y, x = np.mgrid[rows, columns].astype(np.float32) / np.float32(STEP)
+    whole = np.full((height, width), 255, np.uint8)
+    return canvas(
+        np.dstack([lid.skin, whole]),
+        np.rint(np.stack(filled)).astype(np.uint8),
+        even[rows, columns],
+        whole,
+        np.dstack([x, y]),
+        height,
+    )

@@ -14,12 +14,12 @@ from scipy.spatial import cKDTree
 from bridge.face_model import PART_NAMES, SKIN_PARTS, FaceModel, landmarks
 from bridge.ramps import smoothstep
 from heat_backend.fit.posed_model import PosedModel
-from heat_backend.layers.eyes import EyeLayer
-from heat_backend.layers.mouth import PARTS as MOUTH_PARTS
-from heat_backend.layers.mouth import MouthLayer
-from heat_backend.layers.own_mouth import OwnMouth
+from heat_backend.layers.eyeballs import EyeLayer
+from heat_backend.layers.mouth_interior import PARTS as MOUTH_PARTS
+from heat_backend.layers.mouth_interior import MouthLayer
+from heat_backend.layers.photographed_mouth import OwnMouth
 from heat_backend.layers.portrait_mesh import PortraitMesh
-from heat_backend.warp.own_landmarks import LandmarkRig
+from heat_backend.layers.rendered_landmarks import LandmarkRig
 
 Field = NDArray[np.float32]
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bridge.face_model import PART_NAMES
 from heat_backend.edits.face_view import CHIN_LEVEL, Mask, View
-from heat_backend.edits.hair_cut import cut_hair
+from heat_backend.fit.landmark_fit import OVAL
 
 LIKELY, UNLIKELY = 2.6, 5.0  # robust standard deviations of the skin's colour
 EARS_BELOW = 0.75  # height in the neutral model: higher up a head has hair
@@ -180,3 +180,105 @@ def _joined(likely: Mask, seed: NDArray[np.bool_]) -> Mask:
     kept = np.isin(labels, touched[touched > 0]).astype(np.uint8)
     near = cv2.dilate(kept, np.ones((5, 5), np.uint8))
     return np.asarray(likely * near, np.float32)
+
+
+UNIT, LONGEST_SIDE = 110.0, 480.0  # pixels of the outer-eye distance and of the picture cut
+ROUNDS = 4
+MAYBE, SURE = 0.75, 0.45  # distance from hair's colours over that from skin's
+CROWN = 0.55  # outer-eye distances above the face where only hair is
+OVER = 0.3
+BROWS = 0.08  # outer-eye distances over the brows below which the face has no hair
+BORDER = 0.22  # outer-eye distances around the face where the cut decides alone
+LOWEST, WIDEST_CUT = -4.5, 2.4
+
+
+def cut_hair(view: View, found: Mask, skin: Mask, far: Mask, own: Mask) -> Mask:
+    """Return hair (H, W), 0..1, with its border on the photo's edges.
+
+    Parameters
+    ----------
+    view : View
+    found : ndarray, shape (H, W)
+        Hair by its colours.
+    skin : ndarray, shape (H, W)
+    far, own : ndarray, shape (H, W)
+        Distance from the hair's and from the skin's colours.
+    """
+    shape, unit = view.alpha.shape, view.face.outer_eye_distance
+    scale = min(1.0, UNIT / unit, LONGEST_SIDE / max(shape))
+    size = max(2, round(shape[1] * scale)), max(2, round(shape[0] * scale))
+
+    def small(field: NDArray) -> Mask:
+        return cv2.resize(np.asarray(field, np.float32), size, interpolation=cv2.INTER_AREA)
+
+    height, over_brows, aside = (small(field) for field in view.beside_axis())
+    head = (small(view.alpha) > 0.5) & (height > LOWEST) & (aside < WIDEST_CUT)
+    face = np.zeros(size[::-1], np.uint8)
+    cv2.fillPoly(face, [np.rint(view.face.points[OVAL, :2] * scale).astype(np.int32)], 1)
+    hair, near, away = small(found), small(far), small(own)
+    told = np.full(head.shape, cv2.GC_PR_BGD, np.uint8)
+    told[(hair > 0.5) & (near < MAYBE * away)] = cv2.GC_PR_FGD
+    outside = small(view.covered("face")) < 0.5
+    told[(hair > 0.8) & outside & ((near < SURE * away) | (height > CROWN))] = cv2.GC_FGD
+    inner = cv2.erode(face, _disc(0.05 * unit * scale)) > 0
+    bare = (face > 0) & (over_brows < BROWS) | inner & (small(skin) > 0.9)
+    shown = bare & head
+    # Under the chin are shadows and clothes: there the cut adds nothing.
+    under = (small(view.covered("neck")) > 0.5) | (height < CHIN_LEVEL)
+    told[bare | ~head | (under & (hair < 0.25))] = cv2.GC_BGD
+    if not (told == cv2.GC_FGD).any() or not shown.any():
+        return found
+    seen = cv2.resize(view.pixels, size, interpolation=cv2.INTER_AREA)
+    seen[~head] = np.median(seen[shown], axis=0)  # the wall has no colour of its own to tell apart
+    cv2.setRNGSeed(1)
+    models = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.grabCut(seen, told, None, *models, ROUNDS, cv2.GC_INIT_WITH_MASK)
+    cut = ((told == cv2.GC_FGD) | (told == cv2.GC_PR_FGD)).astype(np.float32)
+    around = cv2.dilate(face, _disc(BORDER * unit * scale)) > 0
+    loose = np.maximum(cut, hair * ((near < away) | (height > OVER)))
+    cut = np.where(around & (height <= OVER), cut, loose)
+    whole = cv2.resize(cut.astype(np.float32), shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(whole, np.float32)
+
+
+def _disc(radius: float) -> NDArray[np.uint8]:
+    side = 2 * max(1, round(radius)) + 1
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)).astype(np.uint8)
+
+
+FINE, COARSE = 0.03, 0.15  # outer-eye distances: pores are finer, shading is coarser
+MOST = 24.0  # levels: more is a feature of the face
+PER_STEP = 1.0 / 3.0
+SHADE_SHARE = 0.6  # of differences in light, which may be relief
+
+
+def unevenness(
+    pixels: NDArray[np.uint8], skin: NDArray[np.float32], unit: float
+) -> NDArray[np.int8]:
+    """Return what one step of evenness adds (H, W, 3), in quarters of a level.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (H, W, 3), uint8
+    skin : ndarray, shape (H, W), float32
+    unit : float
+        Outer-eye distance, pixels.
+    """
+    core = cv2.erode(skin, np.ones((2 * max(1, round(0.03 * unit)) + 1,) * 2, np.uint8))
+    colour = pixels.astype(np.float32)
+    band = _blurred(colour, skin, FINE * unit) - _blurred(colour, skin, COARSE * unit)
+    grey = band.mean(axis=2, keepdims=True)
+    band = (band - grey) + SHADE_SHARE * grey
+    band = band * np.exp(-((grey / MOST) ** 2))
+    step = -PER_STEP * band * cv2.GaussianBlur(core, (0, 0), max(0.7, 0.03 * unit))[..., None]
+    return np.rint(np.clip(4.0 * step * skin[..., None], -127, 127)).astype(np.int8)
+
+
+def _blurred(
+    colour: NDArray[np.float32], weight: NDArray[np.float32], sigma: float
+) -> NDArray[np.float32]:
+    """Blur that sees the skin alone."""
+    sigma = max(0.7, sigma)
+    total = cv2.GaussianBlur(weight, (0, 0), sigma)[..., None]
+    summed = cv2.GaussianBlur(colour * weight[..., None], (0, 0), sigma)
+    return np.asarray(summed / np.maximum(total, 1e-3), np.float32)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bridge.errors import Cancelled
 from bridge.motion_clip import MotionClip
-from heat_backend.engine import Portrait, frame_drawer
+from heat_backend.engines.protocol import Portrait, frame_drawer
 
 Sink = Callable[[int, NDArray[np.uint8]], None]
 

@@ -16,7 +16,7 @@ from bridge import motion_clip
 from bridge.coefficients import Coefficients
 from bridge.errors import BadInput, UsageError
 from bridge.motion_clip import MotionClip
-from heat_backend.engine import Portrait
+from heat_backend.engines.protocol import Portrait
 from heat_backend.export.movie import Movie, check_replaceable, movie_notes
 from heat_backend.export.pipeline import render_into
 from heat_backend.export.sequence import Sequence, frame_path, frames_to_render
@@ -103,7 +103,7 @@ def export(
     cancelled : callable
         Asked before each frame.
     portrait_id : str, optional
-        From :func:`heat_backend.export.portrait_key`; without it the portrait is known by its
+        From :func:`heat_backend.export.shot.portrait_key`; without it the portrait is known by its
         frame at rest.
     overwrite : bool
         Whether frames of another shot, or another file named ``out`` (a movie of other frames of

@@ -12,7 +12,8 @@ import numpy as np
 from bridge.errors import BadInput
 from bridge.motion_clip import MotionClip
 from heat_backend import __version__
-from heat_backend.engine import EngineSettings, Photo
+from heat_backend.engines.protocol import EngineSettings
+from heat_backend.media.photo import Photo
 
 # Rates of film and television that are written rounded (23.976 for 24000/1001).
 _NTSC_BASES = (24, 30, 48, 60, 120)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.errors import BadInput
-from heat_backend.film_sound import Form, beginning, sound_in_step
+from heat_backend.media.audio import Form, beginning, sound_in_step
 
 if TYPE_CHECKING:
     import av

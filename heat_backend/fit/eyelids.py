@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import RBFInterpolator
 from scipy.spatial import cKDTree
 
 from bridge.coefficients import EXPRESSION_INDEX
+from bridge.face_model import PART_NAMES, FaceModel, landmarks
 from bridge.ramps import smoothstep
+from heat_backend.fit.posed_model import PosedModel
 
 MIN_STRETCH, MAX_STRETCH = 0.15, 3.0
 LASH_BAND = (0.025, 0.085)  # above the margin: lashes move with it whole, then the skin stretches
@@ -83,3 +87,89 @@ def _carry_lashes(
     own = smoothstep(*LASH_BAND, distance)[:, None].astype(np.float32)
     margin = delta[upper[1:-1]][nearest]
     delta[skin] = np.where(own < 1.0, margin * (1.0 - own) + delta[skin] * own, delta[skin])
+
+
+# FaceMesh's lower edge of the brow, from the temple to the nose.
+BROW_EDGE = {"left": [276, 283, 282, 295, 285], "right": [46, 53, 52, 65, 55]}
+# Lowered brows push the skin into the fold, as the model does: nothing is unrolled.
+FOLDING = tuple(EXPRESSION_INDEX[f"browDown{side}"] for side in ("Left", "Right"))
+# All lengths in outer-eye distances.
+AROUND = 0.45  # how far skin counts that the field must agree with
+UP_TO = 0.5  # of the way from margin to brow edge: hair of the brow must not be drawn out
+BESIDE = 0.03  # by which the zone reaches over the line of margin, brow and corners
+LASHES = (0.015, 0.035)  # above the margin the lid moves whole, as lashes do
+FOLD_REACH = 0.2  # how far from the eye averted skin is its fold
+SMOOTHING = 1e-4
+LEAST_FACING = 0.1
+
+
+def smooth_lid_skin(model: FaceModel, posed: PosedModel) -> None:
+    """Replace ``posed.deltas`` between the upper lids and the brows, in place.
+
+    Parameters
+    ----------
+    model : FaceModel
+    posed : PosedModel
+        With blinks already fitted to the eyes.
+    """
+    skin = np.flatnonzero(model.vertex_part == PART_NAMES.index("face"))
+    flat = posed.rest[:, :2]
+    marks = landmarks(model, posed.rest)[:, :2]
+    up = (posed.rotation @ np.array([0.0, 1.0, 0.0]))[:2]
+    unfolding = np.setdiff1d(np.arange(len(posed.deltas)), FOLDING)
+    facing = np.intersect1d(skin, _facing_vertices(model, posed))
+    for side, lid in (("left", model.lid_left), ("right", model.lid_right)):
+        upper = lid[: model.lid_upper_count]
+        ceiling = _part_way(flat[upper], marks[BROW_EDGE[side]])
+        near, _ = cKDTree(flat[lid]).query(flat)
+        folded = np.setdiff1d(skin[near[skin] < FOLD_REACH], facing)
+        zone = np.union1d(skin[_in_zone(flat[skin], flat[upper], ceiling)], folded)
+        zone = np.setdiff1d(zone[~_below(flat[zone], flat[upper])], lid)
+        if len(zone) == 0:
+            continue
+        near = near[facing]
+        around = np.union1d(np.setdiff1d(facing[near < AROUND], zone), lid)
+        lashes = upper[2:-2]
+        sources = np.concatenate([around, *(lashes for _ in LASHES)])
+        at = np.concatenate([flat[around], *(flat[lashes] + up * step for step in LASHES)])
+        values = posed.deltas[:, sources].transpose(1, 0, 2).reshape(len(sources), -1)
+        field = RBFInterpolator(at, values, kernel="linear", smoothing=SMOOTHING, degree=0)
+        drawn = field(flat[zone]).reshape(len(zone), len(posed.deltas), 3).transpose(1, 0, 2)
+        posed.deltas[np.ix_(unfolding, zone)] = drawn[unfolding].astype(np.float32)
+
+
+def _facing_vertices(model: FaceModel, posed: PosedModel) -> NDArray[np.int32]:
+    """Vertices of which all triangles face the camera."""
+    corners = posed.rest[model.triangles]
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
+    averted = normal[:, 2] < LEAST_FACING
+    return np.setdiff1d(model.triangles[~averted], model.triangles[averted])
+
+
+def _part_way(margin: NDArray[np.floating], brow: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Line (5, 2) above the margin, ``UP_TO`` the brow; both as in :func:`_in_zone`."""
+    at = np.linspace(len(margin) - 2.0, 1.0, len(brow)).round().astype(int)
+    return np.asarray(margin[at] + UP_TO * (brow - margin[at]), np.float64)
+
+
+def _in_zone(
+    points: NDArray[np.floating], margin: NDArray[np.floating], ceiling: NDArray[np.floating]
+) -> NDArray[np.bool_]:
+    """Which points (N, 2) lie between an upper lid's margin and a line above it.
+
+    ``margin`` runs from the inner to the outer corner, ``ceiling`` from the temple to the nose.
+    """
+    outline = np.concatenate([margin, ceiling]).astype(np.float32)[:, None]
+    distance = np.array(
+        [cv2.pointPolygonTest(outline, (float(x), float(y)), True) for x, y in points]
+    )
+    # Below the margin it is the eye's own skin: only the sides are generous.
+    return np.asarray((distance > 0.0) | ((distance > -BESIDE) & ~_below(points, margin)))
+
+
+def _below(points: NDArray[np.floating], margin: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Which points (N, 2) lie lower than an upper lid's margin, continued level past its ends."""
+    order = np.argsort(margin[:, 0])
+    line = np.interp(points[:, 0], margin[order, 0], margin[order, 1])
+    return np.asarray(points[:, 1] < line - 1e-6)

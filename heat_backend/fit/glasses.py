@@ -13,8 +13,8 @@ from scipy.spatial import cKDTree
 from bridge.coefficients import EXPRESSION_NAMES
 from bridge.face_model import PART_NAMES, FaceModel
 from bridge.ramps import smoothstep
-from heat_backend.detect.landmarks import FaceLandmarks
 from heat_backend.fit.posed_model import PosedModel
+from heat_backend.geometry.face_landmarks import FaceLandmarks
 
 # FaceMesh: along the ridge of the nose from between the eyes downward; brows; eyes; oval's middle.
 RIDGE = [168, 6, 197, 195]

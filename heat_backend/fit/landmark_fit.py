@@ -12,9 +12,9 @@ from scipy.optimize import least_squares
 from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES
 from bridge.face_model import FaceModel
 from bridge.pose import rotation_angles, rotation_matrix
-from heat_backend.detect.landmarks import FaceLandmarks
-from heat_backend.fit.camera import VIEWING_DISTANCE, Camera
-from heat_backend.fit.misread_chin import CHIN_SIGMA, misread_chin, shout_limits
+from heat_backend.fit.landmark_outliers import CHIN_SIGMA, misread_chin, shout_limits
+from heat_backend.geometry.camera import VIEWING_DISTANCE, Camera
+from heat_backend.geometry.face_landmarks import FaceLandmarks
 
 # Standard deviations that weigh the terms against each other (a Gaussian prior each).
 LANDMARK_SIGMA = 0.012  # outer-eye distances, in the picture

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import convolve1d
 
-from heat_backend.detect.landmarks import FaceLandmarks
+from heat_backend.geometry.face_landmarks import FaceLandmarks
 
 Floats = NDArray[np.float64]
 

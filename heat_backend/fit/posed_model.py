@@ -7,18 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import RBFInterpolator
+from scipy.spatial import cKDTree
 
 from bridge.coefficients import EXPRESSION_INDEX
 from bridge.face_blink import personal_expression
 from bridge.face_model import PART_NAMES, FaceModel, landmarks, shape
 from bridge.pose import rotation_angles, rotation_matrix
-from heat_backend.detect.landmarks import FaceLandmarks
-from heat_backend.fit.camera import Camera
 from heat_backend.fit.landmark_fit import FaceFit
+from heat_backend.fit.landmark_outliers import chin_below_lip, misread_chin
 from heat_backend.fit.lip_contact import SEALED, close_lips, lip_gap
-from heat_backend.fit.misread_chin import chin_below_lip, misread_chin
 from heat_backend.fit.neutral import relaxing_field
-from heat_backend.fit.residual import landmark_shift
+from heat_backend.geometry.camera import Camera
+from heat_backend.geometry.face_landmarks import MIN_FACE_PX, FaceLandmarks
 
 RIGID_PARTS = ("eye_left", "eye_right", "teeth_upper", "gums_upper")
 MOUTH_PARTS = ("teeth_lower", "gums_lower", "tongue")
@@ -154,3 +155,59 @@ def _close_open_jaw(
     moved = (head + expression[jaw] + expression[close]) @ view
     missing = np.minimum(lip_gap(model, moved), MOST_TO_CLOSE)
     expression[close] += (close_lips(model, moved, missing) @ view.T).astype(np.float32)
+
+
+# Landmarks are trusted to about this many outer-eye distances; less would copy their noise.
+SMOOTHING = 2e-4
+REACH = 0.35  # outer-eye distances beyond the landmarks over which the shift dies out
+
+
+def landmark_shift(
+    at: NDArray[np.floating],
+    landmarks: NDArray[np.floating],
+    shift: NDArray[np.floating],
+    unit: float,
+) -> NDArray[np.float64]:
+    """Interpolate the shift of landmarks to other places of the picture.
+
+    Parameters
+    ----------
+    at : ndarray, shape (N, 2)
+        Where it is wanted, pixels.
+    landmarks : ndarray, shape (L, 2)
+        Where the fitted landmarks are, pixels.
+    shift : ndarray, shape (L, 2)
+        How far each must move, pixels.
+    unit : float
+        Outer-eye distance, pixels.
+
+    Returns
+    -------
+    ndarray, shape (N, 2), float64
+        Pixels; fades to 0 over ``REACH`` beyond the landmarks.
+    """
+    field = RBFInterpolator(
+        landmarks / unit, shift / unit, kernel="linear", smoothing=SMOOTHING, degree=0
+    )
+    distance, _ = cKDTree(landmarks / unit).query(at / unit)
+    spacing = 0.08
+    fade = np.exp(-(np.maximum(0.0, distance - spacing) ** 2) / (2 * (REACH / 2) ** 2))
+    moved: NDArray[np.float64] = field(at / unit) * fade[:, None] * unit
+    return moved
+
+
+NEARLY_PROFILE = 40.0  # degrees
+
+
+def fit_notes(posed: PosedModel, face: FaceLandmarks) -> tuple[str, ...]:
+    """Tell what the user should know before judging the frames."""
+    told = []
+    yaw = abs(float(np.degrees(rotation_angles(posed.rotation)[1])))
+    if yaw >= NEARLY_PROFILE:
+        told.append(f"the face is turned away by {yaw:.0f} degrees: its far side is a guess")
+    if face.size < MIN_FACE_PX:
+        told.append(
+            f"in frames of this size the face is only {face.size:.0f} pixels high: "
+            "choose a larger size, or crop the photo"
+        )
+    return tuple(told)

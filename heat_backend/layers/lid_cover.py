@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from heat_backend.layers.fill import pull_push
+from heat_backend.layers.inpainting import pull_push
 
 # Outer-eye distances.
 AROUND = 0.30  # beyond the opening

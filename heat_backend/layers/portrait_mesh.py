@@ -15,12 +15,10 @@ from scipy.sparse import coo_matrix, csr_matrix, diags
 from bridge.face_model import PART_NAMES, SKIN_PARTS, FaceModel
 from bridge.ramps import smoothstep
 from heat_backend.fit.posed_model import PosedModel
-from heat_backend.layers.drawn_face import drawn_triangles
-from heat_backend.layers.far_side import FarSide
-from heat_backend.layers.grazing import evened_grazing
-from heat_backend.layers.head_sheet import Sheet, head_sheet
 from heat_backend.layers.lip_colours import LipColours, lip_colours
-from heat_backend.layers.sheet_depth import behind_face, held_back
+from heat_backend.layers.mirror_texture import FarSide
+from heat_backend.layers.proxy_mesh import Sheet, behind_face, head_sheet, held_back
+from heat_backend.layers.visible_triangles import drawn_triangles, evened_grazing
 
 RIM_ROUNDS = 10  # of smoothing the mesh's cut edge
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_MAX, EXPRESSION_MIN, EXPRESSION_NAMES
 from bridge.face_model import load as load_model
 from bridge.pose import rotation_angles
-from heat_backend.edits.fit_file import PhotoFit
+from heat_backend.edits.photo_fit import PhotoFit
 from heat_backend.fit.posed_model import USED_UP
-from heat_backend.tracking.gaze import gaze_weights
+from heat_backend.tracking.eyes_and_lips import gaze_weights
 from heat_backend.tracking.still import StillReading, read_still, with_raised_brows
 
 Array = NDArray[np.float64]

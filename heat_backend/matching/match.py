@@ -10,8 +10,8 @@ import numpy as np
 
 from bridge.coefficients import EXPRESSION_NAMES
 from bridge.motion_clip import MotionClip
-from heat_backend.edits.fit_file import PhotoFit
 from heat_backend.edits.light import STEP
+from heat_backend.edits.photo_fit import PhotoFit
 from heat_backend.matching.expression import match_expression, match_pose, strongest
 from heat_backend.matching.light import match_light
 from heat_backend.matching.skin import match_skin, skin_colour

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.edits import EDIT_BY_NAME
-from heat_backend.edits.colour_steps import STEPS, to_lab
-from heat_backend.edits.fit_file import PhotoFit
+from heat_backend.edits.colours import STEPS, to_lab
+from heat_backend.edits.photo_fit import PhotoFit
 
 Array = NDArray[np.float64]
 TONE, BLUSH = ("skin_tone", "skin_warmth"), "blush"

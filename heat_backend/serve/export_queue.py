@@ -17,9 +17,9 @@ from bridge import motion_clip
 from bridge.errors import BadInput, Cancelled, HeatError, UnknownJob
 from bridge.jobs import check_range
 from bridge.wire import Header
-from heat_backend.engine import cost_of_edits
-from heat_backend.pace import Pace
-from heat_backend.serve.shelf import PortraitRequest, Shelf
+from heat_backend.engines.protocol import cost_of_edits
+from heat_backend.export.pace import Pace
+from heat_backend.serve.portrait_cache import PortraitRequest, Shelf
 
 LOG = logging.getLogger("heat.serve")
 FINAL_STATES = ("rendered", "failed", "cancelled")
@@ -41,7 +41,7 @@ class ExportOrder:
     fps : Fraction
         Rate of a movie.
     resume, overwrite : bool
-        As ``heat_backend.export.export`` has them.
+        As ``heat_backend.export.run.export`` has them.
     out : Path
         The movie or the folder.
     own_folder : Path or None
@@ -170,7 +170,7 @@ class ExportQueue:
                 shutil.rmtree(job.order.uploads, ignore_errors=True)
 
     def _export(self, job: Job) -> None:
-        from heat_backend.export import export
+        from heat_backend.export.run import export
 
         order = job.order
         if job.cancel.is_set():

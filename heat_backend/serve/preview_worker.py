@@ -17,9 +17,9 @@ from bridge.errors import Cancelled, HeatError, MissingHere, ProtocolError, Usag
 from bridge.frames import SharedRing
 from bridge.packing import Neighbours
 from bridge.wire import Channel, Header, Kind, error_header
-from heat_backend.engine import Portrait, RenderWithin
+from heat_backend.engines.protocol import Portrait, RenderWithin
+from heat_backend.serve.portrait_cache import PortraitRequest, Prepared, Shelf
 from heat_backend.serve.progress_report import ProgressReport, SketchReport
-from heat_backend.serve.shelf import PortraitRequest, Prepared, Shelf
 
 LOG = logging.getLogger("heat.serve")
 Pixels = NDArray[np.uint8]

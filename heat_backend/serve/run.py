@@ -17,7 +17,7 @@ from types import FrameType
 
 from bridge.errors import HeatError, UsageError
 from bridge.wire import VERSION
-from heat_backend.engine import engine_names
+from heat_backend.engines.registry import engine_names
 from heat_backend.serve.parent_watch import watch_parent
 from heat_backend.serve.secret import read_secret
 from heat_backend.serve.server import Server

@@ -17,12 +17,12 @@ from bridge.frames import sweep_stale_rings
 from bridge.handshake import check_secret, serve_handshake
 from bridge.wire import VERSION, Channel, Header
 from heat_backend import __version__
-from heat_backend.engine import engine_names
+from heat_backend.engines.registry import engine_names
 from heat_backend.serve.export_queue import ExportQueue
 from heat_backend.serve.job_store import sweep_old_jobs
+from heat_backend.serve.portrait_cache import Shelf
 from heat_backend.serve.session import Session
-from heat_backend.serve.shelf import Shelf
-from heat_backend.serve.spool import sweep_stale_spools
+from heat_backend.serve.upload_store import sweep_stale_spools
 
 LOG = logging.getLogger("heat.serve")
 

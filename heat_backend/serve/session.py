@@ -8,11 +8,11 @@ from collections.abc import Callable
 from bridge import fields, packing
 from bridge.errors import BackendLost, HeatError, ProtocolError
 from bridge.wire import TO_SERVER, Channel, Kind, Message, error_header
+from heat_backend.serve.export_handler import JobDesk
 from heat_backend.serve.export_queue import ExportQueue
-from heat_backend.serve.job_desk import JobDesk
+from heat_backend.serve.portrait_cache import Shelf
 from heat_backend.serve.preview_worker import Pose, PreviewWorker
-from heat_backend.serve.shelf import Shelf
-from heat_backend.serve.spool import Spool
+from heat_backend.serve.upload_store import Spool
 
 
 class Session:

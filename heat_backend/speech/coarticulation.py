@@ -17,9 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from heat_backend.speech.channels import CHANNEL, CHANNELS, COUNT, PARTING
 from heat_backend.speech.phonemes import Sound
-from heat_backend.speech.visemes import CLASSES, GROUPS
+from heat_backend.speech.visemes import CHANNEL, CHANNELS, CLASSES, COUNT, GROUPS, PARTING
 
 RATE = 100
 """Frames a second of the curves."""

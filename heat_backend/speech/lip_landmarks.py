@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bridge import face_model
 from bridge.motion_clip import MotionClip
 from bridge.whole_file import user_file
-from heat_backend.speech.channels import CHANNELS, columns
+from heat_backend.speech.visemes import CHANNELS, columns
 
 # FaceMesh landmarks at points 48..67 (counted from 0): the outer contour from the subject's
 # right corner over the upper lip and back, then the inner one likewise.

@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from bridge.errors import Cancelled
-from heat_backend.speech import mel
-from heat_backend.speech.audio_stream import AudioStream
-from heat_backend.speech.channels import COUNT
+from heat_backend.media import mel
+from heat_backend.media.audio_stream import AudioStream
 from heat_backend.speech.network import STEP, SpeechNet
+from heat_backend.speech.visemes import COUNT
 
 WINDOW_SECONDS = 24.0
 CONTEXT_SECONDS = 3.0

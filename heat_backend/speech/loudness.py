@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
-from heat_backend.speech import activity, mel
-from heat_backend.speech.channels import CHANNEL
+from heat_backend.media import mel
+from heat_backend.speech import activity
 from heat_backend.speech.listening import Heard
 from heat_backend.speech.network import RATE, STEP
+from heat_backend.speech.visemes import CHANNEL
 
 LOUD_OPENS = 1.6
 """How much of the opening follows the voice's loudness: louder syllables are wider ones."""

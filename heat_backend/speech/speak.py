@@ -14,13 +14,14 @@ from scipy.ndimage import gaussian_filter1d
 from bridge.coefficients import EXPRESSION_MAX
 from bridge.errors import UsageError
 from bridge.motion_clip import MAX_FPS, MotionClip
-from heat_backend.film_streams import check_range
-from heat_backend.speech import activity, closures, loudness, mel, weights
-from heat_backend.speech.channels import CHANNEL, to_expression
+from heat_backend.media import mel
+from heat_backend.media.video import check_range
+from heat_backend.speech import activity, closures, loudness
 from heat_backend.speech.coarticulation import shut_envelope, shut_lips
-from heat_backend.speech.life import add_life
+from heat_backend.speech.idle_motion import add_life
 from heat_backend.speech.listening import NEVER, Answer, Heard, Progress, answer, hear
-from heat_backend.speech.network import RATE, STEP
+from heat_backend.speech.network import RATE, STEP, shipped
+from heat_backend.speech.visemes import CHANNEL, to_expression
 
 DEFAULT_FPS = 30.0
 MAX_STYLE = 3.0
@@ -152,7 +153,7 @@ def speak(
         Seconds of the file that are to be heard; the clip begins at the former.
     """
     check_range(start, end)
-    network = weights.shipped()
+    network = shipped()
     heard = hear(path, progress, cancelled, start, end)
     said = answer(network, heard, progress, cancelled)
     return perform(heard, said, manner, path.name)

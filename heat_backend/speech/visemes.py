@@ -1,14 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the mouth does for a sound: shapes, and how firmly a sound insists on them.
-
-Keys are base letters of the International Phonetic Alphabet; ``heat_backend.speech.phonemes``
-takes names apart into them. Values are our own: weights of the face model's shapes as seen on
-filmed talk, of ordinary, not theatrical, articulation.
-
-The firmness (alpha) of each group of channels follows Cohen and Massaro, "Modeling coarticulation
-in synthetic visual speech" (1993): a sound dominates what it needs and yields in the rest, so
-that t takes the rounding of its neighbours and p never takes their opening.
-"""
+"""The mouth's channels: which of the 52 coefficients speech moves, both sides of a pair as one."""
 
 from __future__ import annotations
 
@@ -17,7 +8,58 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from heat_backend.speech.channels import CHANNEL, CHANNELS, COUNT
+from bridge.coefficients import EXPRESSION_COUNT, EXPRESSION_INDEX
+
+CHANNELS: tuple[str, ...] = (
+    "jawOpen",
+    "mouthClose",
+    "mouthFunnel",
+    "mouthPucker",
+    "mouthRollLower",
+    "mouthRollUpper",
+    "mouthPress",
+    "mouthShrugLower",
+    "mouthLowerDown",
+    "mouthUpperUp",
+    "mouthSmile",
+    "mouthStretch",
+    "tongueOut",
+)
+"""Names without Left and Right where a pair moves together."""
+
+CHANNEL: dict[str, int] = {name: i for i, name in enumerate(CHANNELS)}
+COUNT = len(CHANNELS)
+
+PARTING = tuple(CHANNEL[n] for n in ("mouthLowerDown", "mouthUpperUp", "mouthStretch"))
+"""Channels that draw the lips apart and must rest while they are shut."""
+
+
+def columns(name: str) -> tuple[int, ...]:
+    """Return the columns of the 52 that a channel drives."""
+    if name in EXPRESSION_INDEX:
+        return (EXPRESSION_INDEX[name],)
+    return EXPRESSION_INDEX[f"{name}Left"], EXPRESSION_INDEX[f"{name}Right"]
+
+
+def to_expression(channels: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Spread channels over the 52 coefficients.
+
+    Parameters
+    ----------
+    channels : (T, C) float
+        In the order of ``CHANNELS``.
+
+    Returns
+    -------
+    (T, 52) float32
+        Zero where speech moves nothing.
+    """
+    out = np.zeros((len(channels), EXPRESSION_COUNT), np.float32)
+    for i, name in enumerate(CHANNELS):
+        for column in columns(name):
+            out[:, column] = channels[:, i]
+    return out
+
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "jaw": ("jawOpen", "mouthClose"),

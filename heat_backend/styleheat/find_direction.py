@@ -23,21 +23,21 @@ from bridge.coefficients import check_edit_name
 from bridge.edits import EDIT_BY_NAME
 from bridge.errors import BadInput, HeatError, UsageError
 from bridge.whole_file import whole_file
+from heat_backend.cli.native_logs import native_logs_hidden
 from heat_backend.cli.progress import Progress
-from heat_backend.cli.quiet import native_logs_hidden
-from heat_backend.detect import choose_face, make_detector
-from heat_backend.device import chosen_device
-from heat_backend.photo import load_photo
-from heat_backend.script import run_script
-from heat_backend.styleheat.attribute_region import REGIONS
-from heat_backend.styleheat.boundary import Boundary, find_boundary
-from heat_backend.styleheat.directions import FOLDER
-from heat_backend.styleheat.inverting import as_tensor, reduced
-from heat_backend.styleheat.landmarks68 import sixty_eight
-from heat_backend.styleheat.loaded import Networks
+from heat_backend.cli.script import run_script
+from heat_backend.detect.detector import choose_face, make_detector
+from heat_backend.engines.device import chosen_device
+from heat_backend.media.photo import load_photo
+from heat_backend.styleheat.crops.ffhq import crop_portrait
+from heat_backend.styleheat.crops.landmarks68 import sixty_eight
+from heat_backend.styleheat.editing.attribute_region import REGIONS
+from heat_backend.styleheat.editing.boundary import Boundary, find_boundary
+from heat_backend.styleheat.editing.directions import FOLDER
+from heat_backend.styleheat.inversion.cache import as_tensor, reduced
 from heat_backend.styleheat.memory import told_when_short
-from heat_backend.styleheat.portrait_crop import crop_portrait
 from heat_backend.styleheat.weights.folder import WeightsFolder, find_folder
+from heat_backend.styleheat.weights.loaded import Networks
 
 Bytes = NDArray[np.uint8]
 Encode = Callable[[Bytes], NDArray[np.float32]]

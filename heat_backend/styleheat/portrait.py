@@ -16,13 +16,13 @@ from bridge.edit_cost import EditKeys
 from bridge.edits import check_names
 from bridge.errors import BadInput
 from bridge.motion_clip import MotionClip
-from heat_backend.engine import CancelCheck, FrameDrawer, never
-from heat_backend.styleheat import paper_vector
+from heat_backend.engines.protocol import CancelCheck, FrameDrawer, never
 from heat_backend.styleheat.bfm.expression_map import ExpressionMap
 from heat_backend.styleheat.bfm.head_pose import HeadMotion
-from heat_backend.styleheat.frame_edits import NOTHING, FrameEdits
-from heat_backend.styleheat.frame_window import RADIUS, motion_window, still_window
-from heat_backend.styleheat.paste_back import PasteBack
+from heat_backend.styleheat.crops.paste_back import PasteBack
+from heat_backend.styleheat.driving import paper_motion
+from heat_backend.styleheat.driving.frame_window import RADIUS, motion_window, still_window
+from heat_backend.styleheat.editing.editable import NOTHING, FrameEdits
 
 Bytes = NDArray[np.uint8]
 Vectors = NDArray[np.float32]
@@ -71,7 +71,7 @@ class Puppet:
         out = self.motion.moved(coefficients.rotation, coefficients.translation)
         expression = np.asarray(coefficients.expression, np.float32)
         if expression.any():
-            out[paper_vector.EXPRESSION] += self.expressions(expression)
+            out[paper_motion.EXPRESSION] += self.expressions(expression)
         return out
 
     def vectors(self, clip: MotionClip) -> Vectors:
@@ -109,7 +109,7 @@ class Editing:
 
 
 class StyleHeatPortrait:
-    """A prepared portrait; see :class:`heat_backend.engine.Portrait`."""
+    """A prepared portrait; see :class:`heat_backend.engines.protocol.Portrait`."""
 
     def __init__(
         self,

@@ -13,43 +13,42 @@ import torch
 from numpy.typing import NDArray
 
 from bridge.errors import BadInput, Cancelled
-from heat_backend.detect import choose_face, make_detector
-from heat_backend.device import chosen_device
-from heat_backend.engine import (
+from heat_backend.detect.detector import choose_face, make_detector
+from heat_backend.engines.device import chosen_device
+from heat_backend.engines.protocol import (
     CancelCheck,
     EngineSettings,
-    Photo,
     Portrait,
     ProgressReport,
-    make_engine,
     never,
     sketch_taker,
 )
-from heat_backend.styleheat import inversion, paper_vector
+from heat_backend.engines.registry import make_engine
+from heat_backend.media.photo import Photo
 from heat_backend.styleheat.bfm.basel import read_standard_head
 from heat_backend.styleheat.bfm.expression_map import ExpressionMap, cached_expression_map
 from heat_backend.styleheat.bfm.head_pose import HeadMotion
-from heat_backend.styleheat.deep3d_crop import PICTURE_SIZE, cut, five_points
-from heat_backend.styleheat.directions import find_edits
-from heat_backend.styleheat.drive import NetworkDriver
-from heat_backend.styleheat.editable import EditablePortrait
-from heat_backend.styleheat.edited_paste import EditedPastes
-from heat_backend.styleheat.frame_edits import NOTHING, Amounts, FrameEdits
-from heat_backend.styleheat.frame_window import still_window
-from heat_backend.styleheat.hfgi import Inversion
-from heat_backend.styleheat.inversion import Watch
-from heat_backend.styleheat.inverting import Inverting, as_bytes, reduced
-from heat_backend.styleheat.landmarks68 import sixty_eight
-from heat_backend.styleheat.loaded import Networks
-from heat_backend.styleheat.looks import Looks
+from heat_backend.styleheat.crops.deep3d import PICTURE_SIZE, cut, five_points
+from heat_backend.styleheat.crops.ffhq import SIZE, PortraitCrop, crop_portrait
+from heat_backend.styleheat.crops.landmarks68 import sixty_eight
+from heat_backend.styleheat.crops.paste_back import EditedPastes, PasteBack, paste_back
+from heat_backend.styleheat.driving import paper_motion
+from heat_backend.styleheat.driving.frame_window import still_window
+from heat_backend.styleheat.driving.network_driver import NetworkDriver
+from heat_backend.styleheat.editing.directions import find_edits
+from heat_backend.styleheat.editing.editable import NOTHING, Amounts, EditablePortrait, FrameEdits
+from heat_backend.styleheat.editing.edited_inversions import Looks
+from heat_backend.styleheat.editing.photo_edits import EditedPhoto, PhotoEditor
+from heat_backend.styleheat.inversion import methods
+from heat_backend.styleheat.inversion.cache import Inverting, as_bytes, reduced
+from heat_backend.styleheat.inversion.encoder import Inversion
+from heat_backend.styleheat.inversion.methods import Watch
 from heat_backend.styleheat.memory import told_when_short
-from heat_backend.styleheat.paste_back import PasteBack, paste_back
-from heat_backend.styleheat.photo_edits import EditedPhoto, PhotoEditor
 from heat_backend.styleheat.portrait import Editing, Puppet, StyleHeatPortrait
-from heat_backend.styleheat.portrait_crop import SIZE, PortraitCrop, crop_portrait
-from heat_backend.styleheat.weight_cache import cache_folder
 from heat_backend.styleheat.weights.catalogue import find_file
 from heat_backend.styleheat.weights.folder import find_folder
+from heat_backend.styleheat.weights.load import cache_folder
+from heat_backend.styleheat.weights.loaded import Networks
 
 VERSION = "1"
 LOST = 0.7  # share of an expression's motion without which it counts as not shown
@@ -61,7 +60,7 @@ SYNTHETIC_NOTE = (
 
 
 class StyleHeatEngine:
-    """See :class:`heat_backend.engine.Engine`."""
+    """See :class:`heat_backend.engines.protocol.Engine`."""
 
     name = "styleheat"
 
@@ -79,7 +78,7 @@ class StyleHeatEngine:
         cancelled: CancelCheck,
     ) -> StyleHeatPortrait:
         """Do all per-portrait work; see the protocol for what it raises."""
-        inversion.check_method(settings.inversion)
+        methods.check_method(settings.inversion)
         networks = self._loaded(chosen_device(settings.device))
         with told_when_short(networks.device):
             return _Preparation(networks, self._caches(), photo, settings).run(progress, cancelled)
@@ -178,14 +177,14 @@ class _Preparation:
         network = self.networks.module("deep3d_recon")
         with torch.no_grad():
             found = network(picture.to(self.networks.device).float() / 255.0)
-        vector = paper_vector.assemble(found.cpu().numpy(), small.transform[None])[0]
+        vector = paper_motion.assemble(found.cpu().numpy(), small.transform[None])[0]
         if not np.isfinite(vector).all():
             raise BadInput(
                 "the reconstruction network gives no numbers for this photo: check the weights "
                 "with `heat weights verify`"
             )
         if self.settings.neutralise:
-            vector[paper_vector.EXPRESSION] = 0.0
+            vector[paper_motion.EXPRESSION] = 0.0
         return vector
 
     def _warp_portrait(self, crop: PortraitCrop) -> Callable[[], Portrait]:

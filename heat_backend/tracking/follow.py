@@ -8,7 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from heat_backend.detect.landmarks import Detector, FaceLandmarks, make_detector, numbered_face
+from heat_backend.detect.detector import Detector, make_detector, numbered_face
+from heat_backend.geometry.face_landmarks import FaceLandmarks
 
 LARGEST_JUMP = 0.8  # of the face's size, between frames: farther off it is another face
 LARGEST_GROWTH = 1.6
@@ -29,7 +30,7 @@ class FaceFollower:
     Parameters
     ----------
     detector : str
-        Name, see :func:`heat_backend.detect.make_detector`.
+        Name, see :func:`heat_backend.detect.detector.make_detector`.
     number : int or None
         Which face, 1 is the largest of the first frame that has so many.
 
@@ -67,9 +68,9 @@ class FaceFollower:
             return None
         self._last = numbered_face(faces, self._number, "the film")
         if self._quick:
-            from heat_backend.detect.mediapipe_film import create
+            from heat_backend.detect.face_mesh import create_tracking
 
-            self._moving = create(faces=1 if len(faces) == 1 else 4)
+            self._moving = create_tracking(faces=1 if len(faces) == 1 else 4)
             # Each look starts from the last one's landmarks; the first ones wander.
             for _ in range(SETTLE):
                 self._last = self._nearest(self._moving.detect(pixels)) or self._last

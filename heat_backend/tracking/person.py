@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from bridge.coefficients import EXPRESSION_INDEX
 from bridge.face_blink import personal_expression
 from bridge.face_model import FaceModel, eyes, landmarks
-from heat_backend.detect.landmarks import FaceLandmarks
-from heat_backend.fit.camera import Camera
 from heat_backend.fit.landmark_fit import LANDMARK_SIGMA, OVAL, OVAL_SIGMA, FaceFit, fit_face
+from heat_backend.geometry.camera import Camera
+from heat_backend.geometry.face_landmarks import FaceLandmarks
 from heat_backend.tracking.channels import (
     TRACKED,
     reading,
@@ -21,9 +21,16 @@ from heat_backend.tracking.channels import (
     usual_weights,
     weight_prior,
 )
-from heat_backend.tracking.head_turn import in_head_axes, still_parts
-from heat_backend.tracking.lips import openings
-from heat_backend.tracking.solve import FrameFit, Person, linearised, seen_axes, solve_frame
+from heat_backend.tracking.eyes_and_lips import openings
+from heat_backend.tracking.solve import (
+    FrameFit,
+    Person,
+    in_head_axes,
+    linearised,
+    seen_axes,
+    solve_frame,
+    still_parts,
+)
 
 Array = NDArray[np.float64]
 FITTED_FRAMES = 5

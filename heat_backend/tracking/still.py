@@ -16,10 +16,10 @@ from scipy.spatial.transform import Rotation
 
 from bridge.coefficients import EXPRESSION_INDEX
 from bridge.face_model import FaceModel, landmarks
-from heat_backend.detect import FaceLandmarks
 from heat_backend.fit.landmark_fit import FaceFit
+from heat_backend.geometry.face_landmarks import FaceLandmarks
 from heat_backend.tracking.channels import TRACKED
-from heat_backend.tracking.gaze import SHUT, gaze_of
+from heat_backend.tracking.eyes_and_lips import SHUT, gaze_of
 from heat_backend.tracking.person import lids_open, person_of, weights_of_52
 from heat_backend.tracking.solve import FrameFit, Person, bounded_step, linearised, trusted
 

@@ -15,17 +15,14 @@ from bridge.face_model import load as load_model
 from bridge.motion_clip import MotionClip
 from bridge.pose import rotation_angles, rotation_matrix
 from bridge.regions import REGIONS, region_mask
-from heat_backend.film_streams import check_range
+from heat_backend.media.video import FilmFacts, check_range, film_facts, film_frames
 from heat_backend.tracking import gaps
-from heat_backend.tracking.film import FilmFacts, film_facts, film_frames
+from heat_backend.tracking.eyes_and_lips import SHUT, gaze_of, gaze_weights, read_gap, touching
 from heat_backend.tracking.follow import FaceFollower
-from heat_backend.tracking.gaze import SHUT, gaze_of, gaze_weights
-from heat_backend.tracking.head_turn import in_head_axes, unlike
-from heat_backend.tracking.landmark_reel import LandmarkReel, reel_key
-from heat_backend.tracking.lips import read_gap, touching
+from heat_backend.tracking.landmark_cache import LandmarkReel, reel_key
 from heat_backend.tracking.person import learn_person, lids_open, weights_of_52
 from heat_backend.tracking.smoothing import noise_level, smooth, smooth_together
-from heat_backend.tracking.solve import FrameFit, Person, solve_frame
+from heat_backend.tracking.solve import FrameFit, Person, in_head_axes, solve_frame, unlike
 
 Array = NDArray[np.float64]
 Progress = Callable[[str, float], None]

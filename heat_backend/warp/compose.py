@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from heat_backend.warp.seams import Region, mix_seams
+from heat_backend.warp.occlusion_boundaries import Region, mix_seams
 
 # Range of the fixed-point places in 32nds of a pixel: 16-bit whole pixels.
 FARTHEST_LEFT, FARTHEST_RIGHT = -32000 * 32, 32000 * 32

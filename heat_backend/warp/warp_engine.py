@@ -17,41 +17,41 @@ from bridge.edits import check_names
 from bridge.errors import Cancelled
 from bridge.face_model import load as load_model
 from bridge.ramps import smoothstep
-from heat_backend.detect import FaceLandmarks, choose_face, make_detector
-from heat_backend.detect.landmarks import Detector
-from heat_backend.device import chosen_device
+from heat_backend.detect.detector import Detector, choose_face, make_detector
 from heat_backend.edits.editor import Edited, Editor
-from heat_backend.edits.make_editor import make_editor
-from heat_backend.edits.seen_directions import SeenDirections, Track
-from heat_backend.engine import CancelCheck, EngineSettings, Photo, ProgressReport
-from heat_backend.fit.fit_notes import fit_notes
+from heat_backend.edits.editor_builder import make_editor
+from heat_backend.edits.portrait_directions import SeenDirections, Track
+from heat_backend.engines.device import chosen_device
+from heat_backend.engines.protocol import CancelCheck, EngineSettings, ProgressReport
 from heat_backend.fit.glasses import find_frame, hold_frame
 from heat_backend.fit.landmark_fit import fit_face
-from heat_backend.fit.large_eyes import widened_eyes
 from heat_backend.fit.lip_edges import fitted_lips
 from heat_backend.fit.neutral import RELAX
-from heat_backend.fit.posed_model import lay_on_photo
-from heat_backend.fit.response import measured_gains, respond
-from heat_backend.fit.turn_response import UNCORRECTED, measured_turns
-from heat_backend.layers.background import cut_out
-from heat_backend.layers.far_side import borrow_far_side
-from heat_backend.layers.loose_hair import loose_hair
-from heat_backend.layers.matte import person_matte
-from heat_backend.layers.outline import outline_patch, polygon_area
+from heat_backend.fit.posed_model import fit_notes, lay_on_photo
+from heat_backend.geometry.face_landmarks import FaceLandmarks
+from heat_backend.geometry.head_pose import HeadPose, express, eye_turns, head_pose, turn_head
+from heat_backend.geometry.polygon_mask import outline_patch, polygon_area
+from heat_backend.layers.matte import loose_hair, person_matte
+from heat_backend.layers.matting_layers import cut_out
+from heat_backend.layers.mirror_texture import borrow_far_side
+from heat_backend.layers.portrait_layers import Layers, assemble_layers, fit_blinks, resized
 from heat_backend.layers.portrait_mesh import PortraitMesh, build_portrait_mesh
-from heat_backend.warp.inside import mouth_margin, paint_eye, paint_mouth
-from heat_backend.warp.lash_line import paint_lash_line
-from heat_backend.warp.lid_skin_paint import paint_lid_skin
-from heat_backend.warp.own_frames import expressing, reshaping, tracking, turning
-from heat_backend.warp.own_landmarks import own_landmarks
-from heat_backend.warp.painter import Scene, make_painter, moving_region, opaque
-from heat_backend.warp.portrait_layers import (
-    Layers,
-    assemble_layers,
-    fit_blinks,
-    resized,
+from heat_backend.layers.rendered_landmarks import own_landmarks
+from heat_backend.layers.stylised_eyes import widened_eyes
+from heat_backend.media.photo import Photo
+from heat_backend.warp.control_calibration import (
+    UNCORRECTED,
+    expressing,
+    measured_gains,
+    measured_turns,
+    reshaping,
+    respond,
+    tracking,
+    turning,
 )
-from heat_backend.warp.posing import HeadPose, express, eye_turns, head_pose, turn_head
+from heat_backend.warp.eye_mouth_compositor import mouth_margin, paint_eye, paint_mouth
+from heat_backend.warp.lid_compositor import paint_lash_line, paint_lid_skin
+from heat_backend.warp.warp_renderer import CpuPainter, Painter, Scene, moving_region, opaque
 
 PAD_SHARE = 0.2  # of the long side: how far the photo is continued over its border
 CELLS_ALONG = 640  # flow cells along the long side, at most
@@ -71,7 +71,7 @@ _KERNELS = threading.Lock()
 
 
 class WarpPortrait:
-    """A prepared portrait; see :class:`heat_backend.engine.Portrait`."""
+    """A prepared portrait; see :class:`heat_backend.engines.protocol.Portrait`."""
 
     def __init__(
         self,
@@ -294,8 +294,17 @@ def _jaw_shuts(mesh: PortraitMesh, relaxed: float) -> float:
     return CLENCH + max(0.0, float(heights[top] - heights[low])) / max(opened, 0.05)
 
 
+def make_painter(scene: Scene, device: str) -> Painter:
+    """Make the painter for ``"cpu"`` or ``"cuda"``, as :func:`chosen_device` gives it."""
+    if device == "cpu":
+        return CpuPainter(scene)
+    from heat_backend.warp.torch_warp_renderer import TorchPainter
+
+    return TorchPainter(scene, device)
+
+
 class WarpEngine:
-    """See :class:`heat_backend.engine.Engine`."""
+    """See :class:`heat_backend.engines.protocol.Engine`."""
 
     name = "warp"
     version = "1"

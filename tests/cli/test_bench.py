@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from heat_backend.bench import Row, memory_section
+from heat_backend.bench import memory_section
+from heat_backend.bench.rows import Row
 from tests.cli.conftest import Answer
 
 Heat = Callable[..., Answer]

@@ -305,7 +305,7 @@ def test_a_bug_is_one_line_and_a_traceback_only_when_asked(
     def fail(*args: object, **more: object) -> None:
         raise ZeroDivisionError("oh\nno")
 
-    monkeypatch.setattr("heat_backend.export.portrait_key", fail)
+    monkeypatch.setattr("heat_backend.export.shot.portrait_key", fail)
     answer = render(heat, photo, clip, tmp_path / "out")
     assert answer.status == 1
     assert "ZeroDivisionError: oh no" in answer.error

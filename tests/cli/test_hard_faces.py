@@ -17,10 +17,11 @@ from bridge import face_model
 from bridge.coefficients import EXPRESSION_INDEX
 from bridge.pose import rotation_matrix
 from heat_backend.cli.face_report import difficulties, pose_degrees
-from heat_backend.detect import FaceLandmarks, make_detector
-from heat_backend.detect.upright import UNLIKE, unlikeness
-from heat_backend.model.raster import Camera, picture
+from heat_backend.detect.detector import make_detector
+from heat_backend.detect.orientation import UNLIKE, unlikeness
+from heat_backend.geometry.face_landmarks import FaceLandmarks
 from tests.cli.conftest import Answer, save_clip
+from tools.face_model.raster import Camera, picture
 
 Heat = Callable[..., Answer]
 

@@ -11,18 +11,19 @@ from bridge.coefficients import Coefficients
 from bridge.edits import EDITS, LIGHT_EDITS, TEXTURE_EDITS
 from bridge.errors import BadInput
 from bridge.face_model import load, shape
-from heat_backend.detect import make_detector
-from heat_backend.edits.colour_steps import to_lab
-from heat_backend.edits.fit_file import fit_photo
-from heat_backend.edits.light import LitHead
-from heat_backend.edits.lit_share import lit_share
-from heat_backend.engine import EngineSettings, Photo, frame_drawer, make_engine
-from heat_backend.measures import edits as measures
-from heat_backend.measures import known_heads
-from heat_backend.measures.fidelity import psnr
-from heat_backend.measures.tracking import Tracker
-from heat_backend.model.face_measures import measured_head
+from heat_backend.detect.detector import make_detector
+from heat_backend.edits.colours import to_lab
+from heat_backend.edits.face_measurements import measured_head
+from heat_backend.edits.light import LitHead, lit_share
+from heat_backend.edits.photo_fit import fit_photo
+from heat_backend.engines.protocol import EngineSettings, frame_drawer
+from heat_backend.engines.registry import make_engine
+from heat_backend.media.photo import Photo
 from heat_backend.warp.warp_engine import WarpPortrait
+from tools.measures import edits as measures
+from tools.measures import known_heads
+from tools.measures.fidelity import psnr
+from tools.measures.tracking import Tracker
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ import pytest
 
 from bridge.coefficients import EXPRESSION_INDEX, Coefficients
 from bridge.motion_clip import MotionClip
-from heat_backend.engine import Photo
-from heat_backend.export import ExportResult, export
+from heat_backend.export.run import ExportResult, export
+from heat_backend.media.photo import Photo
 from tests.stand_in_engine import StandInPortrait
 
 

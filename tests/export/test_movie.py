@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 from bridge.errors import BadInput, Cancelled, MissingHere
-from heat_backend.engine import Photo
-from heat_backend.export import ExportResult, Occupied, h264, packet_log
+from heat_backend.export import h264, packet_log
+from heat_backend.export.run import ExportResult
 from heat_backend.export.shot import frame_rate
+from heat_backend.export.storage import Occupied
+from heat_backend.media.photo import Photo
 from tests.export.conftest import CountingPortrait, hidden, make_clip, picture
 
 Run = Callable[..., ExportResult]

@@ -12,8 +12,9 @@ import pytest
 
 from bridge.errors import BadInput
 from heat_backend.cli.main import main
-from heat_backend.export import ExportResult, Occupied
+from heat_backend.export.run import ExportResult
 from heat_backend.export.sound import Sound, check_sound
+from heat_backend.export.storage import Occupied
 from tests.export.conftest import make_clip
 from tests.speech.sounds import vowel, write_movie_with_late_sound
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from heat_backend.pace import Pace
+from heat_backend.export.pace import Pace
 
 
 def test_the_slow_first_frame_counts_for_nothing() -> None:

@@ -12,9 +12,12 @@ from PIL import Image
 
 from bridge.errors import BadInput, Cancelled, MissingHere, UsageError
 from heat_backend import __version__
-from heat_backend.engine import EngineSettings, Photo
-from heat_backend.export import ExportResult, portrait_key, sequence
+from heat_backend.engines.protocol import EngineSettings
+from heat_backend.export import sequence
 from heat_backend.export.png import encode_png, read_texts
+from heat_backend.export.run import ExportResult
+from heat_backend.export.shot import portrait_key
+from heat_backend.media.photo import Photo
 from tests.export.conftest import CountingPortrait, hidden, make_clip, picture
 
 Run = Callable[..., ExportResult]

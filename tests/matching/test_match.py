@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from bridge.coefficients import EXPRESSION_INDEX, Coefficients
-from heat_backend.edits.fit_file import PhotoFit, fit_photo
-from heat_backend.engine import EngineSettings, Photo, make_engine
+from heat_backend.edits.photo_fit import PhotoFit, fit_photo
+from heat_backend.engines.protocol import EngineSettings
+from heat_backend.engines.registry import make_engine
 from heat_backend.matching.light import match_light
 from heat_backend.matching.match import EXPRESSION, LIGHT, POSE, SKIN_TONE, Matched, match
 from heat_backend.matching.skin import is_grey, match_skin, skin_colour
+from heat_backend.media.photo import Photo
 from heat_backend.warp.warp_engine import WarpPortrait
 
 SETTINGS = EngineSettings(size=384, device="cpu")

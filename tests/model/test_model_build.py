@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bridge import face_model
+from bridge import face_model, npz_file
 from bridge.errors import BadInput, MissingHere
-from heat_backend.model import build, collapse, kit, pack
+from tools.face_model import build, collapse, kit
 
 KIT = Path(__file__).resolve().parents[3] / "shared/data/ict/ict_facekit_light.npz"
 
@@ -18,7 +18,7 @@ def test_build_reproduces_the_shipped_file_byte_for_byte() -> None:
     if not KIT.is_file():
         pytest.skip("the ICT-FaceKit data is not beside this checkout (shared/data/ict)")
     shipped = Path(face_model.__file__).with_name("face_model.npz").read_bytes()
-    assert pack.npz_bytes(build.build(KIT)) == shipped
+    assert npz_file.npz_bytes(build.build(KIT)) == shipped
 
 
 def test_absent_kit_says_what_to_do(tmp_path: Path) -> None:
@@ -35,12 +35,12 @@ def test_kit_without_its_arrays_is_refused(tmp_path: Path) -> None:
 def test_packing_does_not_depend_on_time_or_order() -> None:
     arrays = {"b": np.arange(5), "a": np.array("text"), "c": np.zeros((2, 3), np.int8)}
     other = dict(sorted(arrays.items(), reverse=True))
-    assert pack.npz_bytes(arrays) == pack.npz_bytes(other)
+    assert npz_file.npz_bytes(arrays) == npz_file.npz_bytes(other)
 
 
 def test_packed_arrays_come_back(tmp_path: Path) -> None:
     arrays = {"n": np.array(7, np.int32), "s": np.array("text"), "a": np.eye(3, dtype=np.float32)}
-    pack.write_npz(tmp_path / "x.npz", arrays)
+    npz_file.write_npz(tmp_path / "x.npz", arrays)
     with np.load(tmp_path / "x.npz", allow_pickle=False) as data:
         assert str(data["s"]) == "text" and int(data["n"]) == 7
         np.testing.assert_array_equal(data["a"], np.eye(3))

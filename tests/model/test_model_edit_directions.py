@@ -6,7 +6,7 @@ import pytest
 
 from bridge import edit_directions
 from bridge.face_model import load, shape
-from heat_backend.model.face_measures import measured_head
+from heat_backend.edits.face_measurements import measured_head
 
 STILL = np.zeros(52)
 

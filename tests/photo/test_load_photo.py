@@ -15,8 +15,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from bridge.errors import BadInput
-from heat_backend.photo import from_rgba, load_photo
-from heat_backend.photo import load as load_module
+from heat_backend.media import photo as load_module
+from heat_backend.media.photo import from_rgba, load_photo
 
 
 def gradient(width: int = 60, height: int = 40) -> np.ndarray:
@@ -233,7 +233,7 @@ def test_a_12000_px_square_jpeg_stays_within_memory(tmp_path: Path) -> None:
     Image.new("RGB", (12000, 12000), (180, 140, 120)).save(path, quality=60)
     script = (
         "import resource, sys\n"
-        "from heat_backend.photo import load_photo\n"
+        "from heat_backend.media import load_photo\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "print(load_photo(sys.argv[1]).pixels.shape)\n"
         "after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"

@@ -16,8 +16,8 @@ from bridge.client import Client, PortraitSource
 from bridge.coefficients import EXPRESSION_INDEX, Coefficients
 from bridge.launch import BackendProcess
 from bridge.motion_clip import MotionClip
-from heat_backend import engine
-from heat_backend.serve import Server
+from heat_backend.engines import registry
+from heat_backend.serve.server import Server
 from tests import stand_in_engine
 
 SECRET = "a secret for the tests"
@@ -123,7 +123,7 @@ class Gate:
 def gate(server):
     """The gated engine, offered by the server; opened wide at the end."""
     made = Gate()
-    engine.register("gated", lambda: made)
+    registry.register("gated", lambda: made)
     yield made
     made.let(10_000)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from bridge.errors import HeatError
-from heat_backend.serve import serve
+from heat_backend.serve.run import serve
 from tests import stand_in_engine
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ from bridge.errors import (
 from bridge.frames import NAME_START, ring_folder
 from bridge.handshake import proof
 from bridge.wire import CHUNK, MAX_BLOB, PREFIX, TO_CLIENT, Channel, Kind
-from heat_backend.serve import Server
-from heat_backend.serve.spool import safe_name
+from heat_backend.serve.server import Server
+from heat_backend.serve.upload_store import safe_name
 from tests.serve.conftest import SECRET, jaw, portrait, until
 
 

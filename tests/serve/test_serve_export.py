@@ -38,7 +38,7 @@ def start(server, clip_file, tmp_path):
 @pytest.fixture
 def far_away(monkeypatch):
     """Let the server see no file of the client's, as on another machine."""
-    monkeypatch.setattr("heat_backend.serve.job_desk._small_file", lambda path: b"")
+    monkeypatch.setattr("heat_backend.serve.export_handler._small_file", lambda path: b"")
 
 
 def shown(path):

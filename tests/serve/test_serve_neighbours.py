@@ -8,7 +8,7 @@ from bridge.coefficients import Coefficients
 from bridge.errors import BadInput
 from bridge.preview import LivePreview
 from bridge.wire import Kind
-from heat_backend import engine
+from heat_backend.engines import registry
 from tests.serve.conftest import JAW, SECRET, jaw, portrait, until
 from tests.stand_in_engine import StandInPortrait
 
@@ -40,7 +40,7 @@ def seen(server):
         def prepare(self, photo, settings, progress, cancelled):
             return Watcher(photo, asked)
 
-    engine.register("watcher", Engine)
+    registry.register("watcher", Engine)
     return asked
 
 

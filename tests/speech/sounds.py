@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from heat_backend.speech.corpus import to_rate
-from heat_backend.speech.espeak import espeak
 from heat_backend.speech.phonemes import Sound, from_espeak
+from tools.speech_training.corpus import to_rate
+from tools.speech_training.espeak import espeak
 
 RATE = 16000
 KIT = Path(__file__).resolve().parents[3] / "shared" / "data"

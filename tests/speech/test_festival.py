@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from bridge.errors import MissingHere
-from heat_backend.speech import festival
-from heat_backend.speech.corpus import HELD_OUT_FLITE
 from heat_backend.speech.phonemes import from_segments, letters_of
+from tools.speech_training import festival
+from tools.speech_training.corpus import HELD_OUT_FLITE
 
 needs_festival = pytest.mark.skipif(shutil.which("festival") is None, reason="needs festival")
 

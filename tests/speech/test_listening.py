@@ -11,20 +11,15 @@ import numpy as np
 import pytest
 import torch
 
-from heat_backend.speech import listening, mel, weights
-from heat_backend.speech.audio_stream import AudioStream
-from heat_backend.speech.channels import COUNT
+from heat_backend.media import mel
+from heat_backend.media.audio_stream import AudioStream
+from heat_backend.speech import listening
+from heat_backend.speech import network as speech_network
 from heat_backend.speech.lip_landmarks import opening
 from heat_backend.speech.listening import NEVER, Answer, Heard, answer, hear
 from heat_backend.speech.phonemes import from_espeak
-from heat_backend.speech.scoring import (
-    correlation,
-    energy_envelope,
-    in_band,
-    score_closures,
-    silences,
-)
 from heat_backend.speech.speak import Manner, motion_from_speech, perform
+from heat_backend.speech.visemes import COUNT
 from tests.speech.sounds import (
     KIT,
     RATE,
@@ -33,6 +28,13 @@ from tests.speech.sounds import (
     vowel,
     write_movie_with_late_sound,
     write_wave,
+)
+from tools.speech_training.scoring import (
+    correlation,
+    energy_envelope,
+    in_band,
+    score_closures,
+    silences,
 )
 
 
@@ -53,7 +55,7 @@ def test_features_of_blocks_are_those_of_the_whole() -> None:
 
 def test_windows_fit_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     heard = hear(write_wave(tmp_path / "v.wav", vowel(9.0)), quiet, NEVER)
-    network = weights.shipped()
+    network = speech_network.shipped()
     whole = answer(network, heard, quiet)
     monkeypatch.setattr(listening, "WINDOW_SECONDS", 2.0)
     pieces = answer(network, heard, quiet)
@@ -64,7 +66,7 @@ def test_windows_fit_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_listening_leaves_the_threads_as_they_were(tmp_path: Path) -> None:
     usual = torch.get_num_threads()
     heard = hear(write_wave(tmp_path / "a.wav", np.zeros(RATE)), quiet, NEVER)
-    answer(weights.shipped(), heard, quiet)
+    answer(speech_network.shipped(), heard, quiet)
     assert torch.get_num_threads() == usual
 
 
@@ -141,14 +143,14 @@ def test_people_open_their_mouths_with_their_voice_and_rest_in_silence(name: str
 
 
 def test_weights_survive_a_round_trip(tmp_path: Path) -> None:
-    network = weights.shipped()
-    weights.save(network, tmp_path / "w.npz")
-    again = weights.load(tmp_path / "w.npz")
+    network = speech_network.shipped()
+    speech_network.save(network, tmp_path / "w.npz")
+    again = speech_network.load(tmp_path / "w.npz")
     heard = torch.randn(1, 200, mel.BANDS, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         for first, second in zip(network(heard), again(heard), strict=True):
             torch.testing.assert_close(first, second, atol=1e-3, rtol=1e-3)
-    assert weights.SHIPPED.stat().st_size < 5_000_000
+    assert speech_network.SHIPPED.stat().st_size < 5_000_000
 
 
 def test_the_start_of_a_file_is_second_zero(tmp_path: Path) -> None:

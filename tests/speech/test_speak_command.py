@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from bridge import face_model, motion_clip
 from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES
-from heat_backend.speech import augment
 from heat_backend.speech.lip_landmarks import opening
 from tests.speech.sounds import (
     RATE,
@@ -24,6 +23,7 @@ from tests.speech.sounds import (
     write_silent_movie,
     write_wave,
 )
+from tools.speech_training import augment
 
 Heat = Callable[..., Answer]
 

@@ -8,13 +8,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from heat_backend.speech.channels import CHANNEL, to_expression
 from heat_backend.speech.closures import closures, on_frames
 from heat_backend.speech.coarticulation import RATE, Targets, targets
 from heat_backend.speech.lip_landmarks import opening
 from heat_backend.speech.phonemes import Sound, from_espeak, from_flite, letters_of
-from heat_backend.speech.scoring import score_closures
-from heat_backend.speech.visemes import REST, VISEMES
+from heat_backend.speech.visemes import CHANNEL, REST, VISEMES, to_expression
+from tools.speech_training.scoring import score_closures
 
 
 def said(word: str, each: float = 0.1, rest: float = 0.5) -> tuple[Targets, list[Sound]]:

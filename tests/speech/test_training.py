@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from heat_backend.speech import weights
-from heat_backend.speech.corpus import (
+from heat_backend.speech import network
+from heat_backend.speech.network import Shape
+from tests.speech.sounds import needs_espeak, needs_flite
+from tools.speech_training.corpus import (
     HELD_OUT_LANGUAGES,
     HELD_OUT_VARIANTS,
     LANGUAGES,
@@ -17,11 +19,9 @@ from heat_backend.speech.corpus import (
     Corpus,
     build,
 )
-from heat_backend.speech.drawn_ahead import batches
-from heat_backend.speech.examples import Backgrounds, batch
-from heat_backend.speech.network import Shape
-from heat_backend.speech.train import Plan, Trainer, train
-from tests.speech.sounds import needs_espeak, needs_flite
+from tools.speech_training.examples import Backgrounds, batch
+from tools.speech_training.prefetch import batches
+from tools.speech_training.train import Plan, Trainer, train
 
 SMALL = Shape((4, 6, 8), 16, 16, 1)
 
@@ -52,8 +52,8 @@ def test_learning_lowers_the_loss_and_goes_on_where_it_stopped(
     again.resume(tmp_path / "state.pt")
     assert again.step == 60
     assert again.losses(asked).total.item() == pytest.approx(after.total.item(), rel=1e-3)
-    weights.save(again.network, tmp_path / "small.npz")
-    assert weights.load(tmp_path / "small.npz").shape == SMALL
+    network.save(again.network, tmp_path / "small.npz")
+    assert network.load(tmp_path / "small.npz").shape == SMALL
 
 
 @needs_espeak

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from heat_backend.styleheat.manifest import load_manifest
+from heat_backend.styleheat.weights.manifest import load_manifest
 
 
 def number_of(network: str, key: str) -> float:

@@ -11,11 +11,10 @@ import pytest
 import torch
 
 from bridge.errors import BadInput, MissingHere
-from heat_backend.styleheat import weight_cache
-from heat_backend.styleheat.load_weights import HOME, load_network
-from heat_backend.styleheat.manifest import load_manifest
-from heat_backend.styleheat.weights import record
+from heat_backend.styleheat.weights import load, record
 from heat_backend.styleheat.weights.folder import WeightsFolder, find_folder
+from heat_backend.styleheat.weights.load import HOME, load_network
+from heat_backend.styleheat.weights.manifest import load_manifest
 from tests.styleheat import layout_files
 
 
@@ -58,7 +57,7 @@ def test_every_network_loads_from_a_checkout_as_it_is(tmp_path: Path, cache: Pat
 
 
 def test_layout_of_every_file_is_checked_without_reading_its_numbers(tmp_path: Path) -> None:
-    from heat_backend.styleheat.checkpoints import check_layout
+    from heat_backend.styleheat.weights.checkpoints import check_layout
 
     layout_files.write_checkpoints(tmp_path)
     for place in dict.fromkeys(HOME.values()):
@@ -218,10 +217,10 @@ def test_a_corrupted_cache_is_made_anew(damage: str, folder: WeightsFolder, cach
         data = bytearray(b"nothing")
     kept.write_bytes(data)
     layout = load_manifest().network("hfgi_aligner")
-    assert weight_cache.read(kept, layout) is None
+    assert load.read(kept, layout) is None
     again = load_network("hfgi_aligner", folder, cache)
     assert all(torch.equal(right[key], again[key]) for key in right)
-    assert weight_cache.read(kept, layout) is not None
+    assert load.read(kept, layout) is not None
 
 
 def test_no_room_for_the_cache_keeps_no_one_from_loading(

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from heat_backend.styleheat import flow
-from heat_backend.styleheat.cases import all_cases
 from heat_backend.styleheat.conformance.case_file import CaseFile, find_cases
 from heat_backend.styleheat.conformance.case_run import CaseRun, SyntheticNetworks
+from heat_backend.styleheat.conformance.cases import all_cases
 from heat_backend.styleheat.conformance.run import CaseReport, run_case
-from heat_backend.styleheat.manifest import load_manifest
+from heat_backend.styleheat.networks import flow
+from heat_backend.styleheat.weights.manifest import load_manifest
 
 CASES = find_cases(Path(__file__).parent / "cases")
 LARGE = {
@@ -71,7 +71,7 @@ def test_swapped_axes_of_the_flow_are_noticed(
 ) -> None:
     right = flow.deformation
     monkeypatch.setattr(
-        "heat_backend.styleheat.warper.deformation", lambda field: right(field.flip(1))
+        "heat_backend.styleheat.networks.warper.deformation", lambda field: right(field.flip(1))
     )
     case = named("video_warper")
     report = run_case(case, networks.of(case))

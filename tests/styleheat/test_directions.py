@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from bridge.errors import UsageError
-from heat_backend.styleheat import attribute_edit
-from heat_backend.styleheat.directions import find_edits
+from heat_backend.styleheat.editing import directions
+from heat_backend.styleheat.editing.directions import find_edits
 from heat_backend.styleheat.weights.folder import WeightsFolder
 
 
@@ -36,14 +36,12 @@ def test_published_edits_at_full_strength_are_the_published_procedure(
     edits = find_edits(folder)
     assert set(edits.edits) == {"age", "pose", "beard", "lip"}
     age = torch.load(folder.path / "interfacegan_directions" / "age.pt", weights_only=True)
+    assert torch.allclose(edits.apply(rows, {"age": 1.0}), rows + directions.OLD * age, atol=1e-4)
     assert torch.allclose(
-        edits.apply(rows, {"age": 1.0}), rows + attribute_edit.OLD * age, atol=1e-4
-    )
-    assert torch.allclose(
-        edits.apply(rows, {"young": 1.0}), rows + attribute_edit.YOUNG * age, atol=1e-4
+        edits.apply(rows, {"young": 1.0}), rows + directions.YOUNG * age, atol=1e-4
     )
     statistics = torch.load(folder.path / "ffhq_pca.pt", weights_only=True)
-    beard = attribute_edit.component(statistics, 58, (7, 8)).apply(rows, -20.0)
+    beard = directions.component(statistics, 58, (7, 8)).apply(rows, -20.0)
     assert torch.allclose(edits.apply(rows, {"beard": 1.0}), beard, atol=1e-5)
 
 
@@ -117,8 +115,8 @@ def test_an_edited_inversion_keeps_the_details_of_the_photo(rows: torch.Tensor) 
     from types import SimpleNamespace
     from typing import Any, cast
 
-    from heat_backend.styleheat.edited_inversion import edited_inversion
-    from heat_backend.styleheat.hfgi import Encoded, Inverter
+    from heat_backend.styleheat.editing.edited_inversion import edited_inversion
+    from heat_backend.styleheat.inversion.encoder import Encoded, Inverter
 
     given = []
 

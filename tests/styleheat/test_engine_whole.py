@@ -23,7 +23,7 @@ from bridge import motion_clip
 from bridge.client import Client, EngineOptions, PortraitSource
 from bridge.coefficients import EXPRESSION_INDEX, Coefficients
 from bridge.motion_clip import MotionClip
-from heat_backend.serve import Server
+from heat_backend.serve.server import Server
 
 pytestmark = pytest.mark.large
 SIDE = 192

@@ -10,8 +10,8 @@ from PIL import Image
 
 from bridge.errors import BadInput, UsageError
 from heat_backend.styleheat import find_direction
-from heat_backend.styleheat.boundary import find_boundary
-from heat_backend.styleheat.directions import find_edits
+from heat_backend.styleheat.editing.boundary import find_boundary
+from heat_backend.styleheat.editing.directions import find_edits
 from heat_backend.styleheat.weights.folder import WeightsFolder
 
 ROWS = (18, 512)
@@ -89,7 +89,7 @@ def encode(truth: np.ndarray):
 
 
 def as_it_is(path: Path) -> np.ndarray:
-    from heat_backend.photo import load_photo
+    from heat_backend.media.photo import load_photo
 
     return load_photo(path).pixels
 

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from heat_backend.styleheat import drive
+from heat_backend.styleheat.driving import network_driver
+from heat_backend.styleheat.editing.editable import FrameEdits
 from heat_backend.styleheat.fast import frame_way
 from heat_backend.styleheat.fast.folded import Place
-from heat_backend.styleheat.fast.frame_way import FrameWays
-from heat_backend.styleheat.fast.pipeline import Begun
-from heat_backend.styleheat.frame_edits import FrameEdits
+from heat_backend.styleheat.fast.frame_way import Begun, FrameWays
 
 AGED = FrameEdits.held({"age": 1.0})
 
@@ -68,14 +67,14 @@ def graphs(monkeypatch) -> list:
         made.append(Graph(portrait, colours))
         return made[-1]
 
-    monkeypatch.setattr(drive, "FrameWays", lambda device: FrameWays("cuda", record))
+    monkeypatch.setattr(network_driver, "FrameWays", lambda device: FrameWays("cuda", record))
     monkeypatch.setattr(frame_way, "compiled", compiles)
     monkeypatch.delenv("HEAT_COMPILE", raising=False)
     return made
 
 
-def driver() -> drive.NetworkDriver:
-    return drive.NetworkDriver(
+def driver() -> network_driver.NetworkDriver:
+    return network_driver.NetworkDriver(
         lambda asked, half: Portrait(1.0 + dict(asked.live).get("age", 0.0)),  # type: ignore[arg-type,return-value]
         "cpu",
         half=True,
@@ -111,7 +110,7 @@ def test_where_nothing_can_be_recorded_frames_are_drawn_step_by_step(monkeypatch
         raise RuntimeError("CUDA error: out of memory")
 
     monkeypatch.setattr(frame_way, "compiled", compiles)
-    monkeypatch.setattr(drive, "FrameWays", lambda device: FrameWays("cuda", refuses))
+    monkeypatch.setattr(network_driver, "FrameWays", lambda device: FrameWays("cuda", refuses))
     made = driver()
     assert made.picture(described(9))[0, 0, 0] == 9
     for _ in range(2):

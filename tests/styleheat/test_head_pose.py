@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from bridge.pose import rotation_matrix
-from heat_backend.fit.camera import Camera
+from heat_backend.geometry.camera import Camera
 from heat_backend.styleheat.bfm.head_pose import (
     HeadMotion,
     _seen,
@@ -13,7 +13,7 @@ from heat_backend.styleheat.bfm.head_pose import (
     deep3d_rotation,
     project,
 )
-from heat_backend.styleheat.deep3d_crop import fit_scale
+from heat_backend.styleheat.crops.deep3d import fit_scale
 
 # Eyes, nose tip and mouth corners of a head, decimetres.
 STANDARD = np.array(

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from bridge.errors import BadInput, Cancelled, UsageError
-from heat_backend.styleheat import inversion, inversion_cache
-from heat_backend.styleheat.embedding_loss import CodeStatistics
-from heat_backend.styleheat.hfgi import Inversion
-from heat_backend.styleheat.networks import build_network
+from heat_backend.styleheat.inversion import cache, methods
+from heat_backend.styleheat.inversion.encoder import Inversion
+from heat_backend.styleheat.inversion.methods import CodeStatistics
+from heat_backend.styleheat.networks.registry import build_network
 
 
 class SmallEye(torch.nn.Module):
@@ -21,7 +21,7 @@ class SmallEye(torch.nn.Module):
         return [torch.nn.functional.avg_pool2d(images, size) for size in (2, 4)]
 
 
-def watching(shown: list, cancel_after: int | None = None) -> inversion.Watch:
+def watching(shown: list, cancel_after: int | None = None) -> methods.Watch:
     told: list = []
 
     def progress(text: str, share: float) -> None:
@@ -30,7 +30,7 @@ def watching(shown: list, cancel_after: int | None = None) -> inversion.Watch:
     def cancelled() -> bool:
         return cancel_after is not None and len(told) >= cancel_after
 
-    watch = inversion.Watch(progress, cancelled, shown.append)
+    watch = methods.Watch(progress, cancelled, shown.append)
     object.__setattr__(watch, "told", told)
     return watch
 
@@ -40,7 +40,7 @@ def small():
     """A generator of 64 px, its inversion of a picture of its own, and what judges it."""
     torch.manual_seed(5)
     generator = build_network("stylegan", size=64).eval().requires_grad_(False)
-    judge = inversion.Judge(
+    judge = methods.Judge(
         SmallEye(), CodeStatistics(torch.zeros(512), torch.eye(16, 512), torch.full((16,), 3.0))
     )
     with torch.no_grad():
@@ -55,10 +55,10 @@ def test_optimising_comes_nearer_and_keeps_the_coarse_rows(small) -> None:
     generator, start, target, judge = small
     shown: list = []
     watch = watching(shown)
-    found = inversion.optimize(generator, start, target, judge, watch, steps=6)
+    found = methods.optimize(generator, start, target, judge, watch, steps=6)
     before = (start.ix - target).square().mean()
     with torch.no_grad():
-        again = generator(found.wplus, inversion.Conditions(f=found.fx)).image
+        again = generator(found.wplus, methods.Conditions(f=found.fx)).image
     assert (again - target).square().mean() < 0.95 * before
     torch.testing.assert_close(found.wplus[:, :9], start.wplus[:, :9])
     assert not torch.equal(found.wplus[:, 9:], start.wplus[:, 9:])
@@ -72,19 +72,19 @@ def test_optimising_comes_nearer_and_keeps_the_coarse_rows(small) -> None:
 def test_cancel_stops_between_steps(small) -> None:
     watch = watching([], cancel_after=2)
     with pytest.raises(Cancelled):
-        inversion.optimize(*small, watch, steps=50)
+        methods.optimize(*small, watch, steps=50)
     assert len(watch.told) == 2
 
 
 def test_numbers_without_end_are_told(small) -> None:
     generator, start, target, judge = small
     with pytest.raises(BadInput, match="encode"):
-        inversion.optimize(generator, start, target * float("nan"), judge, watching([]), steps=2)
+        methods.optimize(generator, start, target * float("nan"), judge, watching([]), steps=2)
 
 
 def test_unknown_method_names_those_there_are() -> None:
     with pytest.raises(UsageError, match="encode, optimize, coarse"):
-        inversion.check_method("magic")
+        methods.check_method("magic")
 
 
 def some(seed: int) -> Inversion:
@@ -97,37 +97,37 @@ def some(seed: int) -> Inversion:
 
 def test_kept_inversion_is_found_by_picture_weights_and_method(tmp_path: Path) -> None:
     picture = np.zeros((8, 8, 3), np.uint8)
-    key = inversion_cache.inversion_key(picture, "w1", "encode")
-    assert inversion_cache.read_inversion(tmp_path, key) is None
+    key = cache.inversion_key(picture, "w1", "encode")
+    assert cache.read_inversion(tmp_path, key) is None
     kept = some(1)
-    inversion_cache.keep_inversion(tmp_path, key, kept)
-    found = inversion_cache.read_inversion(tmp_path, key)
+    cache.keep_inversion(tmp_path, key, kept)
+    found = cache.read_inversion(tmp_path, key)
     assert found is not None and found.condition is not None
     torch.testing.assert_close(found.fx, kept.fx)
     torch.testing.assert_close(found.condition[1], kept.condition[1])
     others = {
-        inversion_cache.inversion_key(picture + 1, "w1", "encode"),
-        inversion_cache.inversion_key(picture, "w2", "encode"),
-        inversion_cache.inversion_key(picture, "w1", "optimize"),
+        cache.inversion_key(picture + 1, "w1", "encode"),
+        cache.inversion_key(picture, "w2", "encode"),
+        cache.inversion_key(picture, "w1", "optimize"),
     }
     assert len(others | {key}) == 4
 
 
 def test_damaged_kept_inversion_is_none(tmp_path: Path) -> None:
-    inversion_cache.keep_inversion(tmp_path, "k", some(2))
+    cache.keep_inversion(tmp_path, "k", some(2))
     (file,) = tmp_path.iterdir()
     file.write_bytes(file.read_bytes()[:1000])
-    assert inversion_cache.read_inversion(tmp_path, "k") is None
+    assert cache.read_inversion(tmp_path, "k") is None
 
 
 def test_only_the_newest_are_kept(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(inversion_cache, "KEPT", 2)
+    monkeypatch.setattr(cache, "KEPT", 2)
     for number in range(4):
-        inversion_cache.keep_inversion(tmp_path, f"{number}", some(number))
+        cache.keep_inversion(tmp_path, f"{number}", some(number))
     assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
-    inversion_cache.keep_inversion(blocked / "below", "k", some(1))
+    cache.keep_inversion(blocked / "below", "k", some(1))

@@ -9,19 +9,24 @@ import torch
 
 from bridge.coefficients import Coefficients
 from bridge.errors import BadInput
-from heat_backend.styleheat import attribute_region, inversion
-from heat_backend.styleheat.attribute_region import region_mask, region_of
-from heat_backend.styleheat.embedding_loss import CodeStatistics
-from heat_backend.styleheat.hfgi import Inversion
-from heat_backend.styleheat.inversion import Conditions, Judge, Watch
-from heat_backend.styleheat.keep_identity import refined
+from heat_backend.styleheat.editing import attribute_region
+from heat_backend.styleheat.editing.attribute_region import region_mask, region_of
+from heat_backend.styleheat.editing.edited_inversion import refined
+from heat_backend.styleheat.inversion import methods
+from heat_backend.styleheat.inversion.encoder import Inversion
+from heat_backend.styleheat.inversion.methods import (
+    CodeStatistics,
+    Conditions,
+    Judge,
+    Watch,
+)
 
 
 @pytest.fixture(scope="module")
 def marks() -> np.ndarray:
     """The shipped face's 68 landmarks, as they lie in an aligned crop."""
     from bridge import face_model
-    from heat_backend.styleheat.landmarks68 import sixty_eight
+    from heat_backend.styleheat.crops.landmarks68 import sixty_eight
 
     model = face_model.load()
     points = sixty_eight(face_model.landmarks(model, model.vertices))[:, :2]
@@ -110,11 +115,12 @@ def test_refining_brings_the_photo_back_outside_and_keeps_the_edit_inside() -> N
 
 def test_keep_identity_is_an_option_of_command_and_bridge() -> None:
     from bridge.portrait_source import EngineOptions
-    from heat_backend.engine import EngineSettings, Photo
-    from heat_backend.export import portrait_key
+    from heat_backend.engines.protocol import EngineSettings
+    from heat_backend.export.shot import portrait_key
+    from heat_backend.media.photo import Photo
 
     assert EngineOptions(keep_identity=True).header()["keep_identity"] is True
     photo = Photo(np.zeros((4, 4, 3), np.uint8))
     keys = {portrait_key(photo, EngineSettings(keep_identity=kept)) for kept in (False, True)}
     assert len(keys) == 2, "another shot"
-    assert inversion.METHODS and Coefficients.zero()
+    assert methods.METHODS and Coefficients.zero()

@@ -12,20 +12,20 @@ from bridge import edit_cost
 from bridge.coefficients import Coefficients
 from bridge.errors import BadInput, Cancelled
 from bridge.motion_clip import MotionClip
-from heat_backend.engine import EngineSettings, Photo, cost_of_edits, frame_drawer, make_engine
-from heat_backend.styleheat import looks as looks_module
-from heat_backend.styleheat.attribute_edit import Direction
+from heat_backend.engines.protocol import EngineSettings, cost_of_edits, frame_drawer
+from heat_backend.engines.registry import make_engine
+from heat_backend.media.photo import Photo
 from heat_backend.styleheat.bfm.expression_map import ExpressionMap
 from heat_backend.styleheat.bfm.head_pose import HeadMotion
-from heat_backend.styleheat.directions import EditList, LatentEdit
-from heat_backend.styleheat.edited_paste import EditedPastes
-from heat_backend.styleheat.frame_edits import NOTHING, FrameEdits
-from heat_backend.styleheat.hfgi import Inversion
-from heat_backend.styleheat.inverting import Inverting
-from heat_backend.styleheat.landmarks68 import sixty_eight
-from heat_backend.styleheat.looks import Looks
-from heat_backend.styleheat.paste_back import paste_back
-from heat_backend.styleheat.photo_edits import EditedPhoto, PhotoEditor
+from heat_backend.styleheat.crops.landmarks68 import sixty_eight
+from heat_backend.styleheat.crops.paste_back import EditedPastes, paste_back
+from heat_backend.styleheat.editing import edited_inversions as looks_module
+from heat_backend.styleheat.editing.directions import Direction, EditList, LatentEdit
+from heat_backend.styleheat.editing.editable import NOTHING, FrameEdits
+from heat_backend.styleheat.editing.edited_inversions import Looks
+from heat_backend.styleheat.editing.photo_edits import EditedPhoto, PhotoEditor
+from heat_backend.styleheat.inversion.cache import Inverting
+from heat_backend.styleheat.inversion.encoder import Inversion
 from heat_backend.styleheat.portrait import Editing, Puppet, StyleHeatPortrait
 
 CROP = np.full((1024, 1024, 3), 100, np.uint8)
@@ -206,7 +206,7 @@ def test_few_looks_are_held_in_memory(made) -> None:
 
 def test_the_warp_engine_edits_the_photo_and_leaves_what_is_not_edited() -> None:
     data = pytest.importorskip("skimage.data", reason="scikit-image brings the astronaut portrait")
-    from heat_backend.detect import make_detector
+    from heat_backend.detect.detector import make_detector
 
     photo = np.ascontiguousarray(data.astronaut())
     marks = sixty_eight(make_detector("mediapipe").detect(photo)[0].points[:, :2])

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from bridge.errors import UsageError
-from heat_backend.styleheat import synthetic
-from heat_backend.styleheat.manifest import load_manifest
-from heat_backend.styleheat.networks import build_network, network_names
-from heat_backend.styleheat.stylegan import Conditions
-from heat_backend.styleheat.vgg19 import perceptual_loss
+from heat_backend.styleheat.conformance import synthetic
+from heat_backend.styleheat.networks.registry import build_network, network_names
+from heat_backend.styleheat.networks.stylegan import Conditions
+from heat_backend.styleheat.networks.vgg19 import perceptual_loss
+from heat_backend.styleheat.weights.manifest import load_manifest
 
 MANIFEST = load_manifest()
 

@@ -8,7 +8,7 @@ import pytest
 from scipy.io import savemat
 
 from bridge.errors import BadInput
-from heat_backend.styleheat.paper_clip import for_portrait, load_paper_clip
+from heat_backend.styleheat.driving.paper_motion import for_portrait, load_paper_clip
 
 
 @pytest.fixture

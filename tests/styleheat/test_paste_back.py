@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from bridge.errors import BadInput
-from heat_backend.detect import make_detector
-from heat_backend.measures.fidelity import psnr
-from heat_backend.styleheat.landmarks68 import sixty_eight
-from heat_backend.styleheat.paste_back import FEATHER, paste_back
-from heat_backend.styleheat.portrait_crop import SIZE, crop_portrait
+from heat_backend.detect.detector import make_detector
+from heat_backend.styleheat.crops.ffhq import SIZE, crop_portrait
+from heat_backend.styleheat.crops.landmarks68 import sixty_eight
+from heat_backend.styleheat.crops.paste_back import FEATHER, paste_back
+from tools.measures.fidelity import psnr
 
 
 @pytest.fixture(scope="module")

@@ -12,15 +12,17 @@ from bridge.coefficients import EXPRESSION_INDEX, Coefficients
 from bridge.errors import BadInput, MissingHere, UsageError
 from bridge.motion_clip import MotionClip
 from heat_backend.cli.main import main
-from heat_backend.engine import EngineSettings, Photo, engine_names, frame_drawer, make_engine
-from heat_backend.export import export
-from heat_backend.serve.turnstile import PortraitInTurn, Turnstile
-from heat_backend.styleheat import drive
+from heat_backend.engines.protocol import EngineSettings, frame_drawer
+from heat_backend.engines.registry import engine_names, make_engine
+from heat_backend.export.run import export
+from heat_backend.media.photo import Photo
+from heat_backend.serve.fair_lock import PortraitInTurn, Turnstile
 from heat_backend.styleheat.bfm.expression_map import ExpressionMap
 from heat_backend.styleheat.bfm.head_pose import HeadMotion
-from heat_backend.styleheat.frame_edits import NOTHING, FrameEdits
-from heat_backend.styleheat.paper_motion import Motion, load_motion
-from heat_backend.styleheat.paste_back import paste_back
+from heat_backend.styleheat.crops.paste_back import paste_back
+from heat_backend.styleheat.driving import network_driver
+from heat_backend.styleheat.driving.paper_motion import Motion, load_motion
+from heat_backend.styleheat.editing.editable import NOTHING, FrameEdits
 from heat_backend.styleheat.portrait import Editing, Puppet, StyleHeatPortrait
 
 RNG = np.random.default_rng(2)
@@ -194,23 +196,27 @@ class Short:
 
 
 def test_shortage_is_met_by_half_precision_and_told() -> None:
-    driver = drive.NetworkDriver(lambda edits, half: Short(half, half), "cpu", half=False)
+    driver = network_driver.NetworkDriver(lambda edits, half: Short(half, half), "cpu", half=False)
     assert driver.picture(np.zeros(256, np.float32)).shape == (4, 4, 3)
-    assert driver.notes == (drive.LIGHTER,)
+    assert driver.notes == (network_driver.LIGHTER,)
     driver.picture(np.zeros(256, np.float32))
-    assert driver.notes == (drive.LIGHTER,), "told once"
+    assert driver.notes == (network_driver.LIGHTER,), "told once"
 
 
 def test_shortage_even_so_says_what_to_do() -> None:
-    driver = drive.NetworkDriver(lambda edits, half: Short(half, False), "cpu", half=False)
+    driver = network_driver.NetworkDriver(lambda edits, half: Short(half, False), "cpu", half=False)
     with pytest.raises(MissingHere, match="about 4 GB"):
         driver.picture(np.zeros(256, np.float32))
 
 
 def test_windows_go_in_smaller_batches_where_memory_is_short() -> None:
-    driver = drive.NetworkDriver(lambda edits, half: Short(half, True, 5), "cpu", half=False)
+    driver = network_driver.NetworkDriver(
+        lambda edits, half: Short(half, True, 5), "cpu", half=False
+    )
     assert driver.descriptors(np.zeros((70, 73, 27), np.float32)).shape == (70, 256)
-    driver = drive.NetworkDriver(lambda edits, half: Short(half, True, 0), "cpu", half=False)
+    driver = network_driver.NetworkDriver(
+        lambda edits, half: Short(half, True, 0), "cpu", half=False
+    )
     with pytest.raises(MissingHere):
         driver.descriptors(np.zeros((2, 73, 27), np.float32))
 
@@ -220,7 +226,7 @@ def test_other_errors_are_not_taken_for_shortages() -> None:
         raise RuntimeError("shapes do not match")
 
     with pytest.raises(RuntimeError, match="shapes"):
-        drive.NetworkDriver(broken, "cpu", half=False).picture(np.zeros(256, np.float32))
+        network_driver.NetworkDriver(broken, "cpu", half=False).picture(np.zeros(256, np.float32))
 
 
 def test_only_the_newest_edit_is_kept() -> None:
@@ -230,7 +236,7 @@ def test_only_the_newest_edit_is_kept() -> None:
         made.append(dict(edits.live))
         return Short(half, True)
 
-    driver = drive.NetworkDriver(make, "cpu", half=False)
+    driver = network_driver.NetworkDriver(make, "cpu", half=False)
     z = np.zeros(256, np.float32)
     for edits in ({}, {"age": 0.5}, {"age": 0.5}, {"age": 0.0}, {"age": 0.6}):
         driver.picture(z, FrameEdits.held(edits))
@@ -255,9 +261,11 @@ def test_engine_is_in_the_list_and_says_what_it_needs(tmp_path, monkeypatch, cap
 
 
 def test_bench_of_this_engine_is_its_stages_only(monkeypatch) -> None:
-    from heat_backend.bench import collect, styleheat_section
+    from heat_backend.bench import collect
 
-    monkeypatch.setattr(styleheat_section, "rows", lambda settings, report: ["stages"])
+    monkeypatch.setattr(
+        "heat_backend.styleheat.bench_section.rows", lambda settings, report: ["stages"]
+    )
     settings = collect.BenchSettings(engine="styleheat")
     assert collect.collect(settings, None, print) == ["stages"]
 

@@ -8,11 +8,12 @@ import pytest
 import torch
 from PIL import Image
 
-from heat_backend.styleheat import deep3d_crop, ffhq_align, frame_window
 from heat_backend.styleheat.conformance.case_file import find_cases
 from heat_backend.styleheat.conformance.case_run import SyntheticNetworks
 from heat_backend.styleheat.conformance.run import run_case
-from heat_backend.styleheat.manifest import load_manifest
+from heat_backend.styleheat.crops import deep3d, ffhq
+from heat_backend.styleheat.driving import frame_window
+from heat_backend.styleheat.weights.manifest import load_manifest
 
 CASES = Path(__file__).parent / "cases"
 WITHOUT_NETWORKS = {
@@ -59,8 +60,8 @@ def test_aligned_picture_shows_the_eyes_at_the_same_place_whatever_the_photo() -
         pixels = np.zeros((600, 600, 3), np.uint8)
         x, y = landmarks[36].round().astype(int)
         pixels[y - 4 : y + 5, x - 4 : x + 5] = 255
-        quad = ffhq_align.find_quad(landmarks, (600, 600), 256)
-        drawn = np.asarray(ffhq_align.draw(Image.fromarray(pixels), quad, 256))[..., 0]
+        quad = ffhq.find_quad(landmarks, (600, 600), 256)
+        drawn = np.asarray(ffhq.draw(Image.fromarray(pixels), quad, 256))[..., 0]
         bright = np.argwhere(drawn > 128)
         places.append(bright.mean(axis=0))
     assert np.ptp(places, axis=0).max() < 3
@@ -69,8 +70,8 @@ def test_aligned_picture_shows_the_eyes_at_the_same_place_whatever_the_photo() -
 def test_aligned_picture_is_black_where_the_photo_ends() -> None:
     pixels = np.full((300, 300, 3), 200, np.uint8)
     landmarks = face(300, 300, 200)
-    quad = ffhq_align.find_quad(landmarks, (300, 300), 256)
-    drawn = np.asarray(ffhq_align.draw(Image.fromarray(pixels), quad, 256))
+    quad = ffhq.find_quad(landmarks, (300, 300), 256)
+    drawn = np.asarray(ffhq.draw(Image.fromarray(pixels), quad, 256))
     assert drawn[128, 128].min() == 200
     assert drawn[0, 0].max() == 0
 
@@ -81,7 +82,7 @@ def test_reconstruction_crop_without_landmarks_takes_the_standard_head() -> None
     standard = np.array(
         [[-0.3, 0.3, 0.45], [0.3, 0.27, 0.47], [0.0, 0.0, 0.6], [-0.2, -0.3, 0.4], [0.2, -0.3, 0.4]]
     )
-    crop = deep3d_crop.cut(pixels, np.full((68, 2), -1.0), standard)
+    crop = deep3d.cut(pixels, np.full((68, 2), -1.0), standard)
     assert crop.pixels.shape == (224, 224, 3)
     width, height, scale, tx, ty = crop.transform
     assert (width, height) == (256, 256)

@@ -11,8 +11,8 @@ import av
 import numpy as np
 import pytest
 
-from heat_backend.tracking import film
-from heat_backend.tracking.film import film_frames
+from heat_backend.media import video
+from heat_backend.media.video import film_frames
 
 RATE = 25
 FIRST = 10
@@ -58,13 +58,13 @@ def test_a_range_holds_the_very_frames_that_the_whole_film_has_there(tmp_path, k
 def test_a_late_start_does_not_decode_what_comes_before(tmp_path, monkeypatch):
     path = write_film(tmp_path / "long.mp4", [np.zeros((64, 64, 3), np.uint8)] * 1500)
     asked = []
-    shown = film._shown
+    shown = video._shown
 
     def counted(*arguments):
         for one in shown(*arguments):
             asked.append(one.seconds)
             yield one
 
-    monkeypatch.setattr(film, "_shown", counted)
+    monkeypatch.setattr(video, "_shown", counted)
     assert len(list(film_frames(path, 1490 / RATE))) == 10
     assert len(asked) < 400

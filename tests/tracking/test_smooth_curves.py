@@ -8,7 +8,7 @@ import pytest
 
 from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES
 from bridge.face_model import load as load_model
-from heat_backend.tracking.lips import openings, touching
+from heat_backend.tracking.eyes_and_lips import openings, touching
 from heat_backend.tracking.smoothing import noise_level, smooth, smooth_together
 
 SECONDS = 8

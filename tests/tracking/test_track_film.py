@@ -15,8 +15,10 @@ import pytest
 from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES
 from bridge.errors import BadInput, Cancelled, UsageError
 from bridge.motion_clip import MotionClip
-from heat_backend.engine import EngineSettings, Photo, make_engine
-from heat_backend.tracking import Tracked, TrackSettings, track_film
+from heat_backend.engines.protocol import EngineSettings
+from heat_backend.engines.registry import make_engine
+from heat_backend.media.photo import Photo
+from heat_backend.tracking.track import Tracked, TrackSettings, track_film
 
 RATE = 25
 COUNT = 70

@@ -4,8 +4,8 @@
 import numpy as np
 import pytest
 
-from heat_backend.layers.continuation import continue_over_border
-from heat_backend.warp.posing import HeadPose, turn_head
+from heat_backend.geometry.head_pose import HeadPose, turn_head
+from heat_backend.layers.matting_layers import continue_over_border
 
 PAD, HEIGHT, WIDTH, BELOW = 60, 200, 120, 30
 

@@ -10,10 +10,13 @@ import pytest
 from skimage import data
 
 from bridge.coefficients import Coefficients
-from heat_backend.detect import make_detector
-from heat_backend.engine import EngineSettings, Photo, make_engine
-from heat_backend.measures import fidelity, tracked
-from heat_backend.measures.ramps import ramp_rows
+from heat_backend.detect.detector import make_detector
+from heat_backend.engines.protocol import EngineSettings
+from heat_backend.engines.registry import make_engine
+from heat_backend.geometry import landmark_measures
+from heat_backend.media.photo import Photo
+from tools.measures import fidelity
+from tools.measures.ramps import ramp_rows
 
 
 @pytest.fixture(scope="module")
@@ -39,4 +42,4 @@ def test_own_landmarks_are_the_tracked_ones_at_rest(portrait: Any) -> None:
     tracker = fidelity.Tracker(portrait, make_detector("mediapipe"))
     own = portrait.landmarks(Coefficients.zero())
     off = np.linalg.norm(own[:468, :2] - tracker.still[:468, :2], axis=1)
-    assert np.median(off) < 0.02 * tracked.eye_distance(tracker.still)
+    assert np.median(off) < 0.02 * landmark_measures.eye_distance(tracker.still)

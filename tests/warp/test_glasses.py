@@ -9,9 +9,11 @@ import pytest
 from skimage import data
 
 from bridge.coefficients import Coefficients
-from heat_backend.detect import make_detector
-from heat_backend.engine import EngineSettings, Photo, make_engine
+from heat_backend.detect.detector import make_detector
+from heat_backend.engines.protocol import EngineSettings
+from heat_backend.engines.registry import make_engine
 from heat_backend.fit.glasses import find_frame
+from heat_backend.media.photo import Photo
 
 FRAME = (20, 20, 24)
 

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from heat_backend.layers.grazing import evened_grazing
+from heat_backend.layers.visible_triangles import evened_grazing
 
 AROUND, ALONG = 41, 30
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from skimage import data
 
-from heat_backend.detect import FaceLandmarks, make_detector
-from heat_backend.fit.large_eyes import EYES, widened_eyes
+from heat_backend.detect.detector import make_detector
+from heat_backend.geometry.face_landmarks import FaceLandmarks
+from heat_backend.layers.stylised_eyes import EYES, widened_eyes
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from heat_backend.layers.lid_cover import LidCover, build_lid_cover
-from heat_backend.warp.lid_skin_paint import paint_lid_skin
+from heat_backend.warp.lid_compositor import paint_lid_skin
 
 UNIT = 200.0
 SKIN = (205, 150, 125)

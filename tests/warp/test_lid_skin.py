@@ -10,9 +10,9 @@ from skimage import data
 from bridge.coefficients import EXPRESSION_INDEX
 from bridge.face_model import PART_NAMES, FaceModel
 from bridge.face_model import load as load_model
-from heat_backend.detect import make_detector
+from heat_backend.detect.detector import make_detector
+from heat_backend.fit.eyelids import smooth_lid_skin
 from heat_backend.fit.landmark_fit import fit_face
-from heat_backend.fit.lid_skin import smooth_lid_skin
 from heat_backend.fit.posed_model import PosedModel, lay_on_photo
 
 

@@ -11,11 +11,14 @@ from skimage.color import rgb2lab
 from skimage.data import astronaut
 
 from bridge.coefficients import Coefficients
-from heat_backend.detect import FaceLandmarks, make_detector
-from heat_backend.engine import EngineSettings, Photo, make_engine
+from heat_backend.detect.detector import make_detector
+from heat_backend.engines.protocol import EngineSettings
+from heat_backend.engines.registry import make_engine
 from heat_backend.fit.lip_edges import RINGS, fitted_lips
-from heat_backend.warp.flow import lips_moved
-from heat_backend.warp.posing import head_pose, turn_head
+from heat_backend.geometry.face_landmarks import FaceLandmarks
+from heat_backend.geometry.head_pose import head_pose, turn_head
+from heat_backend.media.photo import Photo
+from heat_backend.warp.backward_warp import lips_moved
 
 CORNERS = [61, 291]  # FaceMesh: the mouth's corners
 EYES = [33, 263]  # and the eyes' outer ones

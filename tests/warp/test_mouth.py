@@ -9,14 +9,17 @@ import pytest
 from bridge.coefficients import Coefficients
 from bridge.face_model import landmarks
 from bridge.face_model import load as load_model
-from heat_backend.detect import FaceLandmarks, make_detector
-from heat_backend.engine import EngineSettings, Photo, make_engine
-from heat_backend.fit.misread_chin import chin_below_lip, misread_chin
-from heat_backend.measures import fidelity, tracked
-from heat_backend.measures.thin_plate import ThinPlatePortrait
-from heat_backend.photo import load_photo
-from heat_backend.warp.flow import without_seam
-from heat_backend.warp.posing import express
+from heat_backend.detect.detector import make_detector
+from heat_backend.engines.protocol import EngineSettings
+from heat_backend.engines.registry import make_engine
+from heat_backend.fit.landmark_outliers import chin_below_lip, misread_chin
+from heat_backend.geometry import landmark_measures
+from heat_backend.geometry.face_landmarks import FaceLandmarks
+from heat_backend.geometry.head_pose import express
+from heat_backend.media.photo import Photo, load_photo
+from heat_backend.warp.backward_warp import without_seam
+from tools.measures import fidelity
+from tools.measures.thin_plate import ThinPlatePortrait
 
 SHOUT = Path(__file__).parents[3] / "shared/data/portraits/p08_hard_open_mouth.jpg"
 UPPER_LIP, LOWER_LIP = 13, 14  # FaceMesh: inner lips at the midline
@@ -99,8 +102,8 @@ def test_rolled_lips_stay_shut(relaxed):
 
 
 def test_mouth_close_shuts_an_open_jaw(relaxed):
-    opened = tracked.mouth_opening(relaxed.expressed(jawOpen=0.6))
-    shut = tracked.mouth_opening(relaxed.expressed(jawOpen=0.6, mouthClose=0.6))
+    opened = landmark_measures.mouth_opening(relaxed.expressed(jawOpen=0.6))
+    shut = landmark_measures.mouth_opening(relaxed.expressed(jawOpen=0.6, mouthClose=0.6))
     assert opened > 0.12
     assert shut < 0.3 * opened
 
@@ -156,8 +159,8 @@ def test_the_thin_plate_warp_to_compare_with_gives_the_photo_back_and_opens_the_
     assert still.shape == (*astronaut.shape[:2], 4)
     assert fidelity.psnr(still, astronaut) > 45.0
     tracker = fidelity.Tracker(plain, make_detector("mediapipe"))
-    opened = tracked.mouth_opening(tracker.expressed(jawOpen=0.7))
-    assert opened > tracked.mouth_opening(tracker.still) + 0.05
+    opened = landmark_measures.mouth_opening(tracker.expressed(jawOpen=0.7))
+    assert opened > landmark_measures.mouth_opening(tracker.still) + 0.05
 
 
 def test_a_shouting_lips_red_stays_above_a_misread_chin():

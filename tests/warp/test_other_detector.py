@@ -12,11 +12,15 @@ from bridge.coefficients import Coefficients
 from bridge.errors import MissingHere
 from bridge.pose import rotation_angles
 from heat_backend.cli.main import main
-from heat_backend.detect import FaceLandmarks, make_detector
-from heat_backend.engine import EngineSettings, Photo, make_engine
+from heat_backend.detect.detector import make_detector
+from heat_backend.engines.protocol import EngineSettings
+from heat_backend.engines.registry import make_engine
 from heat_backend.fit.landmark_fit import fit_face
-from heat_backend.fit.lift import SIXTY_EIGHT, dense_landmarks
-from heat_backend.measures import fidelity, tracked
+from heat_backend.fit.sparse_to_dense import SIXTY_EIGHT, dense_landmarks
+from heat_backend.geometry import landmark_measures
+from heat_backend.geometry.face_landmarks import FaceLandmarks
+from heat_backend.media.photo import Photo
+from tools.measures import fidelity
 
 KIT = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "portraits"
 data = pytest.importorskip("skimage.data", reason="scikit-image brings the astronaut portrait")
@@ -93,12 +97,17 @@ def test_it_drives_a_face(package: types.ModuleType, astronaut: np.ndarray) -> N
     )
     tracker = fidelity.Tracker(portrait, make_detector("mediapipe"))
     shut = tracker.expressed(**fidelity.both("eyeBlink"))
-    for side in tracked.SIDES:
-        assert tracked.eye_opening(shut, side) <= 0.4 * tracked.eye_opening(tracker.still, side)
+    for side in landmark_measures.SIDES:
+        assert landmark_measures.eye_opening(shut, side) <= 0.4 * landmark_measures.eye_opening(
+            tracker.still, side
+        )
     opened = tracker.expressed(jawOpen=0.7)
-    assert tracked.mouth_opening(opened) >= tracked.mouth_opening(tracker.still) + 0.12
+    assert (
+        landmark_measures.mouth_opening(opened)
+        >= landmark_measures.mouth_opening(tracker.still) + 0.12
+    )
     turned = tracker.at(Coefficients.of(rotation=(0.0, np.radians(20.0), 0.0)))
-    assert tracked.pose_change(turned, tracker.still)[1] == pytest.approx(20.0, abs=5.0)
+    assert landmark_measures.pose_change(turned, tracker.still)[1] == pytest.approx(20.0, abs=5.0)
 
 
 def test_faces_are_numbered_by_size(package: types.ModuleType, astronaut: np.ndarray) -> None:
@@ -126,7 +135,7 @@ def test_68_points_give_nearly_the_pose_and_landmarks_of_468(
 @pytest.mark.skipif(not KIT.is_dir(), reason="the portraits are not beside this checkout")
 @pytest.mark.parametrize("name", ["p02_synth_man.jpg", "p06_smile_teeth.jpg"])
 def test_on_portraits_too(name: str) -> None:
-    from heat_backend.photo import load_photo
+    from heat_backend.media.photo import load_photo
 
     pixels = load_photo(KIT / name).pixels
     _close(pixels, make_detector("mediapipe").detect(pixels)[0])

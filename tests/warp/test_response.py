@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bridge.coefficients import EXPRESSION_INDEX
-from heat_backend.fit.response import Reading, Trial, measured_gains, respond
+from heat_backend.warp.control_calibration import Reading, Trial, measured_gains, respond
 
 SMILE = ("mouthSmileLeft", "mouthSmileRight")
 TRIAL = Trial(

@@ -9,12 +9,19 @@ import pytest
 
 from bridge.coefficients import Coefficients
 from bridge.pose import rotation_matrix
-from heat_backend.detect import make_detector
-from heat_backend.engine import EngineSettings, make_engine
-from heat_backend.fit.turn_response import LEAST_GAIN, MOST_GAIN, UNCORRECTED, measured_turns
-from heat_backend.measures import fidelity, tracked
-from heat_backend.photo import load_photo
-from heat_backend.warp.posing import head_pose
+from heat_backend.detect.detector import make_detector
+from heat_backend.engines.protocol import EngineSettings
+from heat_backend.engines.registry import make_engine
+from heat_backend.geometry import landmark_measures
+from heat_backend.geometry.head_pose import head_pose
+from heat_backend.media.photo import load_photo
+from heat_backend.warp.control_calibration import (
+    LEAST_GAIN,
+    MOST_GAIN,
+    UNCORRECTED,
+    measured_turns,
+)
+from tools.measures import fidelity
 
 KIT = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "portraits"
 FAR_TEMPLE = 389  # where the far eyebrow's end meets the hair
@@ -132,7 +139,9 @@ def test_hair_of_the_near_temple_is_on_the_far_one_too(turned_photo):
     frame = turned_photo.frame(asked)
     points = turned_photo._portrait.landmarks(asked)
     skin, temple = _colour(frame, points, MID_CHEEK), points[FAR_TEMPLE, :2]
-    beside = temple + 0.12 * tracked.eye_distance(turned_photo.still) * np.array([1.0, -1.0])
+    beside = temple + 0.12 * landmark_measures.eye_distance(turned_photo.still) * np.array(
+        [1.0, -1.0]
+    )
     x, y = np.rint(beside).astype(int)
     assert frame[y - 2 : y + 3, x - 2 : x + 3].mean() < 0.5 * skin.mean()
 
@@ -140,7 +149,7 @@ def test_hair_of_the_near_temple_is_on_the_far_one_too(turned_photo):
 @pytest.mark.parametrize("degrees", [-30.0, 30.0])
 def test_a_turned_photo_turns_as_far_as_asked(turned_photo, degrees):
     asked = Coefficients.of(rotation=(0.0, np.radians(degrees), 0.0))
-    seen = tracked.pose_change(turned_photo.at(asked), turned_photo.still)
+    seen = landmark_measures.pose_change(turned_photo.at(asked), turned_photo.still)
     assert seen[1] == pytest.approx(degrees, abs=4.5)
 
 
@@ -148,6 +157,6 @@ def test_the_chest_stands_still_while_the_jaw_moves():
     drawing = tracker("p03_illustration_man.png")
     still = drawing.frame(Coefficients.zero())
     open_mouth = drawing.frame(Coefficients.of(expression={"jawOpen": 1.0}))
-    below = int(drawing.still[152, 1] + 0.62 * tracked.eye_distance(drawing.still))
+    below = int(drawing.still[152, 1] + 0.62 * landmark_measures.eye_distance(drawing.still))
     assert below < still.shape[0] - 8
     assert fidelity.psnr(open_mouth[below:], still[below:]) > 45.0

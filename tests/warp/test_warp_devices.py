@@ -9,11 +9,13 @@ import pytest
 
 from bridge.coefficients import Coefficients
 from bridge.errors import MissingHere, UsageError
-from heat_backend import device
-from heat_backend.engine import EngineSettings, Photo, make_engine
-from heat_backend.measures import fidelity
-from heat_backend.warp import painter, warp_engine
-from heat_backend.warp.torch_painter import TorchPainter
+from heat_backend.engines import device
+from heat_backend.engines.protocol import EngineSettings
+from heat_backend.engines.registry import make_engine
+from heat_backend.media.photo import Photo
+from heat_backend.warp import warp_engine, warp_renderer
+from heat_backend.warp.torch_warp_renderer import TorchPainter
+from tools.measures import fidelity
 
 torch = pytest.importorskip("torch")
 data = pytest.importorskip("skimage.data", reason="scikit-image brings the astronaut portrait")
@@ -36,17 +38,17 @@ def prepare(pixels: np.ndarray, **settings: object) -> warp_engine.WarpPortrait:
 def photos() -> Iterator[np.ndarray]:
     yield np.ascontiguousarray(data.astronaut())
     if KIT.is_dir():
-        from heat_backend.photo import load_photo
+        from heat_backend.media.photo import load_photo
 
         yield load_photo(KIT / "p02_synth_man.jpg").pixels
 
 
 def test_torch_gives_the_same_frames(monkeypatch: pytest.MonkeyPatch) -> None:
-    scenes: list[painter.Scene] = []
+    scenes: list[warp_renderer.Scene] = []
 
-    def recorded(scene: painter.Scene, device: str) -> painter.Painter:
+    def recorded(scene: warp_renderer.Scene, device: str) -> warp_renderer.Painter:
         scenes.append(scene)
-        return painter.CpuPainter(scene)
+        return warp_renderer.CpuPainter(scene)
 
     monkeypatch.setattr(warp_engine, "make_painter", recorded)
     for pixels in photos():

@@ -10,10 +10,14 @@ from bridge.coefficients import Coefficients
 from bridge.errors import BadInput, Cancelled, UsageError
 from bridge.face_model import load as load_model
 from bridge.pose import rotation_angles
-from heat_backend.detect import FaceLandmarks, make_detector
-from heat_backend.engine import EngineSettings, Photo, make_engine
+from heat_backend.detect.detector import make_detector
+from heat_backend.engines.protocol import EngineSettings
+from heat_backend.engines.registry import make_engine
 from heat_backend.fit.landmark_fit import fit_face
-from heat_backend.measures import fidelity, tracked
+from heat_backend.geometry import landmark_measures
+from heat_backend.geometry.face_landmarks import FaceLandmarks
+from heat_backend.media.photo import Photo
+from tools.measures import fidelity
 
 KIT = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "portraits"
 
@@ -58,13 +62,15 @@ def test_the_head_turns_by_what_was_asked_in_the_contracts_signs(tracker, axis, 
     index = fidelity.AXES.index(axis)
     rotation = np.zeros(3)
     rotation[index] = np.radians(angle)
-    seen = tracked.pose_change(tracker.at(Coefficients.of(rotation=rotation)), tracker.still)
+    seen = landmark_measures.pose_change(
+        tracker.at(Coefficients.of(rotation=rotation)), tracker.still
+    )
     assert seen[index] == pytest.approx(angle, abs=5.0)
 
 
 def test_translation_moves_the_face_in_outer_eye_distances(tracker):
     moved = tracker.at(Coefficients.of(translation=(0.2, 0.1, 0.0)))
-    unit = tracked.eye_distance(tracker.still)
+    unit = landmark_measures.eye_distance(tracker.still)
     shift = (moved[:468, :2] - tracker.still[:468, :2]).mean(axis=0) / unit
     assert shift[0] == pytest.approx(0.2, abs=0.05)
     assert shift[1] == pytest.approx(-0.1, abs=0.05)
@@ -72,20 +78,24 @@ def test_translation_moves_the_face_in_outer_eye_distances(tracker):
 
 def test_coming_nearer_makes_the_face_larger(tracker):
     near = tracker.at(Coefficients.of(translation=(0.0, 0.0, 1.0)))
-    assert tracked.eye_distance(near) > 1.04 * tracked.eye_distance(tracker.still)
+    assert landmark_measures.eye_distance(near) > 1.04 * landmark_measures.eye_distance(
+        tracker.still
+    )
 
 
 def test_a_blink_closes_both_eyes(tracker):
     shut = tracker.expressed(**fidelity.both("eyeBlink"))
-    for side in tracked.SIDES:
-        share = tracked.eye_opening(shut, side) / tracked.eye_opening(tracker.still, side)
+    for side in landmark_measures.SIDES:
+        share = landmark_measures.eye_opening(shut, side) / landmark_measures.eye_opening(
+            tracker.still, side
+        )
         assert share < 0.5
 
 
 def test_left_and_right_are_the_subjects_own(tracker):
     wink = tracker.expressed(eyeBlinkLeft=1.0)
     left, right = (
-        tracked.eye_opening(wink, s) / tracked.eye_opening(tracker.still, s)
+        landmark_measures.eye_opening(wink, s) / landmark_measures.eye_opening(tracker.still, s)
         for s in ("Left", "Right")
     )
     assert left < 0.6 < right
@@ -94,7 +104,10 @@ def test_left_and_right_are_the_subjects_own(tracker):
 def test_an_open_jaw_shows_a_dark_cavity_not_stretched_lip(tracker):
     open_mouth = Coefficients.of(expression={"jawOpen": 0.9})
     points, frame = tracker.at(open_mouth), tracker.frame(open_mouth)
-    assert tracked.mouth_opening(points) > tracked.mouth_opening(tracker.still) + 0.1
+    assert (
+        landmark_measures.mouth_opening(points)
+        > landmark_measures.mouth_opening(tracker.still) + 0.1
+    )
     middle = points[[13, 14], :2].mean(axis=0).round().astype(int)
     cheek = points[50, :2].round().astype(int)
     inside = frame[middle[1] - 2 : middle[1] + 3, middle[0] - 2 : middle[0] + 3].mean()
@@ -102,15 +115,21 @@ def test_an_open_jaw_shows_a_dark_cavity_not_stretched_lip(tracker):
 
 
 def test_smile_widens_and_pucker_narrows_the_mouth(tracker):
-    still = tracked.mouth_width(tracker.still)
-    assert tracked.mouth_width(tracker.expressed(**fidelity.both("mouthSmile"))) > 1.03 * still
-    assert tracked.mouth_width(tracker.expressed(mouthPucker=1.0)) < 0.93 * still
+    still = landmark_measures.mouth_width(tracker.still)
+    assert (
+        landmark_measures.mouth_width(tracker.expressed(**fidelity.both("mouthSmile")))
+        > 1.03 * still
+    )
+    assert landmark_measures.mouth_width(tracker.expressed(mouthPucker=1.0)) < 0.93 * still
 
 
 def test_a_glance_moves_the_irises_the_right_way(tracker):
     left = tracker.expressed(eyeLookOutLeft=1.0, eyeLookInRight=1.0)
-    for side in tracked.SIDES:
-        assert tracked.gaze(left, side)[0] > tracked.gaze(tracker.still, side)[0] + 0.05
+    for side in landmark_measures.SIDES:
+        assert (
+            landmark_measures.gaze(left, side)[0]
+            > landmark_measures.gaze(tracker.still, side)[0] + 0.05
+        )
 
 
 def test_expressions_leave_the_background_alone(tracker, astronaut):
@@ -171,7 +190,7 @@ def test_unknown_device_and_detector_are_told(astronaut):
 def test_every_portrait_of_the_kit_comes_back_and_turns(path):
     if path is None:
         pytest.skip("the kit of portraits (../shared/data/portraits) is not beside this checkout")
-    from heat_backend.photo import load_photo
+    from heat_backend.media.photo import load_photo
 
     photo = load_photo(path)
     tracker = fidelity.Tracker(
@@ -191,8 +210,14 @@ def test_every_portrait_of_the_kit_comes_back_and_turns(path):
 
 def test_neutralise_closes_the_photos_smile(tracker, astronaut):
     relaxed = fidelity.Tracker(prepare(astronaut, neutralise=True), make_detector("mediapipe"))
-    assert tracked.mouth_width(relaxed.still) < 0.9 * tracked.mouth_width(tracker.still)
-    assert tracked.mouth_opening(relaxed.still) < 0.5 * tracked.mouth_opening(tracker.still)
+    assert landmark_measures.mouth_width(relaxed.still) < 0.9 * landmark_measures.mouth_width(
+        tracker.still
+    )
+    assert landmark_measures.mouth_opening(relaxed.still) < 0.5 * landmark_measures.mouth_opening(
+        tracker.still
+    )
     shut = relaxed.expressed(**fidelity.both("eyeBlink"))
-    for side in tracked.SIDES:
-        assert tracked.eye_opening(shut, side) < 0.6 * tracked.eye_opening(relaxed.still, side)
+    for side in landmark_measures.SIDES:
+        assert landmark_measures.eye_opening(shut, side) < 0.6 * landmark_measures.eye_opening(
+            relaxed.still, side
+        )

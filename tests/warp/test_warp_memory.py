@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from heat_backend.bench.memory_section import resident_mib, watch
-from heat_backend.engine import EngineSettings, Photo, make_engine
+from heat_backend.engines.protocol import EngineSettings
+from heat_backend.engines.registry import make_engine
+from heat_backend.media.photo import Photo
 
 data = pytest.importorskip("skimage.data", reason="scikit-image brings the astronaut portrait")
 

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from bridge.coefficients import Coefficients
-from heat_backend.engine import EngineSettings, make_engine
-from heat_backend.layers.background import cut_out
-from heat_backend.layers.loose_hair import loose_hair
-from heat_backend.photo import load_photo
-from heat_backend.warp.posing import express, turn_head
+from heat_backend.engines.protocol import EngineSettings
+from heat_backend.engines.registry import make_engine
+from heat_backend.geometry.head_pose import express, turn_head
+from heat_backend.layers.matte import loose_hair
+from heat_backend.layers.matting_layers import cut_out
+from heat_backend.media.photo import load_photo
 from heat_backend.warp.warp_engine import WarpPortrait
 
 KIT = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "portraits"

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bridge.pose import rotation_angles, rotation_matrix
-from heat_backend.styleheat import paper_vector
-from heat_backend.styleheat.deep3d_crop import CROP_SIZE, fit_scale
+from heat_backend.styleheat.crops.deep3d import CROP_SIZE, fit_scale
+from heat_backend.styleheat.driving import paper_motion
 
 Floats = NDArray[np.float64]
 
@@ -118,22 +118,22 @@ class HeadMotion:
         if not turn.any() and not shift.any():
             return out
         own = self.vector.astype(np.float64)
-        before = rotation_matrix(own[paper_vector.ANGLES])
+        before = rotation_matrix(own[paper_motion.ANGLES])
         after = rotation_matrix(turn) @ before
-        at = own[paper_vector.TRANSLATION]
+        at = own[paper_motion.TRANSLATION]
         pivot = before @ self.pivot + at
         # p -> pivot + turn (before p + at - pivot) + shift, as a rotation and a translation.
         landed = pivot + rotation_matrix(turn) @ (at - pivot) + shift * self.unit
         rest, there = self._placed(before, at), self._placed(after, landed)
-        out[paper_vector.ANGLES] = rotation_angles(after)
-        out[paper_vector.TRANSLATION] += (there.translation - rest.translation).astype(np.float32)
-        out[paper_vector.CROP_SCALE] *= there.scale / rest.scale
-        out[paper_vector.CROP_SCALE + 1 :] += (there.shift - rest.shift).astype(np.float32)
+        out[paper_motion.ANGLES] = rotation_angles(after)
+        out[paper_motion.TRANSLATION] += (there.translation - rest.translation).astype(np.float32)
+        out[paper_motion.CROP_SCALE] *= there.scale / rest.scale
+        out[paper_motion.CROP_SCALE + 1 :] += (there.shift - rest.shift).astype(np.float32)
         return out
 
     def _placed(self, rotation: Floats, translation: Floats) -> _Placed:
         """Describe a head as the extraction does: by a crop, and by where it stands in that."""
-        scale, *middle = self.vector[paper_vector.CROP].astype(np.float64)
+        scale, *middle = self.vector[paper_motion.CROP].astype(np.float64)
         seen = _seen(self.standard @ rotation.T + translation)
         picture = (seen - CENTRE) / scale + middle
         shift, fitted = fit_scale(picture, self.standard)

@@ -22,7 +22,7 @@ from heat_backend.styleheat.bfm.surface import (
     on_border,
     vertex_normals,
 )
-from heat_backend.styleheat.landmarks68 import STEADY, sixty_eight
+from heat_backend.styleheat.crops.landmarks68 import STEADY, sixty_eight
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

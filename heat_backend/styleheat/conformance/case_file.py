@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.errors import BadInput
-from heat_backend.styleheat import synthetic
+from heat_backend.styleheat.conformance import synthetic
 
 RELATIVE_FLOOR = 2e-6
 

@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from heat_backend.styleheat import synthetic
-from heat_backend.styleheat.manifest import Manifest
-from heat_backend.styleheat.networks import build_network
+from heat_backend.styleheat.conformance import synthetic
+from heat_backend.styleheat.networks.registry import build_network
+from heat_backend.styleheat.weights.manifest import Manifest
 
 Outputs = Mapping[str, Tensor | NDArray[Any]]
 

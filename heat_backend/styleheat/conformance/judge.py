@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heat_backend.styleheat import synthetic
+from heat_backend.styleheat.conformance import synthetic
 from heat_backend.styleheat.conformance.case_file import CaseFile
 
 GRADIENT = "grad"

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 
 from bridge.errors import HeatError, MissingHere
-from heat_backend.styleheat.cases import all_cases
 from heat_backend.styleheat.conformance.case_file import CaseFile
 from heat_backend.styleheat.conformance.case_run import CaseRun, SyntheticNetworks
+from heat_backend.styleheat.conformance.cases import all_cases
 from heat_backend.styleheat.conformance.judge import Measure, judge
-from heat_backend.styleheat.manifest import Manifest
+from heat_backend.styleheat.weights.manifest import Manifest
 
 GPU_FACTOR = 3.0
 

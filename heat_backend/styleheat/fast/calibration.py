@@ -13,16 +13,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from heat_backend.styleheat.calibration_net import (
+from heat_backend.styleheat.fast.folded import FoldedConv, Place, plain, sequence
+from heat_backend.styleheat.networks.calibration import (
     SLOPE,
     CalibrationNet,
     ConvUpLayer,
     InjectBlock,
     UpBlock,
 )
-from heat_backend.styleheat.fast.folded import FoldedConv, Place, plain, sequence
-from heat_backend.styleheat.flow import resize
-from heat_backend.styleheat.primitives import GAIN, LEAK, Adain, DownBlock, FusedLeakyReLU
+from heat_backend.styleheat.networks.flow import resize
+from heat_backend.styleheat.networks.primitives import (
+    GAIN,
+    LEAK,
+    Adain,
+    DownBlock,
+    FusedLeakyReLU,
+)
 
 HALF = 1.0 / GAIN
 """The residual blocks divide their sum by sqrt(2); here both branches come divided."""

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from heat_backend.styleheat.flow import deformation
-from heat_backend.styleheat.primitives import Adain
-from heat_backend.styleheat.warper import SLOPE, STAGES, WarpingNet
+from heat_backend.styleheat.networks.flow import deformation
+from heat_backend.styleheat.networks.primitives import Adain
+from heat_backend.styleheat.networks.warper import SLOPE, STAGES, WarpingNet
 
 
 def _recoloured(normed: Tensor, norm: Adain, z: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from heat_backend.styleheat.primitives import (
+from heat_backend.styleheat.networks.primitives import (
     GAIN,
     LEAK,
     Blur,
@@ -22,7 +22,7 @@ from heat_backend.styleheat.primitives import (
     ScaledLeakyReLU,
     blur_kernel,
 )
-from heat_backend.styleheat.stylegan import StyledConv, ToRgb
+from heat_backend.styleheat.networks.stylegan import StyledConv, ToRgb
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,8 @@ def sequence(layers: nn.Module, place: Place, gain: float = 1.0) -> list[FoldedC
     Parameters
     ----------
     layers : Module
-        As :func:`~heat_backend.styleheat.primitives.conv_layer` builds them, or several in a row.
+        As :func:`~heat_backend.styleheat.networks.primitives.conv_layer` builds them,
+        or several in a row.
     gain : float
         Factor on the last layer's output; not negative.
     """

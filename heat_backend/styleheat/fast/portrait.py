@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A portrait that is inverted and ready: per frame only what the motion changes.
 
-It gives what :func:`heat_backend.styleheat.forward.forward` gives as ``fake``, without the second
-pass of the generator and the calibration tensors that nothing reads.
+It gives what :func:`heat_backend.styleheat.networks.forward.forward` gives as ``fake``, without
+the second pass of the generator and the calibration tensors that nothing reads.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from bridge.errors import BadInput
 from heat_backend.styleheat.fast.calibration import PortraitCalibration
 from heat_backend.styleheat.fast.flow_field import PortraitFlow
 from heat_backend.styleheat.fast.folded import Place
-from heat_backend.styleheat.fast.upper_generator import UpperGenerator
-from heat_backend.styleheat.flow import warp
-from heat_backend.styleheat.forward import StyleHeat
-from heat_backend.styleheat.hfgi import Inversion
+from heat_backend.styleheat.fast.generator import UpperGenerator
+from heat_backend.styleheat.inversion.encoder import Inversion
+from heat_backend.styleheat.networks.flow import warp
+from heat_backend.styleheat.networks.forward import StyleHeat
 
 HALF_ON = {"cuda": torch.float16, "cpu": torch.bfloat16}
 """The kind of half precision that a device is quick in."""

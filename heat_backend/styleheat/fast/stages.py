@@ -12,12 +12,11 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from heat_backend.styleheat.fast.frame_way import FrameWays
-from heat_backend.styleheat.fast.pipeline import FrameGraph
+from heat_backend.styleheat.fast.frame_way import FrameGraph, FrameWays
 from heat_backend.styleheat.fast.portrait import PreparedPortrait
-from heat_backend.styleheat.flow import warp
-from heat_backend.styleheat.forward import StyleHeat, forward
-from heat_backend.styleheat.hfgi import Inversion
+from heat_backend.styleheat.inversion.encoder import Inversion
+from heat_backend.styleheat.networks.flow import warp
+from heat_backend.styleheat.networks.forward import StyleHeat, forward
 
 
 @dataclass(frozen=True)

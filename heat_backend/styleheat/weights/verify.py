@@ -126,7 +126,7 @@ def check_layout(path: Path, place: str) -> None:
 
 
 def _check_torch(path: Path, place: str, name: str) -> None:
-    from heat_backend.styleheat import checkpoints
+    from heat_backend.styleheat.weights import checkpoints
 
     if checkpoints.sections_of(place):
         checkpoints.check_layout(path, place)

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What one session asks about exports: orders, their progress, and the finished files."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+from bridge import fields
+from bridge.errors import BadInput, HeatError, ProtocolError, UsageError
+from bridge.wire import CHUNK, Channel, Header, Kind, Message
+from heat_backend.serve.export_queue import FINAL_STATES, ExportOrder, ExportQueue, Job
+from heat_backend.serve.job_store import job_folder
+from heat_backend.serve.portrait_cache import Shelf
+from heat_backend.serve.upload_store import Spool, safe_name
+
+PROBE_START = ".heat-probe-"
+SHORTEST_TOKEN = 16
+EVENT_SECONDS = 0.1
+FILES_PER_PAGE = 500
+
+
+class JobDesk:
+    """The export side of one session.
+
+    A client may have files written only to folders that it has proven to share with the backend
+    (see PROBE in PROTOCOL.md), and may read only the files of a job that it can name.
+    """
+
+    def __init__(self, channel: Channel, shelf: Shelf, exports: ExportQueue, spool: Spool) -> None:
+        self._channel = channel
+        self._shelf = shelf
+        self._exports = exports
+        self._spool = spool
+        self._shared_folders: set[str] = set()
+        self._watched: set[str] = set()
+        self._over = threading.Event()
+
+    def answers(self) -> dict[Kind, Callable[[Message], None]]:
+        """Return who answers which kind of message."""
+        return {
+            Kind.EXPORT: self._export,
+            Kind.JOB_QUERY: self._query,
+            Kind.JOB_CANCEL: lambda message: self._job(message).cancel.set(),
+            Kind.JOB_FORGET: lambda message: self._exports.forget(self._job(message)),
+            Kind.FILE_LIST: self._list_files,
+            Kind.FILE_GET: self._send_piece,
+            Kind.PROBE: self._probe,
+        }
+
+    def close(self) -> None:
+        """Stop telling about progress; the exports go on."""
+        self._over.set()
+
+    def _job(self, message: Message) -> Job:
+        return self._exports.find(fields.text(message.header, "job"))
+
+    def _export(self, message: Message) -> None:
+        header = message.header
+        target = fields.table(header, "target")
+        name = fields.text(target, "name", 1024)
+        first = fields.optional_integer(header, "first", 1, 1 << 31)
+        last = fields.optional_integer(header, "last", 1, 1 << 31)
+        rate = _rate(header)
+        resume = fields.flag(header, "resume")
+        overwrite = fields.flag(header, "overwrite")
+        portrait = self._shelf.request(header, self._spool.finished)
+        clip = self._spool.finished(fields.integer(header, "clip", 1, 1 << 53), "clip.npz")
+        own_folder = None
+        if target.get("folder") is not None:
+            out = self._shared_place(fields.text(target, "folder", 4096), name)
+        else:
+            details = (portrait.engine, portrait.settings, portrait.pixels_size, rate, name)
+            own_folder = job_folder(portrait.file, clip, first, last, *details)
+            out = own_folder / safe_name(name)
+        uploads, (file, clip) = self._spool.hand_over(portrait.file, clip)
+        portrait = replace(portrait, file=file)
+        order = ExportOrder(
+            portrait, clip, first, last, rate, resume, overwrite, out, own_folder, uploads
+        )
+        self._watch(self._exports.add(order))
+
+    def _shared_place(self, folder: str, name: str) -> Path:
+        if folder not in self._shared_folders:
+            raise UsageError(f"{folder} was not found to be shared with the backend")
+        if name in ("", ".", "..") or name != Path(name).name:
+            raise UsageError(f"{name[:80]!r} is not a file name")
+        return Path(folder) / name
+
+    def _query(self, message: Message) -> None:
+        self._watch(self._job(message))
+
+    def _watch(self, job: Job) -> None:
+        """Answer with the job's status now, and tell of each change from now on."""
+        with job.changed:
+            revision, header = job.revision, job.header()
+        self._channel.send(Kind.JOB_STATUS, header)
+        if job.name in self._watched or header["state"] in FINAL_STATES:
+            return
+        self._watched.add(job.name)
+        # A thread of its own: a client that does not read must hold up nobody else.
+        threading.Thread(
+            target=self._tell_changes, args=(job, revision), name="heat-watch", daemon=True
+        ).start()
+
+    def _tell_changes(self, job: Job, revision: int) -> None:
+        try:
+            while not self._over.wait(EVENT_SECONDS):
+                with job.changed:
+                    if job.revision == revision and not job.changed.wait(timeout=1.0):
+                        continue
+                    revision, header = job.revision, job.header()
+                if self._over.is_set():
+                    return
+                self._channel.send(Kind.JOB_STATUS, header)
+                if header["state"] in FINAL_STATES:
+                    self._watched.discard(job.name)
+                    return
+        except HeatError:
+            self._channel.abort()
+
+    def _list_files(self, message: Message) -> None:
+        job = self._job(message)
+        start = fields.integer(message.header, "start", 0, 1 << 31)
+        digests = fields.flag(message.header, "digests")
+        page = job.files[start : start + FILES_PER_PAGE]
+        try:
+            listed = [_entry(path, digests) for path in page]
+        except OSError as error:
+            raise BadInput(f"a finished file is gone: {error.strerror}") from error
+        self._channel.send(Kind.FILES, {"count": len(job.files), "files": listed})
+
+    def _send_piece(self, message: Message) -> None:
+        job = self._job(message)
+        name = fields.text(message.header, "name")
+        offset = fields.integer(message.header, "offset", 0, 1 << 40)
+        size = fields.integer(message.header, "size", 1, CHUNK)
+        path = next((file for file in job.files if file.name == name), None)
+        if path is None:
+            raise BadInput(f"the export has no file {name[:80]!r}")
+        try:
+            with path.open("rb") as file:
+                file.seek(offset)
+                piece = file.read(size)
+        except OSError as error:
+            raise BadInput(f"{name} cannot be read: {error.strerror}") from error
+        self._channel.send(Kind.FILE_DATA, {"name": name, "offset": offset}, piece)
+
+    def _probe(self, message: Message) -> None:
+        folder = fields.text(message.header, "folder", 4096)
+        name = fields.text(message.header, "name", 64)
+        token = fields.text(message.header, "token", 64)
+        plain = name.startswith(PROBE_START) and name == Path(name).name
+        if not plain or len(token) < SHORTEST_TOKEN:
+            raise ProtocolError("a probe must be a file of the name and length agreed on")
+        same = hmac.compare_digest(_small_file(Path(folder) / name), token.encode())
+        if same:
+            self._shared_folders.add(folder)
+        self._channel.send(Kind.PROBED, {"same": same})
+
+
+def _rate(header: Header) -> Fraction:
+    rate = fields.integers(header, "fps", 1, 1 << 31, 2)
+    if len(rate) != 2:
+        raise ProtocolError("field 'fps': not a numerator and a denominator")
+    return Fraction(rate[0], rate[1])
+
+
+def _entry(path: Path, digest: bool) -> Header:
+    entry: Header = {"name": path.name, "size": path.stat().st_size}
+    if digest:
+        with path.open("rb") as file:
+            entry["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
+    return entry
+
+
+def _small_file(path: Path) -> bytes:
+    """Return the start of a file; empty where there is none."""
+    try:
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        handle = os.open(path, flags)
+    except (OSError, ValueError):
+        return b""
+    try:
+        return os.read(handle, 128)
+    except OSError:
+        return b""
+    finally:
+        os.close(handle)

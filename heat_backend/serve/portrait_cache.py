@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Engines and prepared portraits, shared by all sessions and exports of one backend."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bridge import fields
+from bridge.errors import BadInput, Cancelled, ProtocolError
+from bridge.wire import Header
+from heat_backend.engines.protocol import Engine, EngineSettings, Portrait
+from heat_backend.engines.registry import make_engine
+from heat_backend.media.photo import Photo
+from heat_backend.serve.fair_lock import PortraitInTurn, Turnstile, threads_must_not_overlap
+
+MAX_SIDE = 32768
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class PortraitRequest:
+    """A portrait as a message asked for it.
+
+    Attributes
+    ----------
+    file : Path
+        The upload: an encoded picture, or raw RGBA8 where ``pixels_size`` is given.
+    pixels_size : (int, int) or None
+        Width and height of raw pixels.
+    name : str
+        What the user calls it.
+    engine : str
+        Name of the engine.
+    settings : EngineSettings
+        Size, device, face.
+    """
+
+    file: Path
+    pixels_size: tuple[int, int] | None
+    name: str
+    engine: str
+    settings: EngineSettings
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A portrait that is ready to render, and what it is."""
+
+    portrait: Portrait
+    key: str
+    engine: str
+    version: str
+
+    @property
+    def label(self) -> str:
+        """Name and version of the engine."""
+        return f"{self.engine} {self.version}"
+
+
+class Shelf:
+    """Makes engines and portraits; the same portrait asked for twice is prepared once.
+
+    Parameters
+    ----------
+    engine : str
+        The engine of requests that name none.
+    device : str
+        The device of requests that name none.
+    """
+
+    def __init__(self, engine: str, device: str) -> None:
+        self.engine = engine
+        self.device = device
+        self.turnstile = Turnstile()
+        self._one_at_a_time = threading.Lock()
+        self._engines: dict[str, Engine] = {}
+        self._prepared: weakref.WeakValueDictionary[tuple[str, str, str], Prepared]
+        self._prepared = weakref.WeakValueDictionary()
+
+    def request(self, header: Header, take_blob: Callable[[int, str], Path]) -> PortraitRequest:
+        """Read the fields of PREPARE and EXPORT that describe a portrait."""
+        portrait = fields.table(header, "portrait")
+        kind = fields.text(portrait, "kind")
+        if kind not in ("file", "pixels"):
+            raise ProtocolError(f"field 'kind': a portrait cannot be {kind[:40]!r}")
+        size = None
+        if kind == "pixels":
+            size = (
+                fields.integer(portrait, "width", 1, MAX_SIDE),
+                fields.integer(portrait, "height", 1, MAX_SIDE),
+            )
+        name = fields.text(portrait, "name", 1024)
+        options = fields.table(header, "options")
+        settings = EngineSettings(
+            size=fields.optional_integer(options, "size", 16, MAX_SIDE),
+            device=fields.text({"device": options.get("device") or self.device}, "device"),
+            face=fields.optional_integer(options, "face", 0, 1000),
+            neutralise=fields.flag(options, "neutralise"),
+            inversion=fields.text(options, "inversion", 32, EngineSettings.inversion),
+            keep_identity=fields.flag(options, "keep_identity"),
+        )
+        engine = fields.text({"engine": header.get("engine") or self.engine}, "engine")
+        file = take_blob(fields.integer(portrait, "blob", 1, 1 << 53), name)
+        return PortraitRequest(file, size, name, engine, settings)
+
+    def warm_up(self) -> None:
+        """Load the default engine now, so that the first portrait need not wait for it."""
+        with self._one_at_a_time:
+            self._engine(self.engine)
+
+    def prepare(
+        self, request: PortraitRequest, progress: Progress, cancelled: Callable[[], bool]
+    ) -> Prepared:
+        """Prepare a portrait, or find it prepared.
+
+        Raises
+        ------
+        BadInput, MissingHere, UsageError, Cancelled
+            As the photo or the engine has it.
+        """
+        from heat_backend.export.shot import portrait_key
+
+        if self._one_at_a_time.locked():
+            progress("waiting for another portrait", 0.0)
+        while not self._one_at_a_time.acquire(timeout=0.1):
+            if cancelled():
+                raise Cancelled("stopped before the portrait was prepared")
+        try:
+            photo = _photo(request)
+            key = portrait_key(photo, request.settings)
+            place = (key, request.engine, request.settings.device)
+            found = self._prepared.get(place)
+            if found is not None:
+                return found
+            engine = self._engine(request.engine)
+            alone = self.turnstile.turn() if threads_must_not_overlap() else nullcontext()
+            with alone:
+                portrait = engine.prepare(photo, request.settings, progress, cancelled)
+            if cancelled():
+                raise Cancelled("stopped while the portrait was being prepared")
+            in_turn = PortraitInTurn(portrait, self.turnstile)
+            made = Prepared(in_turn, key, engine.name, engine.version)
+            self._prepared[place] = made
+            return made
+        finally:
+            self._one_at_a_time.release()
+
+    def _engine(self, name: str) -> Engine:
+        if name not in self._engines:
+            self._engines[name] = make_engine(name)
+        return self._engines[name]
+
+
+def _photo(request: PortraitRequest) -> Photo:
+    from heat_backend.media.photo import from_rgba, load_photo
+
+    if request.pixels_size is None:
+        return load_photo(request.file)
+    width, height = request.pixels_size
+    if request.file.stat().st_size != width * height * 4:
+        raise BadInput(f"{request.name}: the pixels are not {width} x {height} RGBA")
+    pixels = np.fromfile(request.file, np.uint8).reshape(height, width, 4)
+    return from_rgba(pixels, request.name)

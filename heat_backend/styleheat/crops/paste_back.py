@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Puts the driven crop back into the whole photo: soft edge, matched colours.
+
+Framing and size stay the photo's. The generator's picture is never quite of the photo's colours;
+what its picture at rest lacks, smoothed over a tenth of the crop, is added to every frame.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.ramps import smoothstep
+from heat_backend.styleheat.crops.ffhq import SIZE
+from heat_backend.styleheat.editing.editable import Amounts, FrameEdits
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+FEATHER = 0.07  # of the crop's side: from unseen to full
+MARGIN = 0.01  # of the crop's side at its edge that is never shown
+TONE_CELLS = 64  # cells along the crop in which colours are compared
+TONE_REACH = 3.0  # cells: standard deviation of the smoothing
+MOST_TONE = 60.0  # of 255; more is another picture, not another tone
+
+
+@dataclass(frozen=True)
+class PasteBack:
+    """Where and how one portrait's crops go back.
+
+    Attributes
+    ----------
+    photo : ndarray, shape (H, W, 3), uint8
+    region : tuple of 4 ints
+        Left, top, right, bottom of what the crop can reach in the photo.
+    matrix : ndarray, shape (2, 3)
+        Pixel of the region to pixel of the crop, drawn at ``side``.
+    side : int
+        Size at which the crop is resampled: its own, or smaller for a small face.
+    weight : ndarray, shape (h, w, 3), float32
+        Share of the crop in each value of the region, 0..1.
+    base : ndarray, shape (h, w, 3), float32
+        What is added to that share: the photo's share, and the crop's lacking tone.
+    """
+
+    photo: Bytes
+    region: tuple[int, int, int, int]
+    matrix: NDArray[np.float64]
+    side: int
+    weight: Floats
+    base: Floats
+
+    def paste(self, driven: Bytes, out: Bytes | None = None) -> Bytes:
+        """Put one driven crop (1024, 1024, 3) into the photo.
+
+        Parameters
+        ----------
+        driven : ndarray, shape (1024, 1024, 3), uint8
+        out : ndarray, shape (H, W, 3 or 4), uint8, optional
+            Written to and returned; a fourth channel becomes opaque.
+
+        Returns
+        -------
+        ndarray, shape (H, W, 3 or 4), uint8
+        """
+        if out is None:
+            out = np.empty_like(self.photo)
+        if out.shape[2] == 4:
+            np.copyto(out, cv2.cvtColor(self.photo, cv2.COLOR_RGB2RGBA))
+        else:
+            np.copyto(out, self.photo)
+        left, top, right, bottom = self.region
+        if right <= left or bottom <= top:
+            return out
+        size = (right - left, bottom - top)
+        over = _resampled(driven, self.side, self.matrix, size)
+        shared = cv2.multiply(over, self.weight, dtype=cv2.CV_32F)
+        # Rounds and clips to bytes on the way.
+        out[top:bottom, left:right, :3] = cv2.add(shared, self.base, dtype=cv2.CV_8U)
+        return out
+
+
+def paste_back(
+    photo: Bytes,
+    to_photo: NDArray[np.float64],
+    crop: Bytes | None = None,
+    at_rest: Bytes | None = None,
+) -> PasteBack:
+    """Prepare pasting.
+
+    Parameters
+    ----------
+    photo : ndarray, shape (H, W, 3), uint8
+        What the crops go into.
+    to_photo : ndarray, shape (2, 3)
+        Pixel of the crop to pixel of the photo.
+    crop, at_rest : ndarray, shape (1024, 1024, 3), uint8, optional
+        The crop as photographed, and as the generator draws it undriven; without them colours
+        are left as they are.
+    """
+    height, width = photo.shape[:2]
+    ends = np.array([[0, 0], [0, SIZE], [SIZE, SIZE], [SIZE, 0]]) - 0.5
+    reach = ends @ to_photo[:, :2].T + to_photo[:, 2]
+    left, top = (max(0, int(np.floor(value))) for value in reach.min(axis=0))
+    right = min(width, int(np.ceil(reach[:, 0].max())) + 1)
+    bottom = min(height, int(np.ceil(reach[:, 1].max())) + 1)
+    region = (left, top, max(left, right), max(top, bottom))
+    scale = float(np.hypot(*to_photo[:, 0]))
+    side = SIZE if scale >= 0.75 else max(16, round(SIZE * scale))
+    matrix = _region_to_crop(to_photo, (left, top), side)
+    size = (region[2] - left, region[3] - top)
+    mask = _drawn(_soft_square(), matrix, size, side, cv2.BORDER_CONSTANT)
+    weight = np.repeat(np.clip(mask, 0.0, 1.0)[..., None], 3, axis=2)
+    under = photo[top : region[3], left : region[2]].astype(np.float32)
+    base = under * (1.0 - weight)
+    if crop is not None and at_rest is not None:
+        base += weight * _drawn(
+            tone_between(crop, at_rest), matrix, size, side, cv2.BORDER_REPLICATE
+        )
+    return PasteBack(photo, region, matrix, side, weight, base)
+
+
+def tone_between(crop: Bytes, at_rest: Bytes) -> Floats:
+    """Tell what a picture at rest lacks of the crop's colours, smooth: (64, 64, 3), of 255."""
+    cells = (TONE_CELLS, TONE_CELLS)
+    small = [
+        cv2.resize(picture, cells, interpolation=cv2.INTER_AREA).astype(np.float32)
+        for picture in (crop, at_rest)
+    ]
+    lacking = cv2.GaussianBlur(
+        small[0] - small[1], (0, 0), TONE_REACH, borderType=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(np.clip(lacking, -MOST_TONE, MOST_TONE), np.float32)
+
+
+def _region_to_crop(
+    to_photo: NDArray[np.float64], corner: tuple[int, int], side: int
+) -> NDArray[np.float64]:
+    """Affine (2, 3) from pixels of the region at ``corner`` to those of a crop of ``side``."""
+    back = cv2.invertAffineTransform(to_photo)
+    back[:, 2] += back[:, :2] @ np.array(corner, np.float64)
+    factor = side / SIZE
+    back *= factor
+    back[:, 2] += 0.5 * factor - 0.5
+    return np.asarray(back, np.float64)
+
+
+def _resampled(
+    driven: Bytes, side: int, matrix: NDArray[np.float64], size: tuple[int, int]
+) -> Bytes:
+    """Draw the crop into the region: (h, w, 3), uint8."""
+    if side != SIZE:
+        driven = cv2.resize(driven, (side, side), interpolation=cv2.INTER_AREA)
+    placed = cv2.warpAffine(
+        driven,
+        matrix,
+        size,
+        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(placed, np.uint8)
+
+
+def _soft_square() -> Floats:
+    """Share of the crop (64 cells a side and more) that is seen: full inside, 0 at the edge."""
+    cells = 256
+    place = (np.arange(cells) + 0.5) / cells
+    inward = np.minimum(place, 1.0 - place)
+    ramp = smoothstep(MARGIN, MARGIN + FEATHER, inward)
+    return np.asarray(ramp[:, None] * ramp[None], np.float32)
+
+
+def _drawn(
+    field: Floats, matrix: NDArray[np.float64], size: tuple[int, int], side: int, border: int
+) -> Floats:
+    """Draw a coarse field that spans the crop of ``side`` into the region, smoothly."""
+    fine = cv2.resize(field, (side, side), interpolation=cv2.INTER_CUBIC)
+    drawn = cv2.warpAffine(
+        fine, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=border
+    )
+    return np.asarray(drawn, np.float32)
+
+
+AT_ONCE = 3
+
+
+class EditedPastes:
+    """The pasting of one portrait under the edits of each frame.
+
+    Parameters
+    ----------
+    plain : PasteBack
+        Without edits.
+    make : callable
+        Makes one for edits that stand still.
+    """
+
+    def __init__(self, plain: PasteBack, make: Callable[[Amounts], PasteBack]) -> None:
+        self._plain = plain
+        self._make = make
+        self._held: OrderedDict[Amounts, PasteBack] = OrderedDict()
+        self._newest: tuple[FrameEdits, PasteBack] | None = None
+
+    def __call__(self, asked: FrameEdits) -> PasteBack:
+        """Return the pasting of a frame."""
+        if asked.before == asked.after:
+            return self._find(asked.before)
+        placed = replace(asked, live=())
+        if self._newest is None or self._newest[0] != placed:
+            ends = self._find(asked.before), self._find(asked.after)
+            self._newest = placed, between(*ends, asked.share)
+        return self._newest[1]
+
+    def _find(self, edits: Amounts) -> PasteBack:
+        if not edits:
+            return self._plain
+        if edits not in self._held:
+            while len(self._held) >= AT_ONCE:
+                self._held.popitem(last=False)
+            self._held[edits] = self._make(edits)
+        self._held.move_to_end(edits)
+        return self._held[edits]
+
+
+def between(one: PasteBack, other: PasteBack, share: float) -> PasteBack:
+    """Interpolate two pastings of one place; ``share`` 0 is the first."""
+    photo = cv2.addWeighted(one.photo, 1.0 - share, other.photo, share, 0.0)
+    base = cv2.addWeighted(one.base, 1.0 - share, other.base, share, 0.0)
+    return replace(one, photo=np.asarray(photo, np.uint8), base=np.asarray(base, np.float32))

@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The paper's 73 values a frame: how they lie in a row, and how they come from Deep3D's 257.
+
+``[expression 64 | angles 3 (pitch, yaw, roll, rad) | translation 3 | crop scale, tx, ty]``
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge import motion_clip
+from bridge.coefficients import Coefficients
+from bridge.errors import BadInput, UsageError
+from bridge.motion_clip import MotionClip
+from heat_backend.engines.protocol import CancelCheck, FrameDrawer, Portrait, never
+
+SIZE = 73
+EXPRESSION = slice(0, 64)
+ANGLES = slice(64, 67)
+TRANSLATION = slice(67, 70)
+CROP = slice(70, 73)
+CROP_SCALE = 70
+
+RECONSTRUCTION_SIZE = 257
+# Where the three parts stand in the 257 values that the reconstruction network gives.
+_FROM_RECONSTRUCTION = (slice(80, 144), slice(224, 227), slice(254, 257))
+
+# How much expression and turning count where the frame most like a photo is looked for.
+_EXPRESSION_WEIGHT = 0.3
+_ANGLE_WEIGHT = 0.7
+
+
+def assemble(reconstruction: NDArray, transform: NDArray) -> NDArray[np.float32]:
+    """Put the 73-vectors of a run of frames together.
+
+    Parameters
+    ----------
+    reconstruction : ndarray, shape (T, 257)
+        id 80, expression 64, texture 80, angles 3, gamma 27, translation 3.
+    transform : ndarray, shape (T, K), K >= 3
+        Whose last three columns are the crop's scale, tx and ty.
+
+    Returns
+    -------
+    ndarray, shape (T, 73), float32
+    """
+    parts = [reconstruction[:, part] for part in _FROM_RECONSTRUCTION]
+    joined = np.concatenate([*parts, transform[:, -3:]], axis=1)
+    return np.ascontiguousarray(joined, np.float32)
+
+
+def nearest_frame(source: NDArray, target: NDArray) -> int:
+    """Find the frame of ``target`` (T, 73) whose pose is the nearest to ``source`` (73,)."""
+    away = np.abs(np.asarray(target, np.float64) - np.asarray(source, np.float64))
+    distance = _EXPRESSION_WEIGHT * away[:, EXPRESSION].mean(axis=1)
+    distance += _ANGLE_WEIGHT * away[:, ANGLES].mean(axis=1)
+    return int(distance.argmin())
+
+
+def crop_ratio(source: NDArray, target: NDArray) -> float:
+    """Say by how much ``target``'s crop scale must grow to show a head as large as ``source``'s.
+
+    Parameters
+    ----------
+    source : ndarray, shape (73,)
+        The photo's vector.
+    target : ndarray, shape (T, 73)
+        A motion of someone else.
+
+    Returns
+    -------
+    float
+        Factor for column 70, measured at the frame that is nearest in pose.
+    """
+    return float(source[CROP_SCALE] / target[nearest_frame(source, target), CROP_SCALE])
+
+
+SUFFIXES = (".npy", ".mat")
+_TRANSFORM_NAMES = ("transform_params", "trans_params")
+_MOST_FRAMES = 10_000_000
+
+
+def load_paper_clip(path: Path) -> NDArray[np.float32]:
+    """Read a 73-vector clip.
+
+    Returns
+    -------
+    ndarray, shape (T, 73), float32
+
+    Raises
+    ------
+    BadInput
+        The file cannot be read, holds something else, or a NaN; the line names the field.
+    """
+    try:
+        if path.suffix.lower() == ".npy":
+            vectors = np.load(path, allow_pickle=False)
+        elif path.suffix.lower() == ".mat":
+            vectors = _from_mat(path)
+        else:
+            raise BadInput(f"{path.name}: motions in the paper's values end in .npy or .mat")
+    except FileNotFoundError:
+        raise BadInput(f"{path}: there is no such file") from None
+    except BadInput:
+        raise
+    except Exception as error:  # scipy's and numpy's readers fail in many ways on damaged files
+        text = " ".join(str(error).split())[:160]
+        raise BadInput(f"{path.name} cannot be read: {text}; write it anew") from error
+    return _checked(path, vectors)
+
+
+def for_portrait(
+    clip: NDArray[np.float32],
+    own: NDArray,
+    *,
+    expression_only: bool = False,
+    match_crop: bool = False,
+) -> NDArray[np.float32]:
+    """Fit someone else's motion to a portrait, as the published procedures do.
+
+    Parameters
+    ----------
+    clip : ndarray, shape (T, 73)
+        The motion; it is not changed.
+    own : ndarray, shape (73,)
+        The portrait's own vector.
+    expression_only : bool
+        Keep the portrait's own head pose and crop.
+    match_crop : bool
+        Scale the crop so that the head is shown as large as the portrait's.
+
+    Returns
+    -------
+    ndarray, shape (T, 73), float32
+    """
+    fitted = np.array(clip, np.float32)
+    if match_crop:
+        fitted[:, CROP_SCALE] *= crop_ratio(own, fitted)
+    if expression_only:
+        fitted[:, ANGLES.start :] = own[ANGLES.start :]
+    return fitted
+
+
+def _from_mat(path: Path) -> NDArray:
+    from scipy.io import loadmat
+
+    fields: Mapping[str, NDArray] = loadmat(path)
+    if "coeff" in fields:
+        transform = next((fields[name] for name in _TRANSFORM_NAMES if name in fields), None)
+        if transform is None:
+            raise BadInput(f"{path.name} has `coeff` but no `transform_params`: extract it again")
+        return _joined(path, fields["coeff"], transform)
+    if "coeff_3dmm" in fields:
+        return fields["coeff_3dmm"]
+    found = ", ".join(sorted(name for name in fields if not name.startswith("__"))) or "nothing"
+    raise BadInput(f"{path.name} holds {found}, but neither `coeff` nor `coeff_3dmm`")
+
+
+def _joined(path: Path, coefficients: NDArray, transform: NDArray) -> NDArray:
+    wide = RECONSTRUCTION_SIZE
+    if coefficients.ndim != 2 or coefficients.shape[1] != wide:
+        raise BadInput(f"{path.name}: `coeff` is {coefficients.shape}, not (frames, {wide})")
+    if transform.ndim != 2 or transform.shape[1] < 3 or len(transform) != len(coefficients):
+        raise BadInput(
+            f"{path.name}: `transform_params` is {transform.shape}, not ({len(coefficients)}, 5)"
+        )
+    return assemble(coefficients, transform)
+
+
+def _checked(path: Path, vectors: NDArray) -> NDArray[np.float32]:
+    if vectors.dtype.kind not in "fiu":
+        raise BadInput(f"{path.name} holds {vectors.dtype} values, not numbers")
+    if vectors.ndim == 3 and vectors.shape[1] == 1:
+        vectors = vectors[:, 0]  # one frame a row, kept as (T, 1, 73)
+    if vectors.ndim != 2 or vectors.shape[1] != SIZE:
+        raise BadInput(f"{path.name} is {vectors.shape}, not (frames, {SIZE})")
+    if not 0 < len(vectors) <= _MOST_FRAMES:
+        raise BadInput(f"{path.name} holds {len(vectors)} frames: give a clip of one or more")
+    clip = np.ascontiguousarray(vectors, np.float32)
+    wrong = ~np.isfinite(clip).all(axis=1)
+    if wrong.any():
+        raise BadInput(f"{path.name}: frame {int(wrong.argmax()) + 1} holds a NaN or infinity")
+    return clip
+
+
+PAPER_FPS = 25.0  # at which the published extraction runs
+
+
+@dataclass(frozen=True)
+class Motion:
+    """What ``--motion`` named.
+
+    Attributes
+    ----------
+    clip : MotionClip
+        Of a motion in the paper's values, only its length and rate mean something.
+    vectors : ndarray, shape (T, 73), or None
+        The motion in the paper's values.
+    """
+
+    clip: MotionClip
+    vectors: NDArray[np.float32] | None = None
+
+    @property
+    def key(self) -> str:
+        """What tells shots of different vectors apart; empty for our clips, which tell it."""
+        if self.vectors is None:
+            return ""
+        return "-" + hashlib.sha256(np.ascontiguousarray(self.vectors).data).hexdigest()[:16]
+
+    def onto(self, portrait: Portrait) -> Portrait:
+        """Return the portrait as this motion drives it.
+
+        Raises
+        ------
+        UsageError
+            When the portrait's engine does not understand the paper's values.
+        """
+        if self.vectors is None:
+            return portrait
+        if not hasattr(portrait, "vector_drawer"):
+            raise UsageError(
+                "a motion in the paper's values (.npy, .mat) needs --engine styleheat; "
+                "for other engines give an .npz clip"
+            )
+        return PaperPortrait(portrait, self.vectors)
+
+
+class PaperPortrait:
+    """A portrait that a motion in the paper's values drives, whatever the clip says."""
+
+    def __init__(self, portrait: Any, vectors: NDArray[np.float32]) -> None:
+        self._portrait = portrait
+        self._vectors = vectors
+        self.width: int = portrait.width
+        self.height: int = portrait.height
+        self.notes: tuple[str, ...] = portrait.notes
+
+    def render(
+        self, coefficients: Coefficients, out: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.uint8]:
+        """Render one frame by coefficients, as the portrait does."""
+        frame: NDArray[np.uint8] = self._portrait.render(coefficients, out)
+        return frame
+
+    def clip_drawer(self, clip: MotionClip, cancelled: CancelCheck = never) -> FrameDrawer:
+        """Return what draws frame i of the motion."""
+        draw: FrameDrawer = self._portrait.vector_drawer(self._vectors)
+        return draw
+
+
+def load_motion(path: Path) -> Motion:
+    """Read a motion clip, ours or (``.npy``, ``.mat``) in the paper's values.
+
+    Raises
+    ------
+    BadInput
+        When it cannot be read.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        return Motion(motion_clip.load(path))
+    vectors = load_paper_clip(path)
+    count = len(vectors)
+    still = np.zeros((count, 52), np.float32), np.zeros((count, 3), np.float32)
+    return Motion(MotionClip(PAPER_FPS, still[0], still[1], still[1], source=path.name), vectors)

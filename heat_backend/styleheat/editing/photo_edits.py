@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The photo under edits of shape, colours and light, made by the engine ``warp``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.coefficients import Coefficients
+from heat_backend.engines.protocol import Portrait
+from heat_backend.styleheat.crops.ffhq import crop_portrait
+
+Bytes = NDArray[np.uint8]
+_MOVED = 1  # of 255: what differs by more was edited
+_AROUND = 5  # pixels about it that are taken along
+
+
+@dataclass(frozen=True)
+class EditedPhoto:
+    """A photo under some edits.
+
+    Attributes
+    ----------
+    pixels : ndarray, shape (H, W, 3), uint8
+        Of the photo's own size.
+    crop : ndarray, shape (1024, 1024, 3), uint8
+        The aligned crop of it, at the photo's own place.
+    """
+
+    pixels: Bytes
+    crop: Bytes
+
+
+class PhotoEditor:
+    """Edits one photo.
+
+    Parameters
+    ----------
+    photo : ndarray, shape (H, W, 3), uint8
+    landmarks : ndarray, shape (68, 2)
+        The photo's own, by which its crop was cut.
+    prepare : callable
+        Prepares the photo for the engine ``warp``; called at the first edit.
+    """
+
+    def __init__(
+        self, photo: Bytes, landmarks: NDArray[np.floating], prepare: Callable[[], Portrait]
+    ) -> None:
+        self._photo = photo
+        self._landmarks = landmarks
+        self._prepare = prepare
+        self._portrait: Portrait | None = None
+        self._own_notes: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What had to be done to edits that a user should know."""
+        if self._portrait is None:
+            return ()
+        return tuple(note for note in self._portrait.notes if note not in self._own_notes)
+
+    def edited(self, edits: Mapping[str, float]) -> EditedPhoto:
+        """Return the photo under some edits.
+
+        Raises
+        ------
+        bridge.errors.BadInput
+            See :func:`bridge.edits.usable`.
+        """
+        if self._portrait is None:
+            self._portrait = self._prepare()
+            self._own_notes = self._portrait.notes
+        drawn = self._portrait.render(Coefficients.of(edits=edits))[..., :3].copy()
+        if drawn.shape != self._photo.shape:
+            plain = self._portrait.render(Coefficients.zero())[..., :3]
+            drawn = _enlarged(self._photo, plain, drawn)
+        return EditedPhoto(drawn, crop_portrait(drawn, self._landmarks).pixels)
+
+
+def _enlarged(photo: Bytes, plain: Bytes, drawn: Bytes) -> Bytes:
+    """Bring an edited photo to the photo's size, which stays as sharp as it is elsewhere."""
+    apart = cv2.absdiff(drawn, plain).max(axis=2) > _MOVED
+    around = cv2.dilate(apart.astype(np.uint8), np.ones((_AROUND, _AROUND), np.uint8))
+    size = (photo.shape[1], photo.shape[0])
+    large = cv2.resize(drawn, size, interpolation=cv2.INTER_CUBIC)
+    weight = cv2.resize(around.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)[..., None]
+    return np.asarray(np.rint(large * weight + photo * (1.0 - weight)), np.uint8)

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Inversions kept on disk, by picture, weights and method: a portrait is inverted once."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from bridge.whole_file import whole_file
+from heat_backend.styleheat.crops.deep3d import PICTURE_SIZE
+from heat_backend.styleheat.inversion import methods
+from heat_backend.styleheat.inversion.encoder import Inversion
+from heat_backend.styleheat.inversion.methods import Watch
+from heat_backend.styleheat.memory import give_back
+from heat_backend.styleheat.weights.loaded import Networks
+
+KEPT = 32  # the newest; each takes about 25 MB
+VERSION = 1
+_SECONDS = "seconds"
+_LONGEST = 1e6
+
+
+def inversion_key(crop: NDArray[np.uint8], weights: str, method: str, edits: str = "") -> str:
+    """Return what names an inversion.
+
+    Parameters
+    ----------
+    crop : ndarray, shape (H, W, 3), uint8
+        The aligned picture.
+    weights : str
+        Identity of the weight files.
+    method : str
+    edits : str
+        What was done to the picture before, in words.
+    """
+    digest = hashlib.sha256(np.ascontiguousarray(crop).data)
+    digest.update(repr((crop.shape, weights, method, VERSION)).encode())
+    digest.update(edits.encode())
+    return digest.hexdigest()[:32]
+
+
+def read_inversion(folder: Path, key: str) -> Inversion | None:
+    """Return a kept inversion, or None where there is none that can be trusted."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    place = _place(folder, key)
+    try:
+        found = load_file(place)
+        place.touch()
+        kept = Inversion(
+            found["ix"],
+            found["wplus"],
+            found["fx"],
+            (found["scale"], found["shift"]) if "scale" in found else None,
+        )
+    except (SafetensorError, OSError, ValueError, KeyError, RuntimeError):
+        return None
+    whole = kept.fx.shape[1:] == (512, 64, 64) and kept.wplus.shape[2:] == (512,)
+    finite = all(bool(torch.isfinite(t).all()) for t in found.values())
+    return kept if whole and finite else None
+
+
+def seconds_taken(folder: Path, key: str) -> float | None:
+    """Return how long a kept inversion took, None where that is not known."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(_place(folder, key), "np") as file:
+            seconds = float((file.metadata() or {})[_SECONDS])
+    except (SafetensorError, OSError, ValueError, KeyError):
+        return None
+    return seconds if 0.0 < seconds < _LONGEST else None
+
+
+def keep_inversion(folder: Path, key: str, found: Inversion, seconds: float | None = None) -> None:
+    """Keep an inversion, and how long it took; the oldest go.
+
+    A folder that cannot be written only costs time.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    tensors = {"ix": found.ix, "wplus": found.wplus, "fx": found.fx}
+    if found.condition is not None:
+        tensors |= {"scale": found.condition[0], "shift": found.condition[1]}
+    place = _place(folder, key)
+    with contextlib.suppress(OSError, SafetensorError):
+        folder.mkdir(parents=True, exist_ok=True)
+        flat = {n: t.detach().float().cpu().contiguous() for n, t in tensors.items()}
+        with whole_file(place) as part:
+            save_file(flat, part, None if seconds is None else {_SECONDS: f"{seconds:.3f}"})
+        _forget_oldest(folder)
+
+
+def _place(folder: Path, key: str) -> Path:
+    return folder / f"inversion-{key}.safetensors"
+
+
+def _forget_oldest(folder: Path) -> None:
+    kept = sorted(folder.glob("inversion-*.safetensors"), key=lambda p: p.stat().st_mtime)
+    for old in kept[:-KEPT]:
+        old.unlink(missing_ok=True)
+
+
+Bytes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Inverting:
+    """How portraits are inverted here.
+
+    Attributes
+    ----------
+    networks : Networks
+    cache : Path
+        Where inversions are kept.
+    method : str
+        One of ``methods.METHODS``.
+    """
+
+    networks: Networks
+    cache: Path
+    method: str
+
+    def key(self, crop: Bytes, edits: str = "") -> str:
+        """Return what names the inversion of a crop (1024, 1024, 3) under edits in words."""
+        return inversion_key(crop, self.networks.inverting_identity, self.method, edits)
+
+    def invert(self, crop: Bytes, key: str, watch: Watch) -> Inversion:
+        """Invert a crop (1024, 1024, 3), unless it is at hand under ``key``."""
+        kept = read_inversion(self.cache, key)
+        if kept is not None:
+            watch.step("the portrait's inversion is at hand", 1.0)
+            return kept
+        began = time.monotonic()
+        watch.step("loading the encoders", 0.0)
+        inverter = self.networks.inverter()
+        small = as_tensor(reduced(crop), self.networks.device)
+        if self.method == methods.COARSE:
+            found = methods.coarse(inverter, small, watch)
+        else:
+            found = methods.encode(inverter, small, watch)
+        generator = inverter.generator
+        del inverter
+        if self.method == methods.OPTIMIZE:
+            target = as_tensor(crop, self.networks.device)
+            found = methods.optimize(generator, found, target, self.networks.judge(), watch)
+        give_back()
+        keep_inversion(self.cache, key, found, time.monotonic() - began)
+        return found
+
+    def seconds(self, key: str) -> float | None:
+        """Return what the inversion kept under ``key`` took, None where that is not known."""
+        return seconds_taken(self.cache, key)
+
+
+def reduced(crop: Bytes) -> Bytes:
+    """Bring the crop (1024, 1024, 3) to the 256 px that encoders and reconstruction look at."""
+    picture = Image.fromarray(crop).resize((PICTURE_SIZE, PICTURE_SIZE), Image.Resampling.LANCZOS)
+    return np.asarray(picture)
+
+
+def as_bytes(image: torch.Tensor) -> Bytes:
+    """Turn a picture (1, 3, H, W), -1 to 1, into bytes (H, W, 3), rounded down as published."""
+    whole = (image[0].detach().clamp(-1.0, 1.0) + 1.0) * 127.5
+    return whole.to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
+
+
+def as_tensor(picture: Bytes, device: str) -> torch.Tensor:
+    """Turn bytes (H, W, 3) into (1, 3, H, W), -1 to 1."""
+    placed = torch.from_numpy(np.array(picture)).to(device)
+    return placed.permute(2, 0, 1)[None].float() / 127.5 - 1.0

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a weights folder to the weights of one network, by way of the cache."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import sys
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from bridge.errors import BadInput, MissingHere
+from bridge.whole_file import whole_file
+from heat_backend.styleheat.weights import checkpoints, record
+from heat_backend.styleheat.weights.checkpoints import Section
+from heat_backend.styleheat.weights.folder import WeightsFolder
+from heat_backend.styleheat.weights.manifest import NetworkLayout, load_manifest
+
+# Network -> the file that is its own. Keys in the visual file win over it, so that is read last.
+HOME = {
+    "video_warper": checkpoints.VISUAL,
+    "calibrator": checkpoints.VISUAL,
+    "audio_warper": checkpoints.VISUAL,
+    "stylegan": "StyleGAN_e4e.pth",
+    "e4e_encoder": "Encoder_e4e.pth",
+    "e4e_latent_avg": "Encoder_e4e.pth",
+    "hfgi_aligner": "hfgi.pth",
+    "hfgi_encoder": "hfgi.pth",
+    "deep3d_recon": "Deep3D/epoch_20.pth",
+    "discriminator": "stylegan2_d_256.pth",
+    "ir_se50": "model_ir_se50.pth",
+    "vgg19": "vgg19-dcbd9e9d.pth",
+}
+
+
+def load_network(name: str, folder: WeightsFolder, cache: Path | None = None) -> dict[str, Tensor]:
+    """Load the weights of one network.
+
+    Parameters
+    ----------
+    name : str
+        Name in the manifest.
+    folder : WeightsFolder
+        Where the published files lie.
+    cache : Path, optional
+        Folder of the cached weights; the user's own unless given.
+
+    Returns
+    -------
+    dict of Tensor
+        Ready for ``load_state_dict(..., strict=True)``: float32 and int64, on the CPU, finite.
+
+    Raises
+    ------
+    MissingHere
+        A file is not there.
+    BadInput
+        A file is damaged, changed since it was fetched, or not the published one.
+    """
+    layout = load_manifest().network(name)
+    files = tuple(folder.path / place for place in _places(name))
+    kept = cache_path(layout, files, cache or cache_folder())
+    weights = read(kept, layout)
+    if weights is None:
+        weights = _read(layout, folder)
+        write(kept, weights)
+    return weights
+
+
+def _places(name: str) -> tuple[str, ...]:
+    """Return the files that a network is read from, in order; later ones win."""
+    own = HOME[name]
+    overlaid = any(
+        section.network == name for section in checkpoints.sections_of(checkpoints.VISUAL)
+    )
+    return (own, checkpoints.VISUAL) if overlaid and own != checkpoints.VISUAL else (own,)
+
+
+def _read(layout: NetworkLayout, folder: WeightsFolder) -> dict[str, Tensor]:
+    weights: dict[str, Tensor] = {}
+    seen = record.read(folder.path)
+    gone = []
+    for place in _places(layout.name):
+        path = folder.path / place
+        if not path.is_file():
+            gone.append(place)
+            continue
+        check_unchanged(path, seen.files.get(place))
+        (section,) = (s for s in checkpoints.sections_of(place) if s.network == layout.name)
+        weights |= _section(path, section)
+    lacking = [tensor.key for tensor in layout.tensors if tensor.key not in weights]
+    if lacking and gone:
+        raise MissingHere(
+            f"the StyleHEAT engine needs weights: {gone[0]} not in {folder.path}; run "
+            "`heat weights fetch`, or press Fetch Weights in the add-on's preferences"
+        )
+    if lacking:
+        raise BadInput(f"{path.name} holds no whole {layout.name} (no {lacking[0]})")
+    return {t.key: _settled(weights[t.key], t.dtype) for t in layout.tensors}
+
+
+def _section(path: Path, section: Section) -> dict[str, Tensor]:
+    content = checkpoints.read_torch_file(path)
+    entries = checkpoints.read_section(content, section, path.name)
+    checkpoints.check_numbers(entries, section, path.name)
+    return entries
+
+
+def _settled(tensor: Tensor, dtype: str) -> Tensor:
+    """Return a tensor of its own memory, off the file, of the layout's type."""
+    wanted = torch.int64 if dtype == "int64" else torch.float32
+    return tensor.detach().to(wanted).clone(memory_format=torch.contiguous_format)
+
+
+def check_unchanged(path: Path, seen: record.Seen | None) -> None:
+    """Make sure that a file is the one that was fetched.
+
+    Raises
+    ------
+    BadInput
+        Its size or checksum is another than recorded.
+    """
+    if seen is None:
+        return
+    size = path.stat().st_size
+    if size < seen.size:
+        raise BadInput(
+            f"{path.name} is cut off at {size / seen.size:.0%} of its size: delete it, then "
+            "`heat weights fetch`"
+        )
+    if record.look(path) != seen:
+        raise BadInput(
+            f"{path.name} has changed since it was fetched (another checksum): delete it, then "
+            "`heat weights fetch`"
+        )
+
+
+_FORM = "heat-weights-1"
+_RESERVE = 2_000_000_000  # bytes that a cache leaves free on the disk
+
+
+def cache_folder() -> Path:
+    """Return where the user's caches go, by the habit of the system."""
+    home = Path.home()
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
+        return base / "heat" / "cache" / "weights"
+    if sys.platform == "darwin":
+        return home / "Library" / "Caches" / "heat" / "weights"
+    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "heat" / "weights"
+
+
+def identity(files: tuple[Path, ...]) -> str:
+    """Return what changes whenever one of some files does: places, sizes and times."""
+    rows = []
+    for path in files:
+        try:
+            stat = path.stat()
+            rows.append([str(path.resolve()), stat.st_size, stat.st_mtime_ns])
+        except OSError:
+            rows.append([str(path.resolve()), -1, 0])
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+
+def cache_path(layout: NetworkLayout, files: tuple[Path, ...], folder: Path) -> Path:
+    """Return where a network's weights from some files are cached."""
+    places = hashlib.sha256("\n".join(str(p.resolve()) for p in files).encode()).hexdigest()[:12]
+    return folder / f"{layout.name}-{places}-{identity(files)[:24]}.safetensors"
+
+
+def read(path: Path, layout: NetworkLayout) -> dict[str, Tensor] | None:
+    """Return cached weights, or None where there are none that can be trusted."""
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, "pt") as cached:
+            told = cached.metadata() or {}
+            weights = {tensor.key: cached.get_tensor(tensor.key) for tensor in layout.tensors}
+    except (SafetensorError, OSError, ValueError, RuntimeError):
+        _reject(path)
+        return None
+    sound = told.get("form") == _FORM and told.get("crc32") == _checksum(weights)
+    if not sound or any(tuple(weights[t.key].shape) != t.shape for t in layout.tensors):
+        _reject(path)
+        return None
+    return weights
+
+
+def write(path: Path, weights: Mapping[str, Tensor]) -> bool:
+    """Keep weights; older ones from the same files go. False where there is no room for them."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        needed = sum(tensor.nbytes for tensor in weights.values()) + _RESERVE
+        if shutil.disk_usage(path.parent).free < needed:
+            return False
+        for old in path.parent.glob(path.name.rpartition("-")[0] + "-*.safetensors"):
+            old.unlink(missing_ok=True)
+        with whole_file(path) as part:
+            save_file(dict(weights), part, {"form": _FORM, "crc32": _checksum(weights)})
+    except (OSError, SafetensorError):  # a full disk must not keep anyone from rendering
+        return False
+    return True
+
+
+def _checksum(weights: Mapping[str, Tensor]) -> str:
+    sum_ = 0
+    for key in sorted(weights):
+        flat = weights[key].detach().contiguous().reshape(-1).view(torch.uint8)
+        sum_ = zlib.crc32(flat.numpy().data, zlib.crc32(key.encode(), sum_))
+    return f"{sum_:08x}"
+
+
+def _reject(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
