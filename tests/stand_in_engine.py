@@ -95,7 +95,7 @@ class StandInPainter(StandInEngine):
         progress: Callable[[str, float], None],
         cancelled: Callable[[], bool],
     ) -> StandInPortrait:
-        show = protocol.sketch_taker(progress)
+        show = protocol.progress_image_taker(progress)
         steps = max(3, round(float(os.environ.get(PAINT_SECONDS, "0.3")) / 0.05))
         side = min(photo.pixels.shape[:2])
         places = np.arange(300) * side // 300

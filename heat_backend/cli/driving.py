@@ -124,9 +124,9 @@ def driving_motion(
         return Driving(Motion(known[0]), heard, known[1], work)
     notes: tuple[str, ...] = ()
     if source.pictures:
-        from heat_backend.tracking.track import TrackSettings, track_film
+        from heat_backend.tracking.track import TrackSettings, track_video
 
-        tracked = track_film(path, TrackSettings(), work, progress, cancelled)
+        tracked = track_video(path, TrackSettings(), work, progress, cancelled)
         clip, notes = tracked.clip, tracked.notes
     else:
         from heat_backend.speech.speak import motion_from_speech

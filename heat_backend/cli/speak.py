@@ -79,9 +79,9 @@ def _speak(args: argparse.Namespace, progress: Progress, stopped: options.Cancel
 
     from bridge.motion_clip import save
     from heat_backend.speech.lip_landmarks import save_landmarks
-    from heat_backend.speech.speak import Manner, speak
+    from heat_backend.speech.speak import SpeechStyle, speak
 
-    manner = Manner(fps, style, args.life, args.seed)
+    manner = SpeechStyle(fps, style, args.life, args.seed)
     speech = speak(args.audio, manner, progress.preparing, stopped, args.start, args.end)
     clip = speech.clip
     save(clip, args.out)

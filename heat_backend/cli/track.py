@@ -93,13 +93,13 @@ def _settings(args: argparse.Namespace) -> TrackSettings:
 
 def _track(args: argparse.Namespace, progress: Progress) -> int:
     from bridge import motion_clip
-    from heat_backend.tracking.track import track_film
+    from heat_backend.tracking.track import track_video
 
     settings = _settings(args)
     target = options.clip_target(args.out, args.film)
     reel = target.with_name(f".{target.name}.track")
     with stop_request() as stopped, native_logs_hidden(not args.debug):
-        tracked = track_film(args.film, settings, reel, progress.preparing, stopped)
+        tracked = track_video(args.film, settings, reel, progress.preparing, stopped)
     motion_clip.save(tracked.clip, target)
     clip = tracked.clip
     progress.finish(out=str(target), frames=len(clip), fps=clip.fps, notes=tracked.notes)

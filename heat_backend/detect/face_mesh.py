@@ -23,7 +23,7 @@ SAME_FACE = 0.4  # share of the smaller box that two findings of one face have i
 Box = tuple[float, float, float, float]  # left, top, width, height
 
 
-class MediapipeMesh:
+class FaceMesh:
     """FaceMesh in static mode with refined lips, eyes and irises."""
 
     name = "mediapipe"
@@ -118,7 +118,7 @@ def _overlap(a: Box, b: Box) -> float:
     return max(0.0, w) * max(0.0, h) / least
 
 
-def create() -> MediapipeMesh:
+def create() -> FaceMesh:
     """Load FaceMesh.
 
     Raises
@@ -145,10 +145,10 @@ def create() -> MediapipeMesh:
         raise MissingHere(
             "mediapipe 0.10.21 is not installed: run  python -m pip install mediapipe==0.10.21"
         ) from error
-    return MediapipeMesh(mesh, finder)
+    return FaceMesh(mesh, finder)
 
 
-class MediapipeFilm:
+class TrackingFaceMesh:
     """FaceMesh that starts each frame from where the face was in the frame before."""
 
     name = "mediapipe"
@@ -168,7 +168,7 @@ class MediapipeFilm:
         return sorted(faces, key=lambda face: -face.size)
 
 
-def create_tracking(faces: int = 1) -> MediapipeFilm:
+def create_tracking(faces: int = 1) -> TrackingFaceMesh:
     """Load FaceMesh for films with up to so many faces.
 
     Raises
@@ -192,4 +192,4 @@ def create_tracking(faces: int = 1) -> MediapipeFilm:
         raise MissingHere(
             "mediapipe 0.10.21 is not installed: run  python -m pip install mediapipe==0.10.21"
         ) from error
-    return MediapipeFilm(mesh)
+    return TrackingFaceMesh(mesh)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bridge import edit_directions
 from bridge.edits import EDIT_BY_NAME, LIGHT, SHAPE, TEXTURE, usable
 from heat_backend.edits.colours import Coloured, ColourEditor
-from heat_backend.edits.portrait_directions import SeenDirections
+from heat_backend.edits.portrait_directions import PortraitDirections
 from heat_backend.edits.shape import Shaped, ShapeEditor
 from heat_backend.layers.lid_cover import LidCover
 
@@ -25,7 +25,7 @@ class Edited:
     ----------
     shaped : Shaped
     person : ndarray, shape (H + 2 pad, W + 2 pad, 4), uint8
-        See :class:`heat_backend.layers.matting_layers.Cutout`.
+        See :class:`heat_backend.layers.matting_layers.MattingLayers`.
     lids : dict of str to LidCover
     coloured : Coloured or None
         What changed the colours; None where nothing did.
@@ -58,7 +58,7 @@ class Editor:
         self._own = self._shaped = self._edited = own
         self._done: dict[str, float] = {}
         self.notes: tuple[str, ...] = ()
-        self.directions: SeenDirections | None = None
+        self.directions: PortraitDirections | None = None
 
     def edited(self, edits: Mapping[str, float]) -> Edited:
         """Return the layers for some edits; the same object while they stay the same.

@@ -37,8 +37,8 @@ from heat_backend.fit.posed_model import PosedModel
 from heat_backend.geometry.face_landmarks import FaceLandmarks
 from heat_backend.geometry.polygon_mask import polygon_area
 from heat_backend.layers.eyeballs import EyeLayer
-from heat_backend.layers.matting_layers import Cutout
-from heat_backend.layers.mirror_texture import FarSide, mirror_image
+from heat_backend.layers.matting_layers import MattingLayers
+from heat_backend.layers.mirror_texture import MirrorTexture, mirror_image
 
 if TYPE_CHECKING:
     from heat_backend.layers.portrait_layers import Layers
@@ -57,7 +57,7 @@ def make_editor(
     face: FaceLandmarks,
     alpha: NDArray[np.float32],
     layers: Layers,
-    far: FarSide | None,
+    far: MirrorTexture | None,
 ) -> Editor:
     """Make it; nothing is computed before the first edit.
 
@@ -70,7 +70,7 @@ def make_editor(
     alpha : ndarray, shape (H, W), float32
         Matte of the person.
     layers : Layers
-    far : FarSide or None
+    far : MirrorTexture or None
         What the person's picture holds below the photo.
     """
     own = Shaped(layers.mesh, layers.mouth, layers.eyes, layers.landmarks)
@@ -79,7 +79,7 @@ def make_editor(
     def colours() -> ColourEditor:
         return ColourEditor(_colour_base(model, posed, face, alpha, layers, far))
 
-    return Editor(shape, colours, Edited(own, layers.cutout.person, layers.lids, None))
+    return Editor(shape, colours, Edited(own, layers.matting.person, layers.lids, None))
 
 
 def _colour_base(
@@ -88,11 +88,11 @@ def _colour_base(
     face: FaceLandmarks,
     alpha: NDArray[np.float32],
     layers: Layers,
-    far: FarSide | None,
+    far: MirrorTexture | None,
 ) -> ColourBase:
-    photo, cutout = layers.photo, layers.cutout
+    photo, matting = layers.photo, layers.matting
     regions = find_regions(photo, alpha, face, model, posed)
-    layout = person_layout(posed, cutout, photo.shape, far)
+    layout = foreground_layout(posed, matting, photo.shape, far)
     normals, known = photo_normals(model, posed, photo.shape)
     light = fit_light(photo, normals, regions["skin"])
     head = LitHead(light, normals, fade_from_head(known, posed.unit))
@@ -116,17 +116,17 @@ def _colour_base(
             means[f"iris {side}"] = iris.mean(axis=0)
     masks = [np.rint(255.0 * regions[name]).astype(np.uint8) for name in REGIONS]
     return ColourBase(
-        person=cutout.person,
+        person=matting.person,
         photo=photo,
-        pad=cutout.pad,
+        pad=matting.pad,
         regions=REGIONS,
         canvas=canvas(
-            cutout.person,
+            matting.person,
             np.stack([laid_out(mask, layout) for mask in masks]),
             laid_out(even.astype(np.float32), layout).astype(np.int8),
-            lit_share(cutout.person, cutout.background, cutout.pad),
+            lit_share(matting.person, matting.background, matting.pad),
             layout / np.float32(STEP),
-            photo.shape[0] + 2 * cutout.pad,
+            photo.shape[0] + 2 * matting.pad,
         ),
         lids={side: lid_canvas(lid, masks, even) for side, lid in layers.lids.items()},
         means=means,
@@ -159,20 +159,20 @@ def _openness(layers: Layers, side: str) -> float:
     return polygon_area(outline) / width**2
 
 
-def person_layout(
-    posed: PosedModel, cutout: Cutout, shape: tuple[int, ...], far: FarSide | None
+def foreground_layout(
+    posed: PosedModel, matting: MattingLayers, shape: tuple[int, ...], far: MirrorTexture | None
 ) -> NDArray[np.float32]:
     """Where in the photo each pixel of the person's picture comes from, (H', W', 2).
 
     Beyond the photo's borders it is mirrored, save below, where its last row goes on. Under all
     that lies the far side's skin, laid out like the near side seen in a mirror.
     """
-    rows, columns = cutout.person.shape[:2]
+    rows, columns = matting.person.shape[:2]
     y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
-    x, y = x - cutout.pad, y - cutout.pad
-    y[: shape[0] + 2 * cutout.pad] = np.minimum(y[: shape[0] + 2 * cutout.pad], shape[0] - 1.0)
+    x, y = x - matting.pad, y - matting.pad
+    y[: shape[0] + 2 * matting.pad] = np.minimum(y[: shape[0] + 2 * matting.pad], shape[0] - 1.0)
     if far is not None:
-        top = shape[0] + 2 * cutout.pad
+        top = shape[0] + 2 * matting.pad
         twin = posed.pixels[mirror_image(load_model())[far.vertices]] * (-1.0, 1.0)
         corner = np.median(twin - far.places, axis=0)  # from the picture's places to the mirror's
         x[top:] = -(x[top:] + np.float32(corner[0]))

@@ -22,9 +22,9 @@ from heat_backend.fit.landmark_fit import FaceFit, fit_face
 from heat_backend.fit.lip_edges import fitted_lips
 from heat_backend.fit.posed_model import PosedModel, lay_on_photo
 from heat_backend.geometry.face_landmarks import FaceLandmarks
-from heat_backend.layers.matte import person_matte
+from heat_backend.layers.matte import foreground_matte
 from heat_backend.layers.portrait_layers import resized
-from heat_backend.layers.stylised_eyes import widened_eyes
+from heat_backend.layers.stylised_eyes import correct_stylised_eyes
 from heat_backend.media.photo import Photo
 
 FORMAT, VERSION = "heat-fit", 1
@@ -84,13 +84,13 @@ def fit_photo(
     faces = make_detector(settings.detector).detect(photo.pixels)
     found = choose_face(faces, settings.face, photo.name)
     pixels, face = resized(photo.pixels, found, settings.size)
-    face = widened_eyes(pixels, face)
+    face = correct_stylised_eyes(pixels, face)
     model = load_model()
     progress("fitting the face", 0.2)
     fit = fit_face(model, face)
     posed = lay_on_photo(model, fit, fitted_lips(pixels, face))
     progress("telling skin from hair", 0.5)
-    alpha = person_matte(pixels, face.box)
+    alpha = foreground_matte(pixels, face.box)
     regions = find_regions(pixels, alpha, face, model, posed)
     progress("fitting the light", 0.8)
     normals, known = photo_normals(model, posed, pixels.shape)

@@ -87,7 +87,7 @@ def picture_motion() -> Floats:
     return np.asarray(moved @ moved.T / skin.sum(), np.float64)
 
 
-class SeenDirections:
+class PortraitDirections:
     """One portrait's directions, each found when it is first asked for.
 
     Parameters

@@ -138,7 +138,7 @@ class Engine(Protocol):
         """Do all per-portrait work.
 
         An engine that paints the portrait anew shows it so far, (H, W, 3) uint8, to
-        ``progress.picture`` where the report has that; see :func:`sketch_taker`.
+        ``progress.picture`` where the report has that; see :func:`progress_image_taker`.
 
         Raises
         ------
@@ -152,7 +152,7 @@ class Engine(Protocol):
         ...
 
 
-def sketch_taker(progress: ProgressReport) -> Callable[[NDArray[np.uint8]], None] | None:
+def progress_image_taker(progress: ProgressReport) -> Callable[[NDArray[np.uint8]], None] | None:
     """Return who looks at the portrait while it is being prepared, None where nobody does."""
     taker: Callable[[NDArray[np.uint8]], None] | None = getattr(progress, "picture", None)
     return taker

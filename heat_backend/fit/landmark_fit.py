@@ -12,7 +12,7 @@ from scipy.optimize import least_squares
 from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES
 from bridge.face_model import FaceModel
 from bridge.pose import rotation_angles, rotation_matrix
-from heat_backend.fit.landmark_outliers import CHIN_SIGMA, misread_chin, shout_limits
+from heat_backend.fit.landmark_outliers import CHIN_SIGMA, has_misread_chin, shout_limits
 from heat_backend.geometry.camera import VIEWING_DISTANCE, Camera
 from heat_backend.geometry.face_landmarks import FaceLandmarks
 
@@ -182,7 +182,7 @@ def _problem(model: FaceModel, face: FaceLandmarks) -> _Problem:
     unit = face.outer_eye_distance
     sigma = np.full(468, LANDMARK_SIGMA)
     sigma[OVAL] = OVAL_SIGMA
-    sigma[misread_chin(face, basis.neutral)] = CHIN_SIGMA
+    sigma[has_misread_chin(face, basis.neutral)] = CHIN_SIGMA
     return _Problem(
         basis,
         start,
@@ -223,7 +223,7 @@ def fit_face(model: FaceModel, face: FaceLandmarks) -> FaceFit:
     """
     problem = _problem(model, face)
     limits = np.ones(len(problem.basis.expression))
-    if misread_chin(face, problem.basis.neutral).any():
+    if has_misread_chin(face, problem.basis.neutral).any():
         limits = shout_limits([EXPRESSION_NAMES[i] for i in problem.basis.names])
     return _solved(model, problem, limits)
 

@@ -24,7 +24,7 @@ SHOUT_LIMITS = {"mouthShrugLower": 0.02 + 1e-3, "mouthShrugUpper": 0.3, "jawOpen
 CHIN_SIGMA = 0.3  # outer-eye distances: as good as unknown
 
 
-def misread_chin(face: FaceLandmarks, neutral: NDArray[np.floating]) -> NDArray[np.bool_]:
+def has_misread_chin(face: FaceLandmarks, neutral: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Which landmarks (468,) of the chin are not to be believed; none in most photos.
 
     Parameters

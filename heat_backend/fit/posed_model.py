@@ -15,7 +15,7 @@ from bridge.face_blink import personal_expression
 from bridge.face_model import PART_NAMES, FaceModel, landmarks, shape
 from bridge.pose import rotation_angles, rotation_matrix
 from heat_backend.fit.landmark_fit import FaceFit
-from heat_backend.fit.landmark_outliers import chin_below_lip, misread_chin
+from heat_backend.fit.landmark_outliers import chin_below_lip, has_misread_chin
 from heat_backend.fit.lip_contact import SEALED, close_lips, lip_gap
 from heat_backend.fit.neutral import relaxing_field
 from heat_backend.geometry.camera import Camera
@@ -74,7 +74,7 @@ def lay_on_photo(
     placed = landmarks(model, pixels)
     missing = face.points[:468, :2].astype(np.float64) - placed
     neutral = landmarks(model, model.vertices)
-    misread = misread_chin(face, neutral)
+    misread = has_misread_chin(face, neutral)
     shift = landmark_shift(pixels, placed[~misread], missing[~misread], fit.camera.scale)
     if misread.any():
         now = landmarks(model, pixels + shift)

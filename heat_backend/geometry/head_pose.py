@@ -84,7 +84,7 @@ def _largest(holds: Callable[[float], bool]) -> float:
     return low
 
 
-def express(
+def apply_blendshapes(
     rest: NDArray[np.float32], deltas: NDArray[np.float32], expression: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Add expressions.
@@ -104,7 +104,7 @@ def express(
     return rest + moved.reshape(rest.shape)
 
 
-def turn_head(
+def apply_head_pose(
     points: NDArray[np.float32],
     pose: HeadPose,
     follow: NDArray[np.float32] | None = None,
@@ -135,7 +135,7 @@ def _beyond_neck(shift: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(shift * (1.0 - np.tanh(size) / size), np.float32)
 
 
-def eye_turns(expression: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+def eyeball_rotations(expression: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
     """Turn (3, 3) of each eyeball in the head, by the subject's side.
 
     Parameters

@@ -20,7 +20,7 @@ CERTAIN_PERSON = 0.92
 CERTAIN_WALL = 0.08
 
 
-def person_matte(
+def foreground_matte(
     pixels: NDArray[np.uint8], face_box: tuple[float, float, float, float]
 ) -> NDArray[np.float32]:
     """Matte of the person around a face.
@@ -148,7 +148,7 @@ CERTAIN = 0.95  # matte of what surely is the person
 SURE = 0.35  # matte from which on hair hangs on it
 
 
-def loose_hair(
+def add_loose_hair(
     pixels: NDArray[np.uint8], alpha: NDArray[np.float32], face_height: float
 ) -> NDArray[np.float32]:
     """Find hair beside a matte.
@@ -171,7 +171,7 @@ def loose_hair(
     if scale < 1.0:
         height, width = alpha.shape
         small = max(1, round(width * scale)), max(1, round(height * scale))
-        found = loose_hair(
+        found = add_loose_hair(
             cv2.resize(pixels, small, interpolation=cv2.INTER_AREA),
             cv2.resize(alpha, small, interpolation=cv2.INTER_AREA),
             min(MOST_FACE, face_height * scale),

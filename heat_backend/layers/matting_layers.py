@@ -17,7 +17,7 @@ ROUNDING = 1.5  # levels of 0..255, of the two roundings of a layered pixel
 
 
 @dataclass(frozen=True)
-class Cutout:
+class MattingLayers:
     """The photo as two layers which give it back when put over each other.
 
     Attributes
@@ -36,9 +36,9 @@ class Cutout:
     pad: int
 
 
-def cut_out(
+def separate_layers(
     pixels: NDArray[np.uint8], alpha: NDArray[np.float32], pad: int, below: float
-) -> Cutout:
+) -> MattingLayers:
     """Split a photo by its matte.
 
     Parameters
@@ -68,7 +68,7 @@ def cut_out(
     solved = np.where((behind > 0.02) & unexplained, rest, wall)
     background = np.rint(np.clip(solved, 0.0, 255.0)).astype(np.uint8)
     person = np.dstack([premultiplied, alpha8]).astype(np.uint8)
-    return Cutout(background, continue_over_border(person, pad, below), pad)
+    return MattingLayers(background, continue_over_border(person, pad, below), pad)
 
 
 def _least_alpha(

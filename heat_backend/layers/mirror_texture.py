@@ -20,7 +20,7 @@ from bridge.ramps import smoothstep
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.geometry.rasterizer import FAR, raster_attributes
 from heat_backend.layers.inpainting import pull_push
-from heat_backend.layers.matting_layers import Cutout
+from heat_backend.layers.matting_layers import MattingLayers
 
 LEAST_TURN = np.radians(6.0)
 GRAZING = (0.14, 0.42)  # facing (cosine) at which the photo's own skin is no, and all, good
@@ -39,7 +39,7 @@ OPENING_REACH = 0.08  # outer-eye distances from lids and lips, where the photo'
 
 
 @dataclass(frozen=True)
-class FarSide:
+class MirrorTexture:
     """The far side's mesh and where it finds its colour.
 
     Attributes
@@ -63,14 +63,14 @@ class FarSide:
     side: float
 
 
-def borrow_far_side(
+def mirror_texture(
     model: FaceModel,
     posed: PosedModel,
     pixels: NDArray[np.uint8],
     alpha: NDArray[np.float32],
-    cutout: Cutout,
-) -> tuple[Cutout, FarSide | None]:
-    """Add the far side's texture to the cutout.
+    matting: MattingLayers,
+) -> tuple[MattingLayers, MirrorTexture | None]:
+    """Add the far side's texture to the matting.
 
     Parameters
     ----------
@@ -79,16 +79,16 @@ def borrow_far_side(
     pixels : ndarray, shape (H, W, 3), uint8
     alpha : ndarray, shape (H, W), float32
         Matte of the person.
-    cutout : Cutout
+    matting : MattingLayers
 
     Returns
     -------
-    Cutout, FarSide or None
-        None, and the cutout as it was, for a face that looks at the camera.
+    MattingLayers, MirrorTexture or None
+        None, and the matting as it was, for a face that looks at the camera.
     """
     sideways = float(posed.rotation[0, 2])
     if abs(sideways) < np.sin(LEAST_TURN):
-        return cutout, None
+        return matting, None
     side = float(np.sign(sideways))
     face = model.triangles[model.triangle_part == PART_NAMES.index("face")]
     across = model.vertices[face, 0].mean(axis=1) * side
@@ -111,9 +111,9 @@ def borrow_far_side(
     replaced = (across > 0.0) & ~whole[face].all(axis=1) & (apart > OPENING_REACH * posed.unit)
     drawn = np.concatenate([face[replaced], beside])
     vertices, corners = np.unique(drawn, return_inverse=True)
-    places = layout[vertices] + (-cutout.pad, cutout.person.shape[0] - cutout.pad)
-    extended = replace(cutout, person=_below(cutout.person, texture))
-    return extended, FarSide(vertices, corners.reshape(-1, 3), replaced, places, side)
+    places = layout[vertices] + (-matting.pad, matting.person.shape[0] - matting.pad)
+    extended = replace(matting, person=_below(matting.person, texture))
+    return extended, MirrorTexture(vertices, corners.reshape(-1, 3), replaced, places, side)
 
 
 def _beside_face(

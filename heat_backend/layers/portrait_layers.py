@@ -17,7 +17,7 @@ from heat_backend.geometry.camera import Camera
 from heat_backend.geometry.face_landmarks import FaceLandmarks
 from heat_backend.layers.eyeballs import EyeLayer, build_eyes
 from heat_backend.layers.lid_cover import LidCover, build_lid_cover
-from heat_backend.layers.matting_layers import Cutout
+from heat_backend.layers.matting_layers import MattingLayers
 from heat_backend.layers.mouth_colours import exposure, light_of_eyes
 from heat_backend.layers.mouth_interior import MouthLayer, build_mouth
 from heat_backend.layers.portrait_mesh import PortraitMesh
@@ -31,7 +31,7 @@ class Layers:
     Attributes
     ----------
     photo : ndarray, shape (H, W, 3), uint8
-    cutout : Cutout
+    matting : MattingLayers
     mesh : PortraitMesh
     mouth : MouthLayer
     eyes : dict of str to EyeLayer
@@ -46,7 +46,7 @@ class Layers:
     """
 
     photo: NDArray[np.uint8]
-    cutout: Cutout
+    matting: MattingLayers
     mesh: PortraitMesh
     mouth: MouthLayer
     eyes: dict[str, EyeLayer]
@@ -84,7 +84,7 @@ def assemble_layers(
     face: FaceLandmarks,
     model: FaceModel,
     posed: PosedModel,
-    cutout: Cutout,
+    matting: MattingLayers,
     mesh: PortraitMesh,
     frame: NDArray[np.bool_] | None,
 ) -> Layers:
@@ -96,7 +96,7 @@ def assemble_layers(
     mouth = build_mouth(model, posed, pixels, mesh, light)
     marks = landmark_rig(model, posed)
     layers = Layers(
-        pixels, cutout, mesh, mouth, eyes, posed.camera, posed.rotation, marks, frame, {}
+        pixels, matting, mesh, mouth, eyes, posed.camera, posed.rotation, marks, frame, {}
     )
     return replace(layers, lids=build_lids(pixels, layers))
 

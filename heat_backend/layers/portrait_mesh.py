@@ -16,9 +16,9 @@ from bridge.face_model import PART_NAMES, SKIN_PARTS, FaceModel
 from bridge.ramps import smoothstep
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.layers.lip_colours import LipColours, lip_colours
-from heat_backend.layers.mirror_texture import FarSide
-from heat_backend.layers.proxy_mesh import Sheet, behind_face, head_sheet, held_back
-from heat_backend.layers.visible_triangles import drawn_triangles, evened_grazing
+from heat_backend.layers.mirror_texture import MirrorTexture
+from heat_backend.layers.proxy_mesh import ProxyMesh, behind_face, build_proxy_mesh, held_back
+from heat_backend.layers.visible_triangles import evened_grazing, visible_triangles
 
 RIM_ROUNDS = 10  # of smoothing the mesh's cut edge
 
@@ -106,14 +106,14 @@ def build_portrait_mesh(
     alpha: NDArray[np.float32],
     chin: NDArray[np.floating],
     pad: int,
-    far: FarSide | None = None,
+    far: MirrorTexture | None = None,
 ) -> PortraitMesh:
-    """Put face, far side and sheet together. See :func:`head_sheet` for the parameters."""
+    """Put face, far side and sheet together. See :func:`build_proxy_mesh` for the parameters."""
     skin = model.triangles[_triangles_of(model, *SKIN_PARTS)]
     face = model.triangles[_triangles_of(model, "face")]
     borders = np.concatenate([model.lip_inner, model.lid_left, model.lid_right])
-    drawn, followed = drawn_triangles(posed, face, skin, borders)
-    sheet = head_sheet(posed, skin, face[followed], alpha, chin, pad)
+    drawn, followed = visible_triangles(posed, face, skin, borders)
+    sheet = build_proxy_mesh(posed, skin, face[followed], alpha, chin, pad)
     kept = np.union1d(np.unique(face[drawn]), borders)
     place = np.full(len(model.vertices), -1)
     place[kept] = np.arange(len(kept))
@@ -238,7 +238,7 @@ def _triangles_of(model: FaceModel, *names: str) -> NDArray[np.bool_]:
 
 
 def _under(
-    pixels: NDArray[np.floating], sheet: Sheet
+    pixels: NDArray[np.floating], sheet: ProxyMesh
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Let the face take the whole pose, save where the sheet under its lower rim already lags.
 

@@ -17,8 +17,8 @@ from scipy.spatial import cKDTree
 from bridge.ramps import smoothstep
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.geometry.rasterizer import FAR, raster_attributes
-from heat_backend.layers.mirror_texture import FarSide
-from heat_backend.layers.silhouette_depth import relief_depth
+from heat_backend.layers.mirror_texture import MirrorTexture
+from heat_backend.layers.silhouette_depth import silhouette_depth
 from heat_backend.layers.visible_triangles import silhouette
 
 # All lengths in outer-eye distances.
@@ -37,7 +37,7 @@ NEIGHBOURS, EVENED = 12, 0.03  # vertices that carry a place of the sheet, dista
 
 
 @dataclass(frozen=True)
-class Sheet:
+class ProxyMesh:
     """Grid vertices, as attributes of a :class:`heat_backend.layers.portrait_mesh.PortraitMesh`.
 
     Attributes
@@ -64,14 +64,14 @@ class Sheet:
     triangles: NDArray[np.int32]
 
 
-def head_sheet(
+def build_proxy_mesh(
     posed: PosedModel,
     skin_triangles: NDArray[np.int32],
     face_triangles: NDArray[np.int32],
     alpha: NDArray[np.float32],
     chin: NDArray[np.floating],
     pad: int,
-) -> Sheet:
+) -> ProxyMesh:
     """Build the sheet.
 
     Parameters
@@ -92,7 +92,7 @@ def head_sheet(
     height, width = alpha.shape
     grid, columns = _grid(posed, (width, height), pad)
     below = _below_chin(posed, grid, chin)
-    depth = relief_depth(posed, skin_triangles, face_triangles, alpha, below, grid)
+    depth = silhouette_depth(posed, skin_triangles, face_triangles, alpha, below, grid)
     edges = np.array([(-pad, -pad), (width - 1 + pad, height - 1 + pad)], np.float64)
     follow = 1.0 - smoothstep(NECK_TOP, NECK_BOTTOM, below)
     follow *= _inside_borders(posed, grid, edges, BORDER_FADE)
@@ -106,7 +106,7 @@ def head_sheet(
     triangles = triangles[_on_person(alpha, places, triangles, SPACING * unit)]
     kept = _needed(triangles, len(grid), columns)
     number = np.cumsum(kept) - 1
-    return Sheet(
+    return ProxyMesh(
         rest=rest[kept],
         deltas=deltas[:, kept],
         follow=follow[kept],
@@ -263,7 +263,9 @@ BESIDE, WALL_AWAY = 0.10, 0.25
 CELLS = 24  # per unit
 
 
-def behind_face(sheet: Sheet, posed: PosedModel, face: NDArray[np.int32]) -> NDArray[np.float64]:
+def behind_face(
+    sheet: ProxyMesh, posed: PosedModel, face: NDArray[np.int32]
+) -> NDArray[np.float64]:
     """Depth to add to the sheet's vertices (N,) so that the face is before them.
 
     ``face`` (T, 3) are the triangles of it that are drawn. Its rim joins the sheet without a step;
@@ -278,7 +280,7 @@ def behind_face(sheet: Sheet, posed: PosedModel, face: NDArray[np.int32]) -> NDA
 
 
 def held_back(
-    sheet: Sheet, posed: PosedModel, far: FarSide, alpha: NDArray[np.float32]
+    sheet: ProxyMesh, posed: PosedModel, far: MirrorTexture, alpha: NDArray[np.float32]
 ) -> NDArray[np.float64]:
     """Depth to add to the sheet's vertices (N,) so that they do not stand before the far side.
 
@@ -295,7 +297,7 @@ def held_back(
 
 
 def _covered(
-    sheet: Sheet, posed: PosedModel, triangles: NDArray[np.integer], whole: bool = False
+    sheet: ProxyMesh, posed: PosedModel, triangles: NDArray[np.integer], whole: bool = False
 ) -> NDArray[np.uint8]:
     """1 in the cells over the sheet that triangles (T, 3) of the posed model cover, else 0."""
     low, high = sheet.pixels.min(axis=0), sheet.pixels.max(axis=0)
@@ -304,7 +306,7 @@ def _covered(
     return silhouette(points, triangles, (int(rows), int(columns)), whole)
 
 
-def _sampled(cells: NDArray[np.float32], sheet: Sheet, unit: float) -> NDArray[np.float64]:
+def _sampled(cells: NDArray[np.float32], sheet: ProxyMesh, unit: float) -> NDArray[np.float64]:
     """Read distances in cells at the sheet's vertices (N,), in outer-eye distances."""
     at = np.rint((sheet.pixels - sheet.pixels.min(axis=0)) * CELLS / unit).astype(int)
     return np.asarray(cells[at[:, 1], at[:, 0]] / CELLS, np.float64)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bridge.face_model import FaceModel, landmarks
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.geometry.camera import Camera
-from heat_backend.geometry.head_pose import HeadPose, express, turn_head
+from heat_backend.geometry.head_pose import HeadPose, apply_blendshapes, apply_head_pose
 from heat_backend.layers.eyeballs import IRIS_CENTER, EyeLayer
 
 COUNT, SKIN_COUNT = 478, 468
@@ -41,7 +41,7 @@ def landmark_rig(model: FaceModel, posed: PosedModel) -> LandmarkRig:
     )
 
 
-def own_landmarks(
+def rendered_landmarks(
     rig: LandmarkRig,
     eyes: dict[str, EyeLayer],
     camera: Camera,
@@ -68,7 +68,7 @@ def own_landmarks(
         As a detector gives them; of the irises only the centres, the rings are NaN.
     """
     out = np.full((COUNT, 3), np.nan)
-    skin = turn_head(express(rig.rest, rig.deltas, expression), pose)
+    skin = apply_head_pose(apply_blendshapes(rig.rest, rig.deltas, expression), pose)
     out[:SKIN_COUNT, :2] = camera.project(skin)
     out[:SKIN_COUNT, 2] = -camera.scale * skin[:, 2]
     for side, eye in eyes.items():
@@ -77,7 +77,7 @@ def own_landmarks(
         # The ball's front as the painter of eyes has it.
         front = np.array([x, y, max(0.05, 1.0 - 0.5 * d - 0.125 * d * d)])
         turned = pose.rotation @ gaze[side] @ front
-        center = turn_head(eye.center[None], pose)[0]
+        center = apply_head_pose(eye.center[None], pose)[0]
         grown = (camera.distance - float(eye.center[2])) / (camera.distance - float(center[2]))
         reach = eye.radius_px * eye.enlarged * grown * turned
         out[IRIS_CENTER[side], :2] = camera.project(center) + reach[:2] * (1.0, -1.0)

@@ -74,7 +74,7 @@ class _Field:
         return np.asarray(found[0], np.float64)
 
 
-def relief_depth(
+def silhouette_depth(
     posed: PosedModel,
     skin: NDArray[np.int32],
     face: NDArray[np.int32],

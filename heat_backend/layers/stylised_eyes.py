@@ -35,7 +35,7 @@ LIDS_SHARE = 0.8  # of what the iris is larger, the opening is too
 RING_SHARE = 0.5  # of the lids' move, the skin next to them makes too
 
 
-def widened_eyes(photo: NDArray[np.uint8], face: FaceLandmarks) -> FaceLandmarks:
+def correct_stylised_eyes(photo: NDArray[np.uint8], face: FaceLandmarks) -> FaceLandmarks:
     """Return the face with lids fitted to eyes that are larger than people's.
 
     Parameters

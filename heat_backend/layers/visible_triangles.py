@@ -28,7 +28,7 @@ BLUNT = 0.35  # radius of the rim: where it is cut it would end in points, as at
 CELLS = 40  # per unit
 
 
-def drawn_triangles(
+def visible_triangles(
     posed: PosedModel,
     face: NDArray[np.int32],
     skin: NDArray[np.int32],

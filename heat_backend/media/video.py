@@ -95,7 +95,7 @@ SEEK_BACK = (0.0, 5.0, 30.0)
 
 
 @dataclass(frozen=True)
-class FilmFrame:
+class VideoFrame:
     """One decoded frame.
 
     Attributes
@@ -111,7 +111,7 @@ class FilmFrame:
 
 
 @dataclass(frozen=True)
-class FilmFacts:
+class VideoInfo:
     """What the container tells before decoding.
 
     Attributes
@@ -156,7 +156,7 @@ def _opened(path: Path) -> Iterator[InputContainer]:
         yield container
 
 
-def film_facts(path: Path, start: float = 0.0, end: float | None = None) -> FilmFacts:
+def video_info(path: Path, start: float = 0.0, end: float | None = None) -> VideoInfo:
     """Read rate and length.
 
     Parameters
@@ -182,10 +182,10 @@ def film_facts(path: Path, start: float = 0.0, end: float | None = None) -> Film
         until = length if end is None else min(end, length)
         seconds = max(0.0, until - start)
         count = math.ceil(seconds * rate - 1e-6)
-        return FilmFacts(rate, seconds, max(0, count), bool(container.streams.audio))
+        return VideoInfo(rate, seconds, max(0, count), bool(container.streams.audio))
 
 
-def film_frames(path: Path, start: float = 0.0, end: float | None = None) -> Iterator[FilmFrame]:
+def video_frames(path: Path, start: float = 0.0, end: float | None = None) -> Iterator[VideoFrame]:
     """Decode the frames of a film in the order they are shown, one at a time.
 
     Parameters
@@ -212,7 +212,7 @@ def film_frames(path: Path, start: float = 0.0, end: float | None = None) -> Ite
                     break
                 if shown.seconds >= start - 1e-6:
                     seen += 1
-                    yield FilmFrame(shown.seconds, _upright(shown.frame))
+                    yield VideoFrame(shown.seconds, _upright(shown.frame))
         except av.error.FFmpegError:
             if not seen:
                 raise BadInput(f"{path.name} is damaged: {ASK_FOR_FILM}") from None

@@ -17,8 +17,8 @@ from bridge.errors import BadInput, HeatError, ProtocolError, UsageError
 from bridge.wire import CHUNK, Channel, Header, Kind, Message
 from heat_backend.serve.export_queue import FINAL_STATES, ExportOrder, ExportQueue, Job
 from heat_backend.serve.job_store import job_folder
-from heat_backend.serve.portrait_cache import Shelf
-from heat_backend.serve.upload_store import Spool, safe_name
+from heat_backend.serve.portrait_cache import PortraitCache
+from heat_backend.serve.upload_store import UploadStore, safe_name
 
 PROBE_START = ".heat-probe-"
 SHORTEST_TOKEN = 16
@@ -26,14 +26,16 @@ EVENT_SECONDS = 0.1
 FILES_PER_PAGE = 500
 
 
-class JobDesk:
+class ExportHandler:
     """The export side of one session.
 
     A client may have files written only to folders that it has proven to share with the backend
     (see PROBE in PROTOCOL.md), and may read only the files of a job that it can name.
     """
 
-    def __init__(self, channel: Channel, shelf: Shelf, exports: ExportQueue, spool: Spool) -> None:
+    def __init__(
+        self, channel: Channel, shelf: PortraitCache, exports: ExportQueue, spool: UploadStore
+    ) -> None:
         self._channel = channel
         self._shelf = shelf
         self._exports = exports

@@ -19,7 +19,7 @@ from bridge.jobs import check_range
 from bridge.wire import Header
 from heat_backend.engines.protocol import cost_of_edits
 from heat_backend.export.pace import Pace
-from heat_backend.serve.portrait_cache import PortraitRequest, Shelf
+from heat_backend.serve.portrait_cache import PortraitCache, PortraitRequest
 
 LOG = logging.getLogger("heat.serve")
 FINAL_STATES = ("rendered", "failed", "cancelled")
@@ -110,7 +110,7 @@ class Job:
 class ExportQueue:
     """The exports of one backend."""
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: PortraitCache) -> None:
         self._shelf = shelf
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()

@@ -30,7 +30,7 @@ from heat_backend.engines.protocol import (
 )
 
 
-class Turnstile:
+class FairLock:
     """A fair lock: a plain one would let a busy loop take it again and again."""
 
     def __init__(self) -> None:
@@ -72,10 +72,10 @@ def threads_must_not_overlap() -> bool:
         return False
 
 
-class PortraitInTurn:
+class LockedPortrait:
     """A portrait each of whose renders waits for its turn."""
 
-    def __init__(self, portrait: Portrait, turnstile: Turnstile) -> None:
+    def __init__(self, portrait: Portrait, turnstile: FairLock) -> None:
         self._portrait = portrait
         self._turnstile = turnstile
         self.width = portrait.width

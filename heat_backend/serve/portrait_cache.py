@@ -18,7 +18,7 @@ from bridge.wire import Header
 from heat_backend.engines.protocol import Engine, EngineSettings, Portrait
 from heat_backend.engines.registry import make_engine
 from heat_backend.media.photo import Photo
-from heat_backend.serve.fair_lock import PortraitInTurn, Turnstile, threads_must_not_overlap
+from heat_backend.serve.fair_lock import FairLock, LockedPortrait, threads_must_not_overlap
 
 MAX_SIDE = 32768
 Progress = Callable[[str, float], None]
@@ -64,7 +64,7 @@ class Prepared:
         return f"{self.engine} {self.version}"
 
 
-class Shelf:
+class PortraitCache:
     """Makes engines and portraits; the same portrait asked for twice is prepared once.
 
     Parameters
@@ -78,7 +78,7 @@ class Shelf:
     def __init__(self, engine: str, device: str) -> None:
         self.engine = engine
         self.device = device
-        self.turnstile = Turnstile()
+        self.turnstile = FairLock()
         self._one_at_a_time = threading.Lock()
         self._engines: dict[str, Engine] = {}
         self._prepared: weakref.WeakValueDictionary[tuple[str, str, str], Prepared]
@@ -145,7 +145,7 @@ class Shelf:
                 portrait = engine.prepare(photo, request.settings, progress, cancelled)
             if cancelled():
                 raise Cancelled("stopped while the portrait was being prepared")
-            in_turn = PortraitInTurn(portrait, self.turnstile)
+            in_turn = LockedPortrait(portrait, self.turnstile)
             made = Prepared(in_turn, key, engine.name, engine.version)
             self._prepared[place] = made
             return made

@@ -18,8 +18,8 @@ from bridge.frames import SharedRing
 from bridge.packing import Neighbours
 from bridge.wire import Channel, Header, Kind, error_header
 from heat_backend.engines.protocol import Portrait, RenderWithin
-from heat_backend.serve.portrait_cache import PortraitRequest, Prepared, Shelf
-from heat_backend.serve.progress_report import ProgressReport, SketchReport
+from heat_backend.serve.portrait_cache import PortraitCache, PortraitRequest, Prepared
+from heat_backend.serve.progress_report import ProgressImageReport, ProgressReport
 
 LOG = logging.getLogger("heat.serve")
 Pixels = NDArray[np.uint8]
@@ -81,11 +81,11 @@ class PreviewWorker:
     ----------
     channel : Channel
         Answers go there.
-    shelf : Shelf
+    shelf : PortraitCache
         Where portraits come from.
     """
 
-    def __init__(self, channel: Channel, shelf: Shelf) -> None:
+    def __init__(self, channel: Channel, shelf: PortraitCache) -> None:
         self._channel = channel
         self._shelf = shelf
         self._changed = threading.Condition()
@@ -202,7 +202,7 @@ class PreviewWorker:
         self._prepared, self._slots, self._buffer = None, None, None
         report = ProgressReport(self._channel)
         if preparation.sketches:
-            report = SketchReport(self._channel)
+            report = ProgressImageReport(self._channel)
         prepared = self._shelf.prepare(preparation.request, report, preparation.cancel.is_set)
         portrait = prepared.portrait
         answer: Header = {

@@ -41,7 +41,7 @@ class ProgressReport:
         self._channel.send(Kind.PROGRESS, {"text": text, "fraction": fraction, **more}, body)
 
 
-class SketchReport(ProgressReport):
+class ProgressImageReport(ProgressReport):
     """Sends the portrait so far as well; see ``bridge/PROTOCOL.md``."""
 
     def picture(self, pixels: NDArray[np.uint8]) -> None:

@@ -20,9 +20,9 @@ from heat_backend import __version__
 from heat_backend.engines.registry import engine_names
 from heat_backend.serve.export_queue import ExportQueue
 from heat_backend.serve.job_store import sweep_old_jobs
-from heat_backend.serve.portrait_cache import Shelf
+from heat_backend.serve.portrait_cache import PortraitCache
 from heat_backend.serve.session import Session
-from heat_backend.serve.upload_store import sweep_stale_spools
+from heat_backend.serve.upload_store import sweep_stale_uploads
 
 LOG = logging.getLogger("heat.serve")
 
@@ -66,7 +66,7 @@ class Server:
         self._listener = _listen(host, port)
         bound = self._listener.getsockname()
         self.address: tuple[str, int] = (bound[0], bound[1])
-        self.shelf = Shelf(engine, device)
+        self.shelf = PortraitCache(engine, device)
         self.exports = ExportQueue(self.shelf)
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
@@ -78,7 +78,7 @@ class Server:
     def start(self) -> None:
         """Begin to take connections."""
         sweep_stale_rings()
-        sweep_stale_spools()
+        sweep_stale_uploads()
         sweep_old_jobs()
         self._thread.start()
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from bridge import fields, packing
 from bridge.errors import BackendLost, HeatError, ProtocolError
 from bridge.wire import TO_SERVER, Channel, Kind, Message, error_header
-from heat_backend.serve.export_handler import JobDesk
+from heat_backend.serve.export_handler import ExportHandler
 from heat_backend.serve.export_queue import ExportQueue
-from heat_backend.serve.portrait_cache import Shelf
+from heat_backend.serve.portrait_cache import PortraitCache
 from heat_backend.serve.preview_worker import Pose, PreviewWorker
-from heat_backend.serve.upload_store import Spool
+from heat_backend.serve.upload_store import UploadStore
 
 
 class Session:
@@ -22,18 +22,18 @@ class Session:
     ----------
     channel : Channel
         Past the handshake.
-    shelf : Shelf
+    shelf : PortraitCache
         Portraits.
     exports : ExportQueue
         Export jobs.
     """
 
-    def __init__(self, channel: Channel, shelf: Shelf, exports: ExportQueue) -> None:
+    def __init__(self, channel: Channel, shelf: PortraitCache, exports: ExportQueue) -> None:
         self._channel = channel
         self._shelf = shelf
-        self._spool = Spool()
+        self._spool = UploadStore()
         self._worker = PreviewWorker(channel, shelf)
-        self._desk = JobDesk(channel, shelf, exports, self._spool)
+        self._desk = ExportHandler(channel, shelf, exports, self._spool)
         self._answers: dict[Kind, Callable[[Message], None]] = {
             Kind.ERROR: self._client_error,
             Kind.PING: self._ping,

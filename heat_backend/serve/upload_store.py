@@ -26,7 +26,7 @@ class _Blob:
     received: int = 0
 
 
-class Spool:
+class UploadStore:
     """The uploads of one session; its folder goes with ``close``."""
 
     def __init__(self) -> None:
@@ -115,7 +115,7 @@ def _own_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix=f"{FOLDER_START}{os.getpid()}-"))
 
 
-def sweep_stale_spools() -> None:
+def sweep_stale_uploads() -> None:
     """Delete the folders of sessions whose backend was killed."""
     if sys.platform == "win32":
         return

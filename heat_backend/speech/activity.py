@@ -74,7 +74,7 @@ def spans(active: NDArray[np.bool_], rate: float) -> list[tuple[float, float]]:
     return [(a, b) for a, b in joined if b - a >= SHORTEST_SPEECH]
 
 
-def awake(speech: list[tuple[float, float]], time: NDArray[np.floating]) -> Array:
+def speech_envelope(speech: list[tuple[float, float]], time: NDArray[np.floating]) -> Array:
     """Return 1 while the mouth speaks and 0 while it rests, with soft edges.
 
     Parameters

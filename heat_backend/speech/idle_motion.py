@@ -30,7 +30,7 @@ Array = NDArray[np.float32]
 Span = tuple[float, float]
 
 
-def add_life(
+def add_idle_motion(
     expression: Array,
     time: NDArray[np.floating],
     speech: list[Span],

@@ -28,7 +28,7 @@ Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Heard:
+class AudioFeatures:
     """A file's features: 8 kB a second.
 
     Attributes
@@ -56,7 +56,7 @@ class Heard:
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class NetworkOutput:
     """What the network says, 50 steps a second; step i stands at (i + 0.25) / 50 seconds.
 
     Attributes
@@ -77,7 +77,7 @@ def hear(
     cancelled: Callable[[], bool],
     start: float = 0.0,
     end: float | None = None,
-) -> Heard:
+) -> AudioFeatures:
     """Decode a file, or its seconds from ``start`` to ``end``, once into features.
 
     Raises
@@ -111,7 +111,7 @@ def hear(
         whole = np.concatenate([whole, floor]).astype(np.float16)
         level = np.concatenate([level, mel.level(floor)])
     bands, loud, quiet = _grounds(whole, level)
-    return Heard(whole, level, loud, quiet, bands, samples, tuple(stream.notes))
+    return AudioFeatures(whole, level, loud, quiet, bands, samples, tuple(stream.notes))
 
 
 def _grounds(frames: NDArray[np.float16], levels: Array) -> tuple[Array, Array, Array]:
@@ -130,8 +130,11 @@ def _grounds(frames: NDArray[np.float16], levels: Array) -> tuple[Array, Array, 
 
 
 def answer(
-    network: SpeechNet, heard: Heard, progress: Progress, cancelled: Callable[[], bool] = NEVER
-) -> Answer:
+    network: SpeechNet,
+    heard: AudioFeatures,
+    progress: Progress,
+    cancelled: Callable[[], bool] = NEVER,
+) -> NetworkOutput:
     """Run the network over all features.
 
     Raises
@@ -154,8 +157,8 @@ def _one_thread() -> Iterator[None]:
 
 
 def _answer(
-    network: SpeechNet, heard: Heard, progress: Progress, cancelled: Callable[[], bool]
-) -> Answer:
+    network: SpeechNet, heard: AudioFeatures, progress: Progress, cancelled: Callable[[], bool]
+) -> NetworkOutput:
     per_second = mel.RATE // mel.HOP
     core, context = int(WINDOW_SECONDS * per_second), int(CONTEXT_SECONDS * per_second)
     steps = len(heard.mel) // STEP
@@ -172,11 +175,11 @@ def _answer(
             place = slice(first // STEP, last // STEP)
             channels[place], shut[place], speech[place] = said
         progress("speaking", min(1.0, (at + TOGETHER) / len(starts)))
-    return Answer(channels, shut, speech)
+    return NetworkOutput(channels, shut, speech)
 
 
 def _run(
-    network: SpeechNet, heard: Heard, group: list[tuple[int, int]], context: int, total: int
+    network: SpeechNet, heard: AudioFeatures, group: list[tuple[int, int]], context: int, total: int
 ) -> list[tuple[Array, Array, Array]]:
     pieces = []
     for first, last in group:
@@ -195,7 +198,7 @@ def _run(
     return out  # type: ignore[return-value]
 
 
-def _levelled(heard: Heard, low: int, high: int) -> Array:
+def _levelled(heard: AudioFeatures, low: int, high: int) -> Array:
     second = mel.RATE // mel.HOP
     at = np.arange(low, high) / second
     left = np.minimum(at.astype(int), len(heard.bands) - 1)

@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
 from heat_backend.media import mel
 from heat_backend.speech import activity
-from heat_backend.speech.listening import Heard
+from heat_backend.speech.listening import AudioFeatures
 from heat_backend.speech.network import RATE, STEP
 from heat_backend.speech.visemes import CHANNEL
 
@@ -30,7 +30,7 @@ Span = tuple[float, float]
 
 
 def opened(
-    channels: NDArray[np.float32], heard: Heard, active: NDArray[np.bool_]
+    channels: NDArray[np.float32], heard: AudioFeatures, active: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
     """Open a mouth wider where its voice is loud.
 
@@ -38,7 +38,7 @@ def opened(
     ----------
     channels : (S, C) float32
         What the sounds ask for, ``RATE`` a second.
-    heard : Heard
+    heard : AudioFeatures
     active : (S,) bool
         Where somebody speaks.
 
@@ -53,7 +53,7 @@ def opened(
     return _carried(wide, heard, active)
 
 
-def _by_loudness(heard: Heard, active: NDArray[np.bool_]) -> NDArray[np.floating]:
+def _by_loudness(heard: AudioFeatures, active: NDArray[np.bool_]) -> NDArray[np.floating]:
     """Return how much wider than usual each step is (S,), by its amplitude against the mean."""
     amplitude = gaussian_filter1d(_amplitude(heard, len(active)), LOUD_SMOOTH * RATE)
     usual = _usual(amplitude, active)
@@ -61,7 +61,7 @@ def _by_loudness(heard: Heard, active: NDArray[np.bool_]) -> NDArray[np.floating
 
 
 def _carried(
-    channels: NDArray[np.float32], heard: Heard, active: NDArray[np.bool_]
+    channels: NDArray[np.float32], heard: AudioFeatures, active: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
     """Let the opening (S, C) follow the voice's strength in part, about its own mean."""
     strength = gaussian_filter1d(
@@ -76,7 +76,7 @@ def _carried(
     return out
 
 
-def _amplitude(heard: Heard, steps: int) -> NDArray[np.floating]:
+def _amplitude(heard: AudioFeatures, steps: int) -> NDArray[np.floating]:
     """Amplitude of each step (S,), 1 at that of the loudest twentieth around it."""
     above = (heard.levels - heard.loud)[: steps * STEP].reshape(-1, STEP).mean(axis=1)
     return np.exp(0.5 * np.minimum(above, 2.0))
@@ -90,12 +90,14 @@ def _usual(curve: NDArray[np.floating], active: NDArray[np.bool_]) -> NDArray[np
     return np.where(share > 1e-4, np.maximum(mean, 1e-6), np.maximum(curve, 1e-6))
 
 
-def stress(heard: Heard, speech: list[Span], time: NDArray[np.floating]) -> NDArray[np.floating]:
+def stress(
+    heard: AudioFeatures, speech: list[Span], time: NDArray[np.floating]
+) -> NDArray[np.floating]:
     """Return the smoothed level (T,) against that of the speech, in spreads; 0 in pauses.
 
     Parameters
     ----------
-    heard : Heard
+    heard : AudioFeatures
     speech : list of (start, end)
         Seconds in which somebody speaks.
     time : (T,) float
@@ -103,7 +105,7 @@ def stress(heard: Heard, speech: list[Span], time: NDArray[np.floating]) -> NDAr
     """
     frames = np.arange(len(heard.levels)) * (mel.HOP / mel.RATE)
     smooth = gaussian_filter1d(heard.levels, 7.0, mode="nearest")
-    inside = activity.awake(speech, frames) > 0.5
+    inside = activity.speech_envelope(speech, frames) > 0.5
     if inside.sum() < 10:
         return np.zeros(len(time))
     spread = max(0.3, float(smooth[inside].std()))

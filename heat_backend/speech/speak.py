@@ -18,8 +18,15 @@ from heat_backend.media import mel
 from heat_backend.media.video import check_range
 from heat_backend.speech import activity, closures, loudness
 from heat_backend.speech.coarticulation import shut_envelope, shut_lips
-from heat_backend.speech.idle_motion import add_life
-from heat_backend.speech.listening import NEVER, Answer, Heard, Progress, answer, hear
+from heat_backend.speech.idle_motion import add_idle_motion
+from heat_backend.speech.listening import (
+    NEVER,
+    AudioFeatures,
+    NetworkOutput,
+    Progress,
+    answer,
+    hear,
+)
 from heat_backend.speech.network import RATE, STEP, shipped
 from heat_backend.speech.visemes import CHANNEL, to_expression
 
@@ -43,7 +50,7 @@ Span = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Manner:
+class SpeechStyle:
     """How the motion is to be.
 
     Attributes
@@ -114,7 +121,7 @@ def motion_from_speech(
     fps : float
         Frames a second of the clip, 23.976 too.
     style, life, seed
-        See :class:`Manner`.
+        See :class:`SpeechStyle`.
     progress : callable of (what, fraction)
     cancelled : callable
         Asked now and then whether to stop.
@@ -134,12 +141,12 @@ def motion_from_speech(
         The shipped weights are gone.
     Cancelled
     """
-    return speak(Path(path), Manner(fps, style, life, seed), progress, cancelled).clip
+    return speak(Path(path), SpeechStyle(fps, style, life, seed), progress, cancelled).clip
 
 
 def speak(
     path: Path,
-    manner: Manner,
+    manner: SpeechStyle,
     progress: Progress = _untold,
     cancelled: Callable[[], bool] = NEVER,
     start: float = 0.0,
@@ -159,7 +166,9 @@ def speak(
     return perform(heard, said, manner, path.name)
 
 
-def perform(heard: Heard, said: Answer, manner: Manner, source: str | None) -> Speech:
+def perform(
+    heard: AudioFeatures, said: NetworkOutput, manner: SpeechStyle, source: str | None
+) -> Speech:
     """Turn what the network said into motion at the frame rate asked for."""
     seconds = heard.samples / mel.RATE
     time = np.arange(max(1, int(np.ceil(seconds * manner.fps - 1e-6)))) / manner.fps
@@ -173,19 +182,21 @@ def perform(heard: Heard, said: Answer, manner: Manner, source: str | None) -> S
     channels = np.clip(channels, 0.0, EXPRESSION_MAX)
     channels[:, CHANNEL["tongueOut"]] = np.minimum(channels[:, CHANNEL["tongueOut"]], TONGUE_MOST)
     channels = shut_lips(channels, shut_envelope(shut, time, SHUT_RAMP))
-    channels *= activity.awake(activity_spans, time)[:, None]
+    channels *= activity.speech_envelope(activity_spans, time)[:, None]
     expression = to_expression(channels)
     rotation = np.zeros((len(time), 3), np.float32)
     if manner.life:
         stress = loudness.stress(heard, activity_spans, time)
-        expression, rotation = add_life(expression, time, activity_spans, stress, manner.seed)
+        expression, rotation = add_idle_motion(
+            expression, time, activity_spans, stress, manner.seed
+        )
     still = np.zeros_like(rotation)
     clip = MotionClip(manner.fps, expression, rotation, still, source=source)
     notes = heard.notes if activity_spans else (*heard.notes, SILENT_NOTE)
     return Speech(clip, tuple(shut), tuple(activity_spans), notes)
 
 
-def _speaking(heard: Heard, said: Answer) -> tuple[NDArray[np.bool_], list[Span]]:
+def _speaking(heard: AudioFeatures, said: NetworkOutput) -> tuple[NDArray[np.bool_], list[Span]]:
     steps = len(said.speech)
     levels = heard.levels[: steps * STEP].reshape(-1, STEP).max(axis=1)
     loud, quiet = heard.loud[: steps * STEP : STEP], heard.quiet[: steps * STEP : STEP]
@@ -197,7 +208,7 @@ def _within(closure: Span, spans: list[Span], margin: float = 0.1) -> bool:
     return any(a - margin <= closure[0] and closure[1] <= b + margin for a, b in spans)
 
 
-def _can_be(heard: Heard, said: Answer, closure: Span) -> bool:
+def _can_be(heard: AudioFeatures, said: NetworkOutput, closure: Span) -> bool:
     """Tell whether lips can be together then: the voice dips, unless the network is certain."""
     steps = slice(max(0, int(closure[0] * RATE) - 1), int(closure[1] * RATE) + 2)
     sure = float(said.shut[steps].max(initial=0.0))

@@ -71,7 +71,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 
 # Firmness of the groups jaw, part, seal, round, spread, tongue.
-FIRMNESS: dict[str, tuple[float, float, float, float, float, float]] = {
+DOMINANCE: dict[str, tuple[float, float, float, float, float, float]] = {
     "vowel": (1.3, 1.2, 1.0, 1.0, 1.0, 0.6),
     "weak": (0.6, 0.6, 0.8, 0.5, 0.5, 0.5),
     "bilabial": (0.9, 1.2, 3.0, 0.25, 0.3, 0.6),
@@ -175,7 +175,7 @@ def _viseme(name: str, kind: str, firmness: str, shape: dict[str, float]) -> Vis
     for channel, value in shape.items():
         target[CHANNEL[channel]] = value
     alpha = np.ones(COUNT, np.float32)
-    for names, value in zip(GROUPS.values(), FIRMNESS[firmness], strict=True):
+    for names, value in zip(GROUPS.values(), DOMINANCE[firmness], strict=True):
         alpha[[CHANNELS.index(n) for n in names]] = value
     return Viseme(name, kind, target, alpha, firmness in ("vowel", "weak"))
 

@@ -53,7 +53,7 @@ class Driver(Protocol):
 
 
 @dataclass(frozen=True)
-class Puppet:
+class CoefficientMapper:
     """How one portrait's coefficients become the paper's values.
 
     Attributes
@@ -94,7 +94,7 @@ class Editing:
     paste : callable or None
         Where the crop goes back to under the edits of a frame; None where edits change nothing
         there.
-    heed : callable
+    set_cancel_check : callable
         Given what is asked while a long inversion goes on.
     notes : callable
         What had to be done to edits that a user should know.
@@ -104,7 +104,7 @@ class Editing:
     keep_identity: bool = False
     seconds: float | None = None
     paste: Callable[[FrameEdits], PasteBack] | None = None
-    heed: Callable[[CancelCheck], None] = lambda cancelled: None
+    set_cancel_check: Callable[[CancelCheck], None] = lambda cancelled: None
     notes: Callable[[], tuple[str, ...]] = tuple
 
 
@@ -114,7 +114,7 @@ class StyleHeatPortrait:
     def __init__(
         self,
         driver: Driver,
-        puppet: Puppet,
+        puppet: CoefficientMapper,
         paste: PasteBack,
         notes: tuple[str, ...],
         editing: Editing | None = None,
@@ -212,14 +212,14 @@ class StyleHeatPortrait:
         """Return what draws frames; while one is pasted and encoded, the next is begun."""
 
         def draw(index: int, out: Bytes | None = None) -> Bytes:
-            self._editing.heed(cancelled)
+            self._editing.set_cancel_check(cancelled)
             try:
                 drawn = self._driver.picture(described[index], asked(index))
                 if index + 1 < len(described):
                     self._driver.expect(described[index + 1], asked(index + 1))
                 return self._pasted(drawn, asked(index), out)
             finally:
-                self._editing.heed(never)
+                self._editing.set_cancel_check(never)
 
         return draw
 

@@ -21,7 +21,7 @@ from heat_backend.engines.protocol import (
     Portrait,
     ProgressReport,
     never,
-    sketch_taker,
+    progress_image_taker,
 )
 from heat_backend.engines.registry import make_engine
 from heat_backend.media.photo import Photo
@@ -37,14 +37,14 @@ from heat_backend.styleheat.driving.frame_window import still_window
 from heat_backend.styleheat.driving.network_driver import NetworkDriver
 from heat_backend.styleheat.editing.directions import find_edits
 from heat_backend.styleheat.editing.editable import NOTHING, Amounts, EditablePortrait, FrameEdits
-from heat_backend.styleheat.editing.edited_inversions import Looks
+from heat_backend.styleheat.editing.edited_inversions import InversionCache
 from heat_backend.styleheat.editing.photo_edits import EditedPhoto, PhotoEditor
 from heat_backend.styleheat.inversion import methods
 from heat_backend.styleheat.inversion.cache import Inverting, as_bytes, reduced
 from heat_backend.styleheat.inversion.encoder import Inversion
 from heat_backend.styleheat.inversion.methods import Watch
 from heat_backend.styleheat.memory import told_when_short
-from heat_backend.styleheat.portrait import Editing, Puppet, StyleHeatPortrait
+from heat_backend.styleheat.portrait import CoefficientMapper, Editing, StyleHeatPortrait
 from heat_backend.styleheat.weights.catalogue import find_file
 from heat_backend.styleheat.weights.folder import find_folder
 from heat_backend.styleheat.weights.load import cache_folder
@@ -138,7 +138,9 @@ class _Preparation:
         watch.show(found.ix)
         step("drawing the portrait at rest", 0.85)
         pivot = expressions.pivot.astype(np.float64)
-        puppet = Puppet(HeadMotion(vector, standard, pivot, expressions.unit), expressions)
+        puppet = CoefficientMapper(
+            HeadMotion(vector, standard, pivot, expressions.unit), expressions
+        )
         portrait = self._portrait(crop, landmarks, inverting, found, puppet)
         step("ready", 1.0)
         return portrait
@@ -149,20 +151,25 @@ class _Preparation:
         landmarks: NDArray[np.float64],
         inverting: Inverting,
         found: Inversion,
-        puppet: Puppet,
+        puppet: CoefficientMapper,
     ) -> StyleHeatPortrait:
         """Put together what draws, edits and pastes the portrait."""
         settings, photo, networks = self.settings, self.photo, self.networks
         edits = find_edits(networks.folder)
         editor = PhotoEditor(photo.pixels, landmarks, self._warp_portrait(crop))
         own = EditedPhoto(photo.pixels, crop.pixels)
-        looks = Looks(inverting, own, found, editor, edits, crop.landmarks)
+        looks = InversionCache(inverting, own, found, editor, edits, crop.landmarks)
         editable = EditablePortrait(networks, looks.at, settings.inversion, edits)
         driver = NetworkDriver(editable.prepared, networks.device, half=networks.device == "cuda")
         pastes = self._pastes(crop, driver, puppet, looks)
         seconds = inverting.seconds(inverting.key(crop.pixels))
         editing = Editing(
-            edits.names, settings.keep_identity, seconds, pastes, looks.heed, lambda: editor.notes
+            edits.names,
+            settings.keep_identity,
+            seconds,
+            pastes,
+            looks.set_cancel_check,
+            lambda: editor.notes,
         )
         notes = (*photo.notes, *crop.notes, *edits.problems, *_unshown(puppet.expressions))
         if networks.synthetic:
@@ -200,7 +207,11 @@ class _Preparation:
         return prepare
 
     def _pastes(
-        self, crop: PortraitCrop, driver: NetworkDriver, puppet: Puppet, looks: Looks
+        self,
+        crop: PortraitCrop,
+        driver: NetworkDriver,
+        puppet: CoefficientMapper,
+        looks: InversionCache,
     ) -> EditedPastes:
         """Return where drawn crops go back to, at the size of the frames."""
         shape = self.photo.pixels.shape
@@ -226,7 +237,7 @@ class _Preparation:
 
 def _shower(progress: ProgressReport) -> Callable[[torch.Tensor], None] | None:
     """Return what shows a reconstruction (1, 3, H, W) to who looks at it."""
-    take = sketch_taker(progress)
+    take = progress_image_taker(progress)
     return None if take is None else lambda image: take(as_bytes(image))
 
 

@@ -17,7 +17,7 @@ LANDMARKS = 478
 _RECORD = np.dtype([("seconds", "<f8"), ("found", "<i4"), ("points", "<f4", (LANDMARKS, 3))])
 
 
-class LandmarkReel:
+class LandmarkCache:
     """Appendable list of (time, landmarks or none), one record a frame.
 
     Parameters
@@ -26,7 +26,7 @@ class LandmarkReel:
         Beside the clip to be written; made when missing. What another film or other settings
         left there is thrown away.
     key : str
-        From :func:`reel_key`.
+        From :func:`landmark_cache_key`.
     """
 
     def __init__(self, folder: Path, key: str) -> None:
@@ -79,7 +79,7 @@ class LandmarkReel:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def reel_key(film: Path, **settings: object) -> str:
+def landmark_cache_key(film: Path, **settings: object) -> str:
     """Name the landmarks of one film with one choice of settings."""
     try:
         facts = film.stat()

@@ -15,11 +15,11 @@ from bridge.face_model import load as load_model
 from bridge.motion_clip import MotionClip
 from bridge.pose import rotation_angles, rotation_matrix
 from bridge.regions import REGIONS, region_mask
-from heat_backend.media.video import FilmFacts, check_range, film_facts, film_frames
+from heat_backend.media.video import VideoInfo, check_range, video_frames, video_info
 from heat_backend.tracking import gaps
 from heat_backend.tracking.eyes_and_lips import SHUT, gaze_of, gaze_weights, read_gap, touching
 from heat_backend.tracking.follow import FaceFollower
-from heat_backend.tracking.landmark_cache import LandmarkReel, reel_key
+from heat_backend.tracking.landmark_cache import LandmarkCache, landmark_cache_key
 from heat_backend.tracking.person import learn_person, lids_open, weights_of_52
 from heat_backend.tracking.smoothing import noise_level, smooth, smooth_together
 from heat_backend.tracking.solve import FrameFit, Person, in_head_axes, solve_frame, unlike
@@ -93,7 +93,7 @@ class _Curves:
     errors: Array  # (T,)
 
 
-def track_film(
+def track_video(
     film: Path, settings: TrackSettings, reel_folder: Path, progress: Progress,
     cancelled: Callable[[], bool],
 ) -> Tracked:  # fmt: skip
@@ -121,11 +121,11 @@ def track_film(
     """
     region_mask(settings.regions or REGIONS)
     check_range(settings.start, settings.end)
-    facts = film_facts(film, settings.start, settings.end)
-    key = reel_key(
+    facts = video_info(film, settings.start, settings.end)
+    key = landmark_cache_key(
         film, detector=settings.detector, face=settings.face, start=settings.start, end=settings.end
     )
-    reel = LandmarkReel(reel_folder, key)
+    reel = LandmarkCache(reel_folder, key)
     try:
         most = _look(film, settings, reel, facts.frames, progress, cancelled)
         records = reel.read()
@@ -146,13 +146,13 @@ def track_film(
 
 
 def _look(
-    film: Path, settings: TrackSettings, reel: LandmarkReel, expected: int, progress: Progress,
+    film: Path, settings: TrackSettings, reel: LandmarkCache, expected: int, progress: Progress,
     cancelled: Callable[[], bool],
 ) -> int:  # fmt: skip
     """Find the landmarks of the frames that the reel does not hold yet; returns the most faces."""
     follower: FaceFollower | None = None
     known = len(reel)
-    for number, frame in enumerate(film_frames(film, settings.start, settings.end)):
+    for number, frame in enumerate(video_frames(film, settings.start, settings.end)):
         if cancelled():
             raise Cancelled("stopped; the same command goes on from here")
         if number < known - WARM_UP:
@@ -312,7 +312,7 @@ def _evenly(clip: MotionClip, seconds: Array) -> MotionClip:
     )  # fmt: skip
 
 
-def _cut_off(seconds: Array, facts: FilmFacts) -> tuple[str, ...]:
+def _cut_off(seconds: Array, facts: VideoInfo) -> tuple[str, ...]:
     """Tell that the frames, shown at ``seconds`` (T,), end long before the film should."""
     read = seconds[-1] - seconds[0] + 1.0 / facts.rate
     if read >= 0.9 * facts.seconds - 2.0 / facts.rate:

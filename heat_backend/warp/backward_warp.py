@@ -21,7 +21,7 @@ SEAM_PARTED = 0.12  # lips that parted by this show none of it
 CURTAIN_BEHIND, MIDDLE_BEHIND = 0.02, 0.3
 
 
-class FlowGrid:
+class BackwardWarpMap:
     """Buffers of a flow, reused from frame to frame.
 
     Parameters
@@ -76,7 +76,7 @@ def flow_mesh(
     depth: NDArray[np.float32],
     far_side: bool,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
-    """Collect what is rasterised: see :meth:`FlowGrid.fill` for the parameters.
+    """Collect what is rasterised: see :meth:`BackwardWarpMap.fill` for the parameters.
 
     Returns
     -------
@@ -107,7 +107,7 @@ def lips_moved(
 ) -> tuple[float, float]:
     """How much narrower and less open than at rest the mouth is, of its width and its height.
 
-    See :meth:`FlowGrid.fill` for the parameters. A head that turns narrows no mouth.
+    See :meth:`BackwardWarpMap.fill` for the parameters. A head that turns narrows no mouth.
     """
     upper, lower = mesh.mouth.upper, mesh.mouth.lower
     ends = np.array([[upper[0], upper[-1]], [upper[len(upper) // 2], lower[len(lower) // 2]]])

@@ -12,13 +12,13 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from heat_backend.warp.occlusion_boundaries import Region, mix_seams
+from heat_backend.warp.occlusion_boundaries import Region, blend_occlusion_boundaries
 
 # Range of the fixed-point places in 32nds of a pixel: 16-bit whole pixels.
 FARTHEST_LEFT, FARTHEST_RIGHT = -32000 * 32, 32000 * 32
 
 
-def compose_person(
+def compose_foreground(
     out: NDArray[np.uint8],
     background: NDArray[np.uint8],
     person: NDArray[np.uint8],
@@ -66,7 +66,9 @@ def compose_person(
         behind.view(np.uint32)[..., 0],
         view.view(np.uint32)[..., 0],
     )
-    mix_seams(out, background, person, pad, source, nearest, stride, float(jump), region)
+    blend_occlusion_boundaries(
+        out, background, person, pad, source, nearest, stride, float(jump), region
+    )
 
 
 @njit(cache=True, parallel=True, fastmath=True)

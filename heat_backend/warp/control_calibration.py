@@ -154,7 +154,7 @@ TRIALS = (
 )
 
 
-def measured_gains(
+def calibrate_expressions(
     track: Callable[[Mapping[str, float]], Points | None],
     trials: tuple[Trial, ...] = TRIALS,
     own: Callable[[Mapping[str, float]], Points] | None = None,
@@ -242,7 +242,7 @@ def _corrected(reading: Reading, gain: float, got: float) -> float:
     return float(np.clip(gain * aim / got, reading.least, reading.most))
 
 
-def respond(values: NDArray[np.float32], gains: NDArray[np.float32]) -> NDArray[np.float32]:
+def apply_gains(values: NDArray[np.float32], gains: NDArray[np.float32]) -> NDArray[np.float32]:
     """Apply gains to control values: in proportion up to 1, hardly growing beyond.
 
     Parameters
@@ -272,7 +272,7 @@ TURN_ROUNDS = 3
 
 
 @dataclass(frozen=True)
-class TurnResponse:
+class TurnCalibration:
     """What to turn by so that a turn asked for is the turn that is seen.
 
     Attributes
@@ -303,10 +303,10 @@ class TurnResponse:
         return turned
 
 
-UNCORRECTED = TurnResponse({}, {})
+UNCORRECTED = TurnCalibration({}, {})
 
 
-def measured_turns(track: Track) -> TurnResponse:
+def calibrate_turns(track: Track) -> TurnCalibration:
     """Measure one portrait.
 
     Parameters
@@ -324,7 +324,7 @@ def measured_turns(track: Track) -> TurnResponse:
         middle = len(knots) // 2
         asked[axis] = np.radians(np.insert(knots, middle, 0.0))
         applied[axis] = np.radians(np.insert(turns, middle, 0.0))
-    return TurnResponse(asked, applied)
+    return TurnCalibration(asked, applied)
 
 
 def _corrected_turns(

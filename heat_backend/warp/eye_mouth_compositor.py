@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bridge.coefficients import EXPRESSION_INDEX
 from heat_backend.geometry.camera import Camera
-from heat_backend.geometry.head_pose import HeadPose, express, turn_head
+from heat_backend.geometry.head_pose import HeadPose, apply_blendshapes, apply_head_pose
 from heat_backend.geometry.polygon_mask import Patch, contact_shade
 from heat_backend.geometry.rasterizer import FAR, raster_attributes
 from heat_backend.layers.eyeballs import RIM, SHADE_LEAST, SHADE_REACH, EyeLayer, soften
@@ -31,7 +31,7 @@ TONGUE_SHADE, TONGUE_SHADE_REACH = 0.3, 0.02  # of the lip under it; outer-eye d
 TONGUE_REACH = 0.5  # outer-eye distances that a tongue reaches beyond the lips at most
 
 
-def paint_eye(
+def composite_eye(
     out: NDArray[np.uint8],
     patch: Patch,
     eye: EyeLayer,
@@ -55,7 +55,7 @@ def paint_eye(
     lids_moved : float
         How far the lids moved against the head, pixels.
     """
-    center = turn_head(eye.center[None], pose)[0]
+    center = apply_head_pose(eye.center[None], pose)[0]
     at = camera.project(center).astype(np.float32)
     grown = (camera.distance - float(eye.center[2])) / (camera.distance - float(center[2]))
     grown *= eye.enlarged
@@ -138,7 +138,7 @@ def _paint_ball(
                 )
 
 
-def paint_mouth(
+def composite_mouth(
     out: NDArray[np.uint8],
     patch: Patch,
     mouth: MouthLayer,
@@ -228,13 +228,13 @@ def _rendered_mouth(
     expression: NDArray[np.float32],
 ) -> _Rendered:
     """Render teeth, tongue and cavity."""
-    expressed = express(mouth.rest, mouth.deltas, expression)
+    expressed = apply_blendshapes(mouth.rest, mouth.deltas, expression)
     attributes = mouth.look
     tongue_out = bool(expression[TONGUE_OUT] > 0.0)
     if tongue_out:
         expressed = mouth.path.lifted(expressed, mouth.forward, mouth.up)
         attributes = _look_out(mouth, expressed, out_share(expression))
-    posed = turn_head(expressed, pose)
+    posed = apply_head_pose(expressed, pose)
     points = camera.project(posed).astype(np.float32) - np.array(
         (patch.left, patch.top), np.float32
     )
@@ -291,7 +291,7 @@ def _own_mouth(
     still: float,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Move what the photo shows: colour (h, w, 3) in 0..255, and how much is shown (h, w)."""
-    posed = turn_head(express(own.rest, own.deltas, expression), pose)
+    posed = apply_head_pose(apply_blendshapes(own.rest, own.deltas, expression), pose)
     points = camera.project(posed).astype(np.float32) - np.array(
         (patch.left, patch.top), np.float32
     )

@@ -19,7 +19,7 @@ SOFT = 0.025
 FRACTION_BITS = 4
 
 
-def paint_lid_skin(
+def composite_lid_skin(
     out: NDArray[np.uint8],
     cover: LidCover,
     upper_rest: NDArray[np.floating],
@@ -143,7 +143,7 @@ FROM_CLOSED, TO_CLOSED = 0.55, 0.95  # share of the opening that is gone
 STRENGTH = 0.92
 
 
-def paint_lash_line(
+def composite_lash_line(
     out: NDArray[np.uint8], margin: NDArray[np.floating], eye: EyeLayer, closed: float
 ) -> None:
     """Draw the line along the upper lid's margin, the stronger the more the eye is shut.

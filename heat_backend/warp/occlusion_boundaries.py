@@ -23,7 +23,7 @@ Surfaces = tuple[bool, Any, Any, Any, Any, Any]  # see _surfaces; 32-bit floats
 SHARPEN = 1.7  # undoes part of the softness that the smooth weights bring
 
 
-def mix_seams(
+def blend_occlusion_boundaries(
     out: NDArray[np.uint8],
     background: NDArray[np.uint8],
     person: NDArray[np.uint8],
@@ -34,7 +34,7 @@ def mix_seams(
     jump: float,
     region: Region,
 ) -> None:
-    """Repaint the pixels near seams; see ``compose_person`` for the parameters."""
+    """Repaint the pixels near seams; see ``compose_foreground`` for the parameters."""
     seams = np.zeros(nearest.shape, np.uint8)
     _find_seams(source, nearest, jump, seams)
     _paint_seams(out, background, person, pad, source, nearest, stride, seams, region)

@@ -16,22 +16,22 @@ from torch.nn import functional
 from heat_backend.geometry.rasterizer import FAR, NOWHERE
 from heat_backend.warp.backward_warp import flow_mesh
 from heat_backend.warp.occlusion_boundaries import SHARPEN
-from heat_backend.warp.warp_renderer import JUMP_CELLS, Scene
+from heat_backend.warp.warp_renderer import JUMP_CELLS, WarpInputs
 
 _FAR = float(FAR)
 _NOWHERE = float(NOWHERE)
 
 
-class TorchPainter:
-    """See :class:`heat_backend.warp.warp_renderer.Painter`."""
+class TorchWarpRenderer:
+    """See :class:`heat_backend.warp.warp_renderer.WarpRenderer`."""
 
-    def __init__(self, scene: Scene, device: str) -> None:
+    def __init__(self, scene: WarpInputs, device: str) -> None:
         self._scene = scene
         self._device = torch.device(device)
         left, top, right, bottom = scene.region
-        cutout = scene.cutout
-        self._wall = self._to_device(cutout.background[top:bottom, left:right]).float()
-        self.retouch(cutout.person)
+        matting = scene.matting
+        self._wall = self._to_device(matting.background[top:bottom, left:right]).float()
+        self.set_foreground(matting.person)
         self._cells = (
             (scene.height - 1) // scene.stride + 2,
             (scene.width - 1) // scene.stride + 2,
@@ -44,7 +44,7 @@ class TorchPainter:
     def _to_device(self, array: NDArray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self._device, non_blocking=True)
 
-    def retouch(self, person: NDArray[np.uint8]) -> None:
+    def set_foreground(self, person: NDArray[np.uint8]) -> None:
         """Take the person's colours from another picture; see the protocol."""
         self._person = self._to_device(person).float().permute(2, 0, 1)[None].contiguous()
 
@@ -91,7 +91,7 @@ class TorchPainter:
         fx = ((x % stride) / stride)[None, :, None]
         rows = source[i] + fy * (source[i + 1] - source[i])
         places = rows[:, j] + fx * (rows[:, j + 1] - rows[:, j])
-        return torch.floor((places + self._scene.cutout.pad) * 32 + 0.5) / 32
+        return torch.floor((places + self._scene.matting.pad) * 32 + 0.5) / 32
 
     def _resampled(self, places: Tensor) -> Tensor:
         """Person (h, w, 4) at places (h, w, 2), 0 outside of its picture, in whole levels."""
@@ -170,7 +170,7 @@ class TorchPainter:
         """Person at photo places (M, 2) over the wall's colours (M, 3), in levels."""
         height, width = self._person.shape[2:]
         most = torch.tensor([width - 1.001, height - 1.001], device=self._device)
-        at = torch.minimum((places + self._scene.cutout.pad).clamp(min=0.0), most)
+        at = torch.minimum((places + self._scene.matting.pad).clamp(min=0.0), most)
         scale = 2.0 / torch.tensor([width - 1, height - 1], device=self._device)
         grid = (at * scale - 1.0)[None, None]
         found = functional.grid_sample(self._person, grid, "bilinear", "border", align_corners=True)
@@ -181,7 +181,7 @@ class TorchPainter:
         """Whether the person has no opacity at and around photo places (M, 2)."""
         alpha = self._person[0, 3]
         height, width = alpha.shape
-        at = (places + self._scene.cutout.pad).long()
+        at = (places + self._scene.matting.pad).long()
         q = at[:, 0].clamp(min=reach, max=width - 1 - reach)
         p = at[:, 1].clamp(min=reach, max=height - 1 - reach)
         clear = torch.ones(len(q), dtype=torch.bool, device=self._device)

@@ -20,7 +20,7 @@ from bridge.ramps import smoothstep
 from heat_backend.detect.detector import Detector, choose_face, make_detector
 from heat_backend.edits.editor import Edited, Editor
 from heat_backend.edits.editor_builder import make_editor
-from heat_backend.edits.portrait_directions import SeenDirections, Track
+from heat_backend.edits.portrait_directions import PortraitDirections, Track
 from heat_backend.engines.device import chosen_device
 from heat_backend.engines.protocol import CancelCheck, EngineSettings, ProgressReport
 from heat_backend.fit.glasses import find_frame, hold_frame
@@ -29,29 +29,41 @@ from heat_backend.fit.lip_edges import fitted_lips
 from heat_backend.fit.neutral import RELAX
 from heat_backend.fit.posed_model import fit_notes, lay_on_photo
 from heat_backend.geometry.face_landmarks import FaceLandmarks
-from heat_backend.geometry.head_pose import HeadPose, express, eye_turns, head_pose, turn_head
+from heat_backend.geometry.head_pose import (
+    HeadPose,
+    apply_blendshapes,
+    apply_head_pose,
+    eyeball_rotations,
+    head_pose,
+)
 from heat_backend.geometry.polygon_mask import outline_patch, polygon_area
-from heat_backend.layers.matte import loose_hair, person_matte
-from heat_backend.layers.matting_layers import cut_out
-from heat_backend.layers.mirror_texture import borrow_far_side
+from heat_backend.layers.matte import add_loose_hair, foreground_matte
+from heat_backend.layers.matting_layers import separate_layers
+from heat_backend.layers.mirror_texture import mirror_texture
 from heat_backend.layers.portrait_layers import Layers, assemble_layers, fit_blinks, resized
 from heat_backend.layers.portrait_mesh import PortraitMesh, build_portrait_mesh
-from heat_backend.layers.rendered_landmarks import own_landmarks
-from heat_backend.layers.stylised_eyes import widened_eyes
+from heat_backend.layers.rendered_landmarks import rendered_landmarks
+from heat_backend.layers.stylised_eyes import correct_stylised_eyes
 from heat_backend.media.photo import Photo
 from heat_backend.warp.control_calibration import (
     UNCORRECTED,
+    apply_gains,
+    calibrate_expressions,
+    calibrate_turns,
     expressing,
-    measured_gains,
-    measured_turns,
     reshaping,
-    respond,
     tracking,
     turning,
 )
-from heat_backend.warp.eye_mouth_compositor import mouth_margin, paint_eye, paint_mouth
-from heat_backend.warp.lid_compositor import paint_lash_line, paint_lid_skin
-from heat_backend.warp.warp_renderer import CpuPainter, Painter, Scene, moving_region, opaque
+from heat_backend.warp.eye_mouth_compositor import composite_eye, composite_mouth, mouth_margin
+from heat_backend.warp.lid_compositor import composite_lash_line, composite_lid_skin
+from heat_backend.warp.warp_renderer import (
+    CpuWarpRenderer,
+    WarpInputs,
+    WarpRenderer,
+    moving_region,
+    opaque,
+)
 
 PAD_SHARE = 0.2  # of the long side: how far the photo is continued over its border
 CELLS_ALONG = 640  # flow cells along the long side, at most
@@ -99,8 +111,10 @@ class WarpPortrait:
             name: layers.mesh.deltas[:, np.concatenate([opening.upper, opening.lower]), :2]
             for name, opening in openings.items()
         }
-        scene = Scene(layers.mesh, layers.cutout, self.width, self.height, stride, self._region)
-        self._painter = make_painter(scene, device)
+        scene = WarpInputs(
+            layers.mesh, layers.matting, self.width, self.height, stride, self._region
+        )
+        self._painter = make_warp_renderer(scene, device)
         self._jaw_shuts = _jaw_shuts(layers.mesh, self._relaxed)
 
     def render(
@@ -115,20 +129,22 @@ class WarpPortrait:
         return out
 
     def landmarks(self, coefficients: Coefficients) -> NDArray[np.float64]:
-        """Where a frame has the face's landmarks, shape (478, 3); see ``own_landmarks``."""
+        """Where a frame has the face's landmarks, shape (478, 3); see ``rendered_landmarks``."""
         self._know(coefficients.edits)
         self._edit(coefficients.edits)
         layers = self._layers
         expression = self._driven(coefficients)
         pose = self._pose(coefficients)
-        gaze = eye_turns(expression)
-        return own_landmarks(layers.landmarks, layers.eyes, layers.camera, pose, expression, gaze)
+        gaze = eyeball_rotations(expression)
+        return rendered_landmarks(
+            layers.landmarks, layers.eyes, layers.camera, pose, expression, gaze
+        )
 
     def _driven(self, coefficients: Coefficients) -> NDArray[np.float32]:
         """Weights (53,) of the mesh's deltas: this portrait's gains, and how far it is relaxed."""
         own = np.array([self._relaxed], np.float32)
         asked = np.asarray(coefficients.expression, np.float32)
-        driven = np.concatenate([respond(asked, self.gains), own])
+        driven = np.concatenate([apply_gains(asked, self.gains), own])
         driven[JAW_OPEN] = max(float(driven[JAW_OPEN]), -self._jaw_shuts)
         return driven
 
@@ -172,7 +188,7 @@ class WarpPortrait:
             landmarks=shaped.landmarks,
             lids=edited.lids,
         )
-        self._painter.retouch(edited.person)
+        self._painter.set_foreground(edited.person)
         pixels = self._layers.camera.project(shaped.mesh.rest)
         self._eye_areas = _eye_areas(shaped.mesh, pixels)
         self.notes += tuple(note for note in self.editor.notes if note not in self.notes)
@@ -185,8 +201,8 @@ class WarpPortrait:
         pose = self._pose(coefficients)
         if pose.held and HELD not in self.notes:
             self.notes = (*self.notes, HELD)
-        posed = turn_head(
-            express(mesh.rest, mesh.deltas, expression), pose, mesh.follow, mesh.carried
+        posed = apply_head_pose(
+            apply_blendshapes(mesh.rest, mesh.deltas, expression), pose, mesh.follow, mesh.carried
         )
         pixels = camera.project(posed).astype(np.float32)
         self._copy_still(out)
@@ -199,7 +215,7 @@ class WarpPortrait:
             mesh.mouth.outline(pixels, SLIT * camera.scale), self.width, self.height, margin
         )
         if patch is not None:
-            paint_mouth(
+            composite_mouth(
                 out,
                 patch,
                 layers.mouth,
@@ -248,16 +264,16 @@ class WarpPortrait:
         expression: NDArray[np.float32],
     ) -> None:
         layers = self._layers
-        for side, gaze in eye_turns(expression).items():
+        for side, gaze in eyeball_rotations(expression).items():
             opening = layers.mesh.eyes[side]
             outline = opening.outline(pixels)
             closed = 1.0 - polygon_area(outline) / self._eye_areas[side]
             self._paint_lid(out, side, pixels, pose)
-            paint_lash_line(out, pixels[opening.upper], layers.eyes[side], closed)
+            composite_lash_line(out, pixels[opening.upper], layers.eyes[side], closed)
             patch = outline_patch(outline, self.width, self.height)
             if patch is None:
                 continue
-            paint_eye(
+            composite_eye(
                 out,
                 patch,
                 layers.eyes[side],
@@ -273,10 +289,12 @@ class WarpPortrait:
         mesh, camera = self._layers.mesh, self._layers.camera
         opening = mesh.eyes[side]
         upper, lower = (
-            camera.project(turn_head(mesh.rest[run], pose, mesh.follow[run], mesh.carried[run]))
+            camera.project(
+                apply_head_pose(mesh.rest[run], pose, mesh.follow[run], mesh.carried[run])
+            )
             for run in (opening.upper, opening.lower)
         )
-        paint_lid_skin(out, self._layers.lids[side], upper, lower, pixels[opening.upper])
+        composite_lid_skin(out, self._layers.lids[side], upper, lower, pixels[opening.upper])
 
 
 def _eye_areas(mesh: PortraitMesh, pixels: NDArray[np.floating]) -> dict[str, float]:
@@ -294,13 +312,13 @@ def _jaw_shuts(mesh: PortraitMesh, relaxed: float) -> float:
     return CLENCH + max(0.0, float(heights[top] - heights[low])) / max(opened, 0.05)
 
 
-def make_painter(scene: Scene, device: str) -> Painter:
+def make_warp_renderer(scene: WarpInputs, device: str) -> WarpRenderer:
     """Make the painter for ``"cpu"`` or ``"cuda"``, as :func:`chosen_device` gives it."""
     if device == "cpu":
-        return CpuPainter(scene)
-    from heat_backend.warp.torch_warp_renderer import TorchPainter
+        return CpuWarpRenderer(scene)
+    from heat_backend.warp.torch_warp_renderer import TorchWarpRenderer
 
-    return TorchPainter(scene, device)
+    return TorchWarpRenderer(scene, device)
 
 
 class WarpEngine:
@@ -332,11 +350,13 @@ class WarpEngine:
         if settings.detector in QUICK_DETECTORS:
             step("measuring how the face responds", 0.9)
             track = tracking(portrait, detector, face)
-            portrait.gains = measured_gains(expressing(track), own=expressing(portrait.landmarks))
-            portrait.turns = measured_turns(turning(portrait, track))
+            portrait.gains = calibrate_expressions(
+                expressing(track), own=expressing(portrait.landmarks)
+            )
+            portrait.turns = calibrate_turns(turning(portrait, track))
             if portrait.editor is not None:
                 again = partial(_for_measuring, photo, found, settings, detector)
-                portrait.editor.directions = SeenDirections(again)
+                portrait.editor.directions = PortraitDirections(again)
         step("ready", 1.0)
         return portrait
 
@@ -352,7 +372,7 @@ def _assembled(
     ``settings.device`` is ``"cpu"`` or ``"cuda"``.
     """
     pixels, face = resized(photo.pixels, found, settings.size)
-    face = widened_eyes(pixels, face)
+    face = correct_stylised_eyes(pixels, face)
     model = load_model()
     step("fitting the face model", 0.2)
     fit = fit_face(model, face)
@@ -363,15 +383,15 @@ def _assembled(
         hold_frame(model, posed, frame)
     step("cutting out the head", 0.4)
     pad = int(PAD_SHARE * max(pixels.shape[:2]))
-    matte = person_matte(pixels, face.box)
-    alpha = np.maximum(matte, loose_hair(pixels, matte, face.box[3]))
+    matte = foreground_matte(pixels, face.box)
+    alpha = np.maximum(matte, add_loose_hair(pixels, matte, face.box[3]))
     step("filling the background", 0.6)
     below = len(pixels) - 1 - float(face.points[:, 1].max())
-    cutout = cut_out(pixels, alpha, pad, below)
+    matting = separate_layers(pixels, alpha, pad, below)
     step("building the layers", 0.8)
-    cutout, far = borrow_far_side(model, posed, pixels, alpha, cutout)
+    matting, far = mirror_texture(model, posed, pixels, alpha, matting)
     mesh = build_portrait_mesh(model, posed, alpha, face.points[CHIN, :2], pad, far)
-    layers = assemble_layers(pixels, face, model, posed, cutout, mesh, frame)
+    layers = assemble_layers(pixels, face, model, posed, matting, mesh, frame)
     portrait = WarpPortrait(
         layers,
         photo.notes + fit_notes(posed, face),

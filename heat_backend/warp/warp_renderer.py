@@ -9,23 +9,23 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from heat_backend.layers.matting_layers import Cutout
+from heat_backend.layers.matting_layers import MattingLayers
 from heat_backend.layers.portrait_mesh import PortraitMesh
-from heat_backend.warp.backward_warp import FlowGrid
-from heat_backend.warp.compose import compose_person
+from heat_backend.warp.backward_warp import BackwardWarpMap
+from heat_backend.warp.compose import compose_foreground
 from heat_backend.warp.occlusion_boundaries import Region
 
 JUMP_CELLS = 4.0  # a step of the flow from cell to cell above which surfaces are torn apart
 
 
 @dataclass(frozen=True)
-class Scene:
+class WarpInputs:
     """What a painter moves.
 
     Attributes
     ----------
     mesh : PortraitMesh
-    cutout : Cutout
+    matting : MattingLayers
     width, height : int
         Of the frames, pixels.
     stride : int
@@ -35,14 +35,14 @@ class Scene:
     """
 
     mesh: PortraitMesh
-    cutout: Cutout
+    matting: MattingLayers
     width: int
     height: int
     stride: int
     region: Region
 
 
-class Painter(Protocol):
+class WarpRenderer(Protocol):
     """Paints the person over the wall, all but what is behind the openings."""
 
     def paint(
@@ -58,23 +58,23 @@ class Painter(Protocol):
         ----------
         out : ndarray, shape (H, W, 4), uint8
         pixels, depth, far_side
-            As for :meth:`heat_backend.warp.backward_warp.FlowGrid.fill`.
+            As for :meth:`heat_backend.warp.backward_warp.BackwardWarpMap.fill`.
         """
         ...
 
-    def retouch(self, person: NDArray[np.uint8]) -> None:
-        """Take the person's colours from another picture, shaped as the cutout's, from now on."""
+    def set_foreground(self, person: NDArray[np.uint8]) -> None:
+        """Take the person's colours from another picture, shaped as the matting's, from now on."""
         ...
 
 
-class CpuPainter:
-    """See :class:`Painter`."""
+class CpuWarpRenderer:
+    """See :class:`WarpRenderer`."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: WarpInputs) -> None:
         self._scene = scene
-        self._wall = opaque(scene.cutout.background)
-        self._flow = FlowGrid(scene.width, scene.height, scene.stride)
-        self._person = scene.cutout.person
+        self._wall = opaque(scene.matting.background)
+        self._flow = BackwardWarpMap(scene.width, scene.height, scene.stride)
+        self._person = scene.matting.person
 
     def paint(
         self,
@@ -86,11 +86,11 @@ class CpuPainter:
         """Write the scene's region of a frame; see the protocol."""
         scene, flow = self._scene, self._flow
         flow.fill(scene.mesh, pixels, depth, far_side)
-        compose_person(
+        compose_foreground(
             out,
             self._wall,
             self._person,
-            scene.cutout.pad,
+            scene.matting.pad,
             flow.source,
             flow.nearest,
             scene.stride,
@@ -98,7 +98,7 @@ class CpuPainter:
             scene.region,
         )
 
-    def retouch(self, person: NDArray[np.uint8]) -> None:
+    def set_foreground(self, person: NDArray[np.uint8]) -> None:
         """Take the person's colours from another picture; see the protocol."""
         self._person = person
 

@@ -115,7 +115,7 @@ def test_what_is_wrong_with_photo_or_range_is_told_before_a_film_is_tracked(
     def tracked(*args: object, **more: object) -> None:
         raise AssertionError("the film was tracked first")
 
-    monkeypatch.setattr("heat_backend.tracking.track.track_film", tracked)
+    monkeypatch.setattr("heat_backend.tracking.track.track_video", tracked)
     driven = ("--motion", film, "--out", tmp_path / "out.mp4")
     wrong = heat("render", "--portrait", photo, *driven)
     assert (wrong.status, "no face found" in wrong.err.splitlines()[-1]) == (3, True)

@@ -66,7 +66,7 @@ def test_a_sketch_of_another_size_than_told_is_refused(connect, monkeypatch):
     def lying(self, pixels):
         self._send({"sketch": {"width": 9, "height": 9}}, np.zeros((4, 4, 4), np.uint8))
 
-    monkeypatch.setattr(progress_report.SketchReport, "picture", lying)
+    monkeypatch.setattr(progress_report.ProgressImageReport, "picture", lying)
     with pytest.raises(ProtocolError, match="sketch"):
         connect().prepare(portrait(), PAINTER, on_sketch=lambda pixels: None)
 

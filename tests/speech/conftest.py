@@ -8,16 +8,16 @@ from collections.abc import Callable
 import pytest
 
 from heat_backend.cli.main import main
-from tests.speech.sounds import Answer
+from tests.speech.sounds import NetworkOutput
 
 
 @pytest.fixture
-def heat(capfd: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
+def heat(capfd: pytest.CaptureFixture[str]) -> Callable[..., NetworkOutput]:
     """The command line in this process."""
 
-    def run(*arguments: object) -> Answer:
+    def run(*arguments: object) -> NetworkOutput:
         status = main([str(argument) for argument in arguments])
         captured = capfd.readouterr()
-        return Answer(status, captured.out, captured.err)
+        return NetworkOutput(status, captured.out, captured.err)
 
     return run

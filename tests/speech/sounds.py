@@ -29,7 +29,7 @@ needs_flite = pytest.mark.skipif(shutil.which("flite") is None, reason="needs fl
 
 
 @dataclass(frozen=True)
-class Answer:
+class NetworkOutput:
     """What a command left: its status and what it printed."""
 
     status: int

@@ -16,9 +16,9 @@ from heat_backend.media.audio_stream import AudioStream
 from heat_backend.speech import listening
 from heat_backend.speech import network as speech_network
 from heat_backend.speech.lip_landmarks import opening
-from heat_backend.speech.listening import NEVER, Answer, Heard, answer, hear
+from heat_backend.speech.listening import NEVER, AudioFeatures, NetworkOutput, answer, hear
 from heat_backend.speech.phonemes import from_espeak
-from heat_backend.speech.speak import Manner, motion_from_speech, perform
+from heat_backend.speech.speak import SpeechStyle, motion_from_speech, perform
 from heat_backend.speech.visemes import COUNT
 from tests.speech.sounds import (
     KIT,
@@ -99,11 +99,11 @@ def test_an_unsure_closure_is_believed_where_the_voice_dips(
     levels[100:106] = -decibel * np.log(10.0) / 10.0
     bands = np.zeros((2, 40), np.float32)
     loud, quiet = np.zeros_like(levels), np.full_like(levels, -8.0)
-    heard = Heard(np.zeros((200, 40), np.float16), levels, loud, quiet, bands, 32000, ())
+    heard = AudioFeatures(np.zeros((200, 40), np.float16), levels, loud, quiet, bands, 32000, ())
     channels, shut = np.full((100, COUNT), 0.2, np.float32), np.zeros(100, np.float32)
     shut[50:53] = sure
-    said = Answer(channels, shut, np.ones(100, np.float32))
-    assert bool(perform(heard, said, Manner(), None).closures) == closes
+    said = NetworkOutput(channels, shut, np.ones(100, np.float32))
+    assert bool(perform(heard, said, SpeechStyle(), None).closures) == closes
 
 
 @needs_espeak

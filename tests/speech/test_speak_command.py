@@ -16,7 +16,7 @@ from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES
 from heat_backend.speech.lip_landmarks import opening
 from tests.speech.sounds import (
     RATE,
-    Answer,
+    NetworkOutput,
     encode,
     vowel,
     write_float_wave,
@@ -25,10 +25,12 @@ from tests.speech.sounds import (
 )
 from tools.speech_training import augment
 
-Heat = Callable[..., Answer]
+Heat = Callable[..., NetworkOutput]
 
 
-def spoken(heat: Heat, path: Path, *options: object) -> tuple[motion_clip.MotionClip, Answer]:
+def spoken(
+    heat: Heat, path: Path, *options: object
+) -> tuple[motion_clip.MotionClip, NetworkOutput]:
     out = path.with_suffix(".npz")
     answer = heat("speak", path, "--out", out, *options)
     assert answer.status == 0, answer.err

@@ -29,11 +29,11 @@ def _marked(case: CaseFile) -> object:
 
 
 @pytest.fixture(scope="module")
-def networks() -> Iterator["Shelf"]:
-    yield Shelf()
+def networks() -> Iterator["PortraitCache"]:
+    yield PortraitCache()
 
 
-class Shelf:
+class PortraitCache:
     """Networks of one seed at a time, so that weights are made once and memory stays small."""
 
     def __init__(self) -> None:
@@ -61,13 +61,13 @@ def told(report: CaseReport) -> str:
 
 
 @pytest.mark.parametrize("case", [_marked(case) for case in CASES])
-def test_recorded_numbers(case: CaseFile, networks: Shelf) -> None:
+def test_recorded_numbers(case: CaseFile, networks: PortraitCache) -> None:
     report = run_case(case, networks.of(case))
     assert report.ok, told(report)
 
 
 def test_swapped_axes_of_the_flow_are_noticed(
-    monkeypatch: pytest.MonkeyPatch, networks: Shelf
+    monkeypatch: pytest.MonkeyPatch, networks: PortraitCache
 ) -> None:
     right = flow.deformation
     monkeypatch.setattr(

@@ -100,7 +100,7 @@ def test_kept_inversion_is_found_by_picture_weights_and_method(tmp_path: Path) -
     key = cache.inversion_key(picture, "w1", "encode")
     assert cache.read_inversion(tmp_path, key) is None
     kept = some(1)
-    cache.keep_inversion(tmp_path, key, kept)
+    cache.save_inversion(tmp_path, key, kept)
     found = cache.read_inversion(tmp_path, key)
     assert found is not None and found.condition is not None
     torch.testing.assert_close(found.fx, kept.fx)
@@ -114,7 +114,7 @@ def test_kept_inversion_is_found_by_picture_weights_and_method(tmp_path: Path) -
 
 
 def test_damaged_kept_inversion_is_none(tmp_path: Path) -> None:
-    cache.keep_inversion(tmp_path, "k", some(2))
+    cache.save_inversion(tmp_path, "k", some(2))
     (file,) = tmp_path.iterdir()
     file.write_bytes(file.read_bytes()[:1000])
     assert cache.read_inversion(tmp_path, "k") is None
@@ -123,11 +123,11 @@ def test_damaged_kept_inversion_is_none(tmp_path: Path) -> None:
 def test_only_the_newest_are_kept(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(cache, "KEPT", 2)
     for number in range(4):
-        cache.keep_inversion(tmp_path, f"{number}", some(number))
+        cache.save_inversion(tmp_path, f"{number}", some(number))
     assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
-    cache.keep_inversion(blocked / "below", "k", some(1))
+    cache.save_inversion(blocked / "below", "k", some(1))

@@ -22,11 +22,11 @@ from heat_backend.styleheat.crops.paste_back import EditedPastes, paste_back
 from heat_backend.styleheat.editing import edited_inversions as looks_module
 from heat_backend.styleheat.editing.directions import Direction, EditList, LatentEdit
 from heat_backend.styleheat.editing.editable import NOTHING, FrameEdits
-from heat_backend.styleheat.editing.edited_inversions import Looks
+from heat_backend.styleheat.editing.edited_inversions import InversionCache
 from heat_backend.styleheat.editing.photo_edits import EditedPhoto, PhotoEditor
 from heat_backend.styleheat.inversion.cache import Inverting
 from heat_backend.styleheat.inversion.encoder import Inversion
-from heat_backend.styleheat.portrait import Editing, Puppet, StyleHeatPortrait
+from heat_backend.styleheat.portrait import CoefficientMapper, Editing, StyleHeatPortrait
 
 CROP = np.full((1024, 1024, 3), 100, np.uint8)
 SMALL = np.full((96, 80, 3), 100, np.uint8)
@@ -63,7 +63,7 @@ class Brightness(Inverting):
         watch.step("inverting", 0.0)
         self.made.append(float(crop.mean()))
         found = inversion_of(float(crop.mean()))
-        looks_module.keep_inversion(self.cache, key, found, 12.0)
+        looks_module.save_inversion(self.cache, key, found, 12.0)
         return found
 
 
@@ -98,7 +98,7 @@ def portrait(folder: Path) -> SimpleNamespace:
     age = LatentEdit("age", Direction(torch.ones(512)), 5.0, "age.pt")
     edits = EditList({"age": age})
     own = EditedPhoto(SMALL, CROP)
-    looks = Looks(
+    looks = InversionCache(
         Brightness(networks, folder, "encode"), own, inversion_of(100.0), Toner(), edits, MARKS
     )
     driver = Watched(looks)
@@ -109,13 +109,17 @@ def portrait(folder: Path) -> SimpleNamespace:
     vector = np.zeros(73, np.float32)
     vector[69:73] = 0.4, 0.6, 128, 128
     standard = [[-0.3, 0.3, 0.1], [0.3, 0.3, 0.1], [0, 0, 0.5], [-0.25, -0.4, 0.2], [0.25, -0.4, 0.2]]  # fmt: skip # noqa: E501
-    puppet = Puppet(HeadMotion(vector, np.array(standard), np.zeros(3), 0.9), expressions)
+    puppet = CoefficientMapper(
+        HeadMotion(vector, np.array(standard), np.zeros(3), 0.9), expressions
+    )
 
     def paste(amounts):
         photo = looks.photo(amounts)
         return paste_back(photo.pixels, TO_PHOTO, photo.crop, photo.crop)
 
-    editing = Editing(edits.names, False, 12.0, EditedPastes(paste(()), paste), looks.heed)
+    editing = Editing(
+        edits.names, False, 12.0, EditedPastes(paste(()), paste), looks.set_cancel_check
+    )
     whole = StyleHeatPortrait(driver, puppet, paste(()), (), editing)
     return SimpleNamespace(portrait=whole, driver=driver, looks=looks)
 

@@ -16,14 +16,14 @@ from heat_backend.engines.protocol import EngineSettings, frame_drawer
 from heat_backend.engines.registry import engine_names, make_engine
 from heat_backend.export.run import export
 from heat_backend.media.photo import Photo
-from heat_backend.serve.fair_lock import PortraitInTurn, Turnstile
+from heat_backend.serve.fair_lock import FairLock, LockedPortrait
 from heat_backend.styleheat.bfm.expression_map import ExpressionMap
 from heat_backend.styleheat.bfm.head_pose import HeadMotion
 from heat_backend.styleheat.crops.paste_back import paste_back
 from heat_backend.styleheat.driving import network_driver
 from heat_backend.styleheat.driving.paper_motion import Motion, load_motion
 from heat_backend.styleheat.editing.editable import NOTHING, FrameEdits
-from heat_backend.styleheat.portrait import Editing, Puppet, StyleHeatPortrait
+from heat_backend.styleheat.portrait import CoefficientMapper, Editing, StyleHeatPortrait
 
 RNG = np.random.default_rng(2)
 VECTOR = RNG.normal(0, 0.3, 73).astype(np.float32)
@@ -55,11 +55,13 @@ class Recorder:
         self.expected.append(descriptor)
 
 
-def puppet() -> Puppet:
+def puppet() -> CoefficientMapper:
     matrix = RNG.normal(0, 0.5, (64, 52)).astype(np.float32)
     blank = np.zeros(52, np.float32)
     expressions = ExpressionMap(matrix, blank, blank, np.zeros(3, np.float32), 0.9)
-    return Puppet(HeadMotion(VECTOR, STANDARD, np.array([0, -0.2, -0.9]), 0.9), expressions)
+    return CoefficientMapper(
+        HeadMotion(VECTOR, STANDARD, np.array([0, -0.2, -0.9]), 0.9), expressions
+    )
 
 
 def portrait_of(driver) -> StyleHeatPortrait:
@@ -98,7 +100,7 @@ def test_export_sees_the_clip_around_each_frame_and_preview_a_held_pose(tmp_path
     portrait = portrait_of(driver)
     clip = moving(40)
     result = export(
-        PortraitInTurn(portrait, Turnstile()),
+        LockedPortrait(portrait, FairLock()),
         clip,
         tmp_path / "frames",
         frames=range(20, 23),
@@ -127,7 +129,7 @@ def test_a_preview_with_neighbours_is_the_exported_frame() -> None:
     clip = moving(40)
     exported = frame_drawer(portrait, clip)(20, None)
     neighbours = tuple(clip.frame(index) for index in range(7, 34))
-    shown = PortraitInTurn(portrait, Turnstile()).render_within(clip.frame(20), neighbours, None)
+    shown = LockedPortrait(portrait, FairLock()).render_within(clip.frame(20), neighbours, None)
     np.testing.assert_array_equal(driver.windows[-1][0], driver.windows[0][20])
     np.testing.assert_array_equal(shown, exported)
 

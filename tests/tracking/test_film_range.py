@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from heat_backend.media import video
-from heat_backend.media.video import film_frames
+from heat_backend.media.video import video_frames
 
 RATE = 25
 FIRST = 10
@@ -39,7 +39,7 @@ def test_a_range_holds_the_very_frames_that_the_whole_film_has_there(tmp_path, k
     rng = np.random.default_rng(3)
     pictures = rng.integers(0, 255, (200, 6, 6, 3), np.uint8).repeat(16, 1).repeat(16, 2)
     path = write_film(tmp_path / f"long.{kind}", pictures)
-    whole = list(film_frames(path))
+    whole = list(video_frames(path))
     assert len(whole) == 200
     for start, end in (
         (0.0, 0.51),
@@ -50,7 +50,7 @@ def test_a_range_holds_the_very_frames_that_the_whole_film_has_there(tmp_path, k
         (7.9, None),
     ):
         meant = [f for f in whole if start <= f.seconds and (end is None or f.seconds < end)]
-        found = list(film_frames(path, start, end))
+        found = list(video_frames(path, start, end))
         assert [f.seconds for f in found] == pytest.approx([f.seconds for f in meant], abs=1e-9)
         assert all(np.array_equal(a.pixels, b.pixels) for a, b in zip(found, meant, strict=True))
 
@@ -66,5 +66,5 @@ def test_a_late_start_does_not_decode_what_comes_before(tmp_path, monkeypatch):
             yield one
 
     monkeypatch.setattr(video, "_shown", counted)
-    assert len(list(film_frames(path, 1490 / RATE))) == 10
+    assert len(list(video_frames(path, 1490 / RATE))) == 10
     assert len(asked) < 400

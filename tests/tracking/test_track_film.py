@@ -18,7 +18,7 @@ from bridge.motion_clip import MotionClip
 from heat_backend.engines.protocol import EngineSettings
 from heat_backend.engines.registry import make_engine
 from heat_backend.media.photo import Photo
-from heat_backend.tracking.track import Tracked, TrackSettings, track_film
+from heat_backend.tracking.track import Tracked, TrackSettings, track_video
 
 RATE = 25
 COUNT = 70
@@ -68,7 +68,7 @@ def upside_down(film: Path, path: Path) -> Path:
 
 
 def tracked(film: Path, folder: Path, **settings: object) -> Tracked:
-    return track_film(
+    return track_video(
         film, TrackSettings(**settings), folder / "reel", lambda *_: None, lambda: False
     )
 
@@ -161,7 +161,7 @@ def test_only_the_parts_asked_for_are_in_the_clip(film, tmp_path):
 def test_a_stopped_run_goes_on_and_ends_with_the_same_clip(film, found, tmp_path):
     calls = iter(range(10_000))
     with pytest.raises(Cancelled):
-        track_film(
+        track_video(
             film, TrackSettings(), tmp_path / "reel", lambda *_: None, lambda: next(calls) > 30
         )
     assert (tmp_path / "reel" / "landmarks.bin").stat().st_size > 0

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from heat_backend.geometry.head_pose import HeadPose, turn_head
+from heat_backend.geometry.head_pose import HeadPose, apply_head_pose
 from heat_backend.layers.matting_layers import continue_over_border
 
 PAD, HEIGHT, WIDTH, BELOW = 60, 200, 120, 30
@@ -47,7 +47,7 @@ def _shoulder_takes(shift: float) -> float:
     """Share of an upward shift that a place makes which does not follow the head's turns."""
     pose = HeadPose(np.eye(3, dtype=np.float32), np.array((0, shift, 0), np.float32), False)
     one = np.ones(1, np.float32)
-    moved = turn_head(np.zeros((1, 3), np.float32), pose, 0 * one, one)
+    moved = apply_head_pose(np.zeros((1, 3), np.float32), pose, 0 * one, one)
     return float(moved[0, 1]) / shift
 
 

@@ -10,7 +10,7 @@ from skimage import data
 
 from heat_backend.detect.detector import make_detector
 from heat_backend.geometry.face_landmarks import FaceLandmarks
-from heat_backend.layers.stylised_eyes import EYES, widened_eyes
+from heat_backend.layers.stylised_eyes import EYES, correct_stylised_eyes
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +42,12 @@ def area(face: FaceLandmarks, contour: list[int]) -> float:
 
 def test_people_keep_their_lids(person: tuple[np.ndarray, FaceLandmarks]) -> None:
     photo, face = person
-    assert widened_eyes(photo, face) is face
-    assert widened_eyes(drawn(photo, face, 1.0), face) is face
+    assert correct_stylised_eyes(photo, face) is face
+    assert correct_stylised_eyes(drawn(photo, face, 1.0), face) is face
 
 
 def test_large_eyes_get_larger_lids(person: tuple[np.ndarray, FaceLandmarks]) -> None:
     photo, face = person
-    found = widened_eyes(drawn(photo, face, 1.4), face)
+    found = correct_stylised_eyes(drawn(photo, face, 1.4), face)
     for contour, _, _ in EYES:
         assert 1.3 < area(found, contour) / area(face, contour) < 2.3

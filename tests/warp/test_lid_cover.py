@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from heat_backend.layers.lid_cover import LidCover, build_lid_cover
-from heat_backend.warp.lid_compositor import paint_lid_skin
+from heat_backend.warp.lid_compositor import composite_lid_skin
 
 UNIT = 200.0
 SKIN = (205, 150, 125)
@@ -32,7 +32,7 @@ def closed(photo: np.ndarray, cover: LidCover, by: float) -> np.ndarray:
     """The photo with its upper margin lowered by a share of the opening."""
     out = np.dstack([photo, np.full(photo.shape[:2], 255, np.uint8)])
     now = cover.upper + by * (cover.lower - cover.upper)
-    paint_lid_skin(out, cover, cover.upper, cover.lower, now)
+    composite_lid_skin(out, cover, cover.upper, cover.lower, now)
     return out[..., :3]
 
 

@@ -16,7 +16,7 @@ from heat_backend.engines.protocol import EngineSettings
 from heat_backend.engines.registry import make_engine
 from heat_backend.fit.lip_edges import RINGS, fitted_lips
 from heat_backend.geometry.face_landmarks import FaceLandmarks
-from heat_backend.geometry.head_pose import head_pose, turn_head
+from heat_backend.geometry.head_pose import apply_head_pose, head_pose
 from heat_backend.media.photo import Photo
 from heat_backend.warp.backward_warp import lips_moved
 
@@ -95,6 +95,6 @@ def test_closed_lips_stay_where_they_are_tracked(smiling: np.ndarray, relaxed: A
 def test_a_turn_of_the_head_narrows_no_mouth(relaxed: Any) -> None:
     layers = relaxed._layers
     pose = head_pose(np.radians([0.0, 30.0, 0.0]), np.zeros(3), layers.rotation)
-    turned = turn_head(layers.mesh.rest, pose)
+    turned = apply_head_pose(layers.mesh.rest, pose)
     pixels = layers.camera.project(turned).astype(np.float32)
     assert np.abs(lips_moved(layers.mesh, pixels, turned[:, 2])).max() < 0.05

@@ -12,10 +12,10 @@ from bridge.face_model import load as load_model
 from heat_backend.detect.detector import make_detector
 from heat_backend.engines.protocol import EngineSettings
 from heat_backend.engines.registry import make_engine
-from heat_backend.fit.landmark_outliers import chin_below_lip, misread_chin
+from heat_backend.fit.landmark_outliers import chin_below_lip, has_misread_chin
 from heat_backend.geometry import landmark_measures
 from heat_backend.geometry.face_landmarks import FaceLandmarks
-from heat_backend.geometry.head_pose import express
+from heat_backend.geometry.head_pose import apply_blendshapes
 from heat_backend.media.photo import Photo, load_photo
 from heat_backend.warp.backward_warp import without_seam
 from tools.measures import fidelity
@@ -130,7 +130,9 @@ def test_a_tongue_on_its_way_out_passes_over_the_lip(relaxed, out):
     portrait = relaxed._portrait
     mouth = portrait._layers.mouth
     asked = portrait._driven(Coefficients.of(expression={"tongueOut": out, "jawOpen": 0.25}))
-    points = mouth.path.lifted(express(mouth.rest, mouth.deltas, asked), mouth.forward, mouth.up)
+    points = mouth.path.lifted(
+        apply_blendshapes(mouth.rest, mouth.deltas, asked), mouth.forward, mouth.up
+    )
     ahead, height = points @ mouth.forward, points @ mouth.up
     lip = mouth.path.lower_lip
     tongue = mouth.path.members
@@ -144,9 +146,9 @@ def test_a_chin_left_on_the_lip_is_not_believed(smiling):
     model = load_model()
     neutral = landmarks(model, model.vertices)
     points = smiling.still.copy()
-    assert not misread_chin(FaceLandmarks(points), neutral).any()
+    assert not has_misread_chin(FaceLandmarks(points), neutral).any()
     points[CHIN_FOLD, 1] = points[LIP_BOTTOM, 1] - 2.0
-    doubted = misread_chin(FaceLandmarks(points), neutral)
+    doubted = has_misread_chin(FaceLandmarks(points), neutral)
     assert doubted[CHIN_FOLD]
     assert not doubted[[LIP_BOTTOM, UPPER_LIP, 33, 263, 1]].any()
 

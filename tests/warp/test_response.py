@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bridge.coefficients import EXPRESSION_INDEX
-from heat_backend.warp.control_calibration import Reading, Trial, measured_gains, respond
+from heat_backend.warp.control_calibration import Reading, Trial, apply_gains, calibrate_expressions
 
 SMILE = ("mouthSmileLeft", "mouthSmileRight")
 TRIAL = Trial(
@@ -34,7 +34,7 @@ def face_with(strength: float) -> Callable[[Mapping[str, float]], np.ndarray]:
 def test_gain_brings_the_response_into_its_range(
     strength: float, least: float, most: float
 ) -> None:
-    gains = measured_gains(face_with(strength), (TRIAL,))
+    gains = calibrate_expressions(face_with(strength), (TRIAL,))
     for name in SMILE:
         assert least - 1e-6 <= gains[EXPRESSION_INDEX[name]] <= most + 1e-6
     assert np.count_nonzero(gains != 1.0) in (0, 2)
@@ -44,19 +44,19 @@ def test_a_face_that_is_read_too_weakly_is_not_driven_past_what_it_does() -> Non
     reading = replace(TRIAL.readings[0], own_most=0.27)
     trial = replace(TRIAL, readings=(reading,))
     dim, vivid, weak = face_with(0.05), face_with(0.24), face_with(0.1)
-    seen = measured_gains(dim, (trial,), own=vivid)
+    seen = calibrate_expressions(dim, (trial,), own=vivid)
     assert seen[EXPRESSION_INDEX[SMILE[0]]] == pytest.approx(0.27 / 0.24, abs=0.01)
-    assert measured_gains(dim, (trial,), own=weak)[EXPRESSION_INDEX[SMILE[0]]] > 1.5
+    assert calibrate_expressions(dim, (trial,), own=weak)[EXPRESSION_INDEX[SMILE[0]]] > 1.5
 
 
 def test_face_lost_leaves_controls_alone() -> None:
-    assert (measured_gains(lambda _: None, (TRIAL,)) == 1.0).all()
+    assert (calibrate_expressions(lambda _: None, (TRIAL,)) == 1.0).all()
 
 
 @pytest.mark.parametrize("gain", [0.7, 1.0, 1.6])
 def test_response_is_monotonic_smooth_and_keeps_zero(gain: float) -> None:
     asked = np.linspace(-0.5, 1.5, 401, dtype=np.float32)
-    given = respond(asked, np.full(len(asked), gain, np.float32))
+    given = apply_gains(asked, np.full(len(asked), gain, np.float32))
     assert given[100] == 0.0
     steps = np.diff(given)
     assert (steps > 0).all()

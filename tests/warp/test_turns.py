@@ -19,7 +19,7 @@ from heat_backend.warp.control_calibration import (
     LEAST_GAIN,
     MOST_GAIN,
     UNCORRECTED,
-    measured_turns,
+    calibrate_turns,
 )
 from tools.measures import fidelity
 
@@ -49,7 +49,7 @@ def misread(gain: float, until: float = 90.0):
 
 @pytest.mark.parametrize("gain", [0.75, 0.9, 1.0, 1.3])
 def test_a_turn_that_reads_wrong_is_corrected(gain):
-    response = measured_turns(misread(gain))
+    response = calibrate_turns(misread(gain))
     for degrees in (-30.0, -14.0, 5.0, 10.0, 25.0):
         turned = response.answer(np.array([0.0, np.radians(degrees), 0.0]))
         seen = gain * np.degrees(turned[1])
@@ -59,7 +59,7 @@ def test_a_turn_that_reads_wrong_is_corrected(gain):
 
 @pytest.mark.parametrize("gain", [0.2, 4.0, -1.0])
 def test_corrections_stay_within_bounds_and_grow_with_what_is_asked(gain):
-    response = measured_turns(misread(gain))
+    response = calibrate_turns(misread(gain))
     asked = np.radians(np.linspace(-45.0, 45.0, 181))
     got = np.array([response.answer(np.array([0.0, a, 0.0]))[1] for a in asked])
     assert (np.diff(got) > 0.0).all()
@@ -70,8 +70,8 @@ def test_corrections_stay_within_bounds_and_grow_with_what_is_asked(gain):
 
 
 def test_unreadable_turns_are_left_alone_and_held_ones_continue_their_neighbours():
-    assert measured_turns(lambda _: None) is UNCORRECTED
-    response = measured_turns(misread(0.8, until=26.0))
+    assert calibrate_turns(lambda _: None) is UNCORRECTED
+    response = calibrate_turns(misread(0.8, until=26.0))
     turned = np.degrees(response.answer(np.array([0.0, np.radians(30.0), 0.0]))[1])
     assert turned > 31.0
 

@@ -14,7 +14,7 @@ from heat_backend.engines.protocol import EngineSettings
 from heat_backend.engines.registry import make_engine
 from heat_backend.media.photo import Photo
 from heat_backend.warp import warp_engine, warp_renderer
-from heat_backend.warp.torch_warp_renderer import TorchPainter
+from heat_backend.warp.torch_warp_renderer import TorchWarpRenderer
 from tools.measures import fidelity
 
 torch = pytest.importorskip("torch")
@@ -44,16 +44,16 @@ def photos() -> Iterator[np.ndarray]:
 
 
 def test_torch_gives_the_same_frames(monkeypatch: pytest.MonkeyPatch) -> None:
-    scenes: list[warp_renderer.Scene] = []
+    scenes: list[warp_renderer.WarpInputs] = []
 
-    def recorded(scene: warp_renderer.Scene, device: str) -> warp_renderer.Painter:
+    def recorded(scene: warp_renderer.WarpInputs, device: str) -> warp_renderer.WarpRenderer:
         scenes.append(scene)
-        return warp_renderer.CpuPainter(scene)
+        return warp_renderer.CpuWarpRenderer(scene)
 
-    monkeypatch.setattr(warp_engine, "make_painter", recorded)
+    monkeypatch.setattr(warp_engine, "make_warp_renderer", recorded)
     for pixels in photos():
         portrait = prepare(pixels, size=480, device="cpu")
-        other = TorchPainter(scenes[-1], "cpu")
+        other = TorchWarpRenderer(scenes[-1], "cpu")
         for name, case in CASES.items():
             coefficients = Coefficients.of(**case)
             plain = portrait.render(coefficients).copy()

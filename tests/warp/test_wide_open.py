@@ -11,9 +11,9 @@ import pytest
 from bridge.coefficients import Coefficients
 from heat_backend.engines.protocol import EngineSettings
 from heat_backend.engines.registry import make_engine
-from heat_backend.geometry.head_pose import express, turn_head
-from heat_backend.layers.matte import loose_hair
-from heat_backend.layers.matting_layers import cut_out
+from heat_backend.geometry.head_pose import apply_blendshapes, apply_head_pose
+from heat_backend.layers.matte import add_loose_hair
+from heat_backend.layers.matting_layers import separate_layers
 from heat_backend.media.photo import load_photo
 from heat_backend.warp.warp_engine import WarpPortrait
 
@@ -50,8 +50,8 @@ def posed(portrait: WarpPortrait, asked: Coefficients) -> np.ndarray:
     """Pixels of the mesh in a frame."""
     layers, expression = portrait._layers, portrait._driven(asked)
     mesh = layers.mesh
-    moved = express(mesh.rest, mesh.deltas, expression)
-    turned = turn_head(moved, portrait._pose(asked), mesh.follow, mesh.carried)
+    moved = apply_blendshapes(mesh.rest, mesh.deltas, expression)
+    turned = apply_head_pose(moved, portrait._pose(asked), mesh.follow, mesh.carried)
     return layers.camera.project(turned)
 
 
@@ -85,7 +85,7 @@ def test_what_the_photo_shows_of_a_mouth_reaches_into_its_turned_corners(yaw):
     layers, shape = smile._layers, (smile.height, smile.width)
     opening = polygon(layers.mesh.mouth.outline(posed(smile, asked)), shape)
     own = layers.mouth.own
-    corners = layers.camera.project(turn_head(own.rest, smile._pose(asked)))
+    corners = layers.camera.project(apply_head_pose(own.rest, smile._pose(asked)))
     shown = np.zeros(shape, np.uint8)
     for triangle in np.rint(corners * 16.0).astype(np.int32)[own.triangles]:
         cv2.fillConvexPoly(shown, triangle, 1, shift=4)
@@ -110,7 +110,7 @@ def test_the_cheek_that_comes_to_view_is_not_drawn_out_into_streaks(relaxed, yaw
 
 def test_curls_and_tufts_go_with_the_head():
     portrait = prepare(CURLS)
-    wall = portrait._layers.cutout.background.min(axis=2)
+    wall = portrait._layers.matting.background.min(axis=2)
     # Dark hair on a light wall: at the sides of the head nothing of it may stay behind.
     assert np.count_nonzero(wall[:300] < 120) == 0
 
@@ -133,7 +133,7 @@ def test_a_tuft_is_found_and_a_stain_on_the_wall_is_not():
     for times in (1, 4):
         size = (400 * times, 400 * times)
         big = cv2.resize(photo, size, interpolation=cv2.INTER_NEAREST)
-        found = loose_hair(big, cv2.resize(matte, size), 300.0 * times)
+        found = add_loose_hair(big, cv2.resize(matte, size), 300.0 * times)
         assert found[200 * times, 330 * times] > 0.9
         assert found[60 * times, 60 * times] == 0.0
         # The wall between the head and the border is no hair, thin as it is.
@@ -146,6 +146,6 @@ def test_a_tuft_at_the_border_does_not_go_on_as_a_streak():
     cv2.line(photo, (300, 220), (399, 190), (50, 50, 50), 3)
     alpha = matte.copy()
     cv2.line(alpha, (300, 220), (399, 190), 1.0, 3)
-    cutout = cut_out(photo, alpha, 80, 30.0)
-    beyond = cutout.person[80:480, -40:, 3]
+    matting = separate_layers(photo, alpha, 80, 30.0)
+    beyond = matting.person[80:480, -40:, 3]
     assert not beyond.any()

@@ -20,8 +20,8 @@ from heat_backend.detect.detector import make_detector
 from heat_backend.engines.protocol import EngineSettings
 from heat_backend.engines.registry import make_engine
 from heat_backend.media.photo import Photo
-from heat_backend.media.video import film_frames
-from heat_backend.tracking.track import TrackSettings, track_film
+from heat_backend.media.video import video_frames
+from heat_backend.tracking.track import TrackSettings, track_video
 
 FILMS = (".mp4", ".mov", ".mkv", ".webm", ".avi")
 
@@ -48,8 +48,8 @@ def reenact(film: Path, every: int = 3) -> Reenactment:
     """Let a film's first frame perform the film, and compare each ``every``-th frame."""
     with tempfile.TemporaryDirectory() as folder:
         settings = TrackSettings()
-        tracked = track_film(film, settings, Path(folder), lambda *_: None, lambda: False)
-    frames = [frame.pixels for frame in film_frames(film)]
+        tracked = track_video(film, settings, Path(folder), lambda *_: None, lambda: False)
+    frames = [frame.pixels for frame in video_frames(film)]
     engine = make_engine("warp")
     photo = Photo(frames[0], film.name, ())
     portrait = engine.prepare(photo, EngineSettings(), lambda *_: None, lambda: False)

@@ -21,7 +21,7 @@ from heat_backend.engines.protocol import EngineSettings
 from heat_backend.engines.registry import make_engine
 from heat_backend.export.run import export
 from heat_backend.media.photo import load_photo
-from heat_backend.tracking.track import TrackSettings, track_film
+from heat_backend.tracking.track import TrackSettings, track_video
 from tools.measures.fidelity import PICTURES
 
 SECONDS = 8.0
@@ -96,7 +96,7 @@ def tracked_again(path: Path, clip: MotionClip, size: int = 512) -> MotionClip:
             engine_label=label, progress=lambda *_: None, cancelled=lambda: False,
         )  # fmt: skip
         reel = Path(folder) / "reel"
-        return track_film(movie, TrackSettings(), reel, lambda *_: None, lambda: False).clip
+        return track_video(movie, TrackSettings(), reel, lambda *_: None, lambda: False).clip
 
 
 def compare(known: MotionClip, found: MotionClip) -> RoundTrip:

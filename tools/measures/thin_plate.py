@@ -27,7 +27,7 @@ from heat_backend.engines.registry import make_engine
 from heat_backend.fit.landmark_fit import fit_face
 from heat_backend.fit.posed_model import PosedModel, lay_on_photo
 from heat_backend.geometry.face_landmarks import FaceLandmarks
-from heat_backend.geometry.head_pose import express, head_pose, turn_head
+from heat_backend.geometry.head_pose import apply_blendshapes, apply_head_pose, head_pose
 from heat_backend.media.photo import load_photo
 
 STRIDE = 8  # pixels between the places where the spline is evaluated
@@ -63,7 +63,7 @@ class ThinPlatePortrait:
         expression = np.append(np.asarray(coefficients.expression, np.float32), np.float32(0.0))
         rest = posed.rest.astype(np.float32)
         pose = head_pose(coefficients.rotation, coefficients.translation, posed.rotation)
-        moved = turn_head(express(rest, posed.deltas, expression), pose)
+        moved = apply_head_pose(apply_blendshapes(rest, posed.deltas, expression), pose)
         there = np.concatenate([self._landmarks(moved), self._border])
         here = np.concatenate([self._home, self._border])
         spline = RBFInterpolator(

@@ -26,8 +26,8 @@ from heat_backend.geometry.face_landmarks import FaceLandmarks
 from heat_backend.media import mel
 from heat_backend.media.photo import load_photo
 from heat_backend.speech.lip_landmarks import opening
-from heat_backend.speech.listening import NEVER, Heard, hear
-from heat_backend.speech.speak import Manner, Speech, speak
+from heat_backend.speech.listening import NEVER, AudioFeatures, hear
+from heat_backend.speech.speak import Speech, SpeechStyle, speak
 
 CELL, COLUMNS, GAP = 150, 10, 4
 STRIP, LABELS, CURVE = 80, 16, 60
@@ -56,7 +56,7 @@ def draw(
     portrait: Portrait,
     face: FaceLandmarks,
     speech: Speech,
-    heard: Heard,
+    heard: AudioFeatures,
     sounds: list[tuple[float, str]],
     span: tuple[float, float],
 ) -> Image.Image:
@@ -69,7 +69,7 @@ def draw(
         In the portrait's frames.
     speech : Speech
         At ``FPS``.
-    heard : Heard
+    heard : AudioFeatures
     sounds : list of (second, name)
     span : (start, end)
         Seconds to show.
@@ -110,7 +110,7 @@ def _mouths(
 def _voice(
     page: Image.Image,
     top: int,
-    heard: Heard,
+    heard: AudioFeatures,
     sounds: list[tuple[float, str]],
     start: float,
     step: float,
@@ -171,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = EngineSettings(size=None, device="cpu", face=None, neutralise=True)
     portrait = make_engine("warp").prepare(photo, settings, _quiet, NEVER)
     grown = face.scaled(portrait.width / photo.pixels.shape[1])
-    speech = speak(args.audio, Manner(FPS))
+    speech = speak(args.audio, SpeechStyle(FPS))
     heard = hear(args.audio, _quiet, NEVER)
     end = min(args.start + args.seconds, len(speech.clip) / FPS)
     draw(portrait, grown, speech, heard, sounds, (args.start, end)).save(args.out)

@@ -35,10 +35,10 @@ def seen_openings(path: Path) -> tuple[dict[str, Curve], float]:
     BadInput
         It is no film, or nobody is in it.
     """
-    from heat_backend.tracking.track import TrackSettings, track_film
+    from heat_backend.tracking.track import TrackSettings, track_video
 
     with tempfile.TemporaryDirectory() as folder:
-        tracked = track_film(
+        tracked = track_video(
             path, TrackSettings(), Path(folder) / "reel", lambda what, done: None, lambda: False
         )
     fps = float(tracked.clip.fps)

@@ -31,7 +31,7 @@ from heat_backend.speech.lip_landmarks import opening
 from heat_backend.speech.listening import answer, hear
 from heat_backend.speech.network import SHIPPED, SpeechNet, load
 from heat_backend.speech.phonemes import Sound, from_espeak, from_flite
-from heat_backend.speech.speak import Manner, Speech, perform
+from heat_backend.speech.speak import Speech, SpeechStyle, perform
 from tools.speech_training import corpus, scoring
 from tools.speech_training.filmed_speaker import compare, seen_openings
 
@@ -53,7 +53,7 @@ def _no() -> bool:
 def spoken(network: SpeechNet, path: Path, fps: float = FPS) -> Speech:
     """Run the whole chain on a file with a network of choice."""
     heard = hear(path, _quiet, _no)
-    return perform(heard, answer(network, heard, _quiet), Manner(fps), path.name)
+    return perform(heard, answer(network, heard, _quiet), SpeechStyle(fps), path.name)
 
 
 def samples_of(path: Path) -> NDArray[np.float32]:

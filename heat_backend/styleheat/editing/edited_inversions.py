@@ -22,9 +22,9 @@ from heat_backend.styleheat.editing.photo_edits import EditedPhoto, PhotoEditor
 from heat_backend.styleheat.inversion.cache import (
     Inverting,
     as_tensor,
-    keep_inversion,
     read_inversion,
     reduced,
+    save_inversion,
 )
 from heat_backend.styleheat.inversion.encoder import Inversion
 from heat_backend.styleheat.inversion.methods import Watch
@@ -39,7 +39,7 @@ class _Held:
     photo: EditedPhoto
 
 
-class Looks:
+class InversionCache:
     """Inverts the edited photo when a frame first asks for it.
 
     Parameters
@@ -74,7 +74,7 @@ class Looks:
         self._held: OrderedDict[Amounts, _Held] = OrderedDict()
         self._cancelled: CancelCheck = never
 
-    def heed(self, cancelled: CancelCheck) -> None:
+    def set_cancel_check(self, cancelled: CancelCheck) -> None:
         """Ask ``cancelled`` while an inversion goes on."""
         self._cancelled = cancelled
 
@@ -129,7 +129,7 @@ class Looks:
         target = as_tensor(photo.crop, device)
         generator = networks.driving().generator
         found = refined(generator, edited, target, region, networks.judge(), watch)
-        keep_inversion(self._inverting.cache, key, found)
+        save_inversion(self._inverting.cache, key, found)
         return found
 
     def _words(self, edits: dict[str, float]) -> str:

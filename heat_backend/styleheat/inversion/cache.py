@@ -81,7 +81,7 @@ def seconds_taken(folder: Path, key: str) -> float | None:
     return seconds if 0.0 < seconds < _LONGEST else None
 
 
-def keep_inversion(folder: Path, key: str, found: Inversion, seconds: float | None = None) -> None:
+def save_inversion(folder: Path, key: str, found: Inversion, seconds: float | None = None) -> None:
     """Keep an inversion, and how long it took; the oldest go.
 
     A folder that cannot be written only costs time.
@@ -155,7 +155,7 @@ class Inverting:
             target = as_tensor(crop, self.networks.device)
             found = methods.optimize(generator, found, target, self.networks.judge(), watch)
         give_back()
-        keep_inversion(self.cache, key, found, time.monotonic() - began)
+        save_inversion(self.cache, key, found, time.monotonic() - began)
         return found
 
     def seconds(self, key: str) -> float | None:
