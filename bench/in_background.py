@@ -47,7 +47,7 @@ def live(arguments: dict[str, Any]) -> dict[str, Any]:
     clock = MainThread(EXTENSION)
     clock.listen()
     bpy.ops.heat.preview_start()
-    session = clock.part("preview.open_sessions").session_of(portrait.uid)
+    session = clock.part("preview.sessions").session_of(portrait.uid)
     key = portrait.mesh.data.shape_keys.key_blocks["jawOpen"]
     for number in range(WARM_UP + FRAMES):
         shown = session.image_number

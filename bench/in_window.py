@@ -101,7 +101,7 @@ def started(portrait: Any) -> driver.Story:
 def main_thread(portrait: Any, clock: MainThread, findings: dict[str, Any]) -> driver.Story:
     """Move the slider again and again, each time until its frame is drawn."""
     key = portrait.mesh.data.shape_keys.key_blocks["jawOpen"]
-    session = driver.part("preview.open_sessions").session_of(portrait.uid)
+    session = driver.part("preview.sessions").session_of(portrait.uid)
     patience = Patience()
     for number in range(60):
         yield from patience.wait(0.15)
@@ -201,7 +201,7 @@ def place_of_mouth(portrait: Any) -> Any:
     """Find a patch of the overlay that the jaw changes; a rectangle on the screen."""
     import numpy as np
 
-    session = driver.part("preview.open_sessions").session_of(portrait.uid)
+    session = driver.part("preview.sessions").session_of(portrait.uid)
     move = mover(portrait)
     frames = []
     for _ in range(2):

@@ -18,31 +18,31 @@ import bpy
 log = logging.getLogger(__name__)
 
 MODULE_NAMES = (
-    "preferences_page",
-    "properties",
-    "portrait.portrait_uilist",
-    "portrait.portrait_operators",
-    "portrait.portrait_panel",
-    "mapping.map_uilist",
-    "mapping.map_operators",
-    "mapping.map_panel",
-    "preview.preview_operators",
-    "preview.overlay_operators",
-    "preview.preview_panel",
+    "panels.preferences_page",
+    "properties.portrait_properties",
+    "panels.portrait_uilist",
+    "operators.portrait_operators",
+    "panels.portrait_panel",
+    "panels.map_uilist",
+    "operators.map_operators",
+    "panels.map_panel",
+    "operators.preview_operators",
+    "operators.overlay_operators",
+    "panels.preview_panel",
     "preview.live",
-    "edit.edit_operators",
-    "edit.preset_operators",
-    "edit.lamp_operators",
-    "edit.match_operators",
-    "edit.edit_panel",
-    "motion.motion_operators",
-    "motion.motion_panel",
-    "strip.render_operators",
-    "strip.render_panel",
-    "strip.jobs",
-    "backend.backend_operators",
-    "setup.setup_operators",
-    "weights.weights_operators",
+    "operators.edit_operators",
+    "operators.preset_operators",
+    "operators.lamp_operators",
+    "operators.match_operators",
+    "panels.edit_panel",
+    "operators.motion_operators",
+    "panels.motion_panel",
+    "operators.render_operators",
+    "panels.render_panel",
+    "jobs.render_jobs",
+    "operators.backend_operators",
+    "operators.setup_operators",
+    "operators.weights_operators",
 )
 
 _registered: list[ModuleType] = []
@@ -85,7 +85,7 @@ def _warm_up() -> None:
     package = __package__
 
     def load() -> None:
-        for name in ("bridge", "rig.sampling", "backend.status_lines", "preview.session"):
+        for name in ("bridge", "scene.sampling", "backend.status_lines", "preview.session"):
             if name == "bridge":
                 _ = importlib.import_module(str(package)).bridge
             else:

@@ -7,8 +7,9 @@ import os
 from pathlib import Path
 
 from .. import __path__ as addon_path
-from .. import bridge, data_folder, is_packed, preferences
-from ..setup import environment, interpreter
+from .. import bridge, is_packed
+from ..core.setup import environment, interpreter
+from ..data import data_folder, preferences
 from .owner import BackendOwner, Choice, LocalBackend, RemoteBackend, owner
 
 _SERVE = "serve"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import bridge
-from . import known_engines
+from ..core import engines
 
 # A backend that dies this often within this time will not be mended by one more start.
 MOST_STARTS = 4
@@ -177,9 +177,9 @@ class BackendOwner:
 
 
 def _note_engines(told: Mapping[str, Any]) -> None:
-    engines = told.get("engines")
-    if isinstance(engines, list):
-        known_engines.add(name for name in engines if isinstance(name, str))
+    offered = told.get("engines")
+    if isinstance(offered, list):
+        engines.add(name for name in offered if isinstance(name, str))
 
 
 _owner: BackendOwner | None = None

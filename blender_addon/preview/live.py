@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import bpy
 from bpy.app.handlers import persistent
 
-from .. import change_notes
-from ..properties import find_portrait
+from ..core import dirty_flags
+from ..data.lookup import find_portrait
 from . import tagging
-from .open_sessions import by_uid, sessions
+from .sessions import by_uid, sessions
 
 if TYPE_CHECKING:
     from .session import Session
@@ -42,13 +42,13 @@ def start(portrait: Any) -> None:
     """
     from .. import bridge
     from ..backend import choose
-    from ..portrait import asked_for, photo_source
+    from ..data import photo_source
     from .session import Session
 
     source = photo_source.source_of(portrait)
     owner = choose.ready()
-    options = asked_for.engine_options(portrait, portrait.preview.render_size)
-    change_notes.forget_source(portrait.uid)
+    options = photo_source.engine_options(portrait, portrait.preview.render_size)
+    dirty_flags.forget_source(portrait.uid)
     old = by_uid.pop(portrait.uid, None)
     live = bridge.preview.LivePreview(owner.client, source, portrait.engine or None, options)
     session = Session(portrait.uid, live)
@@ -57,7 +57,7 @@ def start(portrait: Any) -> None:
         session.frame, session.frame_number = old.frame, old.frame_number
         old.live.stop()
     by_uid[portrait.uid] = session
-    change_notes.rig_changed()
+    dirty_flags.rig_changed()
     _start_drawing()
     if not bpy.app.timers.is_registered(_on_timer):
         bpy.app.timers.register(_on_timer, first_interval=_TICK, persistent=True)
@@ -92,13 +92,13 @@ def step() -> None:
 
     The timer calls this; a script in background Blender may call it in its place.
     """
-    for uid in change_notes.take_sources():
+    for uid in dirty_flags.take_sources():
         if uid in by_uid:
             _restart(uid)
     if any([session.neighbours_asked_for() for session in sessions()]):
-        change_notes.rig_changed()
+        dirty_flags.rig_changed()
     _sample_if_changed()
-    anew = change_notes.take_redraw()
+    anew = dirty_flags.take_redraw()
     behind = panels = False
     for session in sessions():
         began = time.perf_counter()
@@ -141,7 +141,7 @@ def _shown_scenes() -> Iterator[tuple[Any, Any]]:
 
 
 def _sample_if_changed() -> None:
-    if change_notes.take_rig():
+    if dirty_flags.take_rig():
         for session in sessions():
             began = time.perf_counter()
             _sample(session)
@@ -150,13 +150,13 @@ def _sample_if_changed() -> None:
 
 def _sample(session: Session) -> None:
     from .. import bridge
-    from ..edit import before_after, engine_edits
-    from ..mapping import map_rows
-    from ..portrait import asked_for, rig_source
-    from ..rig import curve_window, range_sampling, sampling
+    from ..core import engine_edits
+    from ..core.edit import before_after
+    from ..data import map_rows, photo_source
+    from ..scene import curve_window, range_sampling, rig_source, sampling
 
     if range_sampling.is_sampling():
-        change_notes.rig_changed()  # a render moves the scene's time just now: look again later
+        dirty_flags.rig_changed()  # a render moves the scene's time just now: look again later
         return
     scene, layer, portrait = located(session.uid)
     if portrait is None:
@@ -168,7 +168,7 @@ def _sample(session: Session) -> None:
         now = sampling.sample(source, rows, graph)
         around = None
         if session.wants_neighbours():
-            shot = asked_for.frame_range(scene, portrait)
+            shot = photo_source.frame_range(scene, portrait)
             around = curve_window.neighbours(source, rows, graph, now, shot)
         before = before_after.shows_before(session.uid)
         edits = {} if before else engine_edits.usable(portrait.engine, now.edits)
@@ -255,7 +255,7 @@ def _stop_drawing() -> None:
 @persistent
 def _on_change(*_args: Any) -> None:
     if by_uid:
-        change_notes.rig_changed()
+        dirty_flags.rig_changed()
 
 
 @persistent
@@ -266,7 +266,7 @@ def _on_evaluated(_scene: Any, graph: Any = None) -> None:
     """
     if not by_uid or (graph is not None and graph.mode != "VIEWPORT"):
         return
-    change_notes.rig_changed()
+    dirty_flags.rig_changed()
     if threading.get_ident() == threading.main_thread().ident:
         try:
             _sample_if_changed()

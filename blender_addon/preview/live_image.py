@@ -14,7 +14,8 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from . import frame_packing, tagging
+from ..core.preview import frame_packing
+from . import tagging
 
 _LINEAR = "Linear Rec.709"
 

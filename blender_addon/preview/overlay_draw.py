@@ -18,8 +18,9 @@ import numpy as np
 from gpu_extras.batch import batch_for_shader
 
 from .. import versions
-from . import frame_packing, overlay_layout
-from .overlay_rect import Rect, grip_point
+from ..core.preview import frame_packing
+from ..core.preview.overlay_rect import Rect, grip_point
+from . import overlay_layout
 from .session import Session
 
 _VERTEX = """

@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .open_sessions import session_of
-from .overlay_rect import Placement, Rect, place
+from ..core.preview.overlay_rect import Placement, Rect, place
+from .sessions import session_of
 
 if TYPE_CHECKING:
     from .session import Session

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import bridge
-from ..edit import before_after
+from ..core.edit import before_after
 
 Around = tuple[bridge.coefficients.Coefficients, ...] | None
 

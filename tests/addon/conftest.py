@@ -77,8 +77,8 @@ def registered() -> Iterator[Any]:
 @pytest.fixture
 def addon(registered: Any, blender: Any) -> Iterator[Any]:
     """Give the registered add-on in an empty scene, with default preferences."""
-    from blender_addon import preferences
     from blender_addon.backend import status_lines
+    from blender_addon.data import preferences
     from blender_addon.preview import live
 
     if not hasattr(blender.types.Scene, "heat"):

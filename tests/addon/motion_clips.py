@@ -28,9 +28,9 @@ def saved(clip, folder, name="take one.npz"):
 
 def sampled(portrait, frames):
     """What the rig map reads on some frames: (N, 52), (N, 3), (N, 3)."""
-    from blender_addon.mapping import map_rows
-    from blender_addon.portrait.rig_source import rig_source
-    from blender_addon.rig import sampling
+    from blender_addon.data import map_rows
+    from blender_addon.scene import sampling
+    from blender_addon.scene.rig_source import rig_source
 
     rig_map, scene = map_rows.to_rig_map(portrait), bpy.context.scene
     found = []
@@ -60,6 +60,6 @@ def column(name):
 
 
 def notes(portrait):
-    from blender_addon.motion import motion_task
+    from blender_addon.jobs import motion_job
 
-    return " ".join(motion_task.job_of(portrait.uid).notes)
+    return " ".join(motion_job.job_of(portrait.uid).notes)

@@ -12,7 +12,7 @@ import pytest
 @pytest.fixture(autouse=True)
 def fresh_knowledge():
     """Let no test know what a backend told another one."""
-    from blender_addon.edit import engine_edits
+    from blender_addon.core import engine_edits
 
     engine_edits._asked.clear()
     yield
@@ -21,9 +21,9 @@ def fresh_knowledge():
 
 def at_frame(blender, portrait, frame):
     """Return the edits that would be sent at a frame."""
-    from blender_addon.mapping import map_rows
-    from blender_addon.portrait.rig_source import rig_source
-    from blender_addon.rig import sampling
+    from blender_addon.data import map_rows
+    from blender_addon.scene import sampling
+    from blender_addon.scene.rig_source import rig_source
 
     scene = blender.context.scene
     scene.frame_set(frame)
@@ -99,22 +99,22 @@ def test_a_clip_has_columns_for_what_is_ever_not_zero(blender, portrait, backend
 
 
 def run_until(condition, seconds=60.0):
-    from blender_addon.preview import live, open_sessions
+    from blender_addon.preview import live, sessions
 
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         live.step()
         time.sleep(0.005)
-    assert condition(), [s.status() for s in open_sessions.sessions()]
+    assert condition(), [s.status() for s in sessions.sessions()]
 
 
 def test_the_preview_gets_them_and_before_leaves_them_out(blender, portrait, backend):
-    from blender_addon.preview import open_sessions
+    from blender_addon.preview import sessions
 
     portrait.edits.jaw_width = 1.5
     blender.context.view_layer.update()
     blender.ops.heat.preview_start()
-    session = open_sessions.session_of(portrait.uid)
+    session = sessions.session_of(portrait.uid)
     run_until(lambda: session._sent is not None and session._sent.edits)
     assert dict(session._sent.edits) == {"jaw_width": 1.5}
     assert blender.ops.heat.edit_before_after() == {"FINISHED"}
@@ -129,7 +129,7 @@ def test_the_preview_gets_them_and_before_leaves_them_out(blender, portrait, bac
 
 
 def test_before_is_over_in_another_file(blender, portrait):
-    from blender_addon.edit import before_after
+    from blender_addon.core.edit import before_after
 
     blender.ops.heat.edit_before_after()
     uid = portrait.uid
@@ -207,7 +207,7 @@ def test_keys_stay_with_their_portrait_when_another_is_removed(blender, portrait
 
 
 def test_what_the_engine_has_not_is_told_and_left_out(blender, portrait, backend):
-    from blender_addon.edit import engine_edits
+    from blender_addon.core import engine_edits
 
     blender.ops.heat.edit_attribute_add(attribute="age")
     portrait.edits.attributes["age"].value = 1.0
@@ -216,16 +216,16 @@ def test_what_the_engine_has_not_is_told_and_left_out(blender, portrait, backend
     blender.context.view_layer.update()
     blender.ops.heat.render()
     assert take(blender).edit_names == ("jaw_width",)
-    from blender_addon.strip import jobs
+    from blender_addon.jobs import render_jobs
 
-    assert "the engine stand_in has no age" in jobs.task_of(portrait.uid).message
+    assert "the engine stand_in has no age" in render_jobs.task_of(portrait.uid).message
     assert "has no age" in engine_edits.complaint("warp", ["age", "jaw_width"])
     assert engine_edits.complaint("warp", ["jaw_width"]) is None
 
 
 def test_refresh_adds_what_the_backend_lists(blender, portrait, monkeypatch):
     from blender_addon.backend import choose, owner
-    from blender_addon.edit import engine_edits
+    from blender_addon.core import engine_edits
 
     told = '{"engines": {"warp": ["jaw_width"], "mine": ["age", "jaw_width"]}, "problems": ["x"]}'
     monkeypatch.setattr(choose, "command", lambda _: program(told))
@@ -263,7 +263,7 @@ def test_a_file_of_before_opens_with_all_edits_off(blender, portrait, tmp_path):
 
 
 def test_a_copied_scene_has_edits_of_its_own(blender, portrait):
-    from blender_addon.edit import edit_values
+    from blender_addon.data import edit_values
 
     portrait.edits.jaw_width = 1.0
     copy = blender.context.scene.copy().heat.portraits[0]
@@ -274,7 +274,7 @@ def test_a_copied_scene_has_edits_of_its_own(blender, portrait):
 
 def test_what_edits_cost_in_styleheat_is_told_before_it_starts(blender, portrait, monkeypatch):
     from blender_addon import bridge
-    from blender_addon.edit import edit_costs
+    from blender_addon.jobs import edit_costs
 
     scene = blender.context.scene
     portrait.edits.skin_tone = 1.0
@@ -284,7 +284,7 @@ def test_what_edits_cost_in_styleheat_is_told_before_it_starts(blender, portrait
     info = bridge.portrait_source.PortraitInfo(8, 8, (), "e", "1", inversion_seconds=40.0)
     session = types.SimpleNamespace(live=types.SimpleNamespace(info=info))
     with monkeypatch.context() as patch:
-        patch.setattr(edit_costs.open_sessions, "session_of", lambda uid: session)
+        patch.setattr(edit_costs.sessions, "session_of", lambda uid: session)
         assert "1 inversion of the edited photo, about 40 s" in edit_costs.line(scene, portrait)
     key(portrait, "jaw_width", (1, 0.0), (6, 3.0))
     told = edit_costs.line(scene, portrait)
@@ -305,7 +305,7 @@ def test_a_sampled_take_knows_what_its_edits_cost():
     from fractions import Fraction
 
     from blender_addon import bridge
-    from blender_addon.strip.take_clip import clip_of
+    from blender_addon.core.takes.take_clip import clip_of
 
     poses = [bridge.coefficients.Coefficients.of(edits={"skin_tone": 1.0})] * 3
     assert clip_of(poses, Fraction(24), "styleheat").cost.startswith("1 inversion ")

@@ -7,7 +7,7 @@ import pytest
 
 
 def values(portrait):
-    from blender_addon.edit import edit_values
+    from blender_addon.data import edit_values
 
     return {name: round(value, 4) for name, value in edit_values.values(portrait).items()}
 
@@ -64,7 +64,7 @@ def test_export_and_import_bring_a_look_to_another_file(blender, portrait, photo
 
 
 def test_every_preset_that_comes_with_heat_can_be_loaded(blender, portrait):
-    from blender_addon.edit import edit_presets
+    from blender_addon.data import edit_presets
 
     assert len(edit_presets.shipped_names()) >= 3
     for name in edit_presets.shipped_names():

@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("bpy")
 
-from blender_addon import background_jobs
+from blender_addon.jobs import machine
 from bridge import face_model, motion_clip
 from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES
 from tests.addon.test_addon_panels import Drawn, context
@@ -90,13 +90,13 @@ def sample(tmp_path):
 
 
 def notes(portrait):
-    from blender_addon.edit import face_task
+    from blender_addon.jobs import face_job
 
-    return " ".join(face_task.job_of(portrait.uid).notes)
+    return " ".join(face_job.job_of(portrait.uid).notes)
 
 
 def drawn(blender, portrait):
-    from blender_addon.edit import match_rows
+    from blender_addon.panels import match_rows
 
     layout = Drawn()
     match_rows.draw(layout, context(scene=blender.context.scene), portrait)
@@ -167,19 +167,19 @@ def test_what_cannot_be_matched_is_told_and_changes_nothing(rigged, blender, wor
 
 
 def test_the_work_shows_progress_and_can_be_cancelled(rigged, blender, worker, tmp_path):
-    from blender_addon.edit import face_task, match_picture
+    from blender_addon.jobs import face_job, match_picture
 
     worker(made_clip(tmp_path / "clip.npz", {"skin_tone": 1.0}))
     (tmp_path / "hang.png").write_bytes(b"picture")
     order = match_picture.order_for(rigged, "skin_tone", tmp_path / "hang.png", 0)
-    job = face_task.start(blender.context.scene, rigged, order)
+    job = face_job.start(blender.context.scene, rigged, order)
     end = time.monotonic() + 30
     while job.fraction < 0.2 and time.monotonic() < end:
         time.sleep(0.02)
     assert job.line() == "Finding the face"
     assert drawn(blender, rigged).of("operator") == ["heat.face_cancel"]
     blender.ops.heat.face_cancel()
-    background_jobs.finish(job)
+    machine.finish(job)
     assert job.state == "cancelled"
     assert rigged.edits.skin_tone == 0.0
     assert "heat.send_fit" in drawn(blender, rigged).of("operator")
@@ -251,7 +251,7 @@ def test_an_image_of_the_blend_reaches_the_backend(addon, blender, worker, tmp_p
 
 
 def test_it_waits_until_the_user_leaves_edit_mode(addon, blender, photo, worker, tmp_path):
-    from blender_addon.edit import face_task, send_fit
+    from blender_addon.jobs import face_job, send_fit
 
     worker(made_fit(tmp_path / "made.npz"))
     blender.ops.heat.portrait_add(photo=str(photo))
@@ -262,7 +262,7 @@ def test_it_waits_until_the_user_leaves_edit_mode(addon, blender, photo, worker,
     scene.collection.objects.link(mine)
     blender.context.view_layer.objects.active = mine
     blender.ops.object.mode_set(mode="EDIT")
-    job = face_task.start(scene, scene.heat.portraits[0], send_fit.order_for(lit=True))
+    job = face_job.start(scene, scene.heat.portraits[0], send_fit.order_for(lit=True))
     end = time.monotonic() + 30
     while "current mode" not in job.line() and time.monotonic() < end:
         job.step()
@@ -270,7 +270,7 @@ def test_it_waits_until_the_user_leaves_edit_mode(addon, blender, photo, worker,
     assert blender.context.mode == "EDIT_MESH"
     assert not job.finished
     blender.ops.object.mode_set(mode="OBJECT")
-    background_jobs.finish(job)
+    machine.finish(job)
     assert job.state == "done"
     assert scene.heat.portraits[0].mesh is not None
 
@@ -294,6 +294,6 @@ def test_a_lamp_where_the_photos_light_comes_from_leaves_it_alone(
 
 
 def message(portrait):
-    from blender_addon.edit import face_task
+    from blender_addon.jobs import face_job
 
-    return face_task.job_of(portrait.uid).message
+    return face_job.job_of(portrait.uid).message

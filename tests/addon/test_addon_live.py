@@ -10,28 +10,28 @@ import pytest
 
 
 def run_until(condition, seconds=60.0):
-    from blender_addon.preview import live, open_sessions
+    from blender_addon.preview import live, sessions
 
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         live.step()
         time.sleep(0.005)
-    assert condition(), [s.status() for s in open_sessions.sessions()]
+    assert condition(), [s.status() for s in sessions.sessions()]
 
 
 def brightness(portrait):
-    from blender_addon.preview import open_sessions
+    from blender_addon.preview import sessions
 
-    return float(open_sessions.session_of(portrait.uid).frame.pixels[..., :3].mean())
+    return float(sessions.session_of(portrait.uid).frame.pixels[..., :3].mean())
 
 
 def test_follows_frames_sliders_mutes_and_undo(blender, portrait, backend):
-    from blender_addon.preview import open_sessions
+    from blender_addon.preview import sessions
 
     scene = blender.context.scene
     scene.frame_set(1)
     assert blender.ops.heat.preview_start() == {"FINISHED"}
-    session = open_sessions.session_of(portrait.uid)
+    session = sessions.session_of(portrait.uid)
     assert session.status()[0].startswith("Live")
     resting = brightness(portrait)
     scene.frame_set(11)
@@ -47,29 +47,30 @@ def test_follows_frames_sliders_mutes_and_undo(blender, portrait, backend):
     blender.context.view_layer.update()
     run_until(lambda: resting + 5 < brightness(portrait) < resting + 30)
     blender.ops.heat.preview_stop()
-    assert open_sessions.session_of(portrait.uid) is None
+    assert sessions.session_of(portrait.uid) is None
 
 
 def test_an_unchanged_rig_sends_nothing(blender, portrait, backend):
-    from blender_addon import change_notes
-    from blender_addon.preview import live, open_sessions
+    from blender_addon.core import dirty_flags
+    from blender_addon.preview import live, sessions
 
     blender.ops.heat.preview_start()
-    session = open_sessions.session_of(portrait.uid)
+    session = sessions.session_of(portrait.uid)
     sent = session.live.counts.sent
     for _ in range(5):
-        change_notes.rig_changed()
+        dirty_flags.rig_changed()
         live.step()
         time.sleep(0.02)
     assert session.live.counts.sent == sent
 
 
 def test_live_image_shows_the_frame(blender, portrait, backend):
-    from blender_addon.preview import frame_packing, open_sessions
+    from blender_addon.core.preview import frame_packing
+    from blender_addon.preview import sessions
 
     portrait.preview.mode = "IMAGE"
     blender.ops.heat.preview_start()
-    frame = open_sessions.session_of(portrait.uid).frame
+    frame = sessions.session_of(portrait.uid).frame
     image = portrait.preview.image
     assert tuple(image.size) == (frame.width, frame.height) and image.is_float
     shown = np.empty(frame.width * frame.height * 4, np.float32)
@@ -83,7 +84,7 @@ def test_live_image_shows_the_frame(blender, portrait, backend):
 
 
 def test_two_portraits_are_live_at_once_on_one_backend(blender, portrait, backend, photo):
-    from blender_addon.preview import open_sessions
+    from blender_addon.preview import sessions
 
     blender.ops.heat.preview_start()
     pid = backend.pid
@@ -91,18 +92,16 @@ def test_two_portraits_are_live_at_once_on_one_backend(blender, portrait, backen
     other = blender.context.scene.heat.portraits[1]
     other.engine = "stand_in"
     blender.ops.heat.preview_start()
-    assert len(open_sessions.sessions()) == 2 and backend.pid == pid
+    assert len(sessions.sessions()) == 2 and backend.pid == pid
     blender.ops.heat.portrait_remove()
-    assert [s.uid for s in open_sessions.sessions()] == [
-        blender.context.scene.heat.portraits[0].uid
-    ]
+    assert [s.uid for s in sessions.sessions()] == [blender.context.scene.heat.portraits[0].uid]
 
 
 def test_lost_backend_comes_back(blender, portrait, backend):
-    from blender_addon.preview import open_sessions
+    from blender_addon.preview import sessions
 
     blender.ops.heat.preview_start()
-    session = open_sessions.session_of(portrait.uid)
+    session = sessions.session_of(portrait.uid)
     first, pid = session.frame_number, backend.pid
     os.kill(pid, signal.SIGKILL)
     run_until(lambda: session.live.state != "live")
@@ -111,11 +110,11 @@ def test_lost_backend_comes_back(blender, portrait, backend):
 
 
 def test_the_portrait_so_far_shows_while_an_engine_paints_it(blender, portrait, backend):
-    from blender_addon.preview import live, open_sessions
+    from blender_addon.preview import live, sessions
 
     portrait.engine = "stand_in_painter"
     live.start(portrait)
-    session = open_sessions.session_of(portrait.uid)
+    session = sessions.session_of(portrait.uid)
     run_until(lambda: session.sketch is not None)
     assert session.frame is None and session.shown.pixels.shape == (256, 256, 4)
     assert session.overlay_text().startswith("Preparing")
@@ -128,7 +127,7 @@ def test_the_portrait_so_far_shows_while_an_engine_paints_it(blender, portrait, 
 
 
 def test_photo_without_use_is_one_line(blender, portrait, backend, tmp_path):
-    from blender_addon.preview import open_sessions
+    from blender_addon.preview import sessions
 
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG\r\n\x1a\n")
@@ -136,15 +135,15 @@ def test_photo_without_use_is_one_line(blender, portrait, backend, tmp_path):
     with pytest.raises(RuntimeError) as told:
         blender.ops.heat.preview_start()
     assert "broken.png" in str(told.value) and "Traceback" not in str(told.value)
-    assert open_sessions.session_of(portrait.uid) is None
+    assert sessions.session_of(portrait.uid) is None
 
 
 def test_opening_a_file_ends_previews(blender, portrait, backend):
-    from blender_addon.preview import open_sessions
+    from blender_addon.preview import sessions
 
     blender.ops.heat.preview_start()
     blender.ops.wm.read_factory_settings(use_empty=True)
-    assert open_sessions.sessions() == ()
+    assert sessions.sessions() == ()
 
 
 class Asking:
@@ -170,11 +169,12 @@ class Asking:
 
 
 def test_neighbours_go_with_the_pose_once_the_portrait_wants_them(blender, portrait, monkeypatch):
-    from blender_addon import bridge, change_notes
-    from blender_addon.preview import live, open_sessions, session
+    from blender_addon import bridge
+    from blender_addon.core import dirty_flags
+    from blender_addon.preview import live, session, sessions
 
     asking = Asking()
-    monkeypatch.setitem(open_sessions.by_uid, portrait.uid, session.Session(portrait.uid, asking))
+    monkeypatch.setitem(sessions.by_uid, portrait.uid, session.Session(portrait.uid, asking))
     blender.context.scene.frame_set(3)  # of the shot's 1 to 6
     live.step()
     assert [around for _, around in asking.sent] == [None]
@@ -187,7 +187,7 @@ def test_neighbours_go_with_the_pose_once_the_portrait_wants_them(blender, portr
     assert values[13] == pytest.approx(float(pose.expression[jaw]), abs=1e-5)
     assert values[:12] == values[:1] * 12 and values[:1] == pytest.approx([0.0])
     assert values[11] < values[12] < values[13] < values[16] and values[16:] == values[16:17] * 11
-    change_notes.rig_changed()
+    dirty_flags.rig_changed()
     live.step()
     assert len(asking.sent) == 2
     keys = portrait.mesh.data.shape_keys

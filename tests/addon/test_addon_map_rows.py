@@ -5,8 +5,8 @@ import pytest
 
 
 def test_rows_become_the_pure_map_and_back(addon, blender, portrait):
-    from blender_addon.mapping import map_rows
-    from blender_addon.rig import rig_map
+    from blender_addon.core.rig import rig_map
+    from blender_addon.data import map_rows
 
     rows = rig_map.RigMap(
         (
@@ -31,7 +31,7 @@ def test_rows_are_added_and_removed(addon, blender, portrait):
 
 
 def test_renamed_key_is_told_and_repaired(addon, blender, portrait):
-    from blender_addon.mapping import map_rows
+    from blender_addon.data import map_rows
 
     portrait.mesh.data.shape_keys.key_blocks["jawOpen"].name = "jaw_open"
     complaint = map_rows.row_complaints(portrait)[0]
@@ -42,7 +42,7 @@ def test_renamed_key_is_told_and_repaired(addon, blender, portrait):
 
 
 def test_presets_are_saved_and_loaded(addon, blender, portrait, tmp_path):
-    from blender_addon.mapping import map_presets
+    from blender_addon.data import map_presets
 
     portrait.key_rows[0].scale = 0.75
     blender.ops.heat.map_save_preset(preset="My rig é")
@@ -63,7 +63,7 @@ def test_presets_are_saved_and_loaded(addon, blender, portrait, tmp_path):
 
 def test_menu_holds_every_expression_once(addon, blender):
     from blender_addon import bridge
-    from blender_addon.mapping import expression_menu
+    from blender_addon.core.rig import expression_menu
 
     names = [item[0] for item in expression_menu.items() if item[0]]
     assert sorted(names) == sorted([*bridge.coefficients.EXPRESSION_NAMES, "NONE"])

@@ -11,7 +11,8 @@ import pytest
 
 pytest.importorskip("bpy")
 
-from blender_addon import background_jobs, versions
+from blender_addon import versions
+from blender_addon.jobs import machine
 from tests.addon.motion_clips import baked_strip, column, notes, performance, sampled, saved
 from tests.addon.test_addon_panels import Drawn, context
 
@@ -162,9 +163,9 @@ tell(step="done", out=given["--out"], frames=50, fps=25.0, notes=["a face turned
 @pytest.fixture
 def reader(rigged, blender, tmp_path, monkeypatch):
     """A program in the backend's place that brings a made-up clip; gives its log."""
-    from blender_addon import data_folder
     from blender_addon.backend import choose
     from blender_addon.backend.owner import LocalBackend
+    from blender_addon.data import data_folder
 
     log, program = tmp_path / "log.txt", tmp_path / "reader.py"
     clip = saved(performance(50), tmp_path, "made up.npz")
@@ -228,7 +229,7 @@ def test_face_and_voice_of_a_film_are_mixed(rigged, blender, reader, tmp_path):
 
 
 def test_a_voice_is_laid_over_the_mouth_alone_and_in_step(tmp_path):
-    from blender_addon.motion.plan_run import ClipFiles
+    from blender_addon.core.motion.plan_run import ClipFiles
 
     face, voice = performance(50), performance(100)
     paths = [tmp_path / "face.npz", tmp_path / "voice.npz"]
@@ -248,10 +249,10 @@ def test_a_failure_of_the_backend_is_told_in_its_words(rigged, blender, reader, 
 
 
 def test_reading_shows_progress_and_can_be_cancelled(rigged, blender, reader, tmp_path):
-    from blender_addon.motion import motion_task
+    from blender_addon.jobs import motion_job
 
     rigged.motion.path = media(tmp_path, "hang.mp4")
-    job = motion_task.start(blender.context.scene, rigged)
+    job = motion_job.start(blender.context.scene, rigged)
     end = time.monotonic() + 30
     while job.fraction < 0.2 and time.monotonic() < end:
         time.sleep(0.02)
@@ -260,7 +261,7 @@ def test_reading_shows_progress_and_can_be_cancelled(rigged, blender, reader, tm
     assert panel.of("operator") == ["heat.motion_cancel"]
     assert ("progress", "25%") in panel.kept
     blender.ops.heat.motion_cancel()
-    background_jobs.finish(job)
+    machine.finish(job)
     assert job.state == "cancelled"
     assert rigged.mesh.data.shape_keys.animation_data is None
     assert "heat.bake_motion" in drawn(blender).of("operator")
@@ -322,7 +323,7 @@ def test_a_voice_gets_a_sound_strip_once(rigged, blender, reader, tmp_path):
 
 
 def drawn(blender, name="HEAT_PT_motion"):
-    from blender_addon.motion import motion_panel
+    from blender_addon.panels import motion_panel
 
     (panel,) = (cls for cls in motion_panel.CLASSES if cls.__name__ == name)
     layout = Drawn()

@@ -6,8 +6,8 @@ import pytest
 
 pytest.importorskip("bpy")
 
-from blender_addon.preview import frame_packing
-from blender_addon.preview.overlay_rect import (
+from blender_addon.core.preview import frame_packing
+from blender_addon.core.preview.overlay_rect import (
     MIN_SIZE,
     Placement,
     Rect,

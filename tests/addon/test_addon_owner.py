@@ -42,8 +42,8 @@ def test_backend_that_keeps_on_dying_is_given_up(addon, tmp_path, monkeypatch):
 
 
 def test_remote_backend_is_attached_to_and_never_ended(addon, backend):
-    from blender_addon import preferences
     from blender_addon.backend import choose, owner
+    from blender_addon.data import preferences
 
     running = choose.ready()
     (host, port), secret = running.locate()
@@ -58,8 +58,9 @@ def test_remote_backend_is_attached_to_and_never_ended(addon, backend):
 
 
 def test_preferences_decide(addon, monkeypatch, tmp_path):
-    from blender_addon import bridge, preferences
+    from blender_addon import bridge
     from blender_addon.backend import choose, owner
+    from blender_addon.data import preferences
 
     prefs = preferences.current()
     prefs.backend = "REMOTE"

@@ -41,10 +41,7 @@ def context(**more):
 
 def drawn(blender, name):
     """Return what a panel draws for the active portrait."""
-    from blender_addon.mapping import map_panel
-    from blender_addon.portrait import portrait_panel
-    from blender_addon.preview import preview_panel
-    from blender_addon.strip import render_panel
+    from blender_addon.panels import map_panel, portrait_panel, preview_panel, render_panel
 
     modules = (map_panel, portrait_panel, preview_panel, render_panel)
     (panel,) = (cls for m in modules for cls in m.CLASSES if cls.__name__ == name)
@@ -54,29 +51,29 @@ def drawn(blender, name):
 
 
 def run_until(condition, seconds=60.0):
-    from blender_addon.preview import live, open_sessions
+    from blender_addon.preview import live, sessions
 
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         live.step()
         time.sleep(0.005)
-    assert condition(), [s.status() for s in open_sessions.sessions()]
+    assert condition(), [s.status() for s in sessions.sessions()]
 
 
 def start_and_wait_for(portrait, state):
-    from blender_addon.preview import live, open_sessions
+    from blender_addon.preview import live, sessions
 
     live.start(portrait)
-    session = open_sessions.session_of(portrait.uid)
+    session = sessions.session_of(portrait.uid)
     run_until(lambda: session.live.state == state)
     return session
 
 
 def test_preview_stands_before_render_and_rig_map(addon):
-    from blender_addon.mapping.map_panel import HEAT_PT_map
-    from blender_addon.portrait.portrait_panel import HEAT_PT_photo, HEAT_PT_portraits
-    from blender_addon.preview.preview_panel import HEAT_PT_preview
-    from blender_addon.strip.render_panel import HEAT_PT_render
+    from blender_addon.panels.map_panel import HEAT_PT_map
+    from blender_addon.panels.portrait_panel import HEAT_PT_photo, HEAT_PT_portraits
+    from blender_addon.panels.preview_panel import HEAT_PT_preview
+    from blender_addon.panels.render_panel import HEAT_PT_render
 
     panels = [HEAT_PT_map, HEAT_PT_render, HEAT_PT_preview, HEAT_PT_photo, HEAT_PT_portraits]
     panels.sort(key=lambda panel: panel.bl_order)
@@ -117,7 +114,7 @@ def test_live_preview_says_where_the_sliders_and_the_picture_are(blender, portra
 
 
 def test_try_again_prepares_a_mended_photo(blender, portrait, backend, photo):
-    from blender_addon.preview import open_sessions
+    from blender_addon.preview import sessions
 
     whole = photo.read_bytes()
     photo.write_bytes(whole[:8])
@@ -128,12 +125,12 @@ def test_try_again_prepares_a_mended_photo(blender, portrait, backend, photo):
     offered = drawn(blender, "HEAT_PT_preview").of("operator")
     assert "heat.preview_start" in offered and "heat.backend_restart" not in offered
     blender.ops.heat.preview_start()
-    assert open_sessions.session_of(portrait.uid).live.state == "live"
+    assert sessions.session_of(portrait.uid).live.state == "live"
     assert backend.pid == pid  # the backend was not at fault
 
 
 def test_another_photo_takes_the_complaint_away(blender, portrait, backend, photo, tmp_path):
-    from blender_addon.preview import live, open_sessions
+    from blender_addon.preview import live, sessions
 
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG\r\n\x1a\n")
@@ -142,11 +139,11 @@ def test_another_photo_takes_the_complaint_away(blender, portrait, backend, phot
     start_and_wait_for(portrait, "failed")
     portrait.photo_path = str(tmp_path / "nowhere.png")
     live.step()
-    told = open_sessions.session_of(portrait.uid).status()[0]
+    told = sessions.session_of(portrait.uid).status()[0]
     assert "nowhere.png" in told and "broken.png" not in told
     portrait.photo_path = good
-    run_until(lambda: open_sessions.session_of(portrait.uid).live.state == "live")
-    run_until(lambda: open_sessions.session_of(portrait.uid).status()[0].startswith("Live"))
+    run_until(lambda: sessions.session_of(portrait.uid).live.state == "live")
+    run_until(lambda: sessions.session_of(portrait.uid).status()[0].startswith("Live"))
 
 
 def test_size_reads_photos_size_until_another_is_chosen(blender, portrait):
@@ -195,14 +192,17 @@ def test_same_shape_in_another_size_is_no_complaint(blender, portrait, backend):
 
 
 def test_set_up_looks_for_an_interpreter_before_it_asks(addon, blender, monkeypatch, tmp_path):
-    from blender_addon import bridge, preferences
-    from blender_addon.setup import environment, interpreter, setup_operators, setup_task
+    from blender_addon import bridge
+    from blender_addon.core.setup import environment, interpreter
+    from blender_addon.data import preferences
+    from blender_addon.jobs import setup_job
+    from blender_addon.operators import setup_operators
 
     (tmp_path / "wheels").mkdir()
     preferences.current().wheel_folder = str(tmp_path / "wheels")
     monkeypatch.setattr(environment, "packed_wheel", lambda _folder: tmp_path / "heat.whl")
     found = interpreter.Interpreter(("/opt/bin/python3.12",), (3, 12), "path")
-    monkeypatch.setattr(setup_task.interpreter, "find", lambda _named: found)
+    monkeypatch.setattr(setup_job.interpreter, "find", lambda _named: found)
     asked, told = [], []
     manager = SimpleNamespace(invoke_props_dialog=lambda op, **_: asked.append(op) or {"RUNNING"})
     asking = context(window_manager=manager)
@@ -219,13 +219,13 @@ def test_set_up_looks_for_an_interpreter_before_it_asks(addon, blender, monkeypa
     def none_found(_named):
         raise bridge.errors.MissingHere("No Python 3.11 or 3.12 was found. Install one")
 
-    monkeypatch.setattr(setup_task.interpreter, "find", none_found)
+    monkeypatch.setattr(setup_job.interpreter, "find", none_found)
     assert kind._ask(operator, asking) == {"CANCELLED"}
     assert not asked and told == [({"ERROR"}, "No Python 3.11 or 3.12 was found. Install one")]
 
 
 def test_interpreters_are_described():
-    from blender_addon.setup.interpreter import Interpreter, described
+    from blender_addon.core.setup.interpreter import Interpreter, described
 
     assert described(Interpreter(("py", "-3.11"), (3, 11), "path")) == (
         "Made from Python 3.11: py -3.11"

@@ -7,8 +7,8 @@ import pytest
 
 pytest.importorskip("bpy")
 
-from blender_addon.strip import take_files
-from blender_addon.strip.channels import Span, place
+from blender_addon.core.takes import take_record
+from blender_addon.core.takes.strip_placing import Span, place
 
 
 def test_first_take_in_an_empty_sequencer():
@@ -60,20 +60,20 @@ def test_take_elsewhere_is_left_alone():
 
 
 def test_takes_never_share_a_name(tmp_path):
-    first = take_files.next_take(tmp_path, 'a/b: "c"', movie=False)
+    first = take_record.next_take(tmp_path, 'a/b: "c"', movie=False)
     assert first.out.parent.parent == tmp_path
     first.out.mkdir(parents=True)
     (first.out.parent / "notes.txt").write_text("somebody's")
-    second = take_files.next_take(tmp_path, 'a/b: "c"', movie=True)
+    second = take_record.next_take(tmp_path, 'a/b: "c"', movie=True)
     assert second.out.name == "take_002.mp4"
     second.record.write_text("{}")
-    assert take_files.next_take(tmp_path, 'a/b: "c"', movie=False).out.name == "take_003"
-    assert take_files.folder_name(" ..") == "portrait"
+    assert take_record.next_take(tmp_path, 'a/b: "c"', movie=False).out.name == "take_003"
+    assert take_record.folder_name(" ..") == "portrait"
 
 
 def test_record_survives_the_disk_and_refuses_damage(tmp_path):
     from blender_addon import bridge
-    from blender_addon.strip import take_record
+    from blender_addon.core.takes import take_record
 
     record = take_record.TakeRecord(
         "u", "P", "take_001", "take_001.npz", -3, 8, (24000, 1001), "warp", {"size": 256}

@@ -36,13 +36,13 @@ def test_reopened_file_has_everything(addon, blender, portrait, tmp_path):
 
 
 def test_missing_photo_is_told(addon, blender, portrait, photo, backend):
-    from blender_addon.portrait import photo_source
-    from blender_addon.strip import jobs
+    from blender_addon.data import photo_source
+    from blender_addon.jobs import render_jobs
 
     photo.unlink()
     photo_source._seen.clear()
     assert "my phöto.png" in photo_source.complaint(portrait)
-    assert "not there" in jobs.reason_against(blender.context.scene, portrait)
+    assert "not there" in render_jobs.reason_against(blender.context.scene, portrait)
     with pytest.raises(RuntimeError, match="not there any more"):
         blender.ops.heat.preview_start()
 
@@ -71,7 +71,7 @@ def test_several_portraits_have_names_and_corners_of_their_own(addon, blender):
 def test_image_of_the_blend_serves_as_photo(addon, blender, portrait):
     import numpy as np
 
-    from blender_addon.portrait import photo_source
+    from blender_addon.data import photo_source
 
     image = blender.data.images.new("painted", 6, 4)
     values = np.zeros((4, 6, 4), np.float32)
@@ -89,7 +89,7 @@ def test_image_of_the_blend_serves_as_photo(addon, blender, portrait):
 def test_float_image_is_taken_as_linear_light(addon, blender):
     import numpy as np
 
-    from blender_addon.portrait import photo_source
+    from blender_addon.data import photo_source
 
     image = blender.data.images.new("linear", 1, 1, float_buffer=True)
     image.pixels.foreach_set(np.array([0.5, 0.5, 0.5, 1.0], np.float32))

@@ -14,13 +14,7 @@ import pytest
 pytest.importorskip("bpy")
 
 from blender_addon import bridge
-from blender_addon.setup import (
-    environment,
-    interpreter,
-    pip_output,
-    setup_run,
-    torch_build,
-)
+from blender_addon.core.setup import environment, interpreter, pip_output, setup_run, torch_build
 
 DOCTOR = """
 import json, sys
@@ -150,8 +144,8 @@ def test_full_disk_is_told_before_anything_is_done(plan, monkeypatch):
 
 
 def test_operator_sets_up_and_the_backend_is_found(addon, blender, plan, monkeypatch):
-    from blender_addon import data_folder, preferences
     from blender_addon.backend import choose
+    from blender_addon.data import data_folder, preferences
 
     monkeypatch.setattr(choose, "addon_folder", lambda: plan.wheel.parents[1])
     monkeypatch.setattr(data_folder, "path", lambda: plan.log_path.parent)
@@ -164,8 +158,8 @@ def test_operator_sets_up_and_the_backend_is_found(addon, blender, plan, monkeyp
 
 
 def test_offline_preference_is_respected(addon, blender):
-    from blender_addon import preferences
-    from blender_addon.setup import setup_task
+    from blender_addon.data import preferences
+    from blender_addon.jobs import setup_job
 
     if blender.app.online_access:
         pytest.skip("this Blender allows online access")
@@ -174,10 +168,10 @@ def test_offline_preference_is_respected(addon, blender):
     prefs = preferences.current()
     prefs.wheel_folder = "/nowhere/at/all"
     with pytest.raises(bridge.errors.BadInput, match="is not there"):
-        setup_task.plan(prefs)
+        setup_job.plan(prefs)
     prefs.wheel_folder = "/tmp"  # a checkout brings no wheel
     with pytest.raises(bridge.errors.MissingHere, match="brings no backend"):
-        setup_task.plan(prefs)
+        setup_job.plan(prefs)
 
 
 class Machine:

@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("bpy")
 
-from blender_addon.weights import weights_report, weights_run
+from blender_addon.backend import weights_command
 from tests.addon.conftest import ROOT, backend_python
 from tests.addon.test_addon_panels import Drawn, context, drawn
 from tests.styleheat.file_server import served
@@ -53,9 +53,9 @@ def published(tmp_path_factory):
 @pytest.fixture
 def weights(addon, blender, published, tmp_path, monkeypatch):
     """The add-on with a backend and an empty weights folder named in its preferences."""
-    from blender_addon import preferences
     from blender_addon.backend import choose
-    from blender_addon.weights import weights_task
+    from blender_addon.data import preferences
+    from blender_addon.jobs import weights_job
 
     program = tmp_path / "program.py"
     program.write_text(PROGRAM.format(address=published.address))
@@ -64,9 +64,9 @@ def weights(addon, blender, published, tmp_path, monkeypatch):
     found = choose.command()
     backend = type(found)((backend_python(), str(program)), found.environment, found.log_path)
     monkeypatch.setattr(choose, "command", lambda: backend)
-    monkeypatch.setattr(weights_task, "_run", None)
-    monkeypatch.setattr(weights_task, "_asked", None)
-    monkeypatch.setattr(weights_task, "_report", None)
+    monkeypatch.setattr(weights_job, "_run", None)
+    monkeypatch.setattr(weights_job, "_asked", None)
+    monkeypatch.setattr(weights_job, "_report", None)
     system, before = blender.context.preferences.system, blender.app.online_access
     system.use_online_access = True
     published.cut_at, published.asked = 0.0, []
@@ -80,7 +80,7 @@ def weights(addon, blender, published, tmp_path, monkeypatch):
 def told_in_preferences(blender):
     from types import SimpleNamespace
 
-    from blender_addon import preferences_page
+    from blender_addon.panels import preferences_page
 
     layout = Drawn()
     own = SimpleNamespace(layout=layout, backend="OWN")
@@ -91,12 +91,12 @@ def told_in_preferences(blender):
 
 
 def wait_for_report(seconds=60.0):
-    from blender_addon.weights import weights_task
+    from blender_addon.jobs import weights_job
 
     end = time.monotonic() + seconds
-    while weights_task.report() is None and time.monotonic() < end:
+    while weights_job.report() is None and time.monotonic() < end:
         time.sleep(0.02)
-    return weights_task.report()
+    return weights_job.report()
 
 
 def test_from_nothing_to_all_weights_by_buttons(weights, blender, portrait):
@@ -125,15 +125,15 @@ def test_from_nothing_to_all_weights_by_buttons(weights, blender, portrait):
 
 
 def test_engines_are_suggested_before_anything_runs(weights, blender, portrait, monkeypatch):
-    from blender_addon.backend import known_engines
-    from blender_addon.weights import weights_task
+    from blender_addon.core import engines
+    from blender_addon.jobs import weights_job
 
-    monkeypatch.setattr(known_engines, "_names", set())
+    monkeypatch.setattr(engines, "_names", set())
     portrait.engine = "warp"
     assert "Warp moves the photo itself" in drawn(blender, "HEAT_PT_engine").text
     wait_for_report()
-    weights_task._asking.join(60)
-    assert "warp" in known_engines.names()
+    weights_job._asking.join(60)
+    assert "warp" in engines.names()
 
 
 def test_a_failed_fetch_and_damaged_files_are_told(weights, blender, published):
@@ -159,32 +159,32 @@ def test_offline_preference_is_respected(weights, blender):
 
 def test_cancel_stops_soon(tmp_path):
     script = "import time; print('{}', flush=True); time.sleep(600)"
-    run = weights_run.WeightsRun((sys.executable, "-c", script), {}, "done")
+    run = weights_command.WeightsRun((sys.executable, "-c", script), {}, "done")
     run.cancel()
     assert run.wait(30).state == "cancelled"
 
 
 def test_progress_is_read_line_by_line():
-    start = weights_run.WeightsStatus("running", 0.0, "Starting")
+    start = weights_command.WeightsStatus("running", 0.0, "Starting")
     line = json.dumps({"step": "file", "what": "fetching hfgi.pth", "done": 25e6, "total": 100e6})
-    status = weights_run.advanced(start, line)
+    status = weights_command.advanced(start, line)
     assert (status.fraction, status.text) == (0.25, "Fetching hfgi.pth: 25 of 100 MB")
-    assert weights_run.advanced(status, "ok    hfgi.pth") == status
+    assert weights_command.advanced(status, "ok    hfgi.pth") == status
 
 
 def test_a_backend_that_is_too_old_is_told():
     from blender_addon import bridge
 
     with pytest.raises(bridge.errors.MissingHere, match="another version than the add-on"):
-        weights_report.ask((sys.executable, "-c", "print('{}')"), {})
+        weights_command.ask((sys.executable, "-c", "print('{}')"), {})
     with pytest.raises(bridge.errors.MissingHere, match="There is no command"):
         code = "import sys; sys.exit('error: there is no command weights')"
-        weights_report.ask((sys.executable, "-c", code), {})
+        weights_command.ask((sys.executable, "-c", code), {})
 
 
 def test_named_folder_reaches_the_backend(addon, monkeypatch, tmp_path):
-    from blender_addon import preferences
     from blender_addon.backend import choose
+    from blender_addon.data import preferences
 
     monkeypatch.setenv("HEAT_BACKEND_PYTHON", sys.executable)
     assert "HEAT_WEIGHTS" not in choose.choice().environment
@@ -193,8 +193,9 @@ def test_named_folder_reaches_the_backend(addon, monkeypatch, tmp_path):
 
 
 def test_engines_of_the_backend_are_suggested(backend):
-    from blender_addon.backend import choose, known_engines
+    from blender_addon.backend import choose
+    from blender_addon.core import engines
 
     with choose.ready().client() as client:
-        assert set(client.server["engines"]) <= set(known_engines.names())
-    assert "stand_in" in known_engines.names()
+        assert set(client.server["engines"]) <= set(engines.names())
+    assert "stand_in" in engines.names()

@@ -5,10 +5,17 @@ import numpy as np
 import pytest
 
 import bridge
-from blender_addon.motion import key_reduction, regions, shaping
-from blender_addon.motion.shaping import Shaping, Timing
-from blender_addon.rig import bounded_fit, map_inverse
-from blender_addon.rig.rig_map import BoneRow, HeadPose, KeyRow, RigMap, default_bone_rows, evaluate
+from blender_addon.core.motion import key_reduction, regions, shaping
+from blender_addon.core.motion.shaping import Shaping, Timing
+from blender_addon.core.rig import bounded_fit, map_inverse
+from blender_addon.core.rig.rig_map import (
+    BoneRow,
+    HeadPose,
+    KeyRow,
+    RigMap,
+    default_bone_rows,
+    evaluate,
+)
 from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES
 
 EVERYTHING = np.ones(52, bool)

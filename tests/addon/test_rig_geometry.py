@@ -7,11 +7,11 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from blender_addon.rig import geometric_match, model_fields
-from blender_addon.rig.assignment import best_assignment
-from blender_addon.rig.auto_map import SURE, auto_map, notes_of
-from blender_addon.rig.facing import axes_of
-from blender_addon.rig.key_fields import MeshKeys, brute_neighbours, thin_evenly
+from blender_addon.core.rig import geometric_match, model_fields
+from blender_addon.core.rig.assignment import best_assignment
+from blender_addon.core.rig.auto_map import SURE, auto_map, notes_of
+from blender_addon.core.rig.facing import axes_of
+from blender_addon.core.rig.key_fields import MeshKeys, brute_neighbours, thin_evenly
 from bridge import face_model
 from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES
 from bridge.pose import rotation_matrix

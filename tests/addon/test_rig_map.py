@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import bridge
-from blender_addon.rig import map_file
-from blender_addon.rig.rig_map import (
+from blender_addon.core.rig import map_file
+from blender_addon.core.rig.rig_map import (
     BoneRow,
     HeadPose,
     KeyRow,

@@ -4,8 +4,8 @@
 import pytest
 
 import bridge
-from blender_addon.rig import motion_window
-from blender_addon.rig.rig_map import HeadPose, KeyRow, RigMap, default_bone_rows, evaluate
+from blender_addon.core.rig import motion_window
+from blender_addon.core.rig.rig_map import HeadPose, KeyRow, RigMap, default_bone_rows, evaluate
 
 MAP = RigMap((KeyRow("jawOpen", "jawOpen", 0.5, 0.1),), default_bone_rows())
 
@@ -80,7 +80,7 @@ ROWS = RigMap(
 def around(face=None, armature=None, shot=(1, 250)):
     from rig_scenes import graph
 
-    from blender_addon.rig import curve_window, sampling
+    from blender_addon.scene import curve_window, sampling
 
     source = sampling.RigSource(face, armature, "head" if armature else "")
     at = graph()
@@ -91,7 +91,7 @@ def assert_as_played(blender, found, face=None, armature=None, first=1):
     """Compare with what the rig reads as when each of the frames is set."""
     from rig_scenes import graph
 
-    from blender_addon.rig import sampling
+    from blender_addon.scene import sampling
 
     source = sampling.RigSource(face, armature, "head" if armature else "")
     for frame, one in enumerate(found, start=15 - 13):

@@ -6,8 +6,8 @@ import re
 import pytest
 
 import bridge
-from blender_addon.rig import presets
-from blender_addon.rig.head_bone import find_head_bone
+from blender_addon.core.rig import presets
+from blender_addon.core.rig.head_bone import find_head_bone
 from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES
 
 

@@ -10,9 +10,9 @@ import bpy
 from rig_scenes import add_face
 
 import bridge
-from blender_addon.rig.range_sampling import is_sampling, sample_range, sample_times, scene_fps
-from blender_addon.rig.rig_map import KeyRow, RigMap
-from blender_addon.rig.sampling import RigSource
+from blender_addon.core.rig.rig_map import KeyRow, RigMap
+from blender_addon.scene.range_sampling import is_sampling, sample_range, sample_times, scene_fps
+from blender_addon.scene.sampling import RigSource
 
 pytestmark = pytest.mark.usefixtures("blender")
 JAW = bridge.coefficients.EXPRESSION_INDEX["jawOpen"]

@@ -11,7 +11,7 @@ import bpy
 from rig_scenes import add_armature, add_face, graph
 
 import bridge
-from blender_addon.rig import map_object, sample_rig, sampling
+from blender_addon.scene import map_object, sample_rig, sampling
 from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES
 
 pytestmark = pytest.mark.usefixtures("blender")

@@ -11,8 +11,8 @@ from mathutils import Matrix, Vector
 from rig_scenes import add_armature, add_face, graph, turn_bone
 
 import bridge
-from blender_addon.rig import sampling
-from blender_addon.rig.rig_map import KeyRow, RigMap, default_bone_rows, evaluate
+from blender_addon.core.rig.rig_map import KeyRow, RigMap, default_bone_rows, evaluate
+from blender_addon.scene import sampling
 
 pytestmark = pytest.mark.usefixtures("blender")
 
@@ -174,7 +174,7 @@ def test_absolute_keys_are_read_by_evaluation_time():
 
 
 def test_a_renamed_key_reads_as_rest_and_is_reported():
-    from blender_addon.rig.rig_map import dead_rows
+    from blender_addon.core.rig.rig_map import dead_rows
 
     face = add_face()
     rig_map = RigMap((KeyRow("jawOpen", "jawOpen"), KeyRow("smile", "mouthSmileLeft")))

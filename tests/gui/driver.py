@@ -157,7 +157,7 @@ def show_sequencer() -> Story:
 
 def frames_seen(portrait: Any) -> int:
     """Count the preview frames a portrait got so far; raise where its preview gave up."""
-    session = part("preview.open_sessions").session_of(portrait.uid)
+    session = part("preview.sessions").session_of(portrait.uid)
     if session is None or session.live.state == "failed":
         raise RuntimeError(session.status()[0] if session else "the preview is not running")
     return int(session.frame_number)

@@ -18,7 +18,7 @@ def story(given: dict[str, Any], findings: dict[str, Any]) -> driver.Story:
     folder = Path(given["folder"])
     driver.install(given)
     yield 0.5
-    driver.unfold("edit.edit_panel", PANELS)
+    driver.unfold("panels.edit_panel", PANELS)
     yield from driver.open_tab()
     driver.remove_default_objects()
     bpy.ops.heat.portrait_add(photo=given["photo"])
@@ -73,7 +73,7 @@ def keyed(findings: dict[str, Any], portrait: Any) -> driver.Story:
 
 
 def brightness(portrait: Any) -> float:
-    session = driver.part("preview.open_sessions").session_of(portrait.uid)
+    session = driver.part("preview.sessions").session_of(portrait.uid)
     return float(session.frame.pixels[..., :3].mean())
 
 

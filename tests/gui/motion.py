@@ -17,7 +17,7 @@ def story(given: dict[str, Any], findings: dict[str, Any]) -> driver.Story:
     folder = Path(given["folder"])
     driver.install(given)
     yield 0.5
-    driver.unfold("motion.motion_panel", PANELS)
+    driver.unfold("panels.motion_panel", PANELS)
     yield from driver.open_tab()
     driver.remove_default_objects()
     bpy.ops.heat.portrait_add(photo=given["photo"])
@@ -29,7 +29,7 @@ def story(given: dict[str, Any], findings: dict[str, Any]) -> driver.Story:
     bpy.context.scene.frame_set(20)
     bpy.ops.ed.undo_push(message="Rig")
     yield 0.5
-    tasks = driver.part("motion.motion_task")
+    tasks = driver.part("jobs.motion_job")
     bpy.ops.heat.bake_motion("INVOKE_DEFAULT")
     job = tasks.job_of(portrait.uid)
     findings["in_background"] = not job.finished

@@ -44,12 +44,6 @@ def test_every_source_names_its_licence_first() -> None:
     assert not missing
 
 
-def test_no_source_is_longer_than_400_lines() -> None:
-    sizes = {path.relative_to(ROOT): len(path.read_text("utf-8").splitlines())
-             for path in python_sources()}  # fmt: skip
-    assert not {str(path): size for path, size in sizes.items() if size > 400}
-
-
 def test_no_module_has_a_name_that_says_nothing() -> None:
     found = [p for p in python_sources() if {p.stem, *p.relative_to(ROOT).parts} & VAGUE_NAMES]
     assert not found

@@ -233,7 +233,7 @@ def test_a_12000_px_square_jpeg_stays_within_memory(tmp_path: Path) -> None:
     Image.new("RGB", (12000, 12000), (180, 140, 120)).save(path, quality=60)
     script = (
         "import resource, sys\n"
-        "from heat_backend.media import load_photo\n"
+        "from heat_backend.media.photo import load_photo\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "print(load_photo(sys.argv[1]).pixels.shape)\n"
         "after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The groups that the panel shows edits in, and what each edit is called there. No bpy here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ... import bridge
+
+ATTRIBUTES = "attributes"
+_FEATURES = frozenset(
+    ("lip_colour", "lip_saturation", "eye_colour", "brow_darkness", "teeth_whiteness",
+     "hair_lightness", "hair_hue")
+)  # fmt: skip
+# Where the name itself would not say it.
+_LABELS = {
+    "lip_fullness_upper": "Upper Lip",
+    "lip_fullness_lower": "Lower Lip",
+    "light_direction_yaw": "Light Yaw",
+    "light_direction_pitch": "Light Pitch",
+    "ambient": "Ambient Light",
+    "under_eye": "Eye Rings",
+}
+# Where it would be cut off in a narrow sidebar, below the title of its group.
+_SHORT_LABELS = {
+    "skin_tone": "Tone",
+    "skin_warmth": "Warmth",
+    "skin_evenness": "Evenness",
+    "brow_darkness": "Brows",
+    "teeth_whiteness": "Teeth",
+    "lip_colour": "Lip Hue",
+    "lip_saturation": "Lip Strength",
+    "hair_lightness": "Hair Light",
+    "light_direction_yaw": "Yaw",
+    "light_direction_pitch": "Pitch",
+    "light_amount": "Amount",
+    "ambient": "Ambient",
+    "cheek_fullness": "Cheeks",
+    "forehead_height": "Forehead",
+}
+
+
+@dataclass(frozen=True)
+class Group:
+    """Edits that fold together.
+
+    Attributes
+    ----------
+    key : str
+        Its name in operators and preset files.
+    label : str
+        Its name in the panel.
+    names : tuple of str
+        Its edits; those of ``ATTRIBUTES`` are a portrait's own.
+    """
+
+    key: str
+    label: str
+    names: tuple[str, ...] = ()
+
+
+def group_key(edit: bridge.edits.Edit) -> str:
+    """Return the key of the group that shows an edit."""
+    if edit.raw:
+        return "raw"
+    if edit.name in _FEATURES:
+        return "features"
+    return {bridge.edits.TEXTURE: "skin"}.get(edit.group, edit.group)
+
+
+def _group(key: str, label: str) -> Group:
+    return Group(key, label, tuple(e.name for e in bridge.edits.EDITS if group_key(e) == key))
+
+
+GROUPS: tuple[Group, ...] = (
+    _group("shape", "Shape"),
+    _group("skin", "Skin"),
+    _group("features", "Hair, Eyes & Mouth"),
+    _group("light", "Light"),
+    Group(ATTRIBUTES, "Attributes"),
+    _group("raw", "Raw Identity"),
+)
+GROUP_BY_KEY: dict[str, Group] = {group.key: group for group in GROUPS}
+
+
+def group_of(name: str) -> str:
+    """Return the key of the group of an edit; a name that is no edit is an attribute's."""
+    edit = bridge.edits.EDIT_BY_NAME.get(name)
+    return ATTRIBUTES if edit is None else group_key(edit)
+
+
+def short_label(name: str) -> str:
+    """Return what an edit is called below its group's title, fit for a narrow sidebar."""
+    return _SHORT_LABELS.get(name) or label(name)
+
+
+def label(name: str) -> str:
+    """Return what an edit is called where its group is not told, as in the editors of curves."""
+    if name in _LABELS:
+        return _LABELS[name]
+    edit = bridge.edits.EDIT_BY_NAME.get(name)
+    if edit is not None and edit.raw:
+        return f"Component {int(name.rsplit('_', 1)[1])}"
+    return name.replace("_", " ").strip().title() or name
+
+
+def tooltip(edit: bridge.edits.Edit) -> str:
+    """Return what an edit does and what 1 of it is."""
+    meaning = edit.meaning[:1].upper() + edit.meaning[1:]
+    return f"{meaning}. In {_UNITS.get(edit.unit, edit.unit)}; 0 leaves the photo as it is"
+
+
+_UNITS = {"of the photo's": "parts of the photo's own"}

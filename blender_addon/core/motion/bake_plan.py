@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a clip to the curves of one rig: what the rig cannot do is told, the rest goes on.
+
+No bpy here, so that a thread can do it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ... import bridge
+from ..rig import bone_motion, map_inverse
+from ..rig.rig_map import RigMap
+from . import key_reduction, regions, shaping
+from .key_reduction import Keys
+
+Array = NDArray[np.float64]
+Progress = Callable[[float], None]
+
+# An edit's range ends here; the tolerance of one in degrees is as much wider as its range.
+_USUAL_HIGH = 3.0
+_ROTATION_FIELDS = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One f-curve: path and index, group in the editors ("" for none), its column of `keys`."""
+
+    path: str
+    index: int
+    group: str
+    keys: Keys
+    column: int = 0
+
+    @property
+    def channel(self) -> tuple[str, int]:
+        """What it animates."""
+        return self.path, self.index
+
+
+@dataclass(frozen=True)
+class FaceFacts:
+    """The shape keys of a mesh.
+
+    Attributes
+    ----------
+    paths : mapping of str to str
+        Of every key's value, by the key's name.
+    limits : mapping of str to (float, float)
+        Lowest and highest value of those that may be animated: not muted, no driver.
+    """
+
+    paths: Mapping[str, str]
+    limits: Mapping[str, tuple[float, float]]
+
+
+@dataclass(frozen=True, eq=False)
+class HeadFacts:
+    """The head bone.
+
+    Attributes
+    ----------
+    name, path : str
+        Name of the bone, and the path before its fields.
+    rest : (4, 4) array
+        In armature space.
+    axes : (3, 3) array
+        From ``facing.axes_of``.
+    rotation_mode : str
+        As Blender names it.
+    eye_distance : float
+        In armature-space units.
+    connected : bool
+        It cannot shift.
+    driven : frozenset of str
+        Paths on the armature that have drivers.
+    """
+
+    name: str
+    path: str
+    rest: Array
+    axes: Array
+    rotation_mode: str
+    eye_distance: float
+    connected: bool
+    driven: frozenset[str]
+
+
+@dataclass(frozen=True)
+class EditFacts:
+    """A portrait's edits.
+
+    Attributes
+    ----------
+    paths : mapping of str to str
+        Of every edit's value, by its name.
+    driven : frozenset of str
+        Paths that have drivers.
+    """
+
+    paths: Mapping[str, str]
+    driven: frozenset[str]
+
+
+@dataclass(frozen=True, eq=False)
+class BakeOrder:
+    """All that a bake needs to know.
+
+    Attributes
+    ----------
+    face, head, edits : facts or None
+        None for what is not to be baked onto.
+    wanted : (52,) bool array
+        Expressions to bake.
+    tolerance : float
+        In the units of coefficients; 0 keeps every frame.
+    """
+
+    rig_map: RigMap
+    face: FaceFacts | None
+    head: HeadFacts | None
+    wanted: NDArray[np.bool_]
+    use_shift: bool
+    tolerance: float
+    timing: shaping.Timing
+    shaping: shaping.Shaping
+    edits: EditFacts | None = None
+
+
+@dataclass(frozen=True)
+class BakePlan:
+    """Curves to write on frames `first` and the following, and what to tell."""
+
+    first: int
+    frames: int
+    face: tuple[Curve, ...] = ()
+    head: tuple[Curve, ...] = ()
+    edits: tuple[Curve, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+
+def plan(
+    order: BakeOrder, clip: bridge.motion_clip.MotionClip, progress: Progress = lambda _: None
+) -> BakePlan:
+    """Turn a clip into curves.
+
+    Parameters
+    ----------
+    progress : callable
+        Told 0..1 as it goes; it may raise to stop the work.
+
+    Raises
+    ------
+    BadInput
+        Nothing would be baked; the message says why.
+    """
+    motion = shaping.shaped(clip, order.timing, order.shaping)
+    notes: list[str] = []
+    face: tuple[Curve, ...] = ()
+    head: tuple[Curve, ...] = ()
+    if order.head is not None:
+        head = _head_curves(order, order.head, motion, notes)
+    if order.face is not None:
+        face = _face_curves(order, order.face, motion, notes, progress)
+    edits = () if order.edits is None else _edit_curves(order, order.edits, motion, notes)
+    if not face and not head and not edits:
+        reason = notes[0] if notes else "the motion is still in all the parts that are chosen"
+        raise bridge.errors.BadInput(f"Nothing to bake: {reason}")
+    return BakePlan(motion.first, len(motion), face, head, edits, tuple(notes))
+
+
+def _edit_curves(
+    order: BakeOrder, facts: EditFacts, motion: shaping.Motion, notes: list[str]
+) -> tuple[Curve, ...]:
+    """Return the curves of a clip's edits; one that is 0 throughout is left alone."""
+    wanted = {name: values for name, values in motion.edits.items() if values.any()}
+    missing = tuple(name for name in wanted if name not in facts.paths)
+    if missing:
+        notes.append(f"Add these under Attributes to bake them: {regions.short_list(missing)}")
+    driven = tuple(n for n in wanted if facts.paths.get(n) in facts.driven)
+    if driven:
+        notes.append(f"Driven edits are left alone: {regions.short_list(driven)}")
+    curves = []
+    for name in sorted(set(wanted) - {*missing, *driven}):
+        edit = bridge.edits.EDIT_BY_NAME.get(name)
+        unit = 1.0 if edit is None else max(1.0, edit.high / _USUAL_HIGH)
+        keys = key_reduction.reduced(wanted[name][:, None], order.tolerance * unit)
+        curves.append(Curve(facts.paths[name], 0, "", keys))
+    return tuple(curves)
+
+
+def _face_curves(
+    order: BakeOrder,
+    facts: FaceFacts,
+    motion: shaping.Motion,
+    notes: list[str],
+    progress: Progress,
+) -> tuple[Curve, ...]:
+    found = map_inverse.inverse_keys(
+        order.rig_map, motion.expression, order.wanted, facts.limits, frozenset(facts.paths)
+    )
+    curves = []
+    for done, (name, values) in enumerate(found.values.items()):
+        progress(done / len(found.values))
+        keys = key_reduction.reduced(values[:, None], order.tolerance / found.gain[name])
+        curves.append(Curve(facts.paths[name], 0, "", keys))
+    if found.left_out:
+        notes.append(f"No shape key serves {regions.short_list(found.left_out)}: left out")
+    if found.short:
+        short = regions.short_list(found.short)
+        notes.append(f"Held back by limits of shape keys, or by keys they share: {short}")
+    mapped = {row.shape_key for row in order.rig_map.keys if row.expression and not row.mute}
+    idle = tuple(name for name in facts.paths if name in mapped and name not in facts.limits)
+    if idle:
+        notes.append(f"Muted or driven shape keys are left alone: {regions.short_list(idle)}")
+    return tuple(curves)
+
+
+def _head_curves(
+    order: BakeOrder, facts: HeadFacts, motion: shaping.Motion, notes: list[str]
+) -> tuple[Curve, ...]:
+    shift = motion.translation if order.use_shift else None
+    if shift is not None and facts.connected:
+        notes.append(f'"{facts.name}" is connected to its parent: it cannot shift')
+        shift = None
+    found = map_inverse.inverse_pose(order.rig_map.bones, motion.rotation, shift)
+    if found.left_out:
+        missing = regions.short_list(found.left_out)
+        notes.append(f"No head bone row serves {missing}: left out")
+    curves: list[Curve] = []
+    if found.rotation is not None:
+        turns = bone_motion.bone_turns(found.rotation, facts.rest, facts.axes)
+        curves += _rotation_curves(facts, turns, order.tolerance)
+    if found.translation is not None:
+        size = facts.eye_distance
+        table = bone_motion.bone_shifts(found.translation, facts.rest, facts.axes, size)
+        curves += _curves(facts, "location", table, order.tolerance * size)
+    if any(curve.path in facts.driven for curve in curves):
+        notes.append(f'"{facts.name}" has drivers: the head is left alone')
+        return ()
+    return tuple(curves)
+
+
+def _rotation_curves(facts: HeadFacts, turns: Array, tolerance: float) -> list[Curve]:
+    """Return the curves of a bone's rotation, in the mode that the bone is set to."""
+    mode = facts.rotation_mode
+    if mode not in _ROTATION_FIELDS:
+        return _curves(facts, "rotation_euler", bone_motion.euler_angles(turns, mode), tolerance)
+    table = bone_motion.quaternions(turns)
+    if mode == "AXIS_ANGLE":
+        table = bone_motion.axis_angles(table)
+    else:
+        tolerance /= 2.0  # a quaternion changes by half the angle
+    return _curves(facts, _ROTATION_FIELDS[mode], table, tolerance)
+
+
+def _curves(facts: HeadFacts, name: str, table: Array, tolerance: float) -> list[Curve]:
+    keys = key_reduction.reduced(np.asarray(table, float), tolerance)
+    path = f"{facts.path}.{name}"
+    return [Curve(path, i, facts.name, keys, i) for i in range(table.shape[1])]

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A clip on its way to the rig: on the scene's frames, mirrored, smoothed, stronger or weaker.
+
+No bpy here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ... import bridge
+from . import regions
+
+Array = NDArray[np.float64]
+_PAIRS = ("Left", "Right")
+# Turning left becomes turning right: yaw, roll and the shift to the side change sign.
+_MIRRORED_ROTATION = np.array([1.0, -1.0, -1.0])
+_MIRRORED_SHIFT = np.array([-1.0, 1.0, 1.0])
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How a clip lies on the scene's frames.
+
+    Attributes
+    ----------
+    first : int
+        Scene frame that shows the clip at `begin`.
+    seconds_per_frame : float
+        Seconds of the clip that pass in one scene frame, above 0.
+    begin : float
+        Seconds into the clip at the first frame, 0 or more.
+    frames : int or None
+        How many frames, at most as many as the clip lasts; None for all of the clip.
+    """
+
+    first: int
+    seconds_per_frame: float
+    begin: float = 0.0
+    frames: int | None = None
+
+
+@dataclass(frozen=True)
+class Shaping:
+    """What is done to a clip before it is baked.
+
+    Attributes
+    ----------
+    gains : mapping of str to float
+        Factor for each of ``regions.REGIONS``; 1 where a region is not named.
+    smooth : float
+        Standard deviation of a Gaussian in scene frames; 0 for none.
+    mirror : bool
+        Swap left and right.
+    """
+
+    gains: Mapping[str, float] = field(default_factory=dict)
+    smooth: float = 0.0
+    mirror: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """Coefficients on consecutive scene frames.
+
+    Attributes
+    ----------
+    first : int
+        Scene frame of the first row.
+    expression : (N, 52) array
+    rotation : (N, 3) array
+        (pitch, yaw, roll), radians, without jumps of a whole turn.
+    translation : (N, 3) array
+        In outer-eye-corner distances.
+    edits : mapping of str to (N,) array
+        By name; none where the clip has none.
+    """
+
+    first: int
+    expression: Array
+    rotation: Array
+    translation: Array
+    edits: Mapping[str, Array] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.expression)
+
+
+def shaped(clip: bridge.motion_clip.MotionClip, timing: Timing, shaping: Shaping) -> Motion:
+    """Bring a clip onto the scene's frames and shape it.
+
+    Raises
+    ------
+    BadInput
+        The clip has nothing in the part that is asked for.
+    """
+    motion = resampled(clip, timing)
+    expression, rotation, translation = motion.expression, motion.rotation, motion.translation
+    if shaping.mirror:
+        expression = expression[:, _mirror_order()]
+        rotation, translation = rotation * _MIRRORED_ROTATION, translation * _MIRRORED_SHIFT
+    if shaping.smooth > 0.0:
+        expression, rotation, translation = (
+            smoothed(table, shaping.smooth) for table in (expression, rotation, translation)
+        )
+    names = bridge.coefficients.EXPRESSION_NAMES
+    gains = np.array([shaping.gains.get(bridge.regions.region_of(name), 1.0) for name in names])
+    head = shaping.gains.get(regions.HEAD, 1.0)
+    return Motion(
+        motion.first, expression * gains, rotation * head, translation * head, motion.edits
+    )
+
+
+def resampled(clip: bridge.motion_clip.MotionClip, timing: Timing) -> Motion:
+    """Bring a clip onto the scene's frames, by straight lines between the clip's own frames.
+
+    Where the rates agree, the clip's values come out unchanged.
+
+    Raises
+    ------
+    BadInput
+        The clip has nothing in the part that is asked for.
+    """
+    lasts = len(clip) / clip.fps - timing.begin
+    count = round(lasts / timing.seconds_per_frame + 1e-6)
+    if timing.frames is not None:
+        count = min(count, timing.frames)
+    if lasts <= 0.0 or timing.frames == 0:
+        raise bridge.errors.BadInput(
+            "The motion has no frames in this part of the strip: show more of the strip"
+        )
+    at = (timing.begin + np.arange(max(count, 1)) * timing.seconds_per_frame) * clip.fps
+    # The rates' own rounding must not blend neighbours where the rates agree.
+    at = np.where(np.abs(at - np.rint(at)) < 1e-4, np.rint(at), at)
+    return Motion(
+        timing.first,
+        _at(np.asarray(clip.expression, float), at),
+        _at(bridge.pose.unwrap(clip.rotation), at),
+        _at(np.asarray(clip.translation, float), at),
+        {} if clip.edits is None else _edits(clip.edits, clip.edit_names, at),
+    )
+
+
+def _edits(table: NDArray[np.float32], names: tuple[str, ...], at: Array) -> dict[str, Array]:
+    return dict(zip(names, _at(np.asarray(table, float), at).T, strict=True))
+
+
+def smoothed(table: Array, sigma: float) -> Array:
+    """Smooth the columns of (N, C) by a Gaussian of `sigma` rows, without lag; ends are held."""
+    reach = max(1, round(3.0 * sigma))
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    kernel /= kernel.sum()
+    padded = np.pad(table, ((reach, reach), (0, 0)), mode="edge")
+    result = np.zeros_like(table)
+    for shift, weight in enumerate(kernel):
+        result += weight * padded[shift : shift + len(table)]
+    return result
+
+
+def _at(table: Array, at: Array) -> Array:
+    at = np.clip(at, 0.0, len(table) - 1.0)
+    low = np.floor(at).astype(np.intp)
+    high = np.minimum(low + 1, len(table) - 1)
+    part = (at - low)[:, None]
+    return np.asarray(table[low] * (1.0 - part) + table[high] * part)
+
+
+def _mirror_order() -> list[int]:
+    """Return for each expression the index of the one on the other side."""
+    names = bridge.coefficients.EXPRESSION_NAMES
+    return [bridge.coefficients.EXPRESSION_INDEX[_other_side(name)] for name in names]
+
+
+def _other_side(name: str) -> str:
+    for side, other in (_PAIRS, _PAIRS[::-1]):
+        if name.endswith(side):
+            return name.removesuffix(side) + other
+    return name

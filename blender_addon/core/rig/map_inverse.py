@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rig map read backwards: shape key values and head motion that give wanted coefficients.
+
+Pure data and numpy, like `rig_map`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ... import bridge
+from .bounded_fit import solve
+from .rig_map import POSE_SOURCES, POSE_TARGETS, BoneRow, KeyRow, RigMap
+
+Array = NDArray[np.float64]
+
+# What a clip leaves alone: below this no value counts as moved.
+STILL = 1e-4
+# A channel that comes out farther from what was wanted is told.
+CLOSE = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class KeyInverse:
+    """Shape key values for N frames.
+
+    Attributes
+    ----------
+    values : dict of str to (N,) array
+        Within the keys' limits.
+    gain : dict of str to float
+        How much an error of a key can weigh in an expression; 1 or more.
+    left_out : tuple of str
+        Expressions that move and that no usable row feeds.
+    short : tuple of str
+        Expressions that the keys cannot follow all the way, most often for their limits.
+    """
+
+    values: dict[str, Array]
+    gain: dict[str, float]
+    left_out: tuple[str, ...]
+    short: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class PoseInverse:
+    """Head motion for N frames, relative to rest, in the contract's axes.
+
+    Attributes
+    ----------
+    rotation : (N, 3) array or None
+        (pitch, yaw, roll), radians; None when the head is not to turn.
+    translation : (N, 3) array or None
+        In outer-eye-corner distances; None when the head is not to shift.
+    left_out : tuple of str
+        Targets (pitch ... z) that move and that no row feeds.
+    """
+
+    rotation: Array | None
+    translation: Array | None
+    left_out: tuple[str, ...]
+
+
+def inverse_keys(
+    rig_map: RigMap,
+    expression: Array,
+    wanted: NDArray[np.bool_],
+    limits: Mapping[str, tuple[float, float]],
+    present: frozenset[str] | None = None,
+) -> KeyInverse:
+    """Find the shape key values that give expressions through the map.
+
+    Least squares within the limits of the keys; with limits from 0 up these are non-negative
+    least squares. Where several keys feed an expression the smallest values are taken.
+    Expressions that the clip never moves ask for no key, so that what else animates them stays.
+
+    Parameters
+    ----------
+    rig_map : RigMap
+        Muted and unmapped rows take no part.
+    expression : (N, 52) array
+    wanted : (52,) bool array
+        Expressions to bake.
+    limits : mapping of str to (float, float)
+        Lowest and highest value of each key that may be used.
+    present : frozenset of str, optional
+        All keys of the mesh, those that may not be used too; by default those in `limits`.
+
+    Raises
+    ------
+    BadInput
+        A row names an expression that does not exist.
+    """
+    there = frozenset(limits) if present is None else present
+    rows = [r for r in rig_map.keys if not r.mute and r.expression and r.shape_key in there]
+    moving = wanted & (np.abs(expression) > STILL).any(axis=0)
+    scale, offset = _tables(rows)
+    keys = sorted(key for key, to in scale.items() if key in limits and (to[moving] != 0.0).any())
+    fed = np.zeros(len(moving), bool)
+    matrix = np.zeros((len(moving), len(keys)))
+    for k, key in enumerate(keys):
+        matrix[:, k] = scale[key]
+        fed |= scale[key] != 0.0
+    names = np.array(bridge.coefficients.EXPRESSION_NAMES)
+    left_out = tuple(names[moving & ~fed].tolist())
+    if not keys:
+        return KeyInverse({}, {}, left_out, ())
+    channels = np.flatnonzero(fed & wanted)
+    low, high = np.array([limits[key] for key in keys]).T
+    goal = expression[:, channels] - offset[channels]
+    found = solve(matrix[channels], goal, np.minimum(low, high), np.maximum(low, high))
+    off = np.abs(found @ matrix[channels].T - goal).max(axis=0)
+    # Keys that share an expression share the room that there is for errors.
+    share = np.maximum(np.abs(matrix[channels]).sum(axis=1), 1.0)
+    gain = {
+        key: float(share[matrix[channels, k] != 0.0].max(initial=1.0)) for k, key in enumerate(keys)
+    }
+    short = tuple(names[channels[off > CLOSE]].tolist())
+    return KeyInverse(dict(zip(keys, found.T, strict=True)), gain, left_out, short)
+
+
+def _tables(rows: list[KeyRow]) -> tuple[dict[str, Array], Array]:
+    """Return each key's scales into the 52, and the sum of the offsets, (52,)."""
+    index = bridge.coefficients.EXPRESSION_INDEX
+    scale: dict[str, Array] = {}
+    offset = np.zeros(len(index))
+    for row in rows:
+        if row.expression not in index:
+            raise bridge.errors.BadInput(
+                f'rig map: "{row.expression}" (row of shape key "{row.shape_key}") is not an '
+                "expression; choose one from the list"
+            )
+        into = scale.setdefault(row.shape_key, np.zeros(len(index)))
+        into[index[row.expression]] += row.scale
+        offset[index[row.expression]] += row.offset
+    return scale, offset
+
+
+def inverse_pose(
+    rows: tuple[BoneRow, ...], rotation: Array | None, translation: Array | None
+) -> PoseInverse:
+    """Find the head motion that gives pose values through the map's bone rows.
+
+    Parameters
+    ----------
+    rows : tuple of BoneRow
+        Muted ones take no part.
+    rotation, translation : (N, 3) arrays or None
+        What is wanted; None for what is not to be baked.
+    """
+    none = PoseInverse(None, None, ())
+    given = next((table for table in (rotation, translation) if table is not None), None)
+    if given is None:
+        return none
+    empty = np.zeros_like(given, dtype=float)
+    goal = np.concatenate(
+        [empty if rotation is None else rotation, empty if translation is None else translation],
+        axis=1,
+    )
+    asked = np.repeat([rotation is not None, translation is not None], 3)
+    moving = asked & (np.abs(goal) > STILL).any(axis=0)
+    matrix, offset = np.zeros((6, 6)), np.zeros(6)
+    for row in rows:
+        if not row.mute and row.axis_source in POSE_SOURCES and row.target in POSE_TARGETS:
+            target = POSE_TARGETS.index(row.target)
+            matrix[target, POSE_SOURCES.index(row.axis_source)] += row.scale
+            offset[target] += row.offset
+    # A turn that is not asked for must not come about by way of a shift, or the other way round.
+    matrix[:, ~asked] = 0.0
+    fed = (matrix != 0.0).any(axis=1)
+    left_out = tuple(POSE_TARGETS[i] for i in np.flatnonzero(moving & ~fed))
+    if not (moving & fed).any():
+        return PoseInverse(None, None, left_out)
+    taken = asked & fed
+    found = (goal - offset)[:, taken] @ np.linalg.pinv(matrix[taken], rcond=1e-6).T
+    turns = bool((moving & fed)[:3].any())
+    shifts = bool((moving & fed)[3:].any())
+    return PoseInverse(found[:, :3] if turns else None, found[:, 3:] if shifts else None, left_out)

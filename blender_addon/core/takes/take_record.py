@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names of the files of a take. Every take has its own, so no render ever overwrites another.
+
+`FOLDER/PORTRAIT/take_001/frame_000001.png ...` or `FOLDER/PORTRAIT/take_001.mp4`, beside it
+`take_001.npz` (the motion) and `take_001.json` (the record that Resume goes by). No bpy here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from ... import bridge
+
+_TAKE = re.compile(r"take_(\d+)(?:\.|$)")
+
+
+@dataclass(frozen=True)
+class TakeFiles:
+    """Paths of one take: the movie or folder, the motion clip, the record."""
+
+    out: Path
+    motion: Path
+    record: Path
+
+
+def folder_name(portrait_name: str) -> str:
+    """Return a portrait's name as a folder name that every system takes."""
+    name = re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", portrait_name).strip(" .")
+    return name[:80] or "portrait"
+
+
+def next_take(folder: Path, portrait_name: str, movie: bool) -> TakeFiles:
+    """Return the paths of a take that does not exist yet.
+
+    Parameters
+    ----------
+    folder : Path
+        The output folder; may not exist, may hold anything.
+    portrait_name : str
+        Any text.
+    movie : bool
+        Whether one movie is written, rather than pictures.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be read.
+    """
+    place = folder / folder_name(portrait_name)
+    numbers = [0]
+    if place.is_dir():
+        found = (_TAKE.match(entry.name) for entry in place.iterdir())
+        numbers += [int(match[1]) for match in found if match]
+    stem = f"take_{max(numbers) + 1:03d}"
+    out = place / (f"{stem}.mp4" if movie else stem)
+    return TakeFiles(out, place / f"{stem}.npz", place / f"{stem}.json")
+
+
+FORMAT = "heat-take"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class TakeRecord:
+    """A take, begun or finished.
+
+    Attributes
+    ----------
+    uid, portrait : str
+        Identifier and name of the portrait.
+    out, motion : str
+        Movie or folder, and motion clip; names within the record's own folder, so that a moved
+        project still resumes.
+    first, last : int
+        Scene frames, both included.
+    fps : tuple of 2 ints
+        Frame rate as a fraction.
+    engine : str
+        Name of the engine.
+    options : dict
+        Fields of `EngineOptions`.
+    done : bool
+        All frames are written and the strip stands.
+    """
+
+    uid: str
+    portrait: str
+    out: str
+    motion: str
+    first: int
+    last: int
+    fps: tuple[int, int]
+    engine: str
+    options: dict[str, Any]
+    done: bool = False
+
+    @property
+    def rate(self) -> Fraction:
+        """Frames a second."""
+        return Fraction(*self.fps)
+
+    @property
+    def is_movie(self) -> bool:
+        """Whether the take is one movie."""
+        return self.out.endswith(".mp4")
+
+    @property
+    def count(self) -> int:
+        """How many frames it has."""
+        return self.last - self.first + 1
+
+
+def save(record: TakeRecord, path: Path) -> None:
+    """Write a record; it appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"format": FORMAT, "version": VERSION, **asdict(record)}, indent=1)
+    with bridge.whole_file.whole_file(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def load(path: Path) -> TakeRecord:
+    """Read a record.
+
+    Raises
+    ------
+    BadInput
+        It is missing or damaged.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found.get("format") != FORMAT or found.get("version") != VERSION:
+            raise ValueError("not a record")
+        fields = {name: found[name] for name in TakeRecord.__dataclass_fields__}
+        record = TakeRecord(**fields)
+        numerator, denominator = (int(part) for part in record.fps)
+        record = replace(record, fps=(numerator, denominator), first=int(record.first))
+        if Path(record.out).name != record.out or Path(record.motion).name != record.motion:
+            raise ValueError("names a file elsewhere")
+        bridge.client.EngineOptions(**record.options)
+    except FileNotFoundError:
+        raise bridge.errors.BadInput(
+            "The record of the unfinished take is gone: render afresh"
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise bridge.errors.BadInput(
+            f"The record of the unfinished take cannot be read ({error}): render afresh"
+        ) from None
+    return record
+
+
+def finished(record: TakeRecord, path: Path) -> None:
+    """Note on disk that a take is finished."""
+    save(replace(record, done=True), path)

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Presets of edits: those that come with Heat, those of the .blend, and files."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from .. import bridge
+from ..core.edit import edit_groups, preset_file
+from ..core.edit.preset_file import Preset
+from . import edit_values
+
+_SHIPPED = Path(__file__).with_name("presets")
+_LONGEST_NAME = 60
+
+
+@lru_cache(maxsize=1)
+def shipped_names() -> tuple[str, ...]:
+    """Return the names of the presets that come with Heat, sorted."""
+    return tuple(sorted(path.stem for path in _SHIPPED.glob("*.json")))
+
+
+def own_names(scene: Any) -> tuple[str, ...]:
+    """Return the names of the presets that are saved with the .blend."""
+    return tuple(preset.name for preset in scene.heat.edit_presets)
+
+
+def find(scene: Any, name: str) -> Preset:
+    """Return a preset by name: the .blend's, or else one that comes with Heat.
+
+    Raises
+    ------
+    BadInput
+        There is no such preset.
+    """
+    own = scene.heat.edit_presets.get(name)
+    if own is not None:
+        return preset_file.from_json(own.text)
+    if name in shipped_names():
+        return read(_SHIPPED / f"{name}.json")
+    raise bridge.errors.BadInput(f'There is no edit preset "{name}"')
+
+
+def of_portrait(portrait: Any, group: str = "") -> Preset:
+    """Return a portrait's edits of one group, or of all.
+
+    Raises
+    ------
+    BadInput
+        They are all 0.
+    """
+    names = edit_values.names_of(portrait, group)
+    groups = (group,) if group else tuple(edit_groups.GROUP_BY_KEY)
+    preset = preset_file.of_values(edit_values.values(portrait, names), groups)
+    if not preset.values and not preset.attributes:
+        raise bridge.errors.BadInput("All these edits are 0: there is nothing to save yet")
+    return preset
+
+
+def apply(portrait: Any, preset: Preset) -> tuple[str, ...]:
+    """Set a portrait's edits: those that the preset names, and the others of its groups to 0.
+
+    Returns
+    -------
+    tuple of str
+        What there is to tell, in a line each.
+    """
+    for name in preset.attributes:
+        edit_values.add_attribute(portrait, name)
+    wanted: dict[str, float] = {}
+    for group in preset.groups:
+        wanted |= dict.fromkeys(edit_values.names_of(portrait, group), 0.0)
+    wanted |= {**preset.values, **preset.attributes}
+    edit_values.set_values(portrait, wanted)
+    held = edit_values.set_again(portrait, wanted)
+    return (*preset.notes, held) if held else preset.notes
+
+
+def keep(scene: Any, name: str, preset: Preset) -> str:
+    """Save a preset with the .blend, in the place of an older one of that name; return the name.
+
+    Raises
+    ------
+    BadInput
+        The name is empty or too long.
+    """
+    name = name.strip()
+    if not name or len(name) > _LONGEST_NAME:
+        raise bridge.errors.BadInput(f"Give the preset a name of at most {_LONGEST_NAME} letters")
+    kept = scene.heat.edit_presets.get(name) or scene.heat.edit_presets.add()
+    kept.name, kept.text = name, preset_file.to_json(preset)
+    return name
+
+
+def remove(scene: Any, name: str) -> None:
+    """Remove a preset from the .blend.
+
+    Raises
+    ------
+    BadInput
+        It has none of that name.
+    """
+    index = scene.heat.edit_presets.find(name)
+    if index < 0:
+        raise bridge.errors.BadInput(f'This .blend has no edit preset "{name}" to delete')
+    scene.heat.edit_presets.remove(index)
+
+
+def read(path: Path) -> Preset:
+    """Read a preset's file.
+
+    Raises
+    ------
+    BadInput
+        It is missing or is no preset; the message names the file.
+    """
+    try:
+        if path.stat().st_size > preset_file.MOST_BYTES:
+            raise bridge.errors.BadInput("edit preset: far too large for one")
+        return preset_file.from_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise bridge.errors.BadInput(f'There is no file "{path.name}"') from None
+    except UnicodeDecodeError:
+        raise bridge.errors.BadInput(f"{path.name}: edit preset: this is no text file") from None
+    except bridge.errors.BadInput as error:
+        raise bridge.errors.BadInput(f"{path.name}: {error}") from None
+
+
+def write(path: Path, preset: Preset) -> None:
+    """Write a preset's file; an interrupted write leaves an older file as it was."""
+    with bridge.whole_file.whole_file(path) as part:
+        part.write_text(preset_file.to_json(preset), encoding="utf-8")

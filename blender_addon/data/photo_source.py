@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The photo of a portrait: where it is, what is wrong with it, and how the backend gets it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import bpy
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from .. import bridge
+
+# Panels draw often and a network drive may be slow: a path's state is kept this long, seconds.
+_LOOK_AGAIN = 2.0
+_seen: dict[str, tuple[float, bool]] = {}
+
+
+def photo_path(portrait: Any) -> Path | None:
+    """Return the absolute path of the photo when it is (or stands for) a file, else None."""
+    if portrait.photo_source == "FILE":
+        text = portrait.photo_path
+        return Path(bpy.path.abspath(text)) if text else None
+    image = portrait.photo_image
+    if image is None or image.source != "FILE" or image.packed_file or image.is_dirty:
+        return None
+    return Path(bpy.path.abspath(image.filepath, library=image.library))
+
+
+def complaint(portrait: Any) -> str | None:
+    """Return what is wrong with the photo in one plain line, or None. Cheap enough to draw."""
+    if portrait.photo_source == "IMAGE":
+        return _image_complaint(portrait.photo_image)
+    path = photo_path(portrait)
+    if path is None:
+        return "Pick a portrait photo"
+    if not _is_file(path):
+        return f'The photo "{path.name}" is not there any more: pick it again'
+    return None
+
+
+def source_of(portrait: Any) -> bridge.client.PortraitSource:
+    """Return what the backend is to be given.
+
+    Raises
+    ------
+    BadInput
+        There is no photo, or it is missing.
+    """
+    from .. import bridge
+
+    _seen.clear()
+    wrong = complaint(portrait)
+    if wrong:
+        raise bridge.errors.BadInput(wrong)
+    path = photo_path(portrait)
+    if path is not None:
+        return bridge.client.PortraitSource(path=str(path))
+    return bridge.client.PortraitSource(pixels=image_bytes(portrait.photo_image))
+
+
+def image_bytes(image: Any) -> NDArray[np.uint8]:
+    """Return an image's pixels as the picture on screen under the Standard view.
+
+    Returns
+    -------
+    (H, W, 3) uint8
+        sRGB, rows from the top; transparency is laid over white.
+    """
+    import numpy as np
+
+    width, height = image.size
+    values = np.empty((height, width, image.channels), np.float32)
+    image.pixels.foreach_get(values.reshape(-1))
+    values = np.clip(values[::-1], 0.0, 1.0)
+    colour = values[..., :3] if image.channels >= 3 else np.repeat(values[..., :1], 3, axis=2)
+    if image.is_float:  # float images hold linear light
+        low = colour <= 0.0031308
+        colour = np.where(low, colour * 12.92, 1.055 * np.power(colour, 1 / 2.4) - 0.055)
+    if image.channels == 4:
+        alpha = values[..., 3:]
+        colour = colour * alpha + (1.0 - alpha)
+    return np.ascontiguousarray(np.rint(colour * 255.0).astype(np.uint8))
+
+
+def _image_complaint(image: Any) -> str | None:
+    if image is None:
+        return "Pick an image of this .blend"
+    if image.source not in {"FILE", "GENERATED"}:
+        return f'"{image.name}" is a {image.source.lower()}: pick a still image'
+    if image.source == "FILE" and not image.packed_file and not image.is_dirty:
+        path = Path(bpy.path.abspath(image.filepath, library=image.library))
+        if not _is_file(path):
+            return f'The file of "{image.name}" is not there any more: relocate it'
+    return None
+
+
+def _is_file(path: Path) -> bool:
+    now = time.monotonic()
+    key = str(path)
+    when, answer = _seen.get(key, (-1e9, False))
+    if now - when > _LOOK_AGAIN:
+        try:
+            answer = path.is_file()
+        except OSError:
+            answer = False
+        _seen[key] = (now, answer)
+    return answer
+
+
+def engine_options(portrait: Any, size: int) -> Any:
+    """Return the portrait's engine settings for a size in px (0: the photo's own)."""
+    from .. import bridge
+
+    return bridge.portrait_source.EngineOptions(
+        size=size or None,
+        device=portrait.device,
+        face=portrait.face or None,
+        neutralise=portrait.neutralise,
+        inversion=portrait.inversion,
+        keep_identity=portrait.keep_identity,
+    )
+
+
+def frame_range(scene: Any, portrait: Any) -> tuple[int, int]:
+    """Return first and last frame to render, both included."""
+    output = portrait.output
+    if output.range_source == "OWN":
+        return output.frame_start, output.frame_end
+    return scene.frame_start, scene.frame_end

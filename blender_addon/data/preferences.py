@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the add-on's preferences say: where the backend and its weights come from."""
+
+import os
+from typing import Any
+
+import bpy
+
+# Where the add-on is run from a checkout it has no preferences entry; this names the backend's
+# Python then, and wins over the preferences anywhere (render farms, scripts).
+PYTHON_VARIABLE = "HEAT_BACKEND_PYTHON"
+# Tells the backend where the weights lie.
+WEIGHTS_VARIABLE = "HEAT_WEIGHTS"
+
+
+class _Defaults:
+    """Stands in for the preferences where the add-on runs from a checkout, without an entry."""
+
+    def __init__(self) -> None:
+        self.backend = "OWN"
+        self.base_python = self.wheel_folder = self.existing_python = ""
+        self.torch_build = "AUTO"
+        self.host = self.secret = self.weights_folder = ""
+        self.port = 7653
+
+
+_defaults = _Defaults()
+
+
+def current() -> Any:
+    """Return the preferences, or changeable stand-ins where Blender keeps none for the add-on."""
+    entry = bpy.context.preferences.addons.get(__package__.rpartition(".")[0])
+    prefs = entry.preferences if entry is not None else None
+    return prefs if prefs is not None else _defaults
+
+
+def named_python(prefs: Any) -> str:
+    """Return the interpreter that the environment variable or the preferences name, or ""."""
+    named = os.environ.get(PYTHON_VARIABLE, "")
+    if named:
+        return named
+    if prefs.backend == "EXISTING":
+        return str(bpy.path.abspath(prefs.existing_python)) if prefs.existing_python else ""
+    return ""
+
+
+def weights_folder(prefs: Any) -> str:
+    """Return the weights folder that the preferences name, or ""."""
+    return str(bpy.path.abspath(prefs.weights_folder)) if prefs.weights_folder else ""

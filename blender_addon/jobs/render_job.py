@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One render into the sequencer: sample the rig, have the frames made, place the strip.
+
+`step` does a little and returns; a timer calls it, or a loop in background Blender. What is
+needed to go on after a crash stands in the take's record from the moment sampling ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from .. import bridge
+from ..core.takes import take_clip, take_record
+from ..core.takes.take_record import TakeFiles, TakeRecord
+from ..data import map_rows, photo_source
+from ..data.lookup import find_portrait
+from ..scene import range_sampling, rig_source, take_strip
+
+SAMPLING = "sampling"
+RENDERING = "rendering"
+PLACING = "placing"
+DONE = "done"
+FAILED = "failed"
+CANCELLED = "cancelled"
+FINAL = (DONE, FAILED, CANCELLED)
+
+SAMPLING_BUDGET = 0.02
+# A backend that dies is started again and the export resumed, this often without a new frame.
+MOST_RETRIES = 3
+
+
+class RenderTask:
+    """A render under way.
+
+    Parameters
+    ----------
+    scene_name : str
+        The scene; looked up anew at each step, since undo replaces it.
+    record : TakeRecord
+        What is to be rendered.
+    files : TakeFiles
+        Where it goes.
+    source : PortraitSource
+        The photo.
+    client_factory : callable
+        Gives clients of the backend.
+    sampled : bool
+        The motion clip is on disk already (Resume).
+    """
+
+    def __init__(
+        self,
+        scene_name: str,
+        record: TakeRecord,
+        files: TakeFiles,
+        source: bridge.client.PortraitSource,
+        client_factory: Any,
+        *,
+        sampled: bool = False,
+    ) -> None:
+        self.record = record
+        self.files = files
+        self.state = RENDERING if sampled else SAMPLING
+        self.message = ""
+        self.strip_name = ""
+        self._scene_name = scene_name
+        self._source = source
+        self._factory = client_factory
+        self._resuming = sampled
+        self._samples: list[bridge.coefficients.Coefficients] = []
+        self._notes: tuple[str, ...] = ()
+        self._cost = ""
+        self._job: bridge.jobs.ExportJob | None = None
+        self._status = bridge.jobs.JobStatus()
+        self._retries = 0
+        self._best = -1
+        self._placer: Iterator[Any] | None = None
+        self._cancelling = False
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.state in FINAL
+
+    @property
+    def fraction(self) -> float:
+        """How much is done, 0..1; sampling is the first tenth."""
+        if self.state == SAMPLING:
+            return 0.1 * len(self._samples) / self.record.count
+        if self.state == DONE:
+            return 1.0
+        return 0.1 + 0.9 * self._status.fraction
+
+    @property
+    def frames_done(self) -> int:
+        """Frames that are on disk."""
+        return self._status.frames_done
+
+    @property
+    def rendered(self) -> int:
+        """Frames that this run rendered itself, not counting those it found finished."""
+        return self._status.rendered
+
+    def line(self) -> str:
+        """Return the state in words, with the time left."""
+        if self.finished:
+            return self.message
+        if self.state == SAMPLING:
+            return f"Reading the rig, frame {len(self._samples)} of {self.record.count}"
+        if self.state == PLACING:
+            return "Placing the strip"
+        status = self._status
+        if self._cancelling:
+            return "Stopping"
+        if status.state == "rendering" and status.frames_done:
+            return f"Frame {status.frames_done} of {status.frames_total}{_left(status)}"
+        words = {
+            "starting": "Starting the backend",
+            "queued": "Waiting for another export",
+            "preparing": "Preparing the photo",
+            "rendering": "Rendering the first frame"
+            + (f", after {self._cost}" if self._cost else ""),
+            "fetching": "Fetching the finished files",
+            "lost": "The backend was lost; looking for it",
+        }
+        return words.get(status.state, "Finishing")
+
+    def cancel(self) -> None:
+        """Stop soon; finished frames stay, and Resume goes on from them."""
+        self._cancelling = True
+        if self._job is not None:
+            self._job.cancel()
+        elif not self.finished:
+            self._end(CANCELLED, "Cancelled")
+
+    def step(self) -> None:
+        """Do a little of the work; never raises for what a user can mend."""
+        try:
+            if self.state == SAMPLING:
+                self._sample()
+            elif self.state == RENDERING:
+                self._watch()
+            elif self.state == PLACING:
+                self._place()
+        except bridge.errors.HeatError as error:
+            self._end(FAILED, str(error))
+        except OSError as error:
+            self._end(FAILED, f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
+        except ReferenceError:
+            self._end(FAILED, "The scene was removed while it was being rendered")
+
+    def _scene(self) -> Any:
+        scene = bpy.data.scenes.get(self._scene_name)
+        if scene is None:
+            raise bridge.errors.BadInput("The scene was removed or renamed during the render")
+        return scene
+
+    def _sample(self) -> None:
+        scene = self._scene()
+        portrait = find_portrait(scene, self.record.uid)
+        if portrait is None:
+            raise bridge.errors.BadInput("The portrait was removed during the render")
+        times = range_sampling.sample_times(self.record.first, self.record.last, self.record.rate)
+        steps = range_sampling.sample_range(
+            scene,
+            _view_layer(scene),
+            lambda: rig_source.rig_source(portrait),
+            map_rows.to_rig_map(portrait),
+            times[len(self._samples) :],
+            SAMPLING_BUDGET,
+        )
+        self._samples += next(steps).coefficients
+        if len(self._samples) == len(times):
+            record = self.record
+            kept = bool(record.options.get("keep_identity"))
+            made = take_clip.clip_of(self._samples, record.rate, record.engine, kept)
+            bridge.motion_clip.save(made.clip, self.files.motion)
+            self._notes, self._cost = made.notes, made.cost
+            take_record.save(self.record, self.files.record)
+            self.state = RENDERING
+
+    def _watch(self) -> None:
+        if self._job is None:
+            self._start_export()
+            return
+        self._status = self._job.poll()
+        if not self._status.finished:
+            return
+        if self._status.state == "done":
+            self.state = PLACING
+        elif self._status.state == "cancelled":
+            self._end(CANCELLED, f"Cancelled after {self._status.frames_done} frames")
+        elif self._status.state == "interrupted" and self._may_retry():
+            self._resuming = True
+            self._start_export()
+        else:
+            self._end(FAILED, self._status.message)
+
+    def _may_retry(self) -> bool:
+        if self._cancelling:
+            return False
+        if self._status.frames_done > self._best:
+            self._best, self._retries = self._status.frames_done, 0
+        self._retries += 1
+        return self._retries <= MOST_RETRIES
+
+    def _start_export(self) -> None:
+        record = self.record
+        shot = bridge.jobs.Shot(
+            portrait=self._source,
+            engine=record.engine or None,
+            options=bridge.client.EngineOptions(**record.options),
+            motion_path=self.files.motion,
+            out_path=self.files.out,
+            fps=record.rate,
+            resume=self._resuming,
+        )
+        self._job = bridge.jobs.ExportJob.start(self._factory, shot)
+        if self._cancelling:
+            self._job.cancel()
+
+    def _place(self) -> None:
+        if self._placer is None:
+            scene = self._scene()
+            portrait = find_portrait(scene, self.record.uid)
+            name = portrait.strip_name if portrait is not None else ""
+            self._placer = take_strip.put(
+                scene, self.record, self._status.files, name or self.record.portrait
+            )
+        strip = next(self._placer)
+        if strip is None:
+            return
+        self.strip_name = strip.name
+        take_record.finished(self.record, self.files.record)
+        self.record = replace(self.record, done=True)
+        notes = "".join(f". {note}" for note in (*self._notes, *self._status.notes))
+        self._end(DONE, f'{self.record.count} frames are in the strip "{strip.name}"{notes}')
+
+    def _end(self, state: str, message: str) -> None:
+        self.state, self.message = state, message
+        self._samples = []
+
+
+def photo_of(scene: Any, uid: str) -> bridge.client.PortraitSource:
+    """Return the photo of a portrait that is to be resumed.
+
+    Raises
+    ------
+    BadInput
+        The portrait or its photo is gone.
+    """
+    portrait = find_portrait(scene, uid)
+    if portrait is None:
+        raise bridge.errors.BadInput("The portrait of the unfinished take is not in this scene")
+    return photo_source.source_of(portrait)
+
+
+def take_files(record_path: Path, record: TakeRecord) -> TakeFiles:
+    """Return the paths of a recorded take."""
+    folder = record_path.parent
+    return TakeFiles(folder / record.out, folder / record.motion, record_path)
+
+
+def _view_layer(scene: Any) -> Any:
+    for window in bpy.context.window_manager.windows:
+        if window.scene == scene:
+            return window.view_layer
+    return scene.view_layers[0]
+
+
+def _left(status: bridge.jobs.JobStatus) -> str:
+    if status.seconds_left is None:
+        return ""
+    seconds = round(status.seconds_left)
+    if seconds >= 3600:
+        return f", {seconds // 3600} h {seconds % 3600 // 60} min left"
+    if seconds >= 60:
+        return f", {seconds // 60} min {seconds % 60} s left"
+    return f", {seconds} s left"

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# mypy: disable-error-code="valid-type"
+"""Operators of the backend process, its logs and its preferences."""
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bpy.props import EnumProperty
+from bpy.types import Operator
+
+from . import operator_helpers
+
+
+class HEAT_OT_backend_restart(Operator):
+    """End the backend and start it afresh."""
+
+    bl_idname = "heat.backend_restart"
+    bl_label = "Restart Backend"
+    bl_description = "End the backend; it starts afresh, at once where something waits for it"
+
+    @operator_helpers.told
+    def execute(self, _context: Any) -> set[str]:
+        """Restart it."""
+        from ..backend import choose, status_lines
+        from ..preview import live
+
+        status_lines.forget()
+        owner = choose.ready()
+        owner.stop()
+        live.restart_failed()
+        return {"FINISHED"}
+
+
+class HEAT_OT_open_log(Operator):
+    """Show a log in a text editor of this Blender, or in the system's viewer."""
+
+    bl_idname = "heat.open_log"
+    bl_label = "Open Log"
+    bl_description = "Open the log in the system's text viewer"
+
+    which: EnumProperty(
+        name="Log",
+        items=(
+            ("SETUP", "Set-up", "Log of the last set-up"),
+            ("BACKEND", "Backend", "Log of the backend"),
+        ),
+        default="BACKEND",
+    )
+
+    @operator_helpers.told
+    def execute(self, _context: Any) -> set[str]:
+        """Open it."""
+        from .. import bridge
+        from ..data import data_folder
+
+        path = data_folder.setup_log() if self.which == "SETUP" else data_folder.backend_log()
+        if not path.is_file():
+            raise bridge.errors.BadInput("There is no log yet")
+        _show(path)
+        self.report({"INFO"}, f"Log: {path}")
+        return {"FINISHED"}
+
+
+class HEAT_OT_open_preferences(Operator):
+    """Open the preferences of this add-on."""
+
+    bl_idname = "heat.open_preferences"
+    bl_label = "Heat Preferences"
+    bl_description = "Open the add-on's preferences, where the backend is set up"
+
+    def execute(self, _context: Any) -> set[str]:
+        """Open them."""
+        package = __package__.rsplit(".", 1)[0]
+        if not bpy.app.background:
+            bpy.ops.screen.userpref_show()
+        bpy.ops.preferences.addon_show(module=package)
+        return {"FINISHED"}
+
+
+CLASSES = (HEAT_OT_backend_restart, HEAT_OT_open_log, HEAT_OT_open_preferences)
+
+
+def unregister() -> None:
+    """End the backend with the add-on."""
+    from ..backend import owner
+
+    owner.close()
+
+
+def _show(path: Path) -> None:
+    if not bpy.app.background:
+        bpy.ops.wm.path_open(filepath=str(path))

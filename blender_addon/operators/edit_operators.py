@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# mypy: disable-error-code="valid-type"
+"""Operators of the edits: reset, before and after, the list of attributes."""
+
+from typing import Any
+
+import bpy
+from bpy.app.handlers import persistent
+from bpy.props import BoolProperty, StringProperty
+from bpy.types import Operator
+
+from ..core import dirty_flags
+from . import operator_helpers
+from .heat_tab import AsksFirst, OnPortrait
+
+
+class HEAT_OT_edit_reset(OnPortrait, Operator):
+    """Put edits back to 0: one, a group, or all."""
+
+    bl_idname = "heat.edit_reset"
+    bl_label = "Reset Edits"
+    bl_description = "Put edits back to 0, where the photo is as it is"
+    bl_options = {"REGISTER", "UNDO"}
+
+    edit: StringProperty(name="Edit", description="Name such as jaw_width; empty for a group's")
+    group: StringProperty(name="Group", description="Such as shape or light; empty for all")
+    animation: BoolProperty(
+        name="Remove Animation",
+        description="Remove keyframes and drivers of these edits, too",
+        default=False,
+    )
+
+    @operator_helpers.told
+    def execute(self, context: Any) -> set[str]:
+        """Set them to 0."""
+        from ..data import edit_animation, edit_values
+
+        portrait = operator_helpers.chosen_portrait(self, context)
+        names = (self.edit,) if self.edit else edit_values.names_of(portrait, self.group)
+        if self.animation:
+            places = (edit_values.place(portrait, name) for name in names)
+            paths = frozenset(edit_animation.path_of(*place) for place in places)
+            edit_animation.clear(context.scene, paths)
+        edit_values.set_values(portrait, dict.fromkeys(names, 0.0))
+        held = edit_values.set_again(portrait, names)
+        if held:
+            self.report({"WARNING"}, held)
+        return {"FINISHED"}
+
+
+class HEAT_OT_edit_before_after(OnPortrait, Operator):
+    """Show the preview without edits, or with them again."""
+
+    bl_idname = "heat.edit_before_after"
+    bl_label = "Before / After"
+    bl_description = (
+        "Show the preview without the edits, or with them again. No value changes, and what is "
+        "rendered always has the edits"
+    )
+    bl_options = {"REGISTER"}
+
+    @operator_helpers.told
+    def execute(self, context: Any) -> set[str]:
+        """Change over."""
+        from ..core.edit import before_after
+
+        uid = operator_helpers.chosen_portrait(self, context).uid
+        before_after.show_before(uid, not before_after.shows_before(uid))
+        dirty_flags.rig_changed()
+        return {"FINISHED"}
+
+
+class HEAT_OT_edit_attribute_add(AsksFirst, OnPortrait, Operator):
+    """Add an attribute by its name."""
+
+    bl_idname = "heat.edit_attribute_add"
+    bl_label = "Add Attribute"
+    bl_description = "Add an attribute of the engine by its name, as a number to key or drive"
+    bl_options = {"REGISTER", "UNDO"}
+
+    attribute: StringProperty(name="Name", description="Such as age, as the engine calls it")
+
+    @operator_helpers.told
+    def execute(self, context: Any) -> set[str]:
+        """Add it; one that is there stays as it is."""
+        from ..data import edit_values
+
+        edit_values.add_attribute(operator_helpers.chosen_portrait(self, context), self.attribute)
+        return {"FINISHED"}
+
+
+class HEAT_OT_edit_attribute_remove(OnPortrait, Operator):
+    """Remove an attribute with its keyframes."""
+
+    bl_idname = "heat.edit_attribute_remove"
+    bl_label = "Remove Attribute"
+    bl_description = "Take an attribute off the list, with its keyframes and driver"
+    bl_options = {"REGISTER", "UNDO"}
+
+    attribute: StringProperty(name="Name", description="Such as age")
+
+    @operator_helpers.told
+    def execute(self, context: Any) -> set[str]:
+        """Remove it."""
+        from .. import bridge
+        from ..data import edit_animation
+
+        edits = operator_helpers.chosen_portrait(self, context).edits
+        index = edits.attributes.find(self.attribute)
+        if index < 0:
+            raise bridge.errors.UsageError(f'There is no attribute "{self.attribute}" to remove')
+        path = edit_animation.path_of(edits, "attributes")
+        edits.attributes.remove(index)
+        edit_animation.item_removed(context.scene, path, index)
+        dirty_flags.rig_changed()
+        return {"FINISHED"}
+
+
+class HEAT_OT_edit_attributes_refresh(OnPortrait, Operator):
+    """Ask the backend which edits its engines have."""
+
+    bl_idname = "heat.edit_attributes_refresh"
+    bl_label = "Refresh"
+    bl_description = (
+        "Ask the backend which attributes the engine has, and add those that are not listed yet: "
+        "the published ones, and your own in the weights folder"
+    )
+    bl_options = {"REGISTER", "UNDO"}
+
+    @operator_helpers.told
+    def execute(self, context: Any) -> set[str]:
+        """Ask; where Blender has a window the answer comes a little later."""
+        from ..jobs import attribute_list
+
+        attribute_list.refresh(operator_helpers.chosen_portrait(self, context))
+        return {"FINISHED"}
+
+
+CLASSES = (
+    HEAT_OT_edit_reset,
+    HEAT_OT_edit_before_after,
+    HEAT_OT_edit_attribute_add,
+    HEAT_OT_edit_attribute_remove,
+    HEAT_OT_edit_attributes_refresh,
+)
+
+
+@persistent
+def _on_load_pre(*_args: Any) -> None:
+    from ..core.edit import before_after
+
+    before_after.forget()
+
+
+def register() -> None:
+    """Let a new file begin with all edits shown."""
+    bpy.app.handlers.load_pre.append(_on_load_pre)
+
+
+def unregister() -> None:
+    """Forget what previews leave out."""
+    _on_load_pre()
+    if _on_load_pre in bpy.app.handlers.load_pre:
+        bpy.app.handlers.load_pre.remove(_on_load_pre)

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# mypy: disable-error-code="valid-type"
+"""Operators by which a lamp of the scene drives the light on the face."""
+
+from typing import Any
+
+import bpy
+from bpy.props import BoolProperty, StringProperty
+from bpy.types import Operator
+
+from ..jobs import machine
+from . import operator_helpers
+from .heat_tab import OnPortrait
+from .match_operators import OnIdleFace
+
+
+class HEAT_OT_edit_drive_light(OnPortrait, Operator):
+    """Let a lamp of the scene drive the light on the face."""
+
+    bl_idname = "heat.edit_drive_light"
+    bl_label = "Drive Light from Lamp"
+    bl_description = (
+        "Add drivers that turn the light on the face as the lamp stands to the head: a lamp in "
+        "front of the face leaves the photo's light as it is"
+    )
+    bl_options = {"REGISTER", "UNDO"}
+
+    lamp: StringProperty(
+        name="Lamp", description="Name of a light object; empty for the one picked"
+    )
+    use_energy: BoolProperty(
+        name="Energy",
+        description="Let the lamp's energy drive the amount, too: as it is now is the photo's own",
+        default=True,
+    )
+    from_here: BoolProperty(
+        name="From Here",
+        description="The photo's own light comes from where the lamp is now",
+        default=False,
+        options={"SKIP_SAVE"},
+    )
+
+    @operator_helpers.told
+    def execute(self, context: Any) -> set[str]:
+        """Add them."""
+        from .. import bridge
+        from ..scene import lamp_rig
+
+        portrait = operator_helpers.chosen_portrait(self, context)
+        lamp = bpy.data.objects.get(self.lamp) if self.lamp else portrait.edits.lamp
+        if self.lamp and lamp is None:
+            raise bridge.errors.UsageError(f'There is no lamp "{self.lamp}"')
+        lamp_rig.drive(portrait, lamp, amount=self.use_energy, here=self.from_here)
+        return {"FINISHED"}
+
+
+class HEAT_OT_edit_release_light(OnPortrait, Operator):
+    """Let the lamp go; the light stays as it is."""
+
+    bl_idname = "heat.edit_release_light"
+    bl_label = "Release Lamp"
+    bl_description = "Remove the lamp's drivers; the light on the face stays as it is"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @operator_helpers.told
+    def execute(self, context: Any) -> set[str]:
+        """Remove them."""
+        from ..scene import lamp_rig
+
+        lamp_rig.release(operator_helpers.chosen_portrait(self, context))
+        return {"FINISHED"}
+
+
+class HEAT_OT_edit_own_light(OnIdleFace, Operator):
+    """Find where the photo's own light comes from."""
+
+    bl_idname = "heat.edit_own_light"
+    bl_label = "Own from Photo"
+    bl_description = (
+        "Fit the light of the photo, and note where it comes from: a lamp that stands there "
+        "leaves it as it is, and the light on the face comes from where the lamp is"
+    )
+
+    @operator_helpers.told
+    def execute(self, context: Any) -> set[str]:
+        """Start it; in background Blender, see it through."""
+        from ..jobs import face_job, own_light
+
+        portrait = operator_helpers.chosen_portrait(self, context)
+        job = face_job.start(context.scene, portrait, own_light.order())
+        return machine.told(self, job)
+
+
+CLASSES = (HEAT_OT_edit_drive_light, HEAT_OT_edit_release_light, HEAT_OT_edit_own_light)

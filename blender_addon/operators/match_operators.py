@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# mypy: disable-error-code="valid-type"
+"""Operators on a portrait's face: match it to a picture, send its fit to the scene, cancel."""
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
+from bpy.types import Operator
+
+from ..jobs import machine
+from . import operator_helpers
+from .heat_tab import AsksForFile, OnPortrait
+
+
+class OnIdleFace(OnPortrait):
+    """An operator on a face that is not being worked on."""
+
+    @classmethod
+    def reason_against(cls, _scene: Any, portrait: Any) -> str | None:
+        """Not while the face is being worked on, and not without a photo."""
+        from ..data import photo_source
+        from ..jobs import face_job
+
+        if face_job.running(portrait.uid):
+            return face_job.BUSY
+        return photo_source.complaint(portrait)
+
+
+class HEAT_OT_match_picture(AsksForFile, OnIdleFace, Operator):
+    """Give the portrait the expression, light or skin tone of a sample picture."""
+
+    bl_idname = "heat.match_picture"
+    bl_label = "Match a Picture"
+    bl_description = (
+        "Choose a picture of a face, and give the portrait its expression (on the rig), its light "
+        "or its skin tone (in the edits)"
+    )
+
+    take: EnumProperty(
+        name="Take",
+        description="What the portrait takes from the picture",
+        items=(
+            ("expression", "Expression", "Set the rig's shape keys; keyed with auto-keying on"),
+            ("light", "Light", "Set the edits of the light"),
+            ("skin_tone", "Skin Tone", "Set skin tone, warmth and blush"),
+        ),
+    )
+    filepath: StringProperty(name="Picture", description="The sample", subtype="FILE_PATH")
+    filter_image: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
+    filter_folder: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
+    sample_face: IntProperty(
+        name="Face",
+        description="Which face of the picture: 1 is the largest; 0 takes it too",
+        default=0,
+        min=0,
+        max=64,
+    )
+
+    @operator_helpers.told
+    def execute(self, context: Any) -> set[str]:
+        """Start it; in background Blender, see it through."""
+        from ..jobs import face_job, match_picture
+
+        portrait = operator_helpers.chosen_portrait(self, context)
+        sample = Path(bpy.path.abspath(self.filepath))
+        order = match_picture.order_for(portrait, self.take, sample, self.sample_face)
+        return machine.told(self, face_job.start(context.scene, portrait, order))
+
+
+class HEAT_OT_send_fit(OnIdleFace, Operator):
+    """Make the fitted head in the scene."""
+
+    bl_idname = "heat.send_fit"
+    bl_label = "Send Fit to Scene"
+    bl_description = (
+        "Fit the face model to the photo, and make the fitted head: a mesh with the photo as its "
+        "texture, 52 shape keys and a head bone. A portrait without a rig is driven by it"
+    )
+
+    lit: BoolProperty(
+        name="Photo's Light",
+        description="Take the photo as it is; off, with its own light taken away, for a scene "
+        "that has lamps of its own",
+        default=True,
+    )
+
+    @operator_helpers.told
+    def execute(self, context: Any) -> set[str]:
+        """Start it; in background Blender, see it through."""
+        from ..jobs import face_job, send_fit
+
+        portrait = operator_helpers.chosen_portrait(self, context)
+        order = send_fit.order_for(lit=self.lit)
+        return machine.told(self, face_job.start(context.scene, portrait, order))
+
+
+class HEAT_OT_face_cancel(OnPortrait, Operator):
+    """Stop the work on the face."""
+
+    bl_idname = "heat.face_cancel"
+    bl_label = "Cancel"
+    bl_description = "Stop: the scene stays as it is"
+
+    @classmethod
+    def reason_against(cls, _scene: Any, portrait: Any) -> str | None:
+        """Only while the face is being worked on."""
+        from ..jobs import face_job
+
+        return None if face_job.running(portrait.uid) else "The face is not being worked on"
+
+    @operator_helpers.told
+    def execute(self, context: Any) -> set[str]:
+        """Stop it."""
+        from ..jobs import face_job
+
+        face_job.cancel(operator_helpers.chosen_portrait(self, context).uid)
+        return {"FINISHED"}
+
+
+CLASSES = (HEAT_OT_match_picture, HEAT_OT_send_fit, HEAT_OT_face_cancel)
+
+
+def register() -> None:
+    """Let a job end when another file is opened."""
+    from ..jobs import face_job
+
+    face_job.register()
+
+
+def unregister() -> None:
+    """Cancel all jobs."""
+    from ..jobs import face_job
+
+    face_job.unregister()

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# mypy: disable-error-code="valid-type"
+"""Operators of the motion: bake, cancel."""
+
+from typing import Any
+
+from bpy.types import Operator
+
+from ..jobs import machine
+from . import operator_helpers
+from .heat_tab import OnPortrait
+
+
+class HEAT_OT_bake_motion(OnPortrait, Operator):
+    """Read the source in the background, then bake it onto the rig."""
+
+    bl_idname = "heat.bake_motion"
+    bl_label = "Bake Motion"
+    bl_description = (
+        "Read the face or the voice in the background, then set keyframes on the rig: on an NLA "
+        "strip of their own, so that other animation stays. Again, it replaces only its own strip"
+    )
+
+    @classmethod
+    def reason_against(cls, scene: Any, portrait: Any) -> str | None:
+        """Not while its motion is being read."""
+        from ..jobs import motion_job
+
+        if motion_job.running(portrait.uid):
+            return "The motion of this portrait is being read"
+        return None
+
+    @operator_helpers.told
+    def execute(self, context: Any) -> set[str]:
+        """Start it; in background Blender, see it through."""
+        from ..jobs import motion_job
+
+        job = motion_job.start(context.scene, operator_helpers.chosen_portrait(self, context))
+        return machine.told(self, job)
+
+
+class HEAT_OT_motion_cancel(OnPortrait, Operator):
+    """Stop reading the source."""
+
+    bl_idname = "heat.motion_cancel"
+    bl_label = "Cancel"
+    bl_description = "Stop reading; the next bake goes on there"
+
+    @classmethod
+    def reason_against(cls, scene: Any, portrait: Any) -> str | None:
+        """Only while something is being read."""
+        from ..jobs import motion_job
+
+        if not motion_job.running(portrait.uid):
+            return "No motion is being read"
+        return None
+
+    @operator_helpers.told
+    def execute(self, context: Any) -> set[str]:
+        """Stop it."""
+        from ..jobs import motion_job
+
+        motion_job.cancel(operator_helpers.chosen_portrait(self, context).uid)
+        return {"FINISHED"}
+
+
+CLASSES = (HEAT_OT_bake_motion, HEAT_OT_motion_cancel)
+
+
+def register() -> None:
+    """Let a job end when another file is opened."""
+    from ..jobs import motion_job
+
+    motion_job.register()
+
+
+def unregister() -> None:
+    """Cancel all jobs."""
+    from ..jobs import motion_job
+
+    motion_job.unregister()

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Operators of the backend's set-up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+from bpy.types import Operator
+
+from .. import text_lines
+from ..data import preferences
+from . import operator_helpers
+
+
+class HEAT_OT_setup_backend(Operator):
+    """Make the environment that the backend runs in."""
+
+    bl_idname = "heat.setup_backend"
+    bl_label = "Set Up Backend"
+    bl_description = (
+        "Make an environment for the backend in your own data folder and install it there; "
+        "Blender's own Python is left alone. Run again, it repairs what is there"
+    )
+
+    _found = ""
+
+    @classmethod
+    def poll(cls, _context: Any) -> bool:
+        """Whether none is under way."""
+        from ..jobs import setup_job
+
+        reason = "The set-up is under way" if setup_job.running() else None
+        return operator_helpers.allow(cls, reason)
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        """Look for an interpreter; show it and the size of the download, and ask."""
+        return self._ask(context)
+
+    @operator_helpers.told
+    def _ask(self, context: Any) -> set[str]:
+        from ..core.setup import interpreter
+        from ..jobs import setup_job
+
+        plan = setup_job.plan(preferences.current())
+        self._found = interpreter.described(plan.interpreter)
+        return context.window_manager.invoke_props_dialog(
+            self, width=420, title="Set Up Backend", confirm_text="Set Up"
+        )
+
+    def draw(self, context: Any) -> None:
+        """Draw what is going to happen."""
+        from ..data import data_folder
+        from ..jobs import setup_job
+
+        prefs = preferences.current()
+        column = self.layout.column()
+        text_lines.draw_wide(column, context, setup_job.size_line(prefs) + ".", 400)
+        text_lines.draw_wide(column, context, f"Into {data_folder.environment()}", 400)
+        text_lines.draw_wide(column, context, self._found, 400)
+        if isinstance(prefs, bpy.types.AddonPreferences):
+            column.prop(prefs, "torch_build")
+
+    @operator_helpers.told
+    def execute(self, _context: Any) -> set[str]:
+        """Start it; in background Blender, wait for it."""
+        from ..backend import status_lines
+        from ..jobs import setup_job
+
+        run = setup_job.start(setup_job.plan(preferences.current()))
+        if not bpy.app.background:
+            return {"FINISHED"}
+        status = run.wait()
+        status_lines.forget()
+        if status.state == "done":
+            self.report({"INFO"}, status.text)
+            return {"FINISHED"}
+        self.report({"ERROR"}, status.text)
+        return {"CANCELLED"}
+
+
+class HEAT_OT_setup_cancel(Operator):
+    """Cancel the set-up."""
+
+    bl_idname = "heat.setup_cancel"
+    bl_label = "Cancel Set-Up"
+    bl_description = "Stop the set-up; running it again goes on from there"
+
+    @classmethod
+    def poll(cls, _context: Any) -> bool:
+        """Whether one is under way."""
+        from ..jobs import setup_job
+
+        return operator_helpers.allow(
+            cls, None if setup_job.running() else "Nothing is being set up"
+        )
+
+    def execute(self, _context: Any) -> set[str]:
+        """Cancel it."""
+        from ..jobs import setup_job
+
+        setup_job.cancel()
+        return {"FINISHED"}
+
+
+CLASSES = (HEAT_OT_setup_backend, HEAT_OT_setup_cancel)
+
+
+def unregister() -> None:
+    """Cancel a set-up that runs."""
+    from ..jobs import setup_job
+
+    setup_job.unregister()

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# mypy: disable-error-code="valid-type"
+"""Operators of the StyleHEAT engine's weights."""
+
+from typing import Any
+
+import bpy
+from bpy.props import BoolProperty
+from bpy.types import Operator
+
+from .. import text_lines
+from . import operator_helpers
+
+_WIDTH = 460
+
+
+def _busy() -> str | None:
+    from ..jobs import weights_job
+
+    return "The weights are being fetched or checked" if weights_job.running() else None
+
+
+class HEAT_OT_fetch_weights(Operator):
+    """Fetch the weights of the StyleHEAT engine."""
+
+    bl_idname = "heat.fetch_weights"
+    bl_label = "Fetch Weights"
+    bl_description = (
+        "Download the published StyleHEAT checkpoints, some gigabytes, after showing their "
+        "licences. Run again, it goes on where it stopped"
+    )
+
+    accept: BoolProperty(
+        name="I accept the licences above",
+        description="Needed once",
+        default=False,
+        options={"SKIP_SAVE"},
+    )
+    accept_by_name: BoolProperty(
+        name="I have agreed to the Basel Face Model licence",
+        description="Needed once: it binds you, not the program",
+        default=False,
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def poll(cls, _context: Any) -> bool:
+        """Whether none is under way."""
+        return operator_helpers.allow(cls, _busy())
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        """Show what would be fetched, and under which terms."""
+        return self._ask(context)
+
+    @operator_helpers.told
+    def _ask(self, context: Any) -> set[str]:
+        from ..jobs import weights_job
+
+        known = weights_job.report_now()
+        if not known.to_fetch:
+            self.report({"INFO"}, "All weights are here")
+            return {"CANCELLED"}
+        return context.window_manager.invoke_props_dialog(
+            self, width=_WIDTH, title="Fetch Weights", confirm_text="Fetch"
+        )
+
+    def draw(self, context: Any) -> None:
+        """Draw the files and the licences."""
+        from ..jobs import weights_job
+
+        known = weights_job.report()
+        if known is None:
+            return
+        column = self.layout.column()
+        width = _WIDTH - 20
+        text_lines.draw_wide(column, context, f"Files: {', '.join(known.to_fetch)}.", width)
+        text_lines.draw_wide(column, context, f"Into {known.folder}", width)
+        for licence in known.licences:
+            box = column.box()
+            text_lines.draw_wide(box, context, f"{licence.title}.", width - 20)
+            text_lines.draw_wide(box, context, licence.summary, width - 20)
+            text_lines.draw_wide(box, context, f"For {', '.join(licence.files)}.", width - 20)
+            box.operator("wm.url_open", text=licence.address, icon="URL").url = licence.address
+            if licence.by_name:
+                box.prop(self, "accept_by_name")
+        if any(not licence.by_name for licence in known.licences):
+            column.prop(self, "accept")
+
+    @operator_helpers.told
+    def execute(self, _context: Any) -> set[str]:
+        """Start it; in background Blender, wait for it."""
+        from .. import bridge
+        from ..jobs import weights_job
+
+        if not bpy.app.online_access:
+            raise bridge.errors.MissingHere(
+                "Blender is set to stay offline: allow online access in Preferences > System, or "
+                "name a folder that has the weights"
+            )
+        known = weights_job.report_now()
+        arguments = ["fetch"]
+        for licence in known.licences:
+            if not (self.accept_by_name if licence.by_name else self.accept):
+                raise bridge.errors.UsageError(
+                    f"Accept the licence first: {licence.title} ({licence.address})"
+                )
+            arguments += ["--accept-licence", licence.name]
+        return _started(self, tuple(arguments), "The weights are here")
+
+
+class HEAT_OT_verify_weights(Operator):
+    """Check the weights on the disk."""
+
+    bl_idname = "heat.verify_weights"
+    bl_label = "Verify Weights"
+    bl_description = (
+        "Read the weights through and compare them with their checksums and their layout"
+    )
+
+    @classmethod
+    def poll(cls, _context: Any) -> bool:
+        """Whether none is under way."""
+        return operator_helpers.allow(cls, _busy())
+
+    @operator_helpers.told
+    def execute(self, _context: Any) -> set[str]:
+        """Start it; in background Blender, wait for it."""
+        return _started(self, ("verify",), "The weights are sound")
+
+
+class HEAT_OT_weights_cancel(Operator):
+    """Stop fetching or checking."""
+
+    bl_idname = "heat.weights_cancel"
+    bl_label = "Stop"
+    bl_description = "Stop; what was fetched is kept, and the next fetch goes on there"
+
+    @classmethod
+    def poll(cls, _context: Any) -> bool:
+        """Whether one is under way."""
+        return operator_helpers.allow(cls, None if _busy() else "Nothing is being fetched")
+
+    def execute(self, _context: Any) -> set[str]:
+        """Stop it."""
+        from ..jobs import weights_job
+
+        weights_job.cancel()
+        return {"FINISHED"}
+
+
+def _started(operator: Any, arguments: tuple[str, ...], finished: str) -> set[str]:
+    from ..jobs import weights_job
+
+    run = weights_job.start(arguments, finished)
+    if not bpy.app.background:
+        return {"FINISHED"}
+    status = run.wait()
+    if status.state == "done":
+        operator.report({"INFO"}, status.text)
+        return {"FINISHED"}
+    operator.report({"ERROR"}, status.text)
+    return {"CANCELLED"}
+
+
+CLASSES = (HEAT_OT_fetch_weights, HEAT_OT_verify_weights, HEAT_OT_weights_cancel)
+
+
+def unregister() -> None:
+    """Stop a run."""
+    from ..jobs import weights_job
+
+    weights_job.unregister()

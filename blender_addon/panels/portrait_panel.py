@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Panels: the portraits of the scene, and photo and rig of the active one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bpy.types import Panel
+
+from .. import registration, text_lines
+from ..data.lookup import active_portrait
+from ..operators.heat_tab import InHeatTab, OfPortrait
+
+
+class HEAT_PT_portraits(InHeatTab, Panel):
+    """The list of portraits; the first thing in the tab."""
+
+    bl_label = "Portraits"
+    bl_idname = "HEAT_PT_portraits"
+    bl_order = 1
+
+    def draw(self, context: Any) -> None:
+        """Draw the list, or an invitation when it is empty."""
+        layout = self.layout
+        for text in registration.problems():
+            text_lines.draw(layout, context, text, "ERROR")
+        heat = getattr(context.scene, "heat", None)
+        if heat is None:
+            return
+        if not heat.portraits:
+            text_lines.draw(layout, context, "A portrait is a photo that your rig performs.")
+            layout.operator("heat.portrait_add", icon="ADD")
+            _draw_backend(layout, context)
+            return
+        row = layout.row()
+        row.template_list("HEAT_UL_portraits", "", heat, "portraits", heat, "active_index", rows=2)
+        side = row.column(align=True)
+        side.operator("heat.portrait_add", text="", icon="ADD")
+        side.operator("heat.portrait_remove", text="", icon="REMOVE")
+        _draw_backend(layout, context)
+
+
+class HEAT_PT_photo(OfPortrait, Panel):
+    """Photo and rig of the active portrait."""
+
+    bl_label = "Photo & Rig"
+    bl_idname = "HEAT_PT_photo"
+    bl_order = 2
+
+    def draw(self, context: Any) -> None:
+        """Draw the choices in the order in which one makes them."""
+        from ..data import map_rows, photo_source
+        from ..scene import rig_source
+
+        layout = self.layout
+        portrait = active_portrait(context.scene)
+        column = layout.column()
+        column.row(align=True).prop(portrait, "photo_source", expand=True)
+        if portrait.photo_source == "FILE":
+            column.prop(portrait, "photo_path", text="")
+        else:
+            column.template_ID(portrait, "photo_image", open="image.open")
+        wrong = photo_source.complaint(portrait)
+        if wrong:
+            text_lines.draw(column, context, wrong, "ERROR")
+        layout.separator(factor=0.5)
+        column = layout.column()
+        column.label(text="Face mesh with shape keys")
+        column.prop(portrait, "mesh", text="")
+        if portrait.mesh is None:
+            column.operator("heat.add_sample_rig", icon="USER")
+        column.label(text="Armature with the head bone")
+        column.prop(portrait, "armature", text="")
+        if portrait.armature is not None:
+            bones = portrait.armature.data
+            column.prop_search(portrait, "head_bone", bones, "bones", text="", icon="BONE_DATA")
+        for text in rig_source.complaints(portrait):
+            text_lines.draw(column, context, text, "INFO")
+        if portrait.mesh is not None or portrait.armature is not None:
+            row = column.row(align=True)
+            row.operator("heat.auto_map", icon="FILE_REFRESH")
+            row.menu("HEAT_MT_map_presets", text="Presets")
+            text_lines.draw(column, context, *map_rows.state_line(portrait))
+
+
+class HEAT_PT_engine(InHeatTab, Panel):
+    """Engine settings of the active portrait."""
+
+    bl_label = "Engine"
+    bl_idname = "HEAT_PT_engine"
+    bl_parent_id = "HEAT_PT_photo"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Any) -> None:
+        """Draw what a beginner never needs."""
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        portrait = active_portrait(context.scene)
+        column = layout.column()
+        column.prop(portrait, "engine")
+        _draw_engine_note(column, context, portrait.engine)
+        if portrait.engine == "styleheat":
+            column.prop(portrait, "inversion")
+            column.prop(portrait, "keep_identity")
+        column.prop(portrait, "device")
+        column.prop(portrait, "face")
+        column.prop(portrait, "neutralise")
+        column.prop(portrait, "facing")
+        column.prop(portrait, "eye_distance")
+
+
+def _draw_engine_note(layout: Any, context: Any, engine: str) -> None:
+    """Draw what the chosen engine does, and what it lacks on this machine."""
+    from ..core import engines
+    from ..jobs import weights_job
+
+    text = engines.note(engine)
+    if text:
+        text_lines.draw(layout, context, text, "INFO")
+    chosen = engine.strip() == engines.STYLEHEAT
+    known = weights_job.report(watch=chosen)  # it also tells which engines there are
+    if chosen and known is not None and not known.ready:
+        icon, line = weights_job.state_line(known)
+        text_lines.draw(layout, context, line, "ERROR" if icon == "INFO" else icon)
+        layout.operator("heat.open_preferences", text="Fetch Weights...", icon="IMPORT")
+
+
+def _draw_backend(layout: Any, context: Any) -> None:
+    from ..backend import status_lines
+
+    line = status_lines.line()
+    if line.warning:
+        text_lines.draw(layout, context, line.text, "ERROR")
+        row = layout.row(align=True)
+        if line.mend == "restart":
+            row.operator("heat.backend_restart", text="Try Again")
+        row.operator("heat.open_preferences", text="Set Up Backend...")
+    else:
+        text_lines.draw(layout, context, line.text, line.icon)
+
+
+CLASSES = (HEAT_PT_portraits, HEAT_PT_photo, HEAT_PT_engine)

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# mypy: disable-error-code="valid-type"
+"""The page of the add-on's preferences: where the backend comes from, and setting it up."""
+
+import os
+from typing import Any
+
+from bpy.props import EnumProperty, IntProperty, StringProperty
+from bpy.types import AddonPreferences
+
+from .. import text_lines
+from ..data.preferences import PYTHON_VARIABLE
+
+BACKEND_ITEMS = (
+    ("OWN", "Heat's own environment", "The environment that Set Up Backend makes"),
+    ("EXISTING", "An environment that exists", "A Python that has heat_backend installed"),
+    ("REMOTE", "Another machine", "A backend that runs elsewhere, by address and secret"),
+)
+TORCH_ITEMS = (
+    ("AUTO", "Automatic", "For the NVIDIA card where there is one, else for the processor"),
+    ("CPU", "Processor only", "The smaller download"),
+    ("CUDA", "NVIDIA card", "The larger download, for NVIDIA cards"),
+)
+
+
+class HeatPreferences(AddonPreferences):
+    """Preferences of the add-on."""
+
+    bl_idname = __package__.rpartition(".")[0]
+
+    backend: EnumProperty(
+        name="Backend",
+        description="Where the process that renders comes from",
+        items=BACKEND_ITEMS,
+        default="OWN",
+    )
+    base_python: StringProperty(
+        name="Python",
+        description="Python 3.11 or 3.12 to make the environment from; empty to look for one",
+        subtype="FILE_PATH",
+    )
+    torch_build: EnumProperty(
+        name="PyTorch",
+        description="Which build of PyTorch to install",
+        items=TORCH_ITEMS,
+        default="AUTO",
+    )
+    wheel_folder: StringProperty(
+        name="Packages from",
+        description="Folder of wheels to install from in place of the network; empty for the "
+        "network",
+        subtype="DIR_PATH",
+    )
+    existing_python: StringProperty(
+        name="Python",
+        description="Interpreter of an environment that has heat_backend installed",
+        subtype="FILE_PATH",
+    )
+    weights_folder: StringProperty(
+        name="Weights in",
+        description="Folder of the StyleHEAT weights, such as the checkpoints folder of the "
+        "authors' own repository; empty for HEAT_WEIGHTS, or a folder in your user data",
+        subtype="DIR_PATH",
+    )
+    host: StringProperty(name="Address", description="Name or address of the other machine")
+    port: IntProperty(name="Port", description="Its port", default=7653, min=1, max=65535)
+    secret: StringProperty(
+        name="Secret",
+        description="The secret that the backend was started with (HEAT_SECRET there). It is "
+        "kept in Blender's preferences file",
+        subtype="PASSWORD",
+    )
+
+    def draw(self, context: Any) -> None:
+        """Draw where the backend comes from, and what that choice needs."""
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        named = os.environ.get(PYTHON_VARIABLE, "")
+        if named:  # it wins over the choices below
+            text_lines.draw(layout, context, f"Backend of {PYTHON_VARIABLE}: {named}", "INFO")
+        else:
+            self._draw_choice(layout, context)
+        self._draw_backend_state(layout, context)
+        self._draw_weights(layout, context)
+
+    def _draw_choice(self, layout: Any, context: Any) -> None:
+        layout.prop(self, "backend")
+        if self.backend == "OWN":
+            self._draw_own(layout, context)
+        elif self.backend == "EXISTING":
+            layout.prop(self, "existing_python")
+        else:
+            column = layout.column(align=True)
+            column.prop(self, "host")
+            column.prop(self, "port")
+            column.prop(self, "secret")
+            note = "Movies and pictures are then written by the other machine, on its own disks."
+            text_lines.draw(layout, context, note, "INFO")
+
+    def _draw_own(self, layout: Any, context: Any) -> None:
+        from ..jobs import setup_job
+
+        run = setup_job.current()
+        for kind, text in setup_job.lines(self):
+            text_lines.draw(layout, context, text, kind)
+        if run is not None and run.status.state == "running":
+            layout.progress(factor=run.status.fraction, text=f"{run.status.fraction:.0%}")
+            row = layout.row()
+            row.operator("heat.setup_cancel", icon="CANCEL")
+            row.operator("heat.open_log", icon="TEXT").which = "SETUP"
+            return
+        column = layout.column()
+        column.prop(self, "base_python", placeholder="found by itself")
+        column.prop(self, "torch_build")
+        column.prop(self, "wheel_folder", placeholder="the network")
+        row = layout.row()
+        row.operator("heat.setup_backend", icon="IMPORT")
+        row.operator("heat.open_log", icon="TEXT").which = "SETUP"
+
+    def _draw_backend_state(self, layout: Any, context: Any) -> None:
+        from ..backend import status_lines
+
+        line = status_lines.line()
+        if line.mend == "setup" and self.backend == "OWN":
+            return  # said above already
+        layout.separator()
+        text_lines.draw(layout, context, line.text, line.icon)
+        row = layout.row()
+        row.operator("heat.backend_restart", icon="FILE_REFRESH")
+        row.operator("heat.open_log", text="Open Backend Log", icon="TEXT").which = "BACKEND"
+
+    def _draw_weights(self, layout: Any, context: Any) -> None:
+        from ..backend import status_lines
+        from ..jobs import weights_job
+
+        if status_lines.missing() is not None:
+            return  # the backend fetches them; first things first
+        layout.separator()
+        layout.label(text="Weights of the StyleHEAT engine (Warp needs none)")
+        if self.backend == "REMOTE":
+            note = "They are the other machine's: run `heat weights fetch` there."
+            text_lines.draw(layout, context, note, "INFO")
+            return
+        for kind, text in weights_job.lines():
+            text_lines.draw(layout, context, text, kind)
+        if weights_job.running():
+            factor = weights_job.fraction()
+            layout.progress(factor=factor, text=f"{factor:.0%}")
+            layout.operator("heat.weights_cancel", icon="CANCEL")
+            return
+        layout.prop(self, "weights_folder", placeholder="found by itself")
+        row = layout.row()
+        row.operator("heat.fetch_weights", icon="IMPORT")
+        row.operator("heat.verify_weights", icon="CHECKMARK")
+
+
+CLASSES = (HeatPreferences,)

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Panel of the render into the sequencer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bpy.types import Panel
+
+from .. import text_lines
+from ..data.lookup import active_portrait
+from ..operators.heat_tab import OfPortrait
+
+
+class HEAT_PT_render(OfPortrait, Panel):
+    """Output settings of the active portrait, its progress, and what stands in the way."""
+
+    bl_label = "Render"
+    bl_idname = "HEAT_PT_render"
+    bl_order = 6
+
+    def draw(self, context: Any) -> None:
+        """Draw settings, then the button or the progress."""
+        from ..jobs import edit_costs, render_jobs
+        from ..scene import view_transform
+
+        layout = self.layout
+        portrait = active_portrait(context.scene)
+        task = render_jobs.task_of(portrait.uid)
+        busy = render_jobs.running(portrait.uid)
+        column = layout.column()
+        column.enabled = not busy
+        _draw_settings(column, portrait)
+        wrong = view_transform.complaint(context.scene)
+        if wrong:
+            box = layout.box()
+            text_lines.draw(box, context, wrong, "COLOR", in_box=True)
+            box.operator("heat.fix_view_transform")
+        if task is not None and busy:
+            layout.progress(factor=task.fraction, text=f"{task.fraction:.0%}")
+            text_lines.draw(layout, context, task.line())
+            layout.operator("heat.render_cancel", icon="CANCEL")
+            return
+        cost = edit_costs.line(context.scene, portrait)
+        if cost:
+            text_lines.draw(layout, context, cost, "TIME")
+        row = layout.row()
+        row.scale_y = 1.3
+        row.operator("heat.render", icon="RENDER_ANIMATION")
+        reason = render_jobs.reason_against(context.scene, portrait)
+        if reason:
+            text_lines.draw(layout, context, reason, "INFO")
+        if render_jobs.unfinished(portrait) is not None:
+            layout.operator("heat.render_resume", icon="PLAY")
+        if task is not None:
+            icon = {"done": "CHECKMARK", "failed": "ERROR"}.get(task.state, "INFO")
+            text_lines.draw(layout, context, task.line(), icon)
+        _draw_take(layout, context, portrait)
+
+
+def _draw_take(layout: Any, context: Any, portrait: Any) -> None:
+    """Draw where the finished take is, and what the scene's own render would make of it."""
+    from ..scene import take_view
+
+    place = take_view.place_line(context.scene, portrait.uid)
+    if place is None:
+        return
+    text_lines.draw(layout, context, place, "SEQUENCE")
+    layout.operator("heat.open_sequencer", icon="WINDOW")
+    wrong = take_view.complaint(context.scene, portrait.uid)
+    if wrong:
+        box = layout.box()
+        text_lines.draw(box, context, wrong, "INFO", in_box=True)
+        box.operator("heat.match_resolution")
+
+
+def _draw_settings(column: Any, portrait: Any) -> None:
+    output = portrait.output
+    column.use_property_split = True
+    column.use_property_decorate = False
+    column.prop(output, "file_format")
+    column.prop(output, "folder")
+    column.prop(portrait, "photo_size")
+    if not portrait.photo_size:
+        column.prop(portrait, "size")
+    column.prop(output, "range_source")
+    if output.range_source == "OWN":
+        ends = column.column(align=True)
+        ends.prop(output, "frame_start")
+        ends.prop(output, "frame_end", text="Last")
+    column.prop(portrait, "strip_name")
+
+
+CLASSES = (HEAT_PT_render,)

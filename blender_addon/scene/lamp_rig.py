@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A lamp of the scene drives the light on the face, by drivers that need no Python.
+
+Two empties tell the drivers where the lamp is: one stands in the head along the contract's axes
+(x to image right, y up, z to the viewer) and turns with the head bone, for the light turns with
+the head, as the photo's own does; its child is held to the lamp.
+"""
+
+from __future__ import annotations
+
+from math import atan2, degrees, hypot
+from typing import Any
+
+import bpy
+from mathutils import Matrix, Vector
+
+from .. import bridge
+from ..core.rig.facing import axes_of
+from ..data import edit_animation
+from .rig_source import rig_source
+from .sampling import resolved_facing
+
+UID_KEY = "heat_lamp"
+YAW, PITCH, AMOUNT = "light_direction_yaw", "light_direction_pitch", "light_amount"
+DRIVEN = (YAW, PITCH, AMOUNT)
+
+# In the head's axes a lamp stands at (x, y, z); a sun shines along its own -Z from everywhere.
+_FROM_PLACE = {
+    YAW: "degrees(atan2(x, z))",
+    PITCH: "-degrees(atan2(y, sqrt(x * x + z * z)))",
+}
+_FROM_TURN = {
+    YAW: "degrees(atan2(x * z + w * y, 0.5 - x * x - y * y))",
+    PITCH: "-degrees(asin(clamp(2 * (y * z - w * x), -1, 1)))",
+}
+_PLACE = {"x": "LOC_X", "y": "LOC_Y", "z": "LOC_Z"}
+_TURN = {"w": "ROT_W", "x": "ROT_X", "y": "ROT_Y", "z": "ROT_Z"}
+
+
+def drive(portrait: Any, lamp: Any, *, amount: bool, here: bool) -> None:
+    """Let a lamp drive a portrait's light; what drove it before is replaced.
+
+    Parameters
+    ----------
+    portrait : HeatPortrait
+        Its rig tells where the head is and which way it faces.
+    lamp : bpy.types.Object
+        A light.
+    amount : bool
+        Its energy drives the light's amount, too: as it is now is the photo's own.
+    here : bool
+        Where the lamp is now is where the photo's own light comes from; else that comes from
+        where ``photo_light_yaw`` and ``photo_light_pitch`` say, at first the face's front.
+
+    Raises
+    ------
+    BadInput
+        There is no lamp, or no rig.
+    """
+    if lamp is None or lamp.type != "LIGHT":
+        raise bridge.errors.BadInput("Pick a lamp of the scene first")
+    if portrait.mesh is None and portrait.armature is None:
+        raise bridge.errors.BadInput("Pick a face mesh or an armature: it tells where the head is")
+    release(portrait)
+    portrait.edits.lamp = lamp
+    follower = _follower(portrait, lamp, _head_axes(portrait))
+    if here:
+        _take_as_own(portrait, follower, lamp)
+    for name in (YAW, PITCH):
+        _drive_angle(portrait, name, follower, lamp)
+    if amount and lamp.data.energy > 0.0:
+        _drive_amount(portrait, lamp)
+
+
+def release(portrait: Any) -> None:
+    """Take drivers and empties away; the values stay as they are."""
+    scene = portrait.id_data
+    values = {name: getattr(portrait.edits, name) for name in DRIVEN}
+    for name in DRIVEN:
+        if edit_animation.path_of(portrait.edits, name) in edit_animation.driven(scene):
+            portrait.edits.driver_remove(name)
+            setattr(portrait.edits, name, values[name])
+    for thing in [o for o in scene.objects if o.get(UID_KEY) == portrait.uid]:
+        bpy.data.objects.remove(thing)
+
+
+def is_driven(portrait: Any) -> bool:
+    """Return whether drivers set the direction of a portrait's light."""
+    paths = edit_animation.driven(portrait.id_data)
+    return edit_animation.path_of(portrait.edits, YAW) in paths
+
+
+def _head_axes(portrait: Any) -> Any:
+    """Add the empty in the head, along the contract's axes at rest."""
+    source = rig_source(portrait)
+    turn = Matrix(axes_of(resolved_facing(source)).tolist()).transposed().to_4x4()
+    armature = portrait.armature
+    bone = armature.data.bones.get(portrait.head_bone) if armature is not None else None
+    empty = _empty(portrait, "Heat Head Axes")
+    if bone is not None:
+        middle = (bone.head_local + bone.tail_local) / 2.0
+        # A bone's child stands in the axes of the bone's tail.
+        tail = bone.matrix_local @ Matrix.Translation((0.0, bone.length, 0.0))
+        empty.parent, empty.parent_type, empty.parent_bone = armature, "BONE", bone.name
+        empty.matrix_basis = tail.inverted() @ Matrix.Translation(middle) @ turn
+        return empty
+    empty.parent = portrait.mesh or armature
+    corners = [Vector(corner) for corner in empty.parent.bound_box]
+    centre = sum(corners, Vector()) / len(corners)
+    empty.matrix_basis = Matrix.Translation(centre) @ turn
+    return empty
+
+
+def _follower(portrait: Any, lamp: Any, axes: Any) -> Any:
+    """Add the empty that is where the lamp is, or turned as it is, in the head's axes."""
+    empty = _empty(portrait, "Heat Lamp Place")
+    empty.parent = axes
+    kind = "COPY_ROTATION" if lamp.data.type == "SUN" else "COPY_LOCATION"
+    empty.constraints.new(kind).target = lamp
+    return empty
+
+
+def _empty(portrait: Any, name: str) -> Any:
+    empty = bpy.data.objects.new(name, None)
+    empty[UID_KEY] = portrait.uid
+    empty.empty_display_size = 0.02
+    empty.hide_render = empty.hide_select = True
+    portrait.id_data.collection.objects.link(empty)
+    return empty
+
+
+def _drive_angle(portrait: Any, name: str, follower: Any, lamp: Any) -> None:
+    driver = portrait.edits.driver_add(name).driver
+    is_sun = lamp.data.type == "SUN"
+    for letter, kind in (_TURN if is_sun else _PLACE).items():
+        variable = driver.variables.new()
+        variable.name, variable.type = letter, "TRANSFORMS"
+        target = variable.targets[0]
+        target.id, target.transform_type = follower, kind
+        target.transform_space = "LOCAL_SPACE"
+        target.rotation_mode = "QUATERNION"
+    driver.expression = _expression(portrait.edits, name, is_sun)
+
+
+def redirect(edits: Any) -> None:
+    """Let the drivers of some edits know where the photo's own light comes from.
+
+    It stands in their expressions: a driver of a scene that read a property of the same scene
+    would depend on itself.
+    """
+    data = edits.id_data.animation_data
+    paths = {edit_animation.path_of(edits, name): name for name in (YAW, PITCH)}
+    for curve in data.drivers if data is not None else ():
+        if curve.data_path in paths and UID_KEY in _follower_of(curve.driver):
+            is_sun = "w" in curve.driver.variables
+            curve.driver.expression = _expression(edits, paths[curve.data_path], is_sun)
+
+
+def _follower_of(driver: Any) -> Any:
+    """Return the object that a driver's first variable looks at; empty where there is none."""
+    targets = [target for variable in driver.variables for target in variable.targets]
+    return (targets[0].id if targets else None) or {}
+
+
+def _expression(edits: Any, name: str, is_sun: bool) -> str:
+    own = edits.photo_light_yaw if name == YAW else edits.photo_light_pitch
+    return f"{(_FROM_TURN if is_sun else _FROM_PLACE)[name]} - {own:.4f}"
+
+
+def _drive_amount(portrait: Any, lamp: Any) -> None:
+    driver = portrait.edits.driver_add(AMOUNT).driver
+    variable = driver.variables.new()
+    variable.name, variable.type = "energy", "SINGLE_PROP"
+    target = variable.targets[0]
+    target.id_type, target.id, target.data_path = "LIGHT", lamp.data, "energy"
+    driver.expression = f"energy / {lamp.data.energy:.6g} - 1"
+
+
+def _take_as_own(portrait: Any, follower: Any, lamp: Any) -> None:
+    """Note the lamp's direction as it is now as that of the photo's own light."""
+    bpy.context.view_layer.update()
+    graph = bpy.context.evaluated_depsgraph_get()
+    place, axes = (thing.evaluated_get(graph) for thing in (follower, follower.parent))
+    seen = axes.matrix_world.inverted() @ place.matrix_world
+    toward = seen.to_3x3().col[2] if lamp.data.type == "SUN" else seen.translation
+    yaw, pitch = angles(toward)
+    portrait.edits.photo_light_yaw, portrait.edits.photo_light_pitch = yaw, pitch
+
+
+def angles(toward: Any) -> tuple[float, float]:
+    """Return yaw and pitch, degrees, of a direction in the contract's axes."""
+    x, y, z = toward
+    return degrees(atan2(x, z)), -degrees(atan2(y, hypot(x, z)))
