@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# make demo | make test | make bench | make addon | make weights | make blender | make conformance
+# make demo | make check | make test | make bench | make addon | make weights | make blender | make conformance
 # make screenshots
 # Everything is made under this folder; nothing is installed outside it, but for what `make weights`
 # (your user data) and `make blender` (that Blender's extensions) are there to install.
@@ -33,9 +33,10 @@ ifeq ($(origin PYTHON)$(if $(wildcard $(PY)),,none),command line)
 GIVEN_PYTHON := given-python
 endif
 
-.PHONY: help demo test bench addon weights blender conformance screenshots edit-pages environment given-python clean
+.PHONY: help demo check test bench addon weights blender conformance screenshots edit-pages environment given-python clean
 help:
 	@echo "make demo [PORTRAIT=photo.jpg]  a photo performs: out/demo.mp4, out/demo.blend, out/contact_sheet.png"
+	@echo "make check                      lint, types and fast tests: about a minute"
 	@echo "make test [BLENDER=path]        lint, types, unit, headless Blender and window tests"
 	@echo "make bench [BLENDER=path]       the benchmark on this machine"
 	@echo "make addon                      the extension zip, in dist/"
@@ -47,6 +48,9 @@ help:
 
 demo: $(READY)
 	@$(PY) -m demo $(if $(PORTRAIT),--portrait "$(PORTRAIT)")
+
+check: $(READY)
+	@$(PY) tests/run_all.py check
 
 test: $(READY) $(READY42) $(READY45)
 	@BLENDER="$(BLENDER)" $(PY) tests/run_all.py

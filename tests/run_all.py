@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run every part of ``make test`` and count them together.
+"""Run every part of ``make test``, or with ``check`` the quick parts, and count them together.
 
 Parts run in two lanes at once, since several of them wait for Blender rather than compute; a
 part's output is printed whole when it ends. The last line counts all parts: a lint or type
@@ -53,17 +53,31 @@ def tests(name: str, *arguments: str, python: str = PYTHON) -> Part:
     return Part(name, (python, "-m", "pytest", *options, *arguments), report)
 
 
-def lanes() -> tuple[Sequence[Part], Sequence[Part]]:
-    """Both lists of parts; they share nothing on disk but the sources."""
-    blender_folders = ("tests/addon", "tests/gui")
-    unit = [p for p in sorted((ROOT / "tests").iterdir()) if _holds_tests(p)]
-    unit_paths = [f"tests/{p.name}" for p in unit if f"tests/{p.name}" not in blender_folders]
-    first = (
+BLENDER_FOLDERS = ("tests/addon", "tests/gui")
+
+
+def static_checks() -> tuple[Part, ...]:
+    return (
         check("ruff check", "ruff", "check", "."),
         check("ruff format", "ruff", "format", "--check", "."),
         check("mypy", "mypy", "--no-incremental"),  # its cache goes stale as files come and go
-        tests("unit", "-m", "not large", *unit_paths),
     )
+
+
+def unit_folders() -> list[str]:
+    """Folders of tests that need no Blender."""
+    found = [f"tests/{p.name}" for p in sorted((ROOT / "tests").iterdir()) if _holds_tests(p)]
+    return [name for name in found if name not in BLENDER_FOLDERS]
+
+
+def quick_lanes() -> tuple[Sequence[Part], ...]:
+    """What ``make check`` runs."""
+    return static_checks(), (tests("unit", "-m", "not slow and not large", *unit_folders()),)
+
+
+def all_lanes() -> tuple[Sequence[Part], ...]:
+    """What ``make test`` runs; the lanes share nothing on disk but the sources."""
+    first = (*static_checks(), tests("unit", "-m", "not large", *unit_folders()))
     second = (
         tests("add-on in bpy 5.0", "tests/addon"),
         tests("add-on in bpy 4.5", "tests/addon", python=str(ROOT / ".venv-bpy45/bin/python")),
@@ -109,13 +123,17 @@ def _counts(report: Path) -> tuple[int, int, int]:
     return total - bad - skipped, bad, skipped
 
 
-def main() -> int:
-    """Run all; 0 when nothing failed."""
+def main(arguments: Sequence[str]) -> int:
+    """Run all, or the quick parts; 0 when nothing failed."""
+    if list(arguments) not in ([], ["check"]):
+        print("usage: run_all.py [check]", file=sys.stderr)
+        return 2
+    lanes = quick_lanes() if arguments else all_lanes()
     REPORTS.mkdir(parents=True, exist_ok=True)
     for old in REPORTS.glob("*.xml"):
         old.unlink()
     with ThreadPoolExecutor(2) as pool:
-        outcomes = [o for lane in pool.map(lambda parts: [run(p) for p in parts], lanes())
+        outcomes = [o for lane in pool.map(lambda parts: [run(p) for p in parts], lanes)
                     for o in lane]  # fmt: skip
     print("\n=== all parts")
     for outcome in outcomes:
@@ -129,4 +147,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
