@@ -85,14 +85,16 @@ def run(portrait: Path | None, out: Path) -> None:
             title = f"Heat: {photo.name} edited, as keyed"
             contact_sheet(making / "edited.mp4", making / "edited.png", title, rows=2)
             rows = [
-                ("the film: demo.mp4", making / "demo.mp4"),
+                ("the video: demo.mp4", making / "demo.mp4"),
                 (
                     "tracked, baked onto the rig and performed again: filmed.mp4",
                     making / "filmed.mp4",
                 ),
                 ("a spoken sentence, baked and performed: spoken.mp4", making / "spoken.mp4"),
             ]
-            pairs_sheet(rows, making / "driven.png", f"Heat: {photo.name} driven by film and voice")
+            pairs_sheet(
+                rows, making / "driven.png", f"Heat: {photo.name} driven by video and voice"
+            )
         for name in MADE:
             (making / name).replace(out / name)
     finally:

@@ -77,7 +77,7 @@ def key_lamp(lamp: Any, portrait: Any, changing: Look) -> None:
 
 
 def drive(given: dict[str, str], name: str, source: Path) -> None:
-    """Bake a voice or a film onto a sample rig of its own, and render that."""
+    """Bake a voice or a video onto a sample rig of its own, and render that."""
     print(f"Heat: {source.name} drives the rig", flush=True)
     scene, portrait = empty_scene(given, name)
     portrait.motion.path = str(source)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What drives a render: a motion clip, or a film or a voice that is turned into one."""
+"""What drives a render: a motion clip, or a video or a voice that is turned into one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from heat_backend import __version__
 if TYPE_CHECKING:
     from heat_backend.styleheat.driving.paper_motion import Motion
 
-CHOOSE = "choose an .npz that Heat wrote, a film of a face or a voice"
+CHOOSE = "choose an .npz that Heat wrote, a video of a face or a voice"
 CLIPS = (".npz", ".npy", ".mat")
 
 
@@ -58,7 +58,7 @@ class Source:
     motion : Motion or None
         A clip, read whole.
     pictures, sound : bool
-        What a film or a voice has.
+        What a video or a voice has.
     """
 
     path: Path
@@ -68,7 +68,7 @@ class Source:
 
 
 def driving_source(path: Path) -> Source:
-    """Read a clip, or look into a film or a voice, before any work is put into the photo.
+    """Read a clip, or look into a video or a voice, before any work is put into the photo.
 
     Parameters
     ----------
@@ -94,13 +94,13 @@ def driving_motion(
     progress: Callable[[str, float], None],
     cancelled: Callable[[], bool],
 ) -> Driving:
-    """Take a clip as it is, track a film, or listen to a voice.
+    """Take a clip as it is, track a video, or listen to a voice.
 
     Parameters
     ----------
     source : Source
     work : path
-        Folder for what a stopped run goes on from: a film's landmarks, then the clip. Tracking or
+        Folder for what a stopped run goes on from: a video's landmarks, then the clip. Tracking or
         listening anew would give the same clip, but not to the last bit.
     progress, cancelled : callable
         As for the commands.
@@ -176,7 +176,7 @@ def _streams(path: Path) -> tuple[bool, bool]:
                 raise BadInput(f"{path.name} is a still picture, not a motion clip: {CHOOSE}")
             found = bool(moving_pictures(container)), bool(container.streams.audio)
     except (OSError, av.FFmpegError, ValueError) as error:
-        raise BadInput(f"{path.name} is no motion clip, film or sound: {CHOOSE}") from error
+        raise BadInput(f"{path.name} is no motion clip, video or sound: {CHOOSE}") from error
     if found == (False, False):
         raise BadInput(f"{path.name} has neither pictures nor sound: choose another file")
     return found

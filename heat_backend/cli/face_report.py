@@ -20,7 +20,7 @@ _LYING_DEGREES = 60.0
 _DARK_FACE, _BRIGHT_FACE = 40.0, 235.0
 # FaceMesh lays foreheads too far forward: faces that look straight ahead read about this much down.
 _FRONTAL_PITCH = 7.0
-# Film of real people blinking stays below this opening; an open eye reads 0.2 to 0.4.
+# Video of real people blinking stays below this opening; an open eye reads 0.2 to 0.4.
 _CLOSED_EYE = 0.12
 _OPEN_MOUTH = 0.08
 

@@ -66,7 +66,7 @@ def _clip(path: Path) -> MotionClip:
 
     if path.is_file() and path.suffix.lower() != ".npz":
         raise BadInput(
-            f"{path.name} is no motion clip: make one of a film with  heat track, "
+            f"{path.name} is no motion clip: make one of a video with  heat track, "
             "or of a voice with  heat speak"
         )
     return motion_clip.load(path)

@@ -79,7 +79,7 @@ def add_size_option(parser: argparse.ArgumentParser) -> None:
 
 
 def add_range(parser: argparse.ArgumentParser) -> None:
-    """Add the seconds of a film or sound that are to be read."""
+    """Add the seconds of a video or sound that are to be read."""
     parser.add_argument("--start", type=float, default=0.0, metavar="S", help="from this second on")
     parser.add_argument("--end", type=float, metavar="S", help="up to this second")
 

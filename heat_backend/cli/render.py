@@ -31,13 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="CLIP",
-        help="what drives it: a motion clip (.npz), a film of a face, or a voice; with the engine "
+        help="what drives it: a motion clip (.npz), a video of a face, or a voice; with the engine "
         "styleheat also .npy or .mat, in the paper's values",
     )
     parser.add_argument(
         "--audio",
         metavar="FILE",
-        help="the movie's sound, or  none  (default: the driving film's or voice's own)",
+        help="the movie's sound, or  none  (default: the driving video's or voice's own)",
     )
     parser.add_argument(
         "--out",
@@ -89,7 +89,7 @@ def _overwriting_named() -> Iterator[None]:
 
 @contextmanager
 def _kept_if_stopped(driving: Driving) -> Iterator[None]:
-    """Keep the clip made of a film or voice only for a render to be resumed."""
+    """Keep the clip made of a video or voice only for a render to be resumed."""
     try:
         yield
     except (Cancelled, KeyboardInterrupt):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``heat track``: a film of a face becomes a motion clip."""
+"""``heat track``: a video of a face becomes a motion clip."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ from heat_backend.cli.progress import Progress
 if TYPE_CHECKING:
     from heat_backend.tracking.track import TrackSettings
 
-HELP = "track the face in a film: its expressions and head motion become a motion clip"
+HELP = "track the face in a video: its expressions and head motion become a motion clip"
 RESTS = ("first", "neutral", "camera")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("film", type=Path, metavar="VIDEO", help="the film, any that FFmpeg reads")
+    parser.add_argument(
+        "video", type=Path, metavar="VIDEO", help="the video, any that FFmpeg reads"
+    )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="CLIP.npz", help="the motion clip to write"
     )
@@ -96,10 +98,10 @@ def _track(args: argparse.Namespace, progress: Progress) -> int:
     from heat_backend.tracking.track import track_video
 
     settings = _settings(args)
-    target = options.clip_target(args.out, args.film)
-    reel = target.with_name(f".{target.name}.track")
+    target = options.clip_target(args.out, args.video)
+    cache = target.with_name(f".{target.name}.track")
     with stop_request() as stopped, native_logs_hidden(not args.debug):
-        tracked = track_video(args.film, settings, reel, progress.preparing, stopped)
+        tracked = track_video(args.video, settings, cache, progress.preparing, stopped)
     motion_clip.save(tracked.clip, target)
     clip = tracked.clip
     progress.finish(out=str(target), frames=len(clip), fps=clip.fps, notes=tracked.notes)

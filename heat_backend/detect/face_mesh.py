@@ -169,7 +169,7 @@ class TrackingFaceMesh:
 
 
 def create_tracking(faces: int = 1) -> TrackingFaceMesh:
-    """Load FaceMesh for films with up to so many faces.
+    """Load FaceMesh for videos with up to so many faces.
 
     Raises
     ------

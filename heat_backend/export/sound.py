@@ -34,7 +34,7 @@ class Sound:
     path : path
         Anything with sound that FFmpeg reads.
     start : float
-        Second of it that is heard with the first frame; of a film, counted from its first picture.
+        Second of it that is heard with the first frame; of a video, counted from its first picture.
     """
 
     path: Path

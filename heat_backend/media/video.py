@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which streams of a file are a film's moving pictures, when they begin, and ranges of seconds."""
+"""Which streams of a file are a video's moving pictures, when they begin, and ranges of seconds."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def check_range(start: float, end: float | None) -> None:
         ``start`` is no second of a recording, or ``end`` does not come after it.
     """
     if not 0.0 <= start < math.inf:
-        raise UsageError(f"--start {start:g}: give a second of the film or sound, from 0 on")
+        raise UsageError(f"--start {start:g}: give a second of the video or sound, from 0 on")
     if end is not None and not start < end < math.inf:
         raise UsageError(f"--start {start:g} --end {end:g}: the end must come after the start")
 
 
 def moving_pictures(container: InputContainer) -> list[VideoStream]:
-    """List an open file's video streams, without the cover picture of a song or a film."""
+    """List an open file's video streams, without the cover picture of a song or a video."""
     from av.stream import Disposition
 
     streams = container.streams.video
@@ -53,7 +53,7 @@ def is_still(container: InputContainer) -> bool:
 
 
 def first_picture(path: Path) -> float | None:
-    """Return the second of a film's own clock at which its first picture is shown.
+    """Return the second of a video's own clock at which its first picture is shown.
 
     That is not always where its stream begins: pictures before the first that can be decoded, as in
     recordings that were cut out of others, are never shown.
@@ -84,7 +84,7 @@ def first_picture(path: Path) -> float | None:
 
 # Larger pictures only cost time: the landmark networks look at crops of about 200 pixels.
 WORKING_SIDE = 960
-ASK_FOR_FILM = "choose a film with a face in it, such as an .mp4"
+ASK_FOR_VIDEO = "choose a video with a face in it, such as an .mp4"
 DEFAULT_RATE = 25.0
 INDEXED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 """Kinds of files that can be entered in the middle to the frame; others are read from the start."""
@@ -101,7 +101,7 @@ class VideoFrame:
     Attributes
     ----------
     seconds : float
-        When it is shown, from the film's first frame.
+        When it is shown, from the video's first frame.
     pixels : ndarray, shape (H, W, 3), uint8
         RGB, upright, long side at most ``WORKING_SIDE``.
     """
@@ -137,22 +137,22 @@ def _opened(path: Path) -> Iterator[InputContainer]:
     try:
         container = av.open(str(path), metadata_errors="replace")
     except FileNotFoundError as error:
-        raise BadInput(f"there is no film {path}: {ASK_FOR_FILM}") from error
+        raise BadInput(f"there is no video {path}: {ASK_FOR_VIDEO}") from error
     except IsADirectoryError as error:
-        raise BadInput(f"{path} is a folder: {ASK_FOR_FILM}") from error
+        raise BadInput(f"{path} is a folder: {ASK_FOR_VIDEO}") from error
     except PermissionError as error:
         raise BadInput(f"no permission to read {path}: change the file's permissions") from error
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise BadInput(f"{path.name} is not a film that can be read: {ASK_FOR_FILM}") from error
+        raise BadInput(f"{path.name} is not a video that can be read: {ASK_FOR_VIDEO}") from error
     with container:
         if is_still(container):
-            raise BadInput(f"{path.name} is a still picture: {ASK_FOR_FILM}")
+            raise BadInput(f"{path.name} is a still picture: {ASK_FOR_VIDEO}")
         if not moving_pictures(container):
             if container.streams.audio:
                 raise BadInput(
                     f"{path.name} holds sound but no picture: use  heat speak {path.name}"
                 )
-            raise BadInput(f"{path.name} holds no picture: {ASK_FOR_FILM}")
+            raise BadInput(f"{path.name} holds no picture: {ASK_FOR_VIDEO}")
         yield container
 
 
@@ -163,12 +163,12 @@ def video_info(path: Path, start: float = 0.0, end: float | None = None) -> Vide
     ----------
     path : path
     start, end : float
-        Seconds from the film's first frame.
+        Seconds from the video's first frame.
 
     Raises
     ------
     BadInput
-        When it is no film.
+        When it is no video.
     """
     with _opened(path) as container:
         stream = moving_pictures(container)[0]
@@ -186,18 +186,18 @@ def video_info(path: Path, start: float = 0.0, end: float | None = None) -> Vide
 
 
 def video_frames(path: Path, start: float = 0.0, end: float | None = None) -> Iterator[VideoFrame]:
-    """Decode the frames of a film in the order they are shown, one at a time.
+    """Decode the frames of a video in the order they are shown, one at a time.
 
     Parameters
     ----------
     path : path
     start, end : float
-        Seconds from the film's first frame; frames in [start, end) come.
+        Seconds from the video's first frame; frames in [start, end) come.
 
     Raises
     ------
     BadInput
-        When it is no film, or has no frame in that range. A film that is cut off ends where it
+        When it is no video, or has no frame in that range. A video that is cut off ends where it
         can no longer be read.
     """
     check_range(start, end)
@@ -215,22 +215,22 @@ def video_frames(path: Path, start: float = 0.0, end: float | None = None) -> It
                     yield VideoFrame(shown.seconds, _upright(shown.frame))
         except av.error.FFmpegError:
             if not seen:
-                raise BadInput(f"{path.name} is damaged: {ASK_FOR_FILM}") from None
+                raise BadInput(f"{path.name} is damaged: {ASK_FOR_VIDEO}") from None
     if shown is None:
-        raise BadInput(f"{path.name} holds no frames: {ASK_FOR_FILM}")
+        raise BadInput(f"{path.name} holds no frames: {ASK_FOR_VIDEO}")
     if not seen:
         raise BadInput(f"{path.name} has no frames from --start {start:g} on")
 
 
 class _Shown(NamedTuple):
-    seconds: float  # from the film's first frame
+    seconds: float  # from the video's first frame
     frame: av.VideoFrame
 
 
 def _shown(
     path: Path, container: InputContainer, stream: VideoStream, start: float
 ) -> Iterator[_Shown]:
-    """Decode from the film's beginning, or where that is as exact from shortly before ``start``."""
+    """Decode from the video's beginning, or where that is as exact from shortly before ``start``."""
     first: float | None = None
     if start > SEEK_FROM and container.format.name in INDEXED:
         first = first_picture(path)
@@ -243,7 +243,7 @@ def _shown(
         stamp = frame.time if frame.time is not None else last / rate
         first = stamp if first is None else first
         if last > 0 and stamp < first + seconds - 1e-6:
-            # Time that runs back, as where films were glued together.
+            # Time that runs back, as where videos were glued together.
             first = stamp - seconds - 1.0 / rate
         seconds = float(stamp - first)
         yield _Shown(seconds, frame)

@@ -24,7 +24,7 @@ LOUD_RANGE = {
 }
 CARRIED, CARRIED_SMOOTH = 0.25, 0.05
 """Share of the opening that follows the voice's strength by itself, whatever is said, and seconds
-over which it does. Lips of filmed speakers follow it about as well as they follow the sounds."""
+over which it does. Lips of speakers on video follow it about as well as they follow the sounds."""
 
 Span = tuple[float, float]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which expressions a film shows, how strongly landmarks read them, and their regions."""
+"""Which expressions a video shows, how strongly landmarks read them, and their regions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ UNSEEN = ("tongueOut", "cheekPuff", "jawForward", "mouthClose")
 TRACKED = tuple(name for name in EXPRESSION_NAMES if name not in GAZE and name not in UNSEEN)
 
 # Movement that FaceMesh reads over movement that the face model makes at 1: its lids never meet,
-# its brows and corners lag. Measured on clips rendered by the warp engine, and on films whose
+# its brows and corners lag. Measured on clips rendered by the warp engine, and on videos whose
 # first frame performs them again.
 READS = {
     "eyeBlink": 0.58,

@@ -94,7 +94,7 @@ def touching(expression: Array, opens: Array, gap: Array) -> Array:
     opens : ndarray, shape (52,)
         From :func:`openings`.
     gap : ndarray, shape (T,)
-        Read in the film, model units; NaN where it is not known.
+        Read in the video, model units; NaN where it is not known.
     """
     sure = np.nan_to_num(np.clip((APART - gap) / (APART - TOUCHING), 0.0, 1.0), nan=0.0)
     wanted = np.nan_to_num(np.maximum(gap - TOUCHING, 0.0), nan=0.0)

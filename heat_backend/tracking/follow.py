@@ -25,7 +25,7 @@ class Finder(Protocol):
 
 
 class FaceFollower:
-    """Finds the same face in each frame of a film.
+    """Finds the same face in each frame of a video.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class FaceFollower:
         self.most_seen = max(self.most_seen, len(faces))
         if len(faces) < self._number:
             return None
-        self._last = numbered_face(faces, self._number, "the film")
+        self._last = numbered_face(faces, self._number, "the video")
         if self._quick:
             from heat_backend.detect.face_mesh import create_tracking
 

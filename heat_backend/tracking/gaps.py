@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-DOUBTFUL = 3.0  # times the film's usual landmark error, beyond which a frame counts as unseen
+DOUBTFUL = 3.0  # times the video's usual landmark error, beyond which a frame counts as unseen
 
 
 def bridged(curves: Array, known: NDArray[np.bool_]) -> Array:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The landmarks of a whole film, kept on disk: memory stays flat, and a stopped run goes on."""
+"""The landmarks of a whole video, kept on disk: memory stays flat, and a stopped run goes on."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class LandmarkCache:
     Parameters
     ----------
     folder : path
-        Beside the clip to be written; made when missing. What another film or other settings
+        Beside the clip to be written; made when missing. What another video or other settings
         left there is thrown away.
     key : str
         From :func:`landmark_cache_key`.
@@ -70,22 +70,22 @@ class LandmarkCache:
         return np.memmap(self._data, _RECORD, "r", shape=(self._count,))
 
     def close(self) -> None:
-        """Keep the reel for a later run."""
+        """Keep the cache for a later run."""
         self._file.close()
 
     def remove(self) -> None:
-        """Throw the reel away: the clip is written."""
+        """Throw the cache away: the clip is written."""
         self._file.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def landmark_cache_key(film: Path, **settings: object) -> str:
-    """Name the landmarks of one film with one choice of settings."""
+def landmark_cache_key(video: Path, **settings: object) -> str:
+    """Name the landmarks of one video with one choice of settings."""
     try:
-        facts = film.stat()
+        facts = video.stat()
     except OSError as error:
-        raise BadInput(f"there is no film {film}: {error.strerror}") from error
-    told = [film.name, facts.st_size, facts.st_mtime_ns, sorted(settings.items())]
+        raise BadInput(f"there is no video {video}: {error.strerror}") from error
+    told = [video.name, facts.st_size, facts.st_mtime_ns, sorted(settings.items())]
     return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who is filmed: identity and face at rest, learnt from frames all over the film."""
+"""Who is filmed: identity and face at rest, learnt from frames all over the video."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ IDENTITY_ROUNDS, REST_ROUNDS = 2, 2
 
 
 def learn_person(model: FaceModel, points: NDArray[np.float32]) -> tuple[Person, FrameFit]:
-    """Learn the person from some frames of a film.
+    """Learn the person from some frames of a video.
 
     Parameters
     ----------
     model : FaceModel
     points : ndarray, shape (N, 478, 3)
-        Landmarks of frames spread over the film, pixels.
+        Landmarks of frames spread over the video, pixels.
 
     Returns
     -------
@@ -131,7 +131,7 @@ def _identity_step(
     by_identity = replace(person, basis=fields.astype(np.float64), prior=np.eye(count))
     own = person.neutral - by_identity.basis @ identity
     hessian, slope = np.eye(count), -identity.copy()
-    # Landmark errors of one film are alike from frame to frame: its frames count as a few.
+    # Landmark errors of one video are alike from frame to frame: its frames count as a few.
     counts = FITTED_FRAMES / len(points)
     for one, frame in zip(points, frames, strict=True):
         here = replace(by_identity, neutral=own + person.basis @ frame.weights)

@@ -3,7 +3,7 @@
 
 Identity and expression are solved together against the mean face: what faces rarely look like
 counts as expression. The channels, their priors and how strongly landmarks read them are those
-of films.
+of videos.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A film becomes a motion clip."""
+"""A video becomes a motion clip."""
 
 from __future__ import annotations
 
@@ -94,16 +94,16 @@ class _Curves:
 
 
 def track_video(
-    film: Path, settings: TrackSettings, reel_folder: Path, progress: Progress,
+    video: Path, settings: TrackSettings, cache_folder: Path, progress: Progress,
     cancelled: Callable[[], bool],
 ) -> Tracked:  # fmt: skip
-    """Track one face through a film.
+    """Track one face through a video.
 
     Parameters
     ----------
-    film : path
+    video : path
     settings : TrackSettings
-    reel_folder : path
+    cache_folder : path
         Where landmarks are kept until the clip is done; a stopped run goes on from there. It is
         to be the caller's own: what else is in it goes.
     progress : callable (what, 0..1)
@@ -115,44 +115,48 @@ def track_video(
     UsageError
         A range or a region that is none.
     BadInput
-        No film, or no face in it.
+        No video, or no face in it.
     Cancelled
         When ``cancelled()`` became true; the landmarks found are kept.
     """
     region_mask(settings.regions or REGIONS)
     check_range(settings.start, settings.end)
-    facts = video_info(film, settings.start, settings.end)
+    facts = video_info(video, settings.start, settings.end)
     key = landmark_cache_key(
-        film, detector=settings.detector, face=settings.face, start=settings.start, end=settings.end
+        video,
+        detector=settings.detector,
+        face=settings.face,
+        start=settings.start,
+        end=settings.end,
     )
-    reel = LandmarkCache(reel_folder, key)
+    cache = LandmarkCache(cache_folder, key)
     try:
-        most = _look(film, settings, reel, facts.frames, progress, cancelled)
-        records = reel.read()
+        most = _look(video, settings, cache, facts.frames, progress, cancelled)
+        records = cache.read()
         found = records["found"].astype(bool)
         if not found.any():
-            raise BadInput(_unseen(film.name, settings.face, most))
-        tracked = _clip_of(records, found, facts.rate, film.name, settings, progress, cancelled)
+            raise BadInput(_unseen(video.name, settings.face, most))
+        tracked = _clip_of(records, found, facts.rate, video.name, settings, progress, cancelled)
         tracked = replace(tracked, notes=_cut_off(records["seconds"], facts) + tracked.notes)
     except Cancelled:
-        reel.close()
+        cache.close()
         raise
     except BaseException:
-        reel.remove()
+        cache.remove()
         raise
     del records
-    reel.remove()
+    cache.remove()
     return tracked
 
 
 def _look(
-    film: Path, settings: TrackSettings, reel: LandmarkCache, expected: int, progress: Progress,
+    video: Path, settings: TrackSettings, cache: LandmarkCache, expected: int, progress: Progress,
     cancelled: Callable[[], bool],
 ) -> int:  # fmt: skip
-    """Find the landmarks of the frames that the reel does not hold yet; returns the most faces."""
+    """Find the landmarks of the frames that the cache does not hold yet; returns the most faces."""
     follower: FaceFollower | None = None
-    known = len(reel)
-    for number, frame in enumerate(video_frames(film, settings.start, settings.end)):
+    known = len(cache)
+    for number, frame in enumerate(video_frames(video, settings.start, settings.end)):
         if cancelled():
             raise Cancelled("stopped; the same command goes on from here")
         if number < known - WARM_UP:
@@ -162,7 +166,7 @@ def _look(
         points = follower.find(frame.pixels)
         if number < known:
             continue
-        reel.append(frame.seconds, points)
+        cache.append(frame.seconds, points)
         share = min(1.0, (number + 1) / max(expected, 1))
         progress("finding the face", LOOKING * share)
     return follower.most_seen if follower else 0
@@ -172,7 +176,7 @@ def _unseen(name: str, face: int | None, most: int) -> str:
     if face is not None and 0 < most < face:
         shown = "only one face" if most == 1 else f"only {most} faces at once"
         return f"face {face} asked for, but {name} shows {shown}: choose another --face"
-    return f"no face found in {name}: choose a film that shows one face from the front"
+    return f"no face found in {name}: choose a video that shows one face from the front"
 
 
 def _clip_of(
@@ -313,11 +317,11 @@ def _evenly(clip: MotionClip, seconds: Array) -> MotionClip:
 
 
 def _cut_off(seconds: Array, facts: VideoInfo) -> tuple[str, ...]:
-    """Tell that the frames, shown at ``seconds`` (T,), end long before the film should."""
+    """Tell that the frames, shown at ``seconds`` (T,), end long before the video should."""
     read = seconds[-1] - seconds[0] + 1.0 / facts.rate
     if read >= 0.9 * facts.seconds - 2.0 / facts.rate:
         return ()
-    return (f"the film breaks off: {read:.1f} of about {facts.seconds:.1f} seconds could be read",)
+    return (f"the video breaks off: {read:.1f} of about {facts.seconds:.1f} seconds could be read",)
 
 
 def _cuts(change: Array, seconds: Array) -> tuple[str, ...]:
@@ -327,7 +331,7 @@ def _cuts(change: Array, seconds: Array) -> tuple[str, ...]:
         return ()
     told = ", ".join(f"{seconds[k] - seconds[0]:.2f}" for k in at[:4])
     return (
-        f"the film cuts at second {told}: if another person follows, track each part by itself "
+        f"the video cuts at second {told}: if another person follows, track each part by itself "
         "with --start and --end",
     )
 

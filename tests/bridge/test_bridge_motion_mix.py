@@ -23,7 +23,7 @@ def test_every_expression_belongs_to_one_region():
     assert sum(region_mask([name]).astype(int) for name in REGIONS).tolist() == [1] * 52
 
 
-def test_the_voice_moves_the_mouth_and_the_film_all_else():
+def test_the_voice_moves_the_mouth_and_the_video_all_else():
     mixed = laid_over(flat(50, 0.2, yaw=0.3), flat(50, 0.9), {"mouth": 1.0})
     assert np.allclose(mixed.expression[:, JAW], 0.9)
     assert np.allclose(mixed.expression[:, BROW], 0.2)

@@ -112,7 +112,7 @@ def test_what_edits_cost_is_told_before_frames_are_rendered(
 def test_render_a_movie_at_the_clips_rate(
     heat: Heat, photo: Path, clip: Path, tmp_path: Path
 ) -> None:
-    out = tmp_path / "film" / "take.mp4"
+    out = tmp_path / "video" / "take.mp4"
     assert render(heat, photo, clip, out).status == 0
     with av.open(str(out)) as movie:
         assert movie.streams.video[0].frames == 10

@@ -71,12 +71,12 @@ def test_a_part_of_the_clip_takes_its_part_of_the_sound(
 
 
 @pytest.mark.parametrize("late", [-0.6, 0.8])
-def test_a_films_own_sound_stays_with_its_first_picture(
+def test_a_videos_own_sound_stays_with_its_first_picture(
     tmp_path: Path, run_export: Run, late: float
 ) -> None:
     samples = np.where(np.arange(2 * RATE) >= CLICK * RATE, vowel(2.0) + 0.4, 0.0)
-    film = write_movie_with_late_sound(tmp_path / "film.mp4", samples, late)
-    run_export(tmp_path / "a.mp4", make_clip(50), sound=Sound(film))
+    video = write_movie_with_late_sound(tmp_path / "video.mp4", samples, late)
+    run_export(tmp_path / "a.mp4", make_clip(50), sound=Sound(video))
     assert onset(tmp_path / "a.mp4") == pytest.approx(CLICK + late, abs=0.03)
 
 

@@ -99,15 +99,15 @@ def write_silent_movie(path: Path) -> Path:
 def write_movie_with_late_sound(path: Path, samples: NDArray[np.floating], late: float) -> Path:
     """Write a picture of three seconds whose sound begins ``late`` seconds after it, or before."""
     with av.open(str(path), "w") as container:
-        film = container.add_stream("libx264", rate=25)
-        film.width, film.height, film.pix_fmt = 64, 64, "yuv420p"
+        pictures = container.add_stream("libx264", rate=25)
+        pictures.width, pictures.height, pictures.pix_fmt = 64, 64, "yuv420p"
         sound = container.add_stream("aac", rate=RATE, layout="mono")
         assert isinstance(sound, av.AudioStream)
         for number in range(75):
             picture = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), "rgb24")
             picture.pts, picture.time_base = number + round(25 * max(0.0, -late)), Fraction(1, 25)
-            container.mux(film.encode(picture))
-        container.mux(film.encode(None))
+            container.mux(pictures.encode(picture))
+        container.mux(pictures.encode(None))
         for first in range(0, len(samples) - 1023, 1024):
             block = samples[None, first : first + 1024].astype(np.float32)
             frame = av.AudioFrame.from_ndarray(block, "fltp", "mono")

@@ -169,7 +169,7 @@ def test_of_a_video_second_zero_is_the_first_picture(
     """Also where its sound was recorded before it, or a little after it."""
     click = 1.0
     samples = np.where(np.arange(2 * RATE) >= click * RATE, vowel(2.0, 200.0) + 0.4, 0.0)
-    movie = write_movie_with_late_sound(tmp_path / f"film.{kind}", samples, late)
+    movie = write_movie_with_late_sound(tmp_path / f"video.{kind}", samples, late)
     heard = np.concatenate(list(AudioStream(movie).blocks()))
     first = int(np.argmax(np.abs(heard) > 0.2)) / RATE
     assert first == pytest.approx(click + late, abs=0.012)

@@ -205,11 +205,11 @@ def _nothing(folder: Path) -> Path:
         (_text, "neither sound nor video"),
         (_nothing, "neither sound nor video"),
         (lambda folder: write_wave(folder / "none.wav", np.zeros(0)), "no sound"),
-        (lambda folder: write_silent_movie(folder / "film.mp4"), "without sound"),
+        (lambda folder: write_silent_movie(folder / "video.mp4"), "without sound"),
         (lambda folder: folder, "is a folder"),
         (lambda folder: folder / "missing.wav", "there is no file"),
     ],
-    ids=["text", "empty", "no samples", "silent film", "folder", "missing"],
+    ids=["text", "empty", "no samples", "silent video", "folder", "missing"],
 )
 def test_what_cannot_be_heard_is_one_clear_line(
     heat: Heat, tmp_path: Path, make: Callable[[Path], Path], word: str

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tracking proved on films: their first frame performs the film's own tracked motion.
+"""Tracking proved on videos: their first frame performs the video's own tracked motion.
 
-``python -m tools.measures.reenactment FOLDER`` prints, for each film, how far landmarks of
-the performance are from the film's own (AKD, % of the outer-eye distance), against leaving the
+``python -m tools.measures.reenactment FOLDER`` prints, for each video, how far landmarks of
+the performance are from the video's own (AKD, % of the outer-eye distance), against leaving the
 first frame still.
 """
 
@@ -23,12 +23,12 @@ from heat_backend.media.photo import Photo
 from heat_backend.media.video import video_frames
 from heat_backend.tracking.track import TrackSettings, track_video
 
-FILMS = (".mp4", ".mov", ".mkv", ".webm", ".avi")
+VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi")
 
 
 @dataclass(frozen=True)
 class Reenactment:
-    """How one film's performance came out.
+    """How one video's performance came out.
 
     Attributes
     ----------
@@ -44,14 +44,14 @@ class Reenactment:
     frames: int
 
 
-def reenact(film: Path, every: int = 3) -> Reenactment:
-    """Let a film's first frame perform the film, and compare each ``every``-th frame."""
+def reenact(video: Path, every: int = 3) -> Reenactment:
+    """Let a video's first frame perform the video, and compare each ``every``-th frame."""
     with tempfile.TemporaryDirectory() as folder:
         settings = TrackSettings()
-        tracked = track_video(film, settings, Path(folder), lambda *_: None, lambda: False)
-    frames = [frame.pixels for frame in video_frames(film)]
+        tracked = track_video(video, settings, Path(folder), lambda *_: None, lambda: False)
+    frames = [frame.pixels for frame in video_frames(video)]
     engine = make_engine("warp")
-    photo = Photo(frames[0], film.name, ())
+    photo = Photo(frames[0], video.name, ())
     portrait = engine.prepare(photo, EngineSettings(), lambda *_: None, lambda: False)
     detector = make_detector("mediapipe")
 
@@ -72,15 +72,15 @@ def reenact(film: Path, every: int = 3) -> Reenactment:
 
 
 def main(folder: str) -> int:
-    """Print the table; return how many films miss 4 % or 40 % of standing still."""
+    """Print the table; return how many videos miss 4 % or 40 % of standing still."""
     misses = 0
-    for film in sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in FILMS):
-        result = reenact(film)
+    for video in sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in VIDEO_SUFFIXES):
+        result = reenact(video)
         share = result.akd / max(result.still, 1e-9)
         holds = result.akd <= 0.04 and share <= 0.4
         misses += not holds
         print(
-            f"{film.name:28} AKD {100 * result.akd:5.2f} %  still {100 * result.still:5.2f} %  "
+            f"{video.name:28} AKD {100 * result.akd:5.2f} %  still {100 * result.still:5.2f} %  "
             f"share {share:4.2f}  must be <= 4 % and <= 0.40{'' if holds else '  <--'}",
             flush=True,
         )

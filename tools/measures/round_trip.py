@@ -95,8 +95,8 @@ def tracked_again(path: Path, clip: MotionClip, size: int = 512) -> MotionClip:
             portrait, clip, movie, frames=range(len(clip)), fps=clip.fps, resume=False,
             engine_label=label, progress=lambda *_: None, cancelled=lambda: False,
         )  # fmt: skip
-        reel = Path(folder) / "reel"
-        return track_video(movie, TrackSettings(), reel, lambda *_: None, lambda: False).clip
+        cache = Path(folder) / "cache"
+        return track_video(movie, TrackSettings(), cache, lambda *_: None, lambda: False).clip
 
 
 def compare(known: MotionClip, found: MotionClip) -> RoundTrip:

@@ -6,7 +6,7 @@
 
 Synthesised sentences need espeak-ng and flite. ``--timed`` takes pairs of .wav and .json with
 ``phonemes`` (ipa, start, end) of espeak-ng, or ``segments`` (ARPAbet name, second of its end) as an
-aligner finds them in recorded speech; ``--film`` a filmed speaker with his own sound.
+aligner finds them in recorded speech; ``--film`` a speaker on video with his own sound.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from heat_backend.speech.network import SHIPPED, SpeechNet, load
 from heat_backend.speech.phonemes import Sound, from_espeak, from_flite
 from heat_backend.speech.speak import Speech, SpeechStyle, perform
 from tools.speech_training import corpus, scoring
-from tools.speech_training.filmed_speaker import compare, seen_openings
+from tools.speech_training.speaker_on_video import compare, seen_openings
 
 BANDS = {"below_4_hz": (0.0, 4.0), "2_to_6_hz": (2.0, 6.0)}
 FPS = 30.0
@@ -150,8 +150,8 @@ def human(network: SpeechNet, path: Path) -> Row:
     return row
 
 
-def film(network: SpeechNet, path: Path) -> Row:
-    """Correlation of the opening with that of the speaker on film."""
+def video(network: SpeechNet, path: Path) -> Row:
+    """Correlation of the opening with that of the speaker on video."""
     seen, fps = seen_openings(path)
     wide = opening(spoken(network, path, fps).clip.expression)
     energy = scoring.energy_envelope(samples_of(path), np.arange(len(wide)) / fps, (0.0, 4.0))
@@ -204,7 +204,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for path in args.human:
         tell(human(network, path))
     for path in args.film:
-        tell(film(network, path))
+        tell(video(network, path))
     for row in timed_files(network, args.timed) if args.timed else []:
         tell(row)
     if args.sentences:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a filmed speaker's mouth did, against what ``heat speak`` hears in the film's sound."""
+"""What a speaker's mouth on video did, against what ``heat speak`` hears in the video's sound."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from heat_backend.speech.lip_landmarks import opening
 from tools.speech_training import scoring
 
 FAR_LAG = 0.5
-"""Seconds within which a film's sound may trail its own picture, to be told."""
+"""Seconds within which a video's sound may trail its own picture, to be told."""
 
 Curve = NDArray[np.floating]
 
 
 def seen_openings(path: Path) -> tuple[dict[str, Curve], float]:
-    """Follow the mouth of a film's face.
+    """Follow the mouth of a video's face.
 
     Returns
     -------
@@ -33,13 +33,13 @@ def seen_openings(path: Path) -> tuple[dict[str, Curve], float]:
     Raises
     ------
     BadInput
-        It is no film, or nobody is in it.
+        It is no video, or nobody is in it.
     """
     from heat_backend.tracking.track import TrackSettings, track_video
 
     with tempfile.TemporaryDirectory() as folder:
         tracked = track_video(
-            path, TrackSettings(), Path(folder) / "reel", lambda what, done: None, lambda: False
+            path, TrackSettings(), Path(folder) / "cache", lambda what, done: None, lambda: False
         )
     fps = float(tracked.clip.fps)
     curves = {"tracked": opening(tracked.clip.expression), "landmarks": _gap(path, fps)}
@@ -67,7 +67,7 @@ def _gap(path: Path, fps: float) -> Curve:
 def compare(
     spoken: Curve, seen: Mapping[str, Curve], energy: Curve, fps: float
 ) -> dict[str, object]:
-    """Correlate, within the lag that is allowed and within one that tells of a film out of step.
+    """Correlate, within the lag that is allowed and within one that tells of a video out of step.
 
     Parameters
     ----------

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A range of a film is entered in the middle, with the very frames that the whole film has."""
+"""A range of a video is entered in the middle, with the very frames that the whole video has."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from heat_backend.media.video import video_frames
 
 RATE = 25
 FIRST = 10
-"""Frames before the first one: a film need not begin at its clock's zero."""
+"""Frames before the first one: a video need not begin at its clock's zero."""
 
 
-def write_film(path: Path, pictures: Sequence[np.ndarray]) -> Path:
+def write_video(path: Path, pictures: Sequence[np.ndarray]) -> Path:
     """Groups of pictures with a key frame shown after others that lean on it."""
     options = {"g": "37", "bf": "3", "x264-params": "open-gop=1"}
     with av.open(str(path), "w") as container:
@@ -35,10 +35,10 @@ def write_film(path: Path, pictures: Sequence[np.ndarray]) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["mp4", "mkv", "ts"])
-def test_a_range_holds_the_very_frames_that_the_whole_film_has_there(tmp_path, kind):
+def test_a_range_holds_the_very_frames_that_the_whole_video_has_there(tmp_path, kind):
     rng = np.random.default_rng(3)
     pictures = rng.integers(0, 255, (200, 6, 6, 3), np.uint8).repeat(16, 1).repeat(16, 2)
-    path = write_film(tmp_path / f"long.{kind}", pictures)
+    path = write_video(tmp_path / f"long.{kind}", pictures)
     whole = list(video_frames(path))
     assert len(whole) == 200
     for start, end in (
@@ -56,7 +56,7 @@ def test_a_range_holds_the_very_frames_that_the_whole_film_has_there(tmp_path, k
 
 
 def test_a_late_start_does_not_decode_what_comes_before(tmp_path, monkeypatch):
-    path = write_film(tmp_path / "long.mp4", [np.zeros((64, 64, 3), np.uint8)] * 1500)
+    path = write_video(tmp_path / "long.mp4", [np.zeros((64, 64, 3), np.uint8)] * 1500)
     asked = []
     shown = video._shown
 
