@@ -230,7 +230,7 @@ class _Shown(NamedTuple):
 def _shown(
     path: Path, container: InputContainer, stream: VideoStream, start: float
 ) -> Iterator[_Shown]:
-    """Decode from the video's beginning, or where that is as exact from shortly before ``start``."""
+    """Decode from the beginning, or where that is as exact from shortly before ``start``."""
     first: float | None = None
     if start > SEEK_FROM and container.format.name in INDEXED:
         first = first_picture(path)
