@@ -7,6 +7,8 @@ import pytest
 
 from tests.gui import window
 
+pytestmark = pytest.mark.window
+
 
 @pytest.fixture(scope="session")
 def edited(blender: window.Blender, given: dict[str, Any]) -> window.Told:

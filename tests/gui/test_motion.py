@@ -10,6 +10,8 @@ import pytest
 
 from tests.gui import window
 
+pytestmark = pytest.mark.window
+
 
 def babble(path: Path, seconds: float = 3.0, rate: int = 16000) -> Path:
     """Write a sound like syllables: a buzz through two resonances that open and shut."""

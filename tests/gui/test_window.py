@@ -16,6 +16,8 @@ from PIL import Image
 
 from tests.gui import window
 
+pytestmark = pytest.mark.window
+
 NOT_OURS = "this Blender cannot start our interpreter: the backend ran beside it"
 Picture = np.ndarray[Any, np.dtype[np.float32]]
 
