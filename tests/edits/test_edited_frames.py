@@ -20,6 +20,7 @@ from heat_backend.engines.protocol import EngineSettings, frame_drawer
 from heat_backend.engines.registry import make_engine
 from heat_backend.media.photo import Photo
 from heat_backend.warp.warp_engine import WarpPortrait
+from tests import portraits
 from tools.measures import edits as measures
 from tools.measures import known_heads
 from tools.measures.fidelity import psnr
@@ -28,12 +29,7 @@ from tools.measures.tracking import Tracker
 
 @pytest.fixture(scope="module")
 def portrait() -> WarpPortrait:
-    from skimage.data import astronaut
-
-    photo = Photo(np.ascontiguousarray(astronaut()), "test photo")
-    return make_engine("warp").prepare(
-        photo, EngineSettings(size=384, device="cpu"), lambda *_: None, lambda: False
-    )
+    return portraits.warp_portrait(size=384)
 
 
 def frame(portrait: WarpPortrait, **edits: float) -> np.ndarray:

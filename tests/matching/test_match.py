@@ -15,6 +15,7 @@ from heat_backend.matching.match import EXPRESSION, LIGHT, POSE, SKIN_TONE, Matc
 from heat_backend.matching.skin import is_grey, match_skin, skin_colour
 from heat_backend.media.photo import Photo
 from heat_backend.warp.warp_engine import WarpPortrait
+from tests import portraits
 
 SETTINGS = EngineSettings(size=384, device="cpu")
 
@@ -37,9 +38,8 @@ def own(pixels) -> PhotoFit:
 
 
 @pytest.fixture(scope="module")
-def portrait(pixels) -> WarpPortrait:
-    photo = Photo(np.ascontiguousarray(pixels), "test photo")
-    return make_engine("warp").prepare(photo, SETTINGS, lambda *_: None, lambda: False)
+def portrait() -> WarpPortrait:
+    return portraits.warp_portrait(size=384)
 
 
 def like(own: PhotoFit, portrait: WarpPortrait, *takes: str, **shown: object) -> Matched:

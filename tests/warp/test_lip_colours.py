@@ -8,17 +8,14 @@ import cv2
 import numpy as np
 import pytest
 from skimage.color import rgb2lab
-from skimage.data import astronaut
 
 from bridge.coefficients import Coefficients
 from heat_backend.detect.detector import make_detector
-from heat_backend.engines.protocol import EngineSettings
-from heat_backend.engines.registry import make_engine
 from heat_backend.fit.lip_edges import RINGS, fitted_lips
 from heat_backend.geometry.face_landmarks import FaceLandmarks
 from heat_backend.geometry.head_pose import apply_head_pose, head_pose
-from heat_backend.media.photo import Photo
 from heat_backend.warp.backward_warp import lips_moved
+from tests import portraits
 
 CORNERS = [61, 291]  # FaceMesh: the mouth's corners
 EYES = [33, 263]  # and the eyes' outer ones
@@ -27,7 +24,7 @@ LOWER = RINGS[0][3:8]  # the middle of the inner contour of the lower lip
 
 @pytest.fixture(scope="module")
 def smiling() -> np.ndarray:
-    return np.ascontiguousarray(astronaut())
+    return portraits.photo().pixels
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +33,8 @@ def tracked(smiling: np.ndarray) -> FaceLandmarks:
 
 
 @pytest.fixture(scope="module")
-def relaxed(smiling: np.ndarray) -> Any:
-    settings = EngineSettings(neutralise=True)
-    photo = Photo(smiling, "test photo")
-    return make_engine("warp").prepare(photo, settings, lambda *_: None, lambda: False)
+def relaxed() -> Any:
+    return portraits.warp_portrait(neutralise=True)
 
 
 def red(portrait: Any, **expression: float) -> np.ndarray:

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a director looks for around the mouth."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -16,12 +14,13 @@ from heat_backend.fit.landmark_outliers import chin_below_lip, has_misread_chin
 from heat_backend.geometry import landmark_measures
 from heat_backend.geometry.face_landmarks import FaceLandmarks
 from heat_backend.geometry.head_pose import apply_blendshapes
-from heat_backend.media.photo import Photo, load_photo
+from heat_backend.media.photo import Photo
 from heat_backend.warp.backward_warp import without_seam
+from tests import portraits
 from tools.measures import fidelity
 from tools.measures.thin_plate import ThinPlatePortrait
 
-SHOUT = Path(__file__).parents[3] / "shared/data/portraits/p08_hard_open_mouth.jpg"
+SHOUT = "p08_hard_open_mouth.jpg"
 UPPER_LIP, LOWER_LIP = 13, 14  # FaceMesh: inner lips at the midline
 LIP_TOP, LIP_BOTTOM = 0, 17
 CHIN_FOLD = 18
@@ -35,19 +34,17 @@ def prepare(pixels: np.ndarray, **settings: object):
 
 @pytest.fixture(scope="module")
 def astronaut() -> np.ndarray:
-    from skimage.data import astronaut as picture
-
-    return np.ascontiguousarray(picture())
+    return portraits.photo().pixels
 
 
 @pytest.fixture(scope="module")
 def smiling(astronaut: np.ndarray) -> fidelity.Tracker:
-    return fidelity.Tracker(prepare(astronaut), make_detector("mediapipe"))
+    return fidelity.Tracker(portraits.warp_portrait(), make_detector("mediapipe"))
 
 
 @pytest.fixture(scope="module")
 def relaxed(astronaut: np.ndarray) -> fidelity.Tracker:
-    return fidelity.Tracker(prepare(astronaut, neutralise=True), make_detector("mediapipe"))
+    return fidelity.Tracker(portraits.warp_portrait(neutralise=True), make_detector("mediapipe"))
 
 
 def teeth(tracker: fidelity.Tracker, frame: np.ndarray) -> np.ndarray:
@@ -182,9 +179,8 @@ def test_a_shouting_lips_red_stays_above_a_misread_chin():
     )
 
 
-@pytest.mark.skipif(not SHOUT.exists(), reason=f"{SHOUT} is not there")
 def test_a_shouting_mouth_pushed_aside_has_no_speckle():
-    portrait = prepare(load_photo(SHOUT).pixels, size=512)
+    portrait = portraits.warp_portrait(SHOUT, size=512)
     marks = portrait.landmarks(Coefficients.zero())[[61, 291, LIP_TOP, LIP_BOTTOM], :2]
     left, top = np.rint(marks.min(axis=0)).astype(int)
     right, low = np.rint(marks.max(axis=0)).astype(int)

@@ -2,7 +2,6 @@
 """Turned heads: they read as asked for, keep within reach, and show no wall where skin must be."""
 
 import itertools
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,20 +9,17 @@ import pytest
 from bridge.coefficients import Coefficients
 from bridge.pose import rotation_matrix
 from heat_backend.detect.detector import make_detector
-from heat_backend.engines.protocol import EngineSettings
-from heat_backend.engines.registry import make_engine
 from heat_backend.geometry import landmark_measures
 from heat_backend.geometry.head_pose import head_pose
-from heat_backend.media.photo import load_photo
 from heat_backend.warp.control_calibration import (
     LEAST_GAIN,
     MOST_GAIN,
     UNCORRECTED,
     calibrate_turns,
 )
+from tests import portraits
 from tools.measures import fidelity
 
-KIT = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "portraits"
 FAR_TEMPLE = 389  # where the far eyebrow's end meets the hair
 FAR_CHEEK = (352, 366, 401, 435, 288)  # FaceMesh, the subject's left
 MID_CHEEK = (280, 425, 330)
@@ -93,12 +89,7 @@ def test_heads_are_held_at_about_forty_degrees_farther_only_to_the_photos_own_si
 
 
 def tracker(name: str) -> fidelity.Tracker:
-    if not (KIT / name).exists():
-        pytest.skip("the portraits of the data kit are not here")
-    portrait = make_engine("warp").prepare(
-        load_photo(KIT / name), EngineSettings(size=512), lambda *_: None, lambda: False
-    )
-    return fidelity.Tracker(portrait, make_detector("mediapipe"))
+    return fidelity.Tracker(portraits.warp_portrait(name, size=512), make_detector("mediapipe"))
 
 
 @pytest.fixture(scope="module")

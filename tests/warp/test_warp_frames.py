@@ -17,6 +17,7 @@ from heat_backend.fit.landmark_fit import fit_face
 from heat_backend.geometry import landmark_measures
 from heat_backend.geometry.face_landmarks import FaceLandmarks
 from heat_backend.media.photo import Photo
+from tests import portraits
 from tools.measures import fidelity
 
 KIT = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "portraits"
@@ -30,14 +31,12 @@ def prepare(pixels: np.ndarray, **settings: object):
 
 @pytest.fixture(scope="module")
 def astronaut() -> np.ndarray:
-    from skimage.data import astronaut as picture
-
-    return np.ascontiguousarray(picture())
+    return portraits.photo().pixels
 
 
 @pytest.fixture(scope="module")
 def tracker(astronaut: np.ndarray) -> fidelity.Tracker:
-    return fidelity.Tracker(prepare(astronaut), make_detector("mediapipe"))
+    return fidelity.Tracker(portraits.warp_portrait(), make_detector("mediapipe"))
 
 
 def test_all_zero_coefficients_return_the_photo(tracker, astronaut):
@@ -209,7 +208,7 @@ def test_every_portrait_of_the_kit_comes_back_and_turns(path):
 
 
 def test_neutralise_closes_the_photos_smile(tracker, astronaut):
-    relaxed = fidelity.Tracker(prepare(astronaut, neutralise=True), make_detector("mediapipe"))
+    relaxed = fidelity.Tracker(portraits.warp_portrait(neutralise=True), make_detector("mediapipe"))
     assert landmark_measures.mouth_width(relaxed.still) < 0.9 * landmark_measures.mouth_width(
         tracker.still
     )

@@ -1,39 +1,25 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Wide-open mouths of turned heads: no torn lips, no smeared cheek, no hair left in the air."""
 
-from functools import cache
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
 
 from bridge.coefficients import Coefficients
-from heat_backend.engines.protocol import EngineSettings
-from heat_backend.engines.registry import make_engine
 from heat_backend.geometry.head_pose import apply_blendshapes, apply_head_pose
 from heat_backend.layers.matte import add_loose_hair
 from heat_backend.layers.matting_layers import separate_layers
-from heat_backend.media.photo import load_photo
 from heat_backend.warp.warp_engine import WarpPortrait
+from tests import portraits
 
-KIT = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "portraits"
 SMILE, CURLS = "p06_smile_teeth.jpg", "p03_illustration_man.png"
 WIDE = {"jawOpen": 1.0, "mouthFunnel": 1.0}
 LEFT, RIGHT = np.radians(-25.0), np.radians(25.0)
 STRETCHED = 5.0  # frame pixels to a photo pixel: skin that far drawn out shows as streaks
 
 
-@cache
 def prepare(name: str, neutralise: bool = False) -> WarpPortrait:
-    if not (KIT / name).exists():
-        pytest.skip("the portraits of the data kit are not here")
-    settings = EngineSettings(size=512, neutralise=neutralise, device="cpu")
-    portrait = make_engine("warp").prepare(
-        load_photo(KIT / name), settings, lambda *_: None, lambda: False
-    )
-    assert isinstance(portrait, WarpPortrait)
-    return portrait
+    return portraits.warp_portrait(name, size=512, neutralise=neutralise)
 
 
 both_sides = pytest.mark.parametrize("yaw", [LEFT, RIGHT])
