@@ -13,7 +13,7 @@ import build_addon
 from bench import headless, windowed
 from bench.given import Given, make_given
 from bridge.errors import HeatError
-from heat_backend.bench.collect import SECTIONS, BenchSettings, collect, machine
+from heat_backend.bench.collect import BenchSettings, collect, machine, sections
 from heat_backend.bench.rows import Row, table
 from heat_backend.cli.native_logs import native_logs_hidden
 
@@ -24,8 +24,8 @@ def main() -> int:
     """Measure and print; a missed target or a section that cannot run is told, not an error."""
     parser = argparse.ArgumentParser(prog="make bench", description="Measure everything.")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--only", choices=(*SECTIONS, *ADDON_SECTIONS), metavar="SECTION",
-                        help=f"one of: {', '.join((*SECTIONS, *ADDON_SECTIONS))}")  # fmt: skip
+    parser.add_argument("--only", choices=(*sections(), *ADDON_SECTIONS), metavar="SECTION",
+                        help=f"one of: {', '.join((*sections(), *ADDON_SECTIONS))}")  # fmt: skip
     arguments = parser.parse_args()
     try:
         rows, skipped = measure(arguments.only)
@@ -46,7 +46,7 @@ def measure(only: str | None) -> tuple[list[Row], dict[str, str]]:
     """Measure all sections, or one; rows, and the reason for each section without any."""
     rows: list[Row] = []
     skipped: dict[str, str] = {}
-    if only is None or only in SECTIONS:
+    if only is None or only in sections():
         with native_logs_hidden():
             rows += collect(BenchSettings(), only, _report)
     wanted = [name for name in ADDON_SECTIONS if only in (None, name)]

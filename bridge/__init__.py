@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from . import edit_cost as edit_cost
     from . import edit_directions as edit_directions
     from . import edits as edits
+    from . import engine_description as engine_description
     from . import errors as errors
     from . import face_model as face_model
     from . import frames as frames
@@ -38,6 +39,7 @@ _MODULES = (
     "edit_cost",
     "edit_directions",
     "edits",
+    "engine_description",
     "errors",
     "face_model",
     "frames",

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What keyed edits cost in the engine ``styleheat``: at which frames the edited photo is inverted.
+"""What keyed edits cost where the edited photo is inverted again: at which frames it is.
+
+Engines whose capability ``inverts_edits`` is set do so; see ``bridge.engine_description``.
 
 Edits of shape, colours and light change the photo, which is then inverted again. That takes long,
 so it is done at some frames only, between which codes and features are interpolated. Both the
@@ -72,19 +74,19 @@ class EditKeys:
         return after - 1, after, float((frame - first) / (last - first))
 
 
-def inverted_anew(names: Iterable[str], keep_identity: bool = False) -> tuple[str, ...]:
+def inverted_anew(names: Iterable[str], attributes_too: bool = False) -> tuple[str, ...]:
     """Return those edits that need an inversion of their own.
 
     Parameters
     ----------
     names : iterable of str
-    keep_identity : bool
+    attributes_too : bool
         Attributes are refined against the photo, which takes as long as an inversion.
     """
-    return tuple(name for name in names if keep_identity or name in EDIT_BY_NAME)
+    return tuple(name for name in names if attributes_too or name in EDIT_BY_NAME)
 
 
-def edit_keys(values: ArrayLike, names: Sequence[str], keep_identity: bool = False) -> EditKeys:
+def edit_keys(values: ArrayLike, names: Sequence[str], attributes_too: bool = False) -> EditKeys:
     """Choose the frames at which an edited photo is inverted: where its edits' curves bend.
 
     Parameters
@@ -93,7 +95,7 @@ def edit_keys(values: ArrayLike, names: Sequence[str], keep_identity: bool = Fal
         The edits in each frame.
     names : sequence of E str
         Their names; those that need no inversion are left out.
-    keep_identity : bool
+    attributes_too : bool
         See :func:`inverted_anew`.
 
     Raises
@@ -106,7 +108,7 @@ def edit_keys(values: ArrayLike, names: Sequence[str], keep_identity: bool = Fal
         raise BadInput(f"edits: shape {table.shape} where (frames, {len(names)}) is needed")
     if not np.isfinite(table).all():
         raise BadInput("edits: a value is not a finite number")
-    chosen = inverted_anew(names, keep_identity)
+    chosen = inverted_anew(names, attributes_too)
     columns = [list(names).index(name) for name in chosen]
     table = np.round(table[:, columns], DECIMALS) + 0.0  # -0 becomes 0
     tolerance = np.array([TOLERANCE * _span(name) for name in chosen])

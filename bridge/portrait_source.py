@@ -3,14 +3,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .engine_description import OptionValue
 from .errors import BadInput
 from .wire import MAX_BLOB, Header
+
+GENERAL_OPTIONS = ("size", "device", "face", "neutralise")
 
 
 @dataclass(frozen=True)
@@ -27,23 +32,40 @@ class EngineOptions:
         Which face of several, as ``inspect`` numbers them; None takes the largest.
     neutralise : bool
         Bring a photographed expression to rest first.
-    inversion : str
-        How the engine ``styleheat`` finds the portrait: ``"encode"``, ``"optimize"`` or
-        ``"coarse"``.
-    keep_identity : bool
-        That engine brings attribute edits back to the photo wherever they are not about.
+    engine_options : mapping
+        The engine's own options by name; see ``bridge.engine_description``. What is left out is at
+        its default.
     """
 
     size: int | None = None
     device: str | None = None
     face: int | None = None
     neutralise: bool = False
-    inversion: str = "encode"
-    keep_identity: bool = False
+    engine_options: Mapping[str, OptionValue] = field(default_factory=dict)
 
     def header(self) -> Header:
         """Return the fields as they stand in a message."""
-        return asdict(self)
+        own = dict(self.engine_options)
+        general = {name: getattr(self, name) for name in GENERAL_OPTIONS}
+        # Backends of before know the engine's own options only beside the general ones.
+        return {**own, **general, "engine_options": own}
+
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> EngineOptions:
+        """Read fields as :meth:`header` returns them, or as earlier versions did.
+
+        Raises
+        ------
+        BadInput
+            When the engine's own options are no table.
+        """
+        own = values.get("engine_options", {})
+        if not isinstance(own, Mapping):
+            raise BadInput("engine_options: not a table")
+        known = {*GENERAL_OPTIONS, "engine_options"}
+        beside = {name: value for name, value in values.items() if name not in known}
+        general = {name: values[name] for name in GENERAL_OPTIONS if name in values}
+        return cls(**general, engine_options={**beside, **own})
 
 
 @dataclass(frozen=True, eq=False)

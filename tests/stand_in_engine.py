@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from bridge.coefficients import EXPRESSION_INDEX, Coefficients
 from bridge.errors import Cancelled
 from heat_backend.engines import protocol, registry
-from heat_backend.engines.protocol import EngineSettings
+from heat_backend.engines.description import EngineDescription
+from heat_backend.engines.protocol import BasePortrait, EngineSettings
 from heat_backend.media.photo import Photo
 
 NAME = "stand_in"
@@ -30,7 +31,7 @@ PAINT_SECONDS = "HEAT_STAND_IN_PAINT_SECONDS"
 """Environment variable: how long the painter works on a portrait, 0.3 unless told."""
 
 
-class StandInPortrait:
+class StandInPortrait(BasePortrait):
     """Draws its coefficients onto the photo."""
 
     def __init__(self, photo: Photo, size: int | None) -> None:
@@ -113,5 +114,5 @@ class StandInPainter(StandInEngine):
 
 def register() -> None:
     """Offer the stand-ins under their names."""
-    registry.register(NAME, StandInEngine)
-    registry.register(PAINTER, StandInPainter)
+    registry.register(EngineDescription(NAME, StandInEngine))
+    registry.register(EngineDescription(PAINTER, StandInPainter))

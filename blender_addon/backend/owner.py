@@ -12,7 +12,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from .. import bridge
 from ..core import engines
@@ -110,7 +109,7 @@ class BackendOwner:
         """
         address, secret = self.locate()
         client = bridge.client.Client(address, secret, locate=self.locate)
-        client.welcomed = _note_engines
+        client.welcomed = engines.learn
         return client
 
     def locate(self) -> tuple[tuple[str, int], str]:
@@ -174,12 +173,6 @@ class BackendOwner:
         process, self._process = self._process, None
         if process is not None:
             process.stop()
-
-
-def _note_engines(told: Mapping[str, Any]) -> None:
-    offered = told.get("engines")
-    if isinstance(offered, list):
-        engines.add(name for name in offered if isinstance(name, str))
 
 
 _owner: BackendOwner | None = None

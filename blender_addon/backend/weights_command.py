@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .command import CANCELLED, DONE, FAILED, RUNNING, CommandRun, Words
@@ -36,8 +36,8 @@ class WeightsReport:
     extras: tuple[str, ...]
     """Files that edits and options would need and that are not here."""
     licences: tuple[Licence, ...]
-    engines: tuple[str, ...] = ()
-    """Names of the engines that this backend has."""
+    engines: Mapping[str, Any] = field(default_factory=dict)
+    """The fields of the answer that tell of the engines; see `core.engines.learn`."""
 
     @property
     def ready(self) -> bool:
@@ -95,7 +95,7 @@ def read(raw: Any) -> WeightsReport:
         if one["name"] in waiting
     )
     lacking = tuple(map(str, raw["lacking"]))
-    engines = tuple(map(str, raw.get("engines", ())))
+    engines = {name: raw[name] for name in ("engines", "engine_descriptions") if name in raw}
     return WeightsReport(
         str(raw["folder"]), lacking, tuple(unsound), tuple(extras), licences, engines
     )

@@ -57,11 +57,9 @@ def offer(engine: str) -> str:
     attributes = sorted(known - set(bridge.edits.EDIT_BY_NAME))
     if attributes:
         return f"The engine {chosen} has {_listed(attributes)}"
-    if chosen == engines.DEFAULT:
-        return (
-            f"The engine {chosen} has no attributes such as age: those are the engine "
-            f"{engines.STYLEHEAT}'s"
-        )
+    if not engines.capabilities(chosen).attributes and engines.with_attributes():
+        theirs = " and ".join(engines.with_attributes())
+        return f"The engine {chosen} has no attributes such as age: those are the engine {theirs}'s"
     return f"The engine {chosen} has no attributes here"
 
 

@@ -115,14 +115,14 @@ def _is_file(path: Path) -> bool:
 def engine_options(portrait: Any, size: int) -> Any:
     """Return the portrait's engine settings for a size in px (0: the photo's own)."""
     from .. import bridge
+    from . import engine_options as own_options
 
     return bridge.portrait_source.EngineOptions(
         size=size or None,
         device=portrait.device,
         face=portrait.face or None,
         neutralise=portrait.neutralise,
-        inversion=portrait.inversion,
-        keep_identity=portrait.keep_identity,
+        engine_options=own_options.values(portrait),
     )
 
 

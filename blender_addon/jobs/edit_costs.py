@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import bridge, versions
 from ..core import engine_edits, engines
-from ..data import edit_animation, edit_values
+from ..data import edit_animation, edit_values, engine_options
 from ..data.photo_source import frame_range
 from ..preview import sessions
 
@@ -23,7 +23,7 @@ def line(scene: Any, portrait: Any) -> str | None:
     Curves are read without evaluating the scene. What drivers or NLA strips will set is not known
     before the scene is evaluated: it is told that they are not counted.
     """
-    if portrait.engine.strip() != engines.STYLEHEAT:
+    if not engines.capabilities(portrait.engine).inverts_edits:
         return None
     first, last = frame_range(scene, portrait)
     count = min(max(last - first + 1, 1), _MOST_FRAMES)
@@ -45,7 +45,8 @@ def line(scene: Any, portrait: Any) -> str | None:
 
 
 def _told(columns: dict[str, list[float]], left_out: list[str], portrait: Any) -> str | None:
-    kept = portrait.keep_identity
+    can = engines.capabilities(portrait.engine)
+    kept = can.inverts_attributes(engine_options.values(portrait))
     counted = bridge.edit_cost.inverted_anew(left_out, kept)
     told = ""
     if columns:

@@ -177,8 +177,8 @@ class RenderTask:
         self._samples += next(steps).coefficients
         if len(self._samples) == len(times):
             record = self.record
-            kept = bool(record.options.get("keep_identity"))
-            made = take_clip.clip_of(self._samples, record.rate, record.engine, kept)
+            own = bridge.portrait_source.EngineOptions.read(record.options).engine_options
+            made = take_clip.clip_of(self._samples, record.rate, record.engine, own)
             bridge.motion_clip.save(made.clip, self.files.motion)
             self._notes, self._cost = made.notes, made.cost
             take_record.save(self.record, self.files.record)
@@ -214,7 +214,7 @@ class RenderTask:
         shot = bridge.jobs.Shot(
             portrait=self._source,
             engine=record.engine or None,
-            options=bridge.client.EngineOptions(**record.options),
+            options=bridge.client.EngineOptions.read(record.options),
             motion_path=self.files.motion,
             out_path=self.files.out,
             fps=record.rate,

@@ -126,18 +126,19 @@ def lines() -> list[tuple[str, str]]:
 
 
 def state_line(known: WeightsReport) -> tuple[str, str]:
-    """Return (icon, sentence): whether the StyleHEAT engine has what it needs."""
+    """Return (icon, sentence): whether the engine has the weights that it needs."""
+    engine = engines.needing_weights()
     if known.unsound:
         return "ERROR", f"Not whole any more: {', '.join(known.unsound)}. Press Fetch Weights."
     if known.lacking:
-        return "INFO", f"StyleHEAT needs weights: {', '.join(known.lacking)}. Press Fetch Weights."
+        return "INFO", f"{engine} needs weights: {', '.join(known.lacking)}. Press Fetch Weights."
     if known.extras:
         more = ", ".join(known.extras)
         return (
             "CHECKMARK",
-            f"StyleHEAT's weights are here. Not here, for edits and options: {more}.",
+            f"{engine}'s weights are here. Not here, for edits and options: {more}.",
         )
-    return "CHECKMARK", "StyleHEAT's weights are here."
+    return "CHECKMARK", f"{engine}'s weights are here."
 
 
 def _ask(key: Asked, now: float) -> None:
@@ -155,7 +156,7 @@ def _ask(key: Asked, now: float) -> None:
         except bridge.errors.HeatError as error:
             trouble = str(error)
         if found is not None:
-            engines.add(found.engines)
+            engines.learn(found.engines)
         with _lock:
             _report, _trouble = found, trouble
 

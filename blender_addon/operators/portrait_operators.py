@@ -132,7 +132,29 @@ class HEAT_OT_add_sample_rig(Operator):
         return {"FINISHED"}
 
 
-CLASSES = (HEAT_OT_portrait_add, HEAT_OT_portrait_remove, HEAT_OT_add_sample_rig)
+class HEAT_OT_engine_options_show(OnPortrait, Operator):
+    """Make room in the portrait for the options that its engine has."""
+
+    bl_idname = "heat.engine_options_show"
+    bl_label = "Show Engine Options"
+    bl_description = "Show the options that the chosen engine has of its own, at their defaults"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @operator_helpers.told
+    def execute(self, context: Any) -> set[str]:
+        """Make the rows."""
+        from ..data import engine_options
+
+        engine_options.make(operator_helpers.chosen_portrait(self, context))
+        return {"FINISHED"}
+
+
+CLASSES = (
+    HEAT_OT_portrait_add,
+    HEAT_OT_portrait_remove,
+    HEAT_OT_engine_options_show,
+    HEAT_OT_add_sample_rig,
+)
 
 
 def register() -> None:

@@ -100,14 +100,30 @@ class HEAT_PT_engine(InHeatTab, Panel):
         column = layout.column()
         column.prop(portrait, "engine")
         _draw_engine_note(column, context, portrait.engine)
-        if portrait.engine == "styleheat":
-            column.prop(portrait, "inversion")
-            column.prop(portrait, "keep_identity")
+        _draw_own_options(column, context, portrait)
         column.prop(portrait, "device")
         column.prop(portrait, "face")
         column.prop(portrait, "neutralise")
         column.prop(portrait, "facing")
         column.prop(portrait, "eye_distance")
+
+
+def _draw_own_options(layout: Any, context: Any, portrait: Any) -> None:
+    """Draw the options that the chosen engine has besides those of all engines."""
+    from ..data import engine_options
+
+    lacking = False
+    for option in engine_options.options(portrait):
+        held = engine_options.place(portrait, option)
+        if held is None:
+            lacking = True
+        elif held[0] == portrait:
+            layout.prop(*held)
+        else:
+            layout.prop(*held, text=option.title)
+            text_lines.draw(layout, context, option.help)
+    if lacking:
+        layout.operator("heat.engine_options_show")
 
 
 def _draw_engine_note(layout: Any, context: Any, engine: str) -> None:
@@ -118,7 +134,7 @@ def _draw_engine_note(layout: Any, context: Any, engine: str) -> None:
     text = engines.note(engine)
     if text:
         text_lines.draw(layout, context, text, "INFO")
-    chosen = engine.strip() == engines.STYLEHEAT
+    chosen = engines.capabilities(engine).weights
     known = weights_job.report(watch=chosen)  # it also tells which engines there are
     if chosen and known is not None and not known.ready:
         icon, line = weights_job.state_line(known)

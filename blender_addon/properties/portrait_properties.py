@@ -52,6 +52,19 @@ def _search_engine(_self: Any, _context: Any, _text: str) -> list[str]:
     return list(engines.names())
 
 
+def _search_choice(self: Any, _context: Any, _text: str) -> list[str]:
+    from ..data import engine_options
+
+    return engine_options.choices(self.name)
+
+
+def _engine_changed(self: Any, context: Any) -> None:
+    from ..data import engine_options
+
+    engine_options.make(self)
+    dirty_flags.source_changed(self, context)
+
+
 def _is_mesh(_self: Any, candidate: Any) -> bool:
     return candidate.type == "MESH"
 
@@ -177,6 +190,20 @@ class HeatOutputSettings(PropertyGroup):
     )
 
 
+class HeatEngineValue(PropertyGroup):
+    """The value of one option of an engine; see `data.engine_options`. Named ENGINE/OPTION."""
+
+    flag: BoolProperty(name="Value", update=dirty_flags.source_changed)
+    integer: IntProperty(name="Value", update=dirty_flags.source_changed)
+    number: FloatProperty(name="Value", update=dirty_flags.source_changed)
+    text: StringProperty(
+        name="Value",
+        search=_search_choice,
+        search_options={"SUGGESTION"},
+        update=dirty_flags.source_changed,
+    )
+
+
 class HeatPortrait(PropertyGroup):
     """One photo, the rig that drives it, and where its frames go."""
 
@@ -249,7 +276,7 @@ class HeatPortrait(PropertyGroup):
         default="warp",
         search=_search_engine,
         search_options={"SORT", "SUGGESTION"},
-        update=dirty_flags.source_changed,
+        update=_engine_changed,
     )
     size: IntProperty(
         name="Size",
@@ -307,6 +334,7 @@ class HeatPortrait(PropertyGroup):
         default=False,
         update=dirty_flags.source_changed,
     )
+    engine_values: CollectionProperty(type=HeatEngineValue)
     neutralise: BoolProperty(
         name="Neutralise",
         description="Take the photographed expression away first, so that the rig's rest "
@@ -341,6 +369,7 @@ CLASSES = (
     HeatAttribute,
     HeatEditPreset,
     HeatEdits,
+    HeatEngineValue,
     HeatPortrait,
     HeatScene,
 )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bridge.errors import UsageError
 from heat_backend.bench.rows import Row
+from heat_backend.engines.registry import DEFAULT_ENGINE, describe, descriptions
 
 Report = Callable[[str], None]
 
@@ -31,22 +32,27 @@ class BenchSettings:
     """
 
     portrait: Path | None = None
-    engine: str = "warp"
+    engine: str = DEFAULT_ENGINE
     device: str = "auto"
     frames: int | None = None
 
 
 # Each module has ``rows(settings, report) -> list[Row]``.
-SECTIONS = {
+OWN_MEMORY_FRAMES = 3000
+"""Frames that the section memory draws: two minutes at 25 a second."""
+
+OWN_SECTIONS = {
     "engine": "heat_backend.bench.engine_section",
     "memory": "heat_backend.bench.memory_section",
     "export": "heat_backend.bench.export_section",
     "bridge": "heat_backend.bench.bridge_section",
-    "styleheat": "heat_backend.styleheat.bench_section",
 }
 
-# Engines that are measured stage by stage, unless a section is named.
-OWN_SECTION = {"styleheat": "styleheat"}
+
+def sections() -> dict[str, str]:
+    """Return the modules of all sections by name: our own, and those of engines."""
+    benches = [engine.bench for engine in descriptions() if engine.bench is not None]
+    return OWN_SECTIONS | {name: place for one in benches for name, place in one.sections.items()}
 
 
 def collect(settings: BenchSettings, only: str | None, report: Report) -> list[Row]:
@@ -57,13 +63,14 @@ def collect(settings: BenchSettings, only: str | None, report: Report) -> list[R
     UsageError
         When there is no such section.
     """
-    if only is not None and only not in SECTIONS:
-        raise UsageError(f"no section {only!r}; choose one of: {', '.join(SECTIONS)}")
-    if only is None and settings.engine in OWN_SECTION:
-        only = OWN_SECTION[settings.engine]
+    known = sections()
+    if only is not None and only not in known:
+        raise UsageError(f"no section {only!r}; choose one of: {', '.join(known)}")
+    bench = describe(settings.engine).bench
+    wanted = {only} if only is not None else set(known if bench is None else bench.sections)
     rows: list[Row] = []
-    for name, module in SECTIONS.items():
-        if only in (None, name):
+    for name, module in known.items():
+        if name in wanted:
             rows += importlib.import_module(module).rows(settings, report)
     return rows
 

@@ -15,6 +15,7 @@ from heat_backend.bench.collect import BenchSettings, Report
 from heat_backend.bench.rows import Row, medians_ms
 from heat_backend.bench.subject import bench_photo, performance, prepare
 from heat_backend.engines.device import chosen_device
+from heat_backend.engines.registry import DEFAULT_ENGINE
 
 _FRAMES = 60
 # side -> (most times cv2.remap, least frames a second)
@@ -56,7 +57,11 @@ def _rows_at(settings: BenchSettings, side: int) -> list[Row]:
         _FRAMES,
     )
     times, rate = _TARGETS[side]
-    if side == 1024 and settings.engine == "warp" and chosen_device(settings.device) == "cuda":
+    if (
+        side == 1024
+        and settings.engine == DEFAULT_ENGINE
+        and chosen_device(settings.device) == "cuda"
+    ):
         rate = _CUDA_RATE
     size = f"{portrait.width} x {portrait.height}"
     return [

@@ -9,19 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
-from heat_backend.bench.collect import BenchSettings, Report
+from heat_backend.bench.collect import OWN_MEMORY_FRAMES, BenchSettings, Report
 from heat_backend.bench.rows import Row
 from heat_backend.bench.subject import bench_photo, performance, prepare
+from heat_backend.engines.description import load
 from heat_backend.engines.protocol import Portrait, frame_drawer
-from heat_backend.styleheat.bench_subject import driven_portrait
+from heat_backend.engines.registry import describe
 
 SIDE = 1024
-FRAMES = {"warp": 3000, "styleheat": 1000}
 SETTLED = 100  # frames after which all buffers of a session have been made, at most a third of all
 STEP = 50  # frames from one look at the memory to the next, at most a tenth of all
 _CLIP = 240
 _RESIDENT_MIB = 1536.0
-_STYLEHEAT_MIB = 4096.0
 _GROWTH_PERCENT = 2.0
 
 
@@ -29,7 +28,8 @@ def rows(settings: BenchSettings, report: Report) -> list[Row]:
     """Render many frames of one portrait and watch the resident memory."""
     if resident_mib() is None:
         return []
-    frames = settings.frames or FRAMES.get(settings.engine, FRAMES["warp"])
+    bench = describe(settings.engine).bench
+    frames = settings.frames or (OWN_MEMORY_FRAMES if bench is None else bench.memory_frames)
     report(f"memory, {frames} frames at {SIDE} px ...")
     portrait, name, most = _portrait(settings)
     resident, growth = watch(portrait, frames, report)
@@ -42,13 +42,12 @@ def rows(settings: BenchSettings, report: Report) -> list[Row]:
 
 def _portrait(settings: BenchSettings) -> tuple[Portrait, str, float]:
     """Return what is watched, what to call it, and how much memory it may take, MiB."""
-    if settings.engine != "styleheat":
+    bench = describe(settings.engine).bench
+    if bench is None:
         _, portrait = prepare(settings, bench_photo(settings, SIDE), SIDE)
         return portrait, "session", _RESIDENT_MIB
-    from heat_backend.styleheat.conformance.run import pick_device
-
-    device = pick_device(settings.device)
-    return driven_portrait(device, half=device.type == "cuda"), "styleheat session", _STYLEHEAT_MIB
+    watched: tuple[Portrait, str, float] = load(bench.memory_subject)(settings)
+    return watched
 
 
 def watch(

@@ -11,17 +11,16 @@ from numpy.typing import NDArray
 
 from bridge.coefficients import EXPRESSION_INDEX, Coefficients
 from heat_backend.engines import registry
-from heat_backend.engines.protocol import EngineSettings
+from heat_backend.engines.description import EngineDescription
+from heat_backend.engines.protocol import BasePortrait, EngineSettings
 from heat_backend.media.photo import Photo
 from heat_backend.serve.run import serve
 
 NAME = "null"
 
 
-class NullPortrait:
+class NullPortrait(BasePortrait):
     """Fills the frame with one value that says which pose it was."""
-
-    notes: tuple[str, ...] = ()
 
     def __init__(self, width: int, height: int) -> None:
         self.width = width
@@ -55,5 +54,5 @@ class NullEngine:
 
 
 if __name__ == "__main__":
-    registry.register(NAME, NullEngine)
+    registry.register(EngineDescription(NAME, NullEngine))
     sys.exit(serve(engine_name=NAME))

@@ -9,14 +9,23 @@ import sys
 from pathlib import Path
 
 from bridge.errors import UsageError
+from heat_backend.bench.collect import OWN_MEMORY_FRAMES, sections
 from heat_backend.cli import options
 from heat_backend.cli.native_logs import native_logs_hidden
+from heat_backend.engines.registry import descriptions
 
 HELP = "measure speed and memory on this machine, beside the numbers to reach"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
+    known = list(sections())
+    theirs = "".join(
+        f"; engine {engine.name}: {engine.bench.memory_frames}, "
+        "which is asked for with --only memory and takes long on a CPU"
+        for engine in descriptions()
+        if engine.bench is not None
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument(
         "--portrait", type=Path, metavar="IMG", help="photo to measure on (default: the astronaut)"
@@ -24,14 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--only",
         metavar="SECTION",
-        help="one section only: engine, memory, export, bridge or styleheat",
+        help=f"one section only: {', '.join(known[:-1])} or {known[-1]}",
     )
     parser.add_argument(
         "--frames",
         type=int,
         metavar="N",
-        help="how many frames the section memory draws (default: 3000; engine styleheat: 1000, "
-        "which is asked for with --only memory and takes long on a CPU)",
+        help=f"how many frames the section memory draws (default: {OWN_MEMORY_FRAMES}{theirs})",
     )
     options.add_engine_options(parser)
 

@@ -8,18 +8,17 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bridge import motion_clip
 from bridge.errors import BadInput
 from bridge.motion_clip import MotionClip
 from heat_backend import __version__
-
-if TYPE_CHECKING:
-    from heat_backend.styleheat.driving.paper_motion import Motion
+from heat_backend.engines.description import load
+from heat_backend.engines.motion import Motion
+from heat_backend.engines.registry import descriptions
 
 CHOOSE = "choose an .npz that Heat wrote, a video of a face or a voice"
-CLIPS = (".npz", ".npy", ".mat")
+CLIP = ".npz"
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Driving:
     Attributes
     ----------
     motion : Motion
-        A clip, ours or in the paper's values.
+        A clip, or a motion in an engine's own values.
     sound : path or None
         The driving file, if it has sound.
     notes : tuple of str
@@ -73,17 +72,20 @@ def driving_source(path: Path) -> Source:
     Parameters
     ----------
     path : path
-        An .npz is a motion clip; all else is looked into.
+        An .npz is a motion clip; some engines have formats of their own; all else is looked
+        into.
 
     Raises
     ------
     BadInput
         It is none of the three.
     """
-    from heat_backend.styleheat.driving.paper_motion import load_motion
-
-    if path.suffix.lower() in CLIPS or not path.is_file():
-        return Source(path, load_motion(path))
+    suffix = path.suffix.lower()
+    for engine in descriptions():
+        if engine.motion is not None and suffix in engine.motion.suffixes:
+            return Source(path, load(engine.motion.load)(path))
+    if suffix == CLIP or not path.is_file():
+        return Source(path, Motion(motion_clip.load(path)))
     pictures, sound = _streams(path)
     return Source(path, pictures=pictures, sound=sound)
 
@@ -112,8 +114,6 @@ def driving_motion(
     Cancelled
         When ``cancelled()`` became true.
     """
-    from heat_backend.styleheat.driving.paper_motion import Motion
-
     if source.motion is not None:
         return Driving(source.motion)
     path = source.path

@@ -17,17 +17,17 @@ from heat_backend.cli import options
 from heat_backend.cli.interrupt import stop_request
 from heat_backend.cli.native_logs import native_logs_hidden
 from heat_backend.cli.progress import Progress
+from heat_backend.engines.description import load
+from heat_backend.engines.registry import describe, descriptions, make_engine
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from heat_backend.engines.protocol import Engine
-    from heat_backend.styleheat.editing.directions import EditList
 
 HELP = "change shape, colours or light of the face in a photo; --list names what can be changed"
 SUFFIXES = (".png", ".jpg", ".jpeg")
-STYLEHEAT = "styleheat"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,8 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="with --list: as one JSON object")
     options.add_size_option(parser)
     options.add_engine_options(parser)
-    options.add_inversion_option(parser)
-    options.add_keep_identity(parser)
+    options.add_own_engine_options(parser)
     options.add_face_options(parser)
     parser.add_argument(
         "--neutralise", action="store_true", help="relax the photo's own expression first"
@@ -102,10 +101,29 @@ def assignments(words: list[list[str]]) -> dict[str, float]:
 
 
 def listing() -> list[str]:
-    """Lines that name every engine's edits."""
+    """Lines that name every engine's edits; those of the photo, which many have, only once."""
+    engines = [one for one in descriptions() if one.capabilities.photo_edits]
+    with_attributes = [one.name for one in engines if one.attributes]
+    lines: list[str] = []
+    for engine in engines:
+        is_first = not lines
+        lines.append(f"engine {engine.name}:")
+        if is_first:
+            lines += _photo_edits()
+        elif not engine.attributes:
+            lines.append("  all of the above")
+        if engine.attributes:
+            lines += load(engine.attributes).lines()
+        elif with_attributes:
+            theirs = " and ".join(with_attributes)
+            lines.append(f"  no attributes such as age or beard: those are the engine {theirs}'s")
+    return lines
+
+
+def _photo_edits() -> list[str]:
     from bridge.edits import EDITS, GROUPS
 
-    lines = ["engine warp:"]
+    lines = []
     for group in GROUPS:
         lines.append(f"  {group}")
         for edit in EDITS:
@@ -113,63 +131,42 @@ def listing() -> list[str]:
                 span = f"{edit.low:g} to {edit.high:g} {edit.unit}"
                 lines.append(f"    {edit.name:22} {span:34} {edit.meaning}")
     raw = [edit.name for edit in EDITS if edit.raw]
-    lines.append(f"    {raw[0]} to {raw[-1]}: the face model's own components")
-    lines.append("  no attributes such as age or beard: those are the engine styleheat's")
-    lines.append("engine styleheat:")
-    lines.append("  all of the above: the edited photo is inverted again, which takes a while")
-    lines.append("  attributes (0 is off, 1 the full strength; --keep-identity refines them)")
-    return lines + _latent_edits()
+    return [*lines, f"    {raw[0]} to {raw[-1]}: the face model's own components"]
 
 
 def names_by_engine() -> dict[str, object]:
     """Return the names of every engine's edits, and a line about each that cannot be used."""
     from bridge.edits import EDITS
 
-    own = [edit.name for edit in EDITS]
-    engines = {"warp": own, "styleheat": own}
-    try:
-        found = _find_latent_edits()
-    except (HeatError, ImportError) as error:
-        return {"engines": engines, "problems": [str(error)]}
-    engines["styleheat"] = [*own, *found.names]
-    return {"engines": engines, "problems": list(found.problems)}
-
-
-def _find_latent_edits() -> EditList:
-    from heat_backend.styleheat.editing.directions import find_edits
-    from heat_backend.styleheat.weights.folder import find_folder
-
-    return find_edits(find_folder(None))
-
-
-def _latent_edits() -> list[str]:
-    """Lines on the attributes in the weights folder."""
-    try:
-        found = _find_latent_edits()
-    except (HeatError, ImportError) as error:
-        return [f"    none here: {error}"]
-    lines = []
-    for name in found.names:
-        signed = "-1 to 1" if found.is_signed(name) else "0 to 1"
-        lines.append(f"    {name:22} {signed:34} from {found.known(name).source}")
-    if not lines:
-        lines = ["    none here: `heat weights fetch` brings some"]
-    return lines + [f"    cannot be used: {problem}" for problem in found.problems]
+    engines: dict[str, list[str]] = {}
+    problems: list[str] = []
+    for engine in descriptions():
+        if not engine.capabilities.photo_edits:
+            continue
+        engines[engine.name] = [edit.name for edit in EDITS]
+        if engine.attributes:
+            try:
+                names, wrong = load(engine.attributes).names()
+            except (HeatError, ImportError) as error:
+                names, wrong = (), (str(error),)
+            engines[engine.name] += names
+            problems += wrong
+    return {"engines": engines, "problems": problems}
 
 
 def _edit(args: argparse.Namespace, progress: Progress) -> int:
     from bridge.coefficients import Coefficients
     from bridge.edits import check_names
-    from heat_backend.engines.registry import make_engine
     from heat_backend.media.photo import load_photo
 
     edits = assignments(args.assigned)
     settings = options.engine_settings(args)
     engine = make_engine(args.engine)
-    if args.engine == options.DEFAULT_ENGINE:
+    described = describe(args.engine)
+    if described.attributes:
+        load(described.attributes).check(edits)
+    elif described.capabilities.photo_edits:
         check_names(edits)
-    elif args.engine == STYLEHEAT:
-        _check_styleheat(edits)
     photo = load_photo(args.portrait)
     with stop_request() as stopped, native_logs_hidden(not args.debug):
         portrait = engine.prepare(photo, settings, progress.preparing, stopped)
@@ -184,16 +181,6 @@ def _edit(args: argparse.Namespace, progress: Progress) -> int:
             print(f"note: {note}", file=sys.stderr)
         print(args.out)
     return 0
-
-
-def _check_styleheat(edits: dict[str, float]) -> None:
-    """Refuse unknown edits before the portrait is inverted."""
-    from bridge.edits import check_names
-    from heat_backend.styleheat.portrait import OWNER
-    from heat_backend.styleheat.weights.folder import find_folder
-
-    find_folder(None).require_engine()
-    check_names(edits, _find_latent_edits().names, OWNER)
 
 
 def write_picture(path: Path, pixels: NDArray[np.uint8], engine: Engine) -> None:

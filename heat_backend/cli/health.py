@@ -14,6 +14,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from heat_backend.engines.description import load
+from heat_backend.engines.registry import descriptions
+
 OK = "ok"
 MISSING = "missing"
 WARNING = "warning"
@@ -70,7 +73,10 @@ def all_checks(report: Callable[[str], None]) -> list[Check]:
     for step in (check_face_model, check_detector, check_encoder, check_gpu):
         report(step.__name__.removeprefix("check_").replace("_", " "))
         checks.append(step())
-    checks += [*check_folders(), check_checkpoints()]
+    checks += check_folders()
+    for engine in descriptions():
+        if engine.checks:
+            checks += load(engine.checks)()
     return checks
 
 
@@ -197,28 +203,6 @@ def check_folders() -> Iterator[Check]:
             yield Check(name, WARNING, f"{folder}: {free:.1f} GB free", "free some disk space")
         else:
             yield Check(name, OK, f"{folder}: {free:.0f} GB free")
-
-
-def check_checkpoints() -> Check:
-    """Say which of the StyleHEAT weights are here; the warp engine needs none of them."""
-    from bridge.errors import HeatError
-    from heat_backend.styleheat.weights.catalogue import ENGINE, FILES
-    from heat_backend.styleheat.weights.folder import ABSENT, find_folder
-
-    name, mend = "StyleHEAT checkpoints", "heat weights fetch"
-    try:
-        folder = find_folder()
-    except HeatError as error:
-        return Check(name, OPTIONAL, str(error), "set HEAT_WEIGHTS to a folder")
-    needed = [file for file in FILES if file.use == ENGINE]
-    lacking = folder.lacking()
-    if not lacking:
-        return Check(name, OK, f"all {len(needed)} that the engine needs, in {folder.path}")
-    if all(folder.state(file) == ABSENT for file in needed):
-        detail = f"not in {folder.path}; the warp engine needs none"
-        return Check(name, OPTIONAL, detail, mend)
-    gone = ", ".join(file.place for file in lacking)
-    return Check(name, OPTIONAL, f"{folder.path} lacks {gone}; the warp engine needs none", mend)
 
 
 def _cache_folder() -> str:

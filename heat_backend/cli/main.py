@@ -9,18 +9,16 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from bridge.errors import HeatError, UsageError
 from heat_backend import __version__
 from heat_backend.cli import (
     bench,
-    conformance,
     doctor,
     edit,
     fit,
     inspect,
-    invert,
     match,
     mix,
     render,
@@ -28,9 +26,10 @@ from heat_backend.cli import (
     sheet,
     speak,
     track,
-    weights,
 )
 from heat_backend.cli.usage_words import plain_usage, unknown_option
+from heat_backend.engines.description import load
+from heat_backend.engines.registry import descriptions
 
 _DESCRIPTION = "Heat makes a portrait photo perform: it renders motion clips onto one picture."
 
@@ -44,27 +43,23 @@ class Command:
     add_arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int]
 
+    @classmethod
+    def of(cls, module: Any) -> Command:
+        """Make the command of a module, which has its name."""
+        name = module.__name__.rpartition(".")[2]
+        return cls(name, module.HELP, module.add_arguments, module.run)
 
-COMMANDS = tuple(
-    Command(module.__name__.rpartition(".")[2], module.HELP, module.add_arguments, module.run)
-    for module in (
-        inspect,
-        render,
-        edit,
-        match,
-        fit,
-        serve,
-        track,
-        speak,
-        mix,
-        sheet,
-        invert,
-        weights,
-        bench,
-        conformance,
-        doctor,
-    )
-)
+
+def commands() -> tuple[Command, ...]:
+    """Return all commands: those before the engines' own, theirs, and those that check it all."""
+    theirs = [
+        Command.of(load(command.module)) for engine in descriptions() for command in engine.commands
+    ]
+    return (*map(Command.of, FIRST), *theirs, *map(Command.of, LAST))
+
+
+FIRST = (inspect, render, edit, match, fit, serve, track, speak, mix, sheet)
+LAST = (bench, doctor)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -87,9 +82,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="heat", description=_DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"heat {__version__}")
     _add_debug(parser, default=False)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
-    for command in COMMANDS:
-        sub = commands.add_parser(command.name, help=command.help, description=command.help)
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    for command in commands():
+        sub = subparsers.add_parser(command.name, help=command.help, description=command.help)
         command.add_arguments(sub)
         _add_debug(sub, default=argparse.SUPPRESS)
         sub.set_defaults(run=command.run)
@@ -128,7 +123,7 @@ def _run(arguments: list[str]) -> int:
     parser = build_parser()
     args = parser.parse_args(arguments)
     if args.command is None:
-        raise UsageError(f"name a command: {', '.join(c.name for c in COMMANDS)}")
+        raise UsageError(f"name a command: {', '.join(c.name for c in commands())}")
     run: Callable[[argparse.Namespace], int] = args.run
     return run(args)
 

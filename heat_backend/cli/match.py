@@ -113,9 +113,9 @@ def _fit(
 def _draw(
     out: Path, photo: Photo, settings: EngineSettings, found: Matched, stopped: Callable[[], bool]
 ) -> None:
-    from heat_backend.engines.registry import make_engine
+    from heat_backend.engines.registry import DEFAULT_ENGINE, make_engine
 
-    engine = make_engine(options.DEFAULT_ENGINE)
+    engine = make_engine(DEFAULT_ENGINE)
     drawn = engine.prepare(photo, settings, lambda *_: None, stopped)
     frame = drawn.render(found.clip.frame(0))
     write_picture(out, frame[..., :3], engine)

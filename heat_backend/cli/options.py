@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.errors import BadInput, UsageError
+from heat_backend.engines.registry import DEFAULT_ENGINE, describe, descriptions
 
 if TYPE_CHECKING:
     from heat_backend.engines.protocol import EngineSettings
 
-DEFAULT_ENGINE = "warp"
 DEFAULT_DETECTOR = "mediapipe"
 DEVICES = ("auto", "cpu", "cuda")
-
-INVERSIONS = ("encode", "optimize", "coarse")
 
 CancelCheck = Callable[[], bool]
 
@@ -49,26 +47,10 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_inversion_option(parser: argparse.ArgumentParser) -> None:
-    """Add how an engine that paints the portrait anew finds it."""
-    parser.add_argument(
-        "--inversion",
-        default="encode",
-        choices=INVERSIONS,
-        metavar="HOW",
-        help="engine styleheat: encode; optimize, more alike, takes minutes on a GPU; or coarse, "
-        "a fast look (default: %(default)s)",
-    )
-
-
-def add_keep_identity(parser: argparse.ArgumentParser) -> None:
-    """Add the refinement of attribute edits."""
-    parser.add_argument(
-        "--keep-identity",
-        action="store_true",
-        help="engine styleheat: after an attribute edit such as age, bring all that it is not "
-        "about back to the photo; takes as long as an inversion",
-    )
+def add_own_engine_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that engines have besides the general ones."""
+    for engine in descriptions():
+        engine.add_arguments(parser)
 
 
 def add_size_option(parser: argparse.ArgumentParser) -> None:
@@ -110,9 +92,21 @@ def engine_settings(args: argparse.Namespace) -> EngineSettings:
         face=args.face,
         detector=args.detector,
         neutralise=args.neutralise,
-        inversion=getattr(args, "inversion", EngineSettings.inversion),
-        keep_identity=getattr(args, "keep_identity", False),
+        options=own_engine_options(args, getattr(args, "engine", DEFAULT_ENGINE)),
     )
+
+
+def own_engine_options(args: argparse.Namespace, engine: str) -> object:
+    """Read the options that an engine has besides the general ones, as far as the command has them.
+
+    Raises
+    ------
+    UsageError
+        When there is no engine of that name.
+    """
+    described = describe(engine)
+    names = [one.name for one in described.option_list()]
+    return described.read_options({n: getattr(args, n) for n in names if n in args})
 
 
 def check_face(face: int | None) -> None:

@@ -15,6 +15,7 @@ from heat_backend.cli import options
 from heat_backend.cli.interrupt import stop_request
 from heat_backend.cli.native_logs import native_logs_hidden
 from heat_backend.cli.progress import Progress
+from heat_backend.engines.registry import descriptions
 
 if TYPE_CHECKING:
     from heat_backend.cli.driving import Driving
@@ -31,8 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="CLIP",
-        help="what drives it: a motion clip (.npz), a video of a face, or a voice; with the engine "
-        "styleheat also .npy or .mat, in the paper's values",
+        help="what drives it: a motion clip (.npz), a video of a face, or a voice"
+        + "".join(
+            f"; with the engine {engine.name} also {engine.motion.help}"
+            for engine in descriptions()
+            if engine.motion is not None
+        ),
     )
     parser.add_argument(
         "--audio",
@@ -48,8 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     options.add_size_option(parser)
     options.add_engine_options(parser)
-    options.add_inversion_option(parser)
-    options.add_keep_identity(parser)
+    options.add_own_engine_options(parser)
     options.add_face_options(parser)
     parser.add_argument(
         "--neutralise", action="store_true", help="relax the photo's own expression first"
@@ -102,7 +106,6 @@ def _kept_if_stopped(driving: Driving) -> Iterator[None]:
 
 def _render(args: argparse.Namespace, progress: Progress, stopped: options.CancelCheck) -> int:
     from heat_backend.cli.driving import driving_motion, driving_source
-    from heat_backend.engines.protocol import cost_of_edits
     from heat_backend.engines.registry import make_engine
     from heat_backend.export.run import check_target, export
     from heat_backend.export.shot import portrait_key
@@ -123,7 +126,7 @@ def _render(args: argparse.Namespace, progress: Progress, stopped: options.Cance
     motion, clip = driving.motion, driving.motion.clip
     with _overwriting_named(), _kept_if_stopped(driving):
         frames = options.frame_range(args.frames, len(clip))
-        cost = cost_of_edits(portrait, clip)
+        cost = portrait.edit_cost(clip)
         if cost:
             progress.note(f"the edits need {cost}")
         result = export(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from heat_backend.media.photo import Photo
 if TYPE_CHECKING:
     from bridge.coefficients import Coefficients
     from bridge.motion_clip import MotionClip
+
+Options = TypeVar("Options")
 
 ProgressReport = Callable[[str, float], None]
 CancelCheck = Callable[[], bool]
@@ -27,11 +29,6 @@ def never() -> bool:
 
 FrameDrawer = Callable[[int, "NDArray[np.uint8] | None"], "NDArray[np.uint8]"]
 """Draws frame ``index`` of a clip into a buffer, or a new one for None; shaped as by ``render``."""
-
-RenderWithin = Callable[
-    ["Coefficients", "Sequence[Coefficients]", "NDArray[np.uint8] | None"], "NDArray[np.uint8]"
-]
-"""Renders a pose within the 27 poses of the frames around it; shaped as by ``render``."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +47,9 @@ class EngineSettings:
         Name of the landmark detector (a module of ``heat_backend.detect``).
     neutralise : bool
         Relax the photo's own expression first.
-    inversion : str
-        How an engine that paints the portrait anew finds it: ``"encode"``, ``"optimize"`` (minutes,
-        more alike) or ``"coarse"`` (a fast look). Others do not look at it.
-    keep_identity : bool
-        Such an engine brings attribute edits back to the photo wherever they are not about.
+    options : object or None
+        The engine's own options, an instance of its description's dataclass; None takes their
+        defaults.
     """
 
     size: int | None = None
@@ -62,27 +57,38 @@ class EngineSettings:
     face: int | None = None
     detector: str = "mediapipe"
     neutralise: bool = False
-    inversion: str = "encode"
-    keep_identity: bool = False
+    options: object | None = None
+
+    def engine_options(self, kind: type[Options]) -> Options:
+        """Return the engine's own options; their defaults where none of that kind are given."""
+        return self.options if isinstance(self.options, kind) else kind()
 
 
 class Portrait(Protocol):
     """A prepared portrait: everything per-photo is done, frames are cheap.
 
-    One whose frames depend on the motion around them also has ``clip_drawer(clip, cancelled)``,
-    which returns a :data:`FrameDrawer`; see :func:`frame_drawer`. For its previews it may have
-    ``render_within(coefficients, neighbours, out)``, a :data:`RenderWithin`, which does as
-    ``render`` but within the 27 poses of the frames from 13 before to 13 after. One with edits of
-    its own also has ``check_edits(names)``, which refuses others; one whose edits take long,
-    ``edit_cost(clip)``, which tells so in a line, and ``inversion_seconds``.
+    :class:`BasePortrait` has all of it but ``render``.
+
+    Attributes
+    ----------
+    width, height : int
+        Size of the frames in pixels.
+    wants_neighbours : bool
+        Its frames depend on the motion around them; see ``render_within``.
     """
 
     width: int
     height: int
+    wants_neighbours: bool
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a user should know of the portrait by now."""
+        ...
+
+    @property
+    def inversion_seconds(self) -> float | None:
+        """What one inversion takes, None where the engine inverts nothing or it is not known."""
         ...
 
     def render(
@@ -94,32 +100,89 @@ class Portrait(Protocol):
         """
         ...
 
+    def render_within(
+        self,
+        coefficients: Coefficients,
+        neighbours: Sequence[Coefficients],
+        out: NDArray[np.uint8] | None = None,
+    ) -> NDArray[np.uint8]:
+        """Render as ``render`` does, within the 27 poses from 13 frames before to 13 after."""
+        ...
 
-def cost_of_edits(portrait: Portrait, clip: MotionClip) -> str:
-    """Tell in a line what a clip's edits cost before its frames are drawn; empty for nothing."""
-    own: Callable[[MotionClip], str] | None = getattr(portrait, "edit_cost", None)
-    return "" if own is None else own(clip)
+    def clip_drawer(self, clip: MotionClip, cancelled: CancelCheck = never) -> FrameDrawer:
+        """Return what draws the frames of a whole clip.
+
+        A frame that takes long asks ``cancelled`` meanwhile, and raises ``Cancelled``.
+        """
+        ...
+
+    def check_edits(self, names: Iterable[str]) -> None:
+        """Refuse edits that the portrait does not have.
+
+        Raises
+        ------
+        bridge.errors.BadInput
+            When there is one; the message names it.
+        """
+        ...
+
+    def edit_cost(self, clip: MotionClip) -> str:
+        """Return in a line what a clip's edits cost before its frames; empty for nothing."""
+        ...
+
+
+class BasePortrait:
+    """The plain behaviour of a :class:`Portrait`: frame by frame, any edit, at no cost."""
+
+    width: int
+    height: int
+    wants_neighbours = False
+    inversion_seconds: float | None = None
+    notes: tuple[str, ...] = ()
+
+    def render(
+        self, coefficients: Coefficients, out: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.uint8]:
+        """Render one frame; each engine has its own way."""
+        raise NotImplementedError
+
+    def render_within(
+        self,
+        coefficients: Coefficients,
+        neighbours: Sequence[Coefficients],
+        out: NDArray[np.uint8] | None = None,
+    ) -> NDArray[np.uint8]:
+        """Render the pose by itself."""
+        return self.render(coefficients, out)
+
+    def clip_drawer(self, clip: MotionClip, cancelled: CancelCheck = never) -> FrameDrawer:
+        """Return what draws each frame by itself."""
+
+        def draw(index: int, out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+            return self.render(clip.frame(index), out)
+
+        return draw
+
+    def check_edits(self, names: Iterable[str]) -> None:
+        """Refuse nothing."""
+
+    def edit_cost(self, clip: MotionClip) -> str:
+        """Return nothing."""
+        return ""
 
 
 def frame_drawer(
     portrait: Portrait, clip: MotionClip, cancelled: CancelCheck = never
 ) -> FrameDrawer:
-    """Return what draws the frames of a whole clip: the portrait's own way, or one by one.
+    """Check a clip's edits, and return what draws its frames; see ``Portrait.clip_drawer``.
 
-    A frame that takes long asks ``cancelled`` meanwhile, and raises ``Cancelled``.
+    Raises
+    ------
+    bridge.errors.BadInput
+        When the portrait does not have one of them.
     """
-    checked: Callable[[Iterable[str]], None] | None = getattr(portrait, "check_edits", None)
-    if checked is not None:
-        checked(clip.edit_names)
-    own: Callable[[MotionClip, CancelCheck], FrameDrawer] | None
-    own = getattr(portrait, "clip_drawer", None)
-    if own is not None:
-        return own(clip, cancelled)
-
-    def draw(index: int, out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
-        return portrait.render(clip.frame(index), out)
-
-    return draw
+    portrait.check_edits(clip.edit_names)
+    return portrait.clip_drawer(clip, cancelled)
 
 
 class Engine(Protocol):

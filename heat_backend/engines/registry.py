@@ -1,45 +1,65 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The engines by name; a built-in one is imported at its first use."""
+"""The engines by name; each is a folder with a description, and a line here."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from bridge.errors import UsageError
-from heat_backend.engines.protocol import Engine
+from heat_backend.engines.description import EngineDescription, load
 
-_FACTORIES: dict[str, str | Callable[[], Engine]] = {
-    "warp": "heat_backend.warp.warp_engine",
-    "styleheat": "heat_backend.styleheat.styleheat_engine",
-}
+if TYPE_CHECKING:
+    from heat_backend.engines.protocol import Engine
+
+ENGINES = ("heat_backend.warp.description", "heat_backend.styleheat.description")
+"""Modules with a ``DESCRIPTION``; the order is that of lists and of the command line's help."""
+
+DEFAULT_ENGINE = "warp"
+"""The engine where none is named: it needs no weights and no GPU."""
+
+_registered: dict[str, EngineDescription] = {}
 
 
-def register(name: str, factory: Callable[[], Engine]) -> None:
-    """Add an engine under ``name``; ``factory`` is called at its first use."""
-    _FACTORIES[name] = factory
+def register(description: EngineDescription) -> None:
+    """Add an engine, or replace the one of that name, for as long as this process runs."""
+    _registered[description.name] = description
+
+
+def descriptions() -> tuple[EngineDescription, ...]:
+    """Return all engines' descriptions."""
+    own = (importlib.import_module(module).DESCRIPTION for module in ENGINES)
+    return tuple(({one.name: one for one in own} | _registered).values())
 
 
 def engine_names() -> tuple[str, ...]:
     """Names that :func:`make_engine` accepts."""
-    return tuple(_FACTORIES)
+    return tuple(one.name for one in descriptions())
 
 
-def make_engine(name: str) -> Engine:
-    """Make the engine called ``name``.
-
-    A built-in engine is a module with a function ``create()``; it is imported here, not before.
+def describe(name: str) -> EngineDescription:
+    """Return the description of the engine called ``name``.
 
     Raises
     ------
     bridge.errors.UsageError
         When there is no engine of that name.
     """
-    factory = _FACTORIES.get(name)
-    if factory is None:
-        known = ", ".join(engine_names())
-        raise UsageError(f"there is no engine named {name!r}; choose one of: {known}")
-    if isinstance(factory, str):
-        create: Callable[[], Engine] = importlib.import_module(factory).create
-        return create()
-    return factory()
+    for one in descriptions():
+        if one.name == name:
+            return one
+    known = ", ".join(engine_names())
+    raise UsageError(f"there is no engine named {name!r}; choose one of: {known}")
+
+
+def make_engine(name: str) -> Engine:
+    """Make the engine called ``name``; only now is its code imported.
+
+    Raises
+    ------
+    bridge.errors.UsageError
+        When there is no engine of that name.
+    """
+    create = describe(name).create
+    engine: Engine = load(create)() if isinstance(create, str) else create()
+    return engine

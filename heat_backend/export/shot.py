@@ -12,6 +12,7 @@ import numpy as np
 from bridge.errors import BadInput
 from bridge.motion_clip import MotionClip
 from heat_backend import __version__
+from heat_backend.engines.description import changed_options
 from heat_backend.engines.protocol import EngineSettings
 from heat_backend.media.photo import Photo
 
@@ -55,10 +56,7 @@ def portrait_key(photo: Photo, settings: EngineSettings) -> str:
         settings.detector,
         settings.neutralise,
     )
-    if settings.inversion != EngineSettings.inversion:
-        options += (settings.inversion,)
-    if settings.keep_identity:
-        options += ("keep identity",)
+    options += changed_options(settings.options)
     digest.update(repr((photo.pixels.shape, options)).encode())
     return digest.hexdigest()[:32]
 

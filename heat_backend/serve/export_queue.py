@@ -17,7 +17,6 @@ from bridge import motion_clip
 from bridge.errors import BadInput, Cancelled, HeatError, UnknownJob
 from bridge.jobs import check_range
 from bridge.wire import Header
-from heat_backend.engines.protocol import cost_of_edits
 from heat_backend.export.pace import Pace
 from heat_backend.serve.portrait_cache import PortraitCache, PortraitRequest
 
@@ -187,7 +186,7 @@ class ExportQueue:
             lambda text, _: job.update(message=text),
             job.cancel.is_set,
         )
-        cost = cost_of_edits(prepared.portrait, clip)
+        cost = prepared.portrait.edit_cost(clip)
         job.update(state="rendering", message=f"rendering, with {cost}" if cost else "rendering")
         result = export(
             prepared.portrait,

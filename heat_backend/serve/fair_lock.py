@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -23,9 +23,6 @@ from heat_backend.engines.protocol import (
     CancelCheck,
     FrameDrawer,
     Portrait,
-    RenderWithin,
-    cost_of_edits,
-    frame_drawer,
     never,
 )
 
@@ -80,7 +77,7 @@ class LockedPortrait:
         self._turnstile = turnstile
         self.width = portrait.width
         self.height = portrait.height
-        self._within: RenderWithin | None = getattr(portrait, "render_within", None)
+        self.wants_neighbours = portrait.wants_neighbours
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -90,29 +87,15 @@ class LockedPortrait:
     @property
     def inversion_seconds(self) -> float | None:
         """The portrait's own, None where it has none."""
-        seconds: float | None = getattr(self._portrait, "inversion_seconds", None)
-        return seconds
+        return self._portrait.inversion_seconds
+
+    def check_edits(self, names: Iterable[str]) -> None:
+        """Refuse what the portrait refuses."""
+        self._portrait.check_edits(names)
 
     def edit_cost(self, clip: MotionClip) -> str:
         """Tell in a line what a clip's edits cost beforehand; empty where that is nothing."""
-        return cost_of_edits(self._portrait, clip)
-
-    @property
-    def render_within(self) -> RenderWithin | None:
-        """The portrait's own, in turn; None where it has none."""
-        within = self._within
-        if within is None:
-            return None
-
-        def render_in_turn(
-            coefficients: Coefficients,
-            neighbours: Sequence[Coefficients],
-            out: NDArray[np.uint8] | None = None,
-        ) -> NDArray[np.uint8]:
-            with self._turnstile.turn():
-                return within(coefficients, neighbours, out)
-
-        return render_in_turn
+        return self._portrait.edit_cost(clip)
 
     def render(
         self, coefficients: Coefficients, out: NDArray[np.uint8] | None = None
@@ -121,10 +104,20 @@ class LockedPortrait:
         with self._turnstile.turn():
             return self._portrait.render(coefficients, out)
 
+    def render_within(
+        self,
+        coefficients: Coefficients,
+        neighbours: Sequence[Coefficients],
+        out: NDArray[np.uint8] | None = None,
+    ) -> NDArray[np.uint8]:
+        """Render within neighbours as the portrait does, in turn."""
+        with self._turnstile.turn():
+            return self._portrait.render_within(coefficients, neighbours, out)
+
     def clip_drawer(self, clip: MotionClip, cancelled: CancelCheck = never) -> FrameDrawer:
         """Return what draws the frames of a clip as the portrait does, each in turn."""
         with self._turnstile.turn():
-            draw = frame_drawer(self._portrait, clip, cancelled)
+            draw = self._portrait.clip_drawer(clip, cancelled)
 
         def draw_in_turn(index: int, out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
             with self._turnstile.turn():

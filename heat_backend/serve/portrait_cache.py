@@ -16,7 +16,7 @@ from bridge import fields
 from bridge.errors import BadInput, Cancelled, ProtocolError
 from bridge.wire import Header
 from heat_backend.engines.protocol import Engine, EngineSettings, Portrait
-from heat_backend.engines.registry import make_engine
+from heat_backend.engines.registry import describe, make_engine
 from heat_backend.media.photo import Photo
 from heat_backend.serve.fair_lock import FairLock, LockedPortrait, threads_must_not_overlap
 
@@ -97,16 +97,15 @@ class PortraitCache:
                 fields.integer(portrait, "height", 1, MAX_SIDE),
             )
         name = fields.text(portrait, "name", 1024)
+        engine = fields.text({"engine": header.get("engine") or self.engine}, "engine")
         options = fields.table(header, "options")
         settings = EngineSettings(
             size=fields.optional_integer(options, "size", 16, MAX_SIDE),
             device=fields.text({"device": options.get("device") or self.device}, "device"),
             face=fields.optional_integer(options, "face", 0, 1000),
             neutralise=fields.flag(options, "neutralise"),
-            inversion=fields.text(options, "inversion", 32, EngineSettings.inversion),
-            keep_identity=fields.flag(options, "keep_identity"),
+            options=_own_options(engine, options),
         )
-        engine = fields.text({"engine": header.get("engine") or self.engine}, "engine")
         file = take_blob(fields.integer(portrait, "blob", 1, 1 << 53), name)
         return PortraitRequest(file, size, name, engine, settings)
 
@@ -156,6 +155,18 @@ class PortraitCache:
         if name not in self._engines:
             self._engines[name] = make_engine(name)
         return self._engines[name]
+
+
+def _own_options(engine: str, options: Header) -> object:
+    """Read the engine's own options: the table ``engine_options``, or fields beside the general.
+
+    Clients of before send the options of every engine as fields, whatever the engine is.
+    """
+    described = describe(engine)
+    beside = {one.name: options[one.name] for one in described.option_list() if one.name in options}
+    table = fields.table(options, "engine_options") if options.get("engine_options") else {}
+    given = {name: value for name, value in (beside | table).items() if value is not None}
+    return described.read_options(given)
 
 
 def _photo(request: PortraitRequest) -> Photo:

@@ -17,7 +17,6 @@ from bridge.errors import Cancelled, HeatError, MissingHere, ProtocolError, Usag
 from bridge.frames import SharedRing
 from bridge.packing import Neighbours
 from bridge.wire import Channel, Header, Kind, error_header
-from heat_backend.engines.protocol import Portrait, RenderWithin
 from heat_backend.serve.portrait_cache import PortraitCache, PortraitRequest, Prepared
 from heat_backend.serve.progress_report import ProgressImageReport, ProgressReport
 
@@ -215,9 +214,9 @@ class PreviewWorker:
         }
         if preparation.shared_memory:
             answer["ring"] = self._make_ring(portrait.width * portrait.height * 4)
-        if _within(portrait) is not None:
+        if portrait.wants_neighbours:
             answer["neighbours"] = True
-        seconds = getattr(portrait, "inversion_seconds", None)
+        seconds = portrait.inversion_seconds
         if seconds is not None:
             answer["inversion_seconds"] = round(float(seconds), 2)
         self._prepared = prepared
@@ -248,10 +247,9 @@ class PreviewWorker:
         out = lent[1] if lent is not None else self._own_buffer(shape)
         began = time.perf_counter()
         try:
-            within = _within(portrait) if pose.neighbours is not None else None
-            if within is not None and pose.neighbours is not None:
+            if portrait.wants_neighbours and pose.neighbours is not None:
                 around = tuple(clamped(one)[0] for one in pose.neighbours)
-                pixels = within(coefficients, around, out)
+                pixels = portrait.render_within(coefficients, around, out)
             else:
                 pixels = portrait.render(coefficients, out)
             if pixels is not out:
@@ -274,9 +272,3 @@ class PreviewWorker:
         if self._buffer is None or self._buffer.shape != shape:
             self._buffer = np.empty(shape, np.uint8)
         return self._buffer
-
-
-def _within(portrait: Portrait) -> RenderWithin | None:
-    """Return how a portrait renders a pose within the motion around it, None where it does not."""
-    found: RenderWithin | None = getattr(portrait, "render_within", None)
-    return found

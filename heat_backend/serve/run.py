@@ -15,9 +15,9 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-from bridge.errors import HeatError, UsageError
+from bridge.errors import HeatError
 from bridge.wire import VERSION
-from heat_backend.engines.registry import engine_names
+from heat_backend.engines.registry import DEFAULT_ENGINE, describe
 from heat_backend.serve.parent_watch import watch_parent
 from heat_backend.serve.secret import read_secret
 from heat_backend.serve.server import Server
@@ -29,7 +29,7 @@ SWITCH_SECONDS = 0.001
 def serve(
     host: str = "127.0.0.1",
     port: int = 0,
-    engine_name: str = "warp",
+    engine_name: str = DEFAULT_ENGINE,
     device: str = "auto",
     *,
     warm_up: bool = True,
@@ -60,9 +60,7 @@ def serve(
     BadInput, MissingHere
         The secret file, or the address, cannot be used.
     """
-    if engine_name not in engine_names():
-        known = ", ".join(engine_names())
-        raise UsageError(f"there is no engine named {engine_name!r}; choose one of: {known}")
+    describe(engine_name)  # refuses an unknown one
     # Not an Event: a signal's handler may not wait for a lock that this very thread holds.
     over: queue.SimpleQueue[str] = queue.SimpleQueue()
     # First of all, as the parent may be gone before we are up.

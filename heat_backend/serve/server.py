@@ -17,7 +17,7 @@ from bridge.frames import sweep_stale_rings
 from bridge.handshake import check_secret, serve_handshake
 from bridge.wire import VERSION, Channel, Header
 from heat_backend import __version__
-from heat_backend.engines.registry import engine_names
+from heat_backend.engines.registry import DEFAULT_ENGINE, descriptions
 from heat_backend.serve.export_queue import ExportQueue
 from heat_backend.serve.job_store import sweep_old_jobs
 from heat_backend.serve.portrait_cache import PortraitCache
@@ -59,7 +59,7 @@ class Server:
         secret: str,
         host: str = "127.0.0.1",
         port: int = 0,
-        engine: str = "warp",
+        engine: str = DEFAULT_ENGINE,
         device: str = "auto",
     ) -> None:
         self._secret = check_secret(secret)
@@ -156,12 +156,14 @@ class Server:
                 self._sessions.pop(number, None)
 
     def _welcome(self, number: int) -> Header:
+        engines = [one.for_clients() for one in descriptions()]
         return {
             "protocol": VERSION,
             "version": __version__,
             "pid": os.getpid(),
             "client": number,
-            "engines": list(engine_names()),
+            "engines": [one.name for one in engines],
+            "engine_descriptions": [one.header() for one in engines],
             "engine": self.shelf.engine,
             "device": self.shelf.device,
         }

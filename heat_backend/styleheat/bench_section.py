@@ -8,6 +8,7 @@ from collections.abc import Callable
 from heat_backend.bench.collect import BenchSettings
 from heat_backend.bench.rows import Row
 from heat_backend.styleheat.bench_subject import subject
+from heat_backend.styleheat.description import DESCRIPTION
 
 RATIO = 0.40
 NOTE = "synthetic weights; the published forward is timed in turns with ours"
@@ -15,7 +16,7 @@ NOTE = "synthetic weights; the published forward is timed in turns with ours"
 
 def rows(settings: BenchSettings, report: Callable[[str], None]) -> list[Row]:
     """Measure when the engine is ``styleheat``; nothing otherwise."""
-    if settings.engine != "styleheat":
+    if settings.engine != DESCRIPTION.name:
         return []
     from heat_backend.styleheat.conformance.run import pick_device
     from heat_backend.styleheat.fast.stages import measure

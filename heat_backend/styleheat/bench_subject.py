@@ -14,11 +14,22 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from heat_backend.bench.collect import BenchSettings
     from heat_backend.styleheat.inversion.encoder import Inversion
     from heat_backend.styleheat.networks.forward import StyleHeat
     from heat_backend.styleheat.portrait import StyleHeatPortrait
 
 CLIP = 24
+MOST_MIB = 4096.0
+"""Resident memory that a session may take: the networks in float32 and their buffers."""
+
+
+def memory_subject(settings: BenchSettings) -> tuple[StyleHeatPortrait, str, float]:
+    """Return the portrait whose memory is watched, what to call it, and how much it may take."""
+    from heat_backend.styleheat.conformance.run import pick_device
+
+    device = pick_device(settings.device)
+    return driven_portrait(device, half=device.type == "cuda"), "styleheat session", MOST_MIB
 
 
 def subject(device: torch.device) -> tuple[StyleHeat, Inversion, Tensor]:

@@ -16,7 +16,7 @@ from bridge.edit_cost import EditKeys
 from bridge.edits import check_names
 from bridge.errors import BadInput
 from bridge.motion_clip import MotionClip
-from heat_backend.engines.protocol import CancelCheck, FrameDrawer, never
+from heat_backend.engines.protocol import BasePortrait, CancelCheck, FrameDrawer, never
 from heat_backend.styleheat.bfm.expression_map import ExpressionMap
 from heat_backend.styleheat.bfm.head_pose import HeadMotion
 from heat_backend.styleheat.crops.paste_back import PasteBack
@@ -108,8 +108,10 @@ class Editing:
     notes: Callable[[], tuple[str, ...]] = tuple
 
 
-class StyleHeatPortrait:
+class StyleHeatPortrait(BasePortrait):
     """A prepared portrait; see :class:`heat_backend.engines.protocol.Portrait`."""
+
+    wants_neighbours = True
 
     def __init__(
         self,
@@ -127,7 +129,7 @@ class StyleHeatPortrait:
         self._editing = editing or Editing()
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[str, ...]:  # type: ignore[override]
         """What a user should know of the portrait, and of how it is computed by now."""
         return self._notes + self._editing.notes() + self._driver.notes
 
@@ -137,7 +139,7 @@ class StyleHeatPortrait:
         return self._editing.attributes
 
     @property
-    def inversion_seconds(self) -> float | None:
+    def inversion_seconds(self) -> float | None:  # type: ignore[override]
         """What one inversion takes here, None where that is not known."""
         return self._editing.seconds
 

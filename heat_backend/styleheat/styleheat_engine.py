@@ -23,7 +23,7 @@ from heat_backend.engines.protocol import (
     never,
     progress_image_taker,
 )
-from heat_backend.engines.registry import make_engine
+from heat_backend.engines.registry import DEFAULT_ENGINE, make_engine
 from heat_backend.media.photo import Photo
 from heat_backend.styleheat.bfm.basel import read_standard_head
 from heat_backend.styleheat.bfm.expression_map import ExpressionMap, cached_expression_map
@@ -32,6 +32,7 @@ from heat_backend.styleheat.crops.deep3d import PICTURE_SIZE, cut, five_points
 from heat_backend.styleheat.crops.ffhq import SIZE, PortraitCrop, crop_portrait
 from heat_backend.styleheat.crops.landmarks68 import sixty_eight
 from heat_backend.styleheat.crops.paste_back import EditedPastes, PasteBack, paste_back
+from heat_backend.styleheat.description import DESCRIPTION, StyleHeatOptions
 from heat_backend.styleheat.driving import paper_motion
 from heat_backend.styleheat.driving.frame_window import still_window
 from heat_backend.styleheat.driving.network_driver import NetworkDriver
@@ -50,7 +51,6 @@ from heat_backend.styleheat.weights.folder import find_folder
 from heat_backend.styleheat.weights.load import cache_folder
 from heat_backend.styleheat.weights.loaded import Networks
 
-VERSION = "1"
 LOST = 0.7  # share of an expression's motion without which it counts as not shown
 MOST_NAMED = 6
 SYNTHETIC_NOTE = (
@@ -62,10 +62,10 @@ SYNTHETIC_NOTE = (
 class StyleHeatEngine:
     """See :class:`heat_backend.engines.protocol.Engine`."""
 
-    name = "styleheat"
+    name = DESCRIPTION.name
 
     def __init__(self, weights: Path | None = None, cache: Path | None = None) -> None:
-        self.version = VERSION
+        self.version = DESCRIPTION.version
         self._weights = weights
         self._cache = cache
         self._networks: Networks | None = None
@@ -78,7 +78,7 @@ class StyleHeatEngine:
         cancelled: CancelCheck,
     ) -> StyleHeatPortrait:
         """Do all per-portrait work; see the protocol for what it raises."""
-        methods.check_method(settings.inversion)
+        methods.check_method(settings.engine_options(StyleHeatOptions).inversion)
         networks = self._loaded(chosen_device(settings.device))
         with told_when_short(networks.device):
             return _Preparation(networks, self._caches(), photo, settings).run(progress, cancelled)
@@ -89,16 +89,15 @@ class StyleHeatEngine:
         known = self._networks
         if known is None or known.folder != folder or known.device != device:
             self._networks = known = Networks(folder, device, self._cache)
-        self.version = f"{VERSION} (synthetic-weights test)" if known.synthetic else VERSION
+        self.version = (
+            f"{DESCRIPTION.version} (synthetic-weights test)"
+            if known.synthetic
+            else DESCRIPTION.version
+        )
         return known
 
     def _caches(self) -> Path:
         return self._cache or cache_folder()
-
-
-def create() -> StyleHeatEngine:
-    """Make the engine."""
-    return StyleHeatEngine()
 
 
 @dataclass(frozen=True)
@@ -109,6 +108,11 @@ class _Preparation:
     cache: Path
     photo: Photo
     settings: EngineSettings
+
+    @property
+    def options(self) -> StyleHeatOptions:
+        """The engine's own options."""
+        return self.settings.engine_options(StyleHeatOptions)
 
     def run(self, progress: ProgressReport, cancelled: CancelCheck) -> StyleHeatPortrait:
         def step(text: str, share: float) -> None:
@@ -133,7 +137,7 @@ class _Preparation:
         watch = Watch(
             lambda text, share: step(text, 0.3 + 0.5 * share), cancelled, _shower(progress)
         )
-        inverting = Inverting(networks, self.cache, self.settings.inversion)
+        inverting = Inverting(networks, self.cache, self.options.inversion)
         found = inverting.invert(crop.pixels, inverting.key(crop.pixels), watch)
         watch.show(found.ix)
         step("drawing the portrait at rest", 0.85)
@@ -154,18 +158,18 @@ class _Preparation:
         puppet: CoefficientMapper,
     ) -> StyleHeatPortrait:
         """Put together what draws, edits and pastes the portrait."""
-        settings, photo, networks = self.settings, self.photo, self.networks
+        photo, networks = self.photo, self.networks
         edits = find_edits(networks.folder)
         editor = PhotoEditor(photo.pixels, landmarks, self._warp_portrait(crop))
         own = EditedPhoto(photo.pixels, crop.pixels)
         looks = InversionCache(inverting, own, found, editor, edits, crop.landmarks)
-        editable = EditablePortrait(networks, looks.at, settings.inversion, edits)
+        editable = EditablePortrait(networks, looks.at, self.options.inversion, edits)
         driver = NetworkDriver(editable.prepared, networks.device, half=networks.device == "cuda")
         pastes = self._pastes(crop, driver, puppet, looks)
         seconds = inverting.seconds(inverting.key(crop.pixels))
         editing = Editing(
             edits.names,
-            settings.keep_identity,
+            self.options.keep_identity,
             seconds,
             pastes,
             looks.set_cancel_check,
@@ -199,10 +203,10 @@ class _Preparation:
         longest = max(self.photo.pixels.shape[:2])
         factor = min(1.0, SIZE / crop.photo_side)
         size = None if factor == 1.0 else max(16, round(factor * longest))
-        settings = replace(self.settings, size=size, neutralise=False)
+        settings = replace(self.settings, size=size, neutralise=False, options=None)
 
         def prepare() -> Portrait:
-            return make_engine("warp").prepare(self.photo, settings, _untold, never)
+            return make_engine(DEFAULT_ENGINE).prepare(self.photo, settings, _untold, never)
 
         return prepare
 

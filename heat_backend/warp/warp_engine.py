@@ -22,7 +22,7 @@ from heat_backend.edits.editor import Edited, Editor
 from heat_backend.edits.editor_builder import make_editor
 from heat_backend.edits.portrait_directions import PortraitDirections, Track
 from heat_backend.engines.device import chosen_device
-from heat_backend.engines.protocol import CancelCheck, EngineSettings, ProgressReport
+from heat_backend.engines.protocol import BasePortrait, CancelCheck, EngineSettings, ProgressReport
 from heat_backend.fit.glasses import find_frame, hold_frame
 from heat_backend.fit.landmark_fit import fit_face
 from heat_backend.fit.lip_edges import fitted_lips
@@ -55,6 +55,7 @@ from heat_backend.warp.control_calibration import (
     tracking,
     turning,
 )
+from heat_backend.warp.description import DESCRIPTION
 from heat_backend.warp.eye_mouth_compositor import composite_eye, composite_mouth, mouth_margin
 from heat_backend.warp.lid_compositor import composite_lash_line, composite_lid_skin
 from heat_backend.warp.warp_renderer import (
@@ -82,7 +83,7 @@ QUICK_DETECTORS = ("mediapipe",)  # those that track some twenty frames within a
 _KERNELS = threading.Lock()
 
 
-class WarpPortrait:
+class WarpPortrait(BasePortrait):
     """A prepared portrait; see :class:`heat_backend.engines.protocol.Portrait`."""
 
     def __init__(
@@ -324,8 +325,8 @@ def make_warp_renderer(scene: WarpInputs, device: str) -> WarpRenderer:
 class WarpEngine:
     """See :class:`heat_backend.engines.protocol.Engine`."""
 
-    name = "warp"
-    version = "1"
+    name = DESCRIPTION.name
+    version = DESCRIPTION.version
 
     def prepare(
         self,
@@ -412,8 +413,3 @@ def _for_measuring(
     plain = replace(settings, size=max(size, 1), device="cpu")
     portrait, face = _assembled(photo, found, plain, lambda *_: None)
     return reshaping(tracking(portrait, detector, face))
-
-
-def create() -> WarpEngine:
-    """Make the engine."""
-    return WarpEngine()

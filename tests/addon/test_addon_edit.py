@@ -272,7 +272,20 @@ def test_a_copied_scene_has_edits_of_its_own(blender, portrait):
     assert edit_values.values(copy) == {"jaw_width": 2.0}
 
 
-def test_what_edits_cost_in_styleheat_is_told_before_it_starts(blender, portrait, monkeypatch):
+@pytest.fixture
+def described():
+    """The engines as the backend describes them."""
+    from blender_addon.core import engines
+    from heat_backend.engines.registry import descriptions
+
+    engines.learn({"engine_descriptions": [one.for_clients().header() for one in descriptions()]})
+    yield
+    engines._described.clear()
+
+
+def test_what_edits_cost_in_styleheat_is_told_before_it_starts(
+    blender, portrait, monkeypatch, described
+):
     from blender_addon import bridge
     from blender_addon.jobs import edit_costs
 
@@ -301,7 +314,7 @@ def test_what_edits_cost_in_styleheat_is_told_before_it_starts(blender, portrait
     assert edit_costs.line(scene, portrait) is None
 
 
-def test_a_sampled_take_knows_what_its_edits_cost():
+def test_a_sampled_take_knows_what_its_edits_cost(described):
     from fractions import Fraction
 
     from blender_addon import bridge

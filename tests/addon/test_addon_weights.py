@@ -129,10 +129,12 @@ def test_engines_are_suggested_before_anything_runs(weights, blender, portrait, 
     from blender_addon.jobs import weights_job
 
     monkeypatch.setattr(engines, "_names", set())
+    monkeypatch.setattr(engines, "_described", {})
     portrait.engine = "warp"
-    assert "Warp moves the photo itself" in drawn(blender, "HEAT_PT_engine").text
+    assert "Warp moves" not in drawn(blender, "HEAT_PT_engine").text
     wait_for_report()
     weights_job._asking.join(60)
+    assert "Warp moves the photo itself" in drawn(blender, "HEAT_PT_engine").text
     assert "warp" in engines.names()
 
 

@@ -61,7 +61,7 @@ def test_attributes_cost_an_inversion_only_where_identity_is_kept():
     values = np.hstack([ramp((0, 0), (100, 1)), ramp((0, 0), (100, 1))])
     names = ["age", "blush"]
     assert edit_cost.edit_keys(values, names).names == ("blush",)
-    kept = edit_cost.edit_keys(values, names, keep_identity=True)
+    kept = edit_cost.edit_keys(values, names, attributes_too=True)
     assert kept.names == ("age", "blush") and kept.inversions == 1
     assert edit_cost.edit_keys(values[:, :1], ["age"]).inversions == 0
 

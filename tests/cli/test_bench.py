@@ -10,6 +10,8 @@ import pytest
 
 from heat_backend.bench import memory_section
 from heat_backend.bench.rows import Row
+from heat_backend.engines.protocol import BasePortrait
+from heat_backend.styleheat import bench_subject
 from tests.cli.conftest import Answer
 
 Heat = Callable[..., Answer]
@@ -42,9 +44,8 @@ def test_memory_of_the_paper_s_networks_over_as_many_frames_as_asked(
 ) -> None:
     drawn: list[object] = []
 
-    class Drawing:
+    class Drawing(BasePortrait):
         width = height = 8
-        notes: tuple[str, ...] = ()
 
         def render(self, coefficients: object, out: object) -> object:
             drawn.append(coefficients)
@@ -52,7 +53,7 @@ def test_memory_of_the_paper_s_networks_over_as_many_frames_as_asked(
 
     if memory_section.resident_mib() is None:
         pytest.skip("this system does not tell resident memory")
-    monkeypatch.setattr(memory_section, "driven_portrait", lambda device, half: Drawing())
+    monkeypatch.setattr(bench_subject, "driven_portrait", lambda device, half: Drawing())
     words = ("--engine", "styleheat", "--device", "cpu", "--only", "memory", "--frames", 12)
     answer = heat("bench", "--json", *words)
     assert answer.status == 0, answer.err

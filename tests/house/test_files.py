@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from demo.__main__ import MADE
-from heat_backend.cli.main import COMMANDS, build_parser
+from heat_backend.cli.main import build_parser, commands
 
 ROOT = Path(__file__).resolve().parents[2]
 MEGABYTE = 1_000_000
@@ -106,7 +106,7 @@ def test_readme_names_what_the_demo_leaves_and_commands_that_exist() -> None:
     left = (*MADE, "astronaut.png", "demo.log")
     assert not [name for name in left if f"`out/{name}`" not in readme]
     named = set(re.findall(r"(?:^ {4}|`|bin/)heat ([a-z]+)", readme, re.M))
-    assert named == {command.name for command in COMMANDS}
+    assert named == {command.name for command in commands()}
 
 
 def test_readme_examples_use_options_that_the_commands_have() -> None:

@@ -17,6 +17,8 @@ from bridge.coefficients import EXPRESSION_INDEX, Coefficients
 from bridge.launch import BackendProcess
 from bridge.motion_clip import MotionClip
 from heat_backend.engines import registry
+from heat_backend.engines.description import EngineDescription
+from heat_backend.engines.protocol import BasePortrait
 from heat_backend.serve.server import Server
 from tests import stand_in_engine
 
@@ -72,7 +74,7 @@ def backends(tmp_path):
         backend.stop()
 
 
-class GatedPortrait:
+class GatedPortrait(BasePortrait):
     """Renders jawOpen as a grey level, each frame only when the gate lets one through."""
 
     width, height, notes = 16, 16, ()
@@ -123,7 +125,7 @@ class Gate:
 def gate(server):
     """The gated engine, offered by the server; opened wide at the end."""
     made = Gate()
-    registry.register("gated", lambda: made)
+    registry.register(EngineDescription("gated", lambda: made))
     yield made
     made.let(10_000)
 

@@ -9,12 +9,15 @@ from bridge.errors import BadInput
 from bridge.preview import LivePreview
 from bridge.wire import Kind
 from heat_backend.engines import registry
+from heat_backend.engines.description import EngineDescription
 from tests.serve.conftest import JAW, SECRET, jaw, portrait, until
 from tests.stand_in_engine import StandInPortrait
 
 
 class Watcher(StandInPortrait):
     """Remembers the jawOpen of each window; None where the pose counts as held."""
+
+    wants_neighbours = True
 
     def __init__(self, photo, seen):
         super().__init__(photo, None)
@@ -40,7 +43,7 @@ def seen(server):
         def prepare(self, photo, settings, progress, cancelled):
             return Watcher(photo, asked)
 
-    registry.register("watcher", Engine)
+    registry.register(EngineDescription("watcher", Engine))
     return asked
 
 

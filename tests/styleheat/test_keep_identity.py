@@ -118,9 +118,14 @@ def test_keep_identity_is_an_option_of_command_and_bridge() -> None:
     from heat_backend.engines.protocol import EngineSettings
     from heat_backend.export.shot import portrait_key
     from heat_backend.media.photo import Photo
+    from heat_backend.styleheat.description import StyleHeatOptions
 
-    assert EngineOptions(keep_identity=True).header()["keep_identity"] is True
+    assert EngineOptions(engine_options={"keep_identity": True}).header()["keep_identity"] is True
+
+    def settings_of(kept: bool) -> EngineSettings:
+        return EngineSettings(options=StyleHeatOptions(keep_identity=kept))
+
     photo = Photo(np.zeros((4, 4, 3), np.uint8))
-    keys = {portrait_key(photo, EngineSettings(keep_identity=kept)) for kept in (False, True)}
+    keys = {portrait_key(photo, settings_of(kept)) for kept in (False, True)}
     assert len(keys) == 2, "another shot"
     assert methods.METHODS and Coefficients.zero()

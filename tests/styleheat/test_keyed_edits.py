@@ -12,7 +12,7 @@ from bridge import edit_cost
 from bridge.coefficients import Coefficients
 from bridge.errors import BadInput, Cancelled
 from bridge.motion_clip import MotionClip
-from heat_backend.engines.protocol import EngineSettings, cost_of_edits, frame_drawer
+from heat_backend.engines.protocol import EngineSettings, frame_drawer
 from heat_backend.engines.registry import make_engine
 from heat_backend.media.photo import Photo
 from heat_backend.styleheat.bfm.expression_map import ExpressionMap
@@ -147,7 +147,7 @@ def test_codes_and_features_are_interpolated_between_few_inversions(made) -> Non
 def test_the_cost_is_told_before_and_is_what_it_comes_to(made, tmp_path) -> None:
     curve = np.interp(np.arange(61), [0, 20, 40, 60], [0, 3, 3, -3])
     moving = clip(61, jaw_width=curve)
-    told = cost_of_edits(made.portrait, moving)
+    told = made.portrait.edit_cost(moving)
     assert told == "4 inversions of the edited photo, about 48 s"
     draw = frame_drawer(made.portrait, moving)
     for index in range(61):

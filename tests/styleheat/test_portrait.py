@@ -12,7 +12,7 @@ from bridge.coefficients import EXPRESSION_INDEX, Coefficients
 from bridge.errors import BadInput, MissingHere, UsageError
 from bridge.motion_clip import MotionClip
 from heat_backend.cli.main import main
-from heat_backend.engines.protocol import EngineSettings, frame_drawer
+from heat_backend.engines.protocol import BasePortrait, EngineSettings, frame_drawer
 from heat_backend.engines.registry import engine_names, make_engine
 from heat_backend.export.run import export
 from heat_backend.media.photo import Photo
@@ -20,8 +20,9 @@ from heat_backend.serve.fair_lock import FairLock, LockedPortrait
 from heat_backend.styleheat.bfm.expression_map import ExpressionMap
 from heat_backend.styleheat.bfm.head_pose import HeadMotion
 from heat_backend.styleheat.crops.paste_back import paste_back
+from heat_backend.styleheat.description import StyleHeatOptions
 from heat_backend.styleheat.driving import network_driver
-from heat_backend.styleheat.driving.paper_motion import Motion, load_motion
+from heat_backend.styleheat.driving.paper_motion import PaperMotion, load_motion
 from heat_backend.styleheat.editing.editable import NOTHING, FrameEdits
 from heat_backend.styleheat.portrait import CoefficientMapper, Editing, StyleHeatPortrait
 
@@ -135,9 +136,8 @@ def test_a_preview_with_neighbours_is_the_exported_frame() -> None:
 
 
 def test_frames_of_other_engines_are_rendered_one_by_one() -> None:
-    class Plain:
+    class Plain(BasePortrait):
         width = height = 2
-        notes = ()
 
         def render(self, coefficients, out=None):
             return np.full((2, 2, 4), round(100 * float(coefficients.rotation[1]) + 100), np.uint8)
@@ -163,14 +163,14 @@ def test_published_motions_are_used_as_they_are(tmp_path: Path) -> None:
     driver = Recorder()
     frame_drawer(motion.onto(portrait_of(driver)), motion.clip)(3, None)
     np.testing.assert_array_equal(driver.windows[0][13], vectors[:27].T)
-    other = Motion(motion.clip, vectors + 1)
+    other = PaperMotion(motion.clip, vectors + 1)
     assert motion.key != other.key, "shots of different motions are different"
 
 
 def test_published_motions_need_this_engine(tmp_path: Path) -> None:
     vectors = np.zeros((3, 73), np.float32)
     with pytest.raises(UsageError, match="styleheat"):
-        Motion(moving(3), vectors).onto(object())
+        PaperMotion(moving(3), vectors).onto(BasePortrait())
 
 
 def test_a_motion_without_numbers_is_refused() -> None:
@@ -286,7 +286,7 @@ def test_unknown_inversion_is_wrong_usage(tmp_path, monkeypatch) -> None:
     with pytest.raises(UsageError, match="encode, optimize, coarse"):
         make_engine("styleheat").prepare(
             Photo(np.zeros((64, 64, 3), np.uint8)),
-            EngineSettings(inversion="magic"),
+            EngineSettings(options=StyleHeatOptions(inversion="magic")),
             print,
             lambda: False,
         )

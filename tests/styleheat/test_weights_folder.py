@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bridge.errors import BadInput
-from heat_backend.cli import health
+from heat_backend.styleheat.commands.checks import check_checkpoints
 from heat_backend.styleheat.weights import folder as weights_folder
 from heat_backend.styleheat.weights.folder import find_folder
 from tests.styleheat import layout_files
@@ -37,16 +37,16 @@ def test_a_file_in_place_of_the_folder_is_told(tmp_path: Path) -> None:
 
 def test_doctor_tells_none_some_and_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEAT_WEIGHTS", str(tmp_path / "weights"))
-    check = health.check_checkpoints()
+    check = check_checkpoints()
     assert (check.state, check.mend) == ("optional", "heat weights fetch")
     assert str(tmp_path / "weights") in check.detail
     (tmp_path / "weights").mkdir()
     layout_files.write_checkpoints(tmp_path / "weights")
-    check = health.check_checkpoints()
+    check = check_checkpoints()
     assert check.state == "ok"
     assert check.detail.startswith("all 6 that the engine needs")
     (tmp_path / "weights" / "BFM" / "BFM_model_front.mat").unlink()
     (tmp_path / "weights" / "hfgi.pth").unlink()
-    check = health.check_checkpoints()
+    check = check_checkpoints()
     assert check.state == "optional"
     assert "lacks hfgi.pth, BFM;" in check.detail

@@ -22,7 +22,7 @@ from bridge.coefficients import Coefficients
 from bridge.face_model import FaceModel, landmarks, load
 from heat_backend.cli.control_sheet import draw_sheet
 from heat_backend.detect.detector import choose_face, make_detector
-from heat_backend.engines.protocol import EngineSettings, Portrait
+from heat_backend.engines.protocol import BasePortrait, EngineSettings, Portrait
 from heat_backend.engines.registry import make_engine
 from heat_backend.fit.landmark_fit import fit_face
 from heat_backend.fit.posed_model import PosedModel, lay_on_photo
@@ -35,7 +35,7 @@ BORDER_POINTS = 7  # on each side of the picture, standing still
 LIKE_ONE = 1e-3  # smoothing: neighbouring landmarks may coincide once posed
 
 
-class ThinPlatePortrait:
+class ThinPlatePortrait(BasePortrait):
     """The photo, pulled along by its landmarks: a ``Portrait`` of ``engines.protocol``."""
 
     def __init__(self, pixels: NDArray[np.uint8], face: FaceLandmarks, model: FaceModel) -> None:

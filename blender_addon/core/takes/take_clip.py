@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +28,7 @@ def clip_of(
     samples: Sequence[bridge.coefficients.Coefficients],
     rate: Fraction,
     engine: str,
-    keep_identity: bool = False,
+    options: Mapping[str, Any] = MappingProxyType({}),
 ) -> TakeClip:
     """Return samples as a motion clip; edits have a column where they are ever not 0.
 
@@ -38,8 +40,8 @@ def clip_of(
         Frames a second.
     engine : str
         Which is to render it: edits that it does not have are left out.
-    keep_identity : bool
-        See ``bridge.edit_cost``.
+    options : mapping
+        The engine's own options, on which the cost of edits may depend.
     """
     found = tuple(dict.fromkeys(name for sample in samples for name in sample.edits))
     names = tuple(name for name in found if engine_edits.has(engine, name))
@@ -54,6 +56,8 @@ def clip_of(
         edit_names=names,
     )
     cost = ""
-    if clip.edits is not None and engine.strip() == engines.STYLEHEAT:
-        cost = bridge.edit_cost.told(bridge.edit_cost.edit_keys(clip.edits, names, keep_identity))
+    can = engines.capabilities(engine)
+    if clip.edits is not None and can.inverts_edits:
+        attributes_too = can.inverts_attributes(options)
+        cost = bridge.edit_cost.told(bridge.edit_cost.edit_keys(clip.edits, names, attributes_too))
     return TakeClip(clip, (left_out,) if left_out else (), cost)

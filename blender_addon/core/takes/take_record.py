@@ -83,7 +83,7 @@ class TakeRecord:
     engine : str
         Name of the engine.
     options : dict
-        Fields of `EngineOptions`.
+        Fields of `EngineOptions`, as it reads them.
     done : bool
         All frames are written and the strip stands.
     """
@@ -141,7 +141,7 @@ def load(path: Path) -> TakeRecord:
         record = replace(record, fps=(numerator, denominator), first=int(record.first))
         if Path(record.out).name != record.out or Path(record.motion).name != record.motion:
             raise ValueError("names a file elsewhere")
-        bridge.client.EngineOptions(**record.options)
+        bridge.client.EngineOptions.read(record.options)
     except FileNotFoundError:
         raise bridge.errors.BadInput(
             "The record of the unfinished take is gone: render afresh"

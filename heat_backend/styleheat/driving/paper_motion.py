@@ -10,16 +10,22 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge import motion_clip
 from bridge.coefficients import Coefficients
 from bridge.errors import BadInput, UsageError
 from bridge.motion_clip import MotionClip
-from heat_backend.engines.protocol import CancelCheck, FrameDrawer, Portrait, never
+from heat_backend.engines.motion import Motion
+from heat_backend.engines.protocol import (
+    BasePortrait,
+    CancelCheck,
+    FrameDrawer,
+    Portrait,
+    never,
+)
 
 SIZE = 73
 EXPRESSION = slice(0, 64)
@@ -194,25 +200,19 @@ PAPER_FPS = 25.0  # at which the published extraction runs
 
 
 @dataclass(frozen=True)
-class Motion:
-    """What ``--motion`` named.
+class PaperMotion(Motion):
+    """A motion in the paper's values; of its clip, only length and rate mean something.
 
     Attributes
     ----------
-    clip : MotionClip
-        Of a motion in the paper's values, only its length and rate mean something.
-    vectors : ndarray, shape (T, 73), or None
-        The motion in the paper's values.
+    vectors : ndarray, shape (T, 73)
     """
 
-    clip: MotionClip
-    vectors: NDArray[np.float32] | None = None
+    vectors: NDArray[np.float32]
 
     @property
     def key(self) -> str:
-        """What tells shots of different vectors apart; empty for our clips, which tell it."""
-        if self.vectors is None:
-            return ""
+        """What tells shots of different vectors apart."""
         return "-" + hashlib.sha256(np.ascontiguousarray(self.vectors).data).hexdigest()[:16]
 
     def onto(self, portrait: Portrait) -> Portrait:
@@ -223,9 +223,7 @@ class Motion:
         UsageError
             When the portrait's engine does not understand the paper's values.
         """
-        if self.vectors is None:
-            return portrait
-        if not hasattr(portrait, "vector_drawer"):
+        if not isinstance(portrait, DrivenByVectors):
             raise UsageError(
                 "a motion in the paper's values (.npy, .mat) needs --engine styleheat; "
                 "for other engines give an .npz clip"
@@ -233,40 +231,56 @@ class Motion:
         return PaperPortrait(portrait, self.vectors)
 
 
-class PaperPortrait:
+@runtime_checkable
+class DrivenByVectors(Protocol):
+    """A portrait that the paper's values can drive."""
+
+    width: int
+    height: int
+    notes: tuple[str, ...]
+
+    def render(
+        self, coefficients: Coefficients, out: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.uint8]:
+        """See ``Portrait``."""
+        ...
+
+    def vector_drawer(self, vectors: NDArray[np.float32]) -> FrameDrawer:
+        """Return what draws the frames of a motion (T, 73)."""
+        ...
+
+
+class PaperPortrait(BasePortrait):
     """A portrait that a motion in the paper's values drives, whatever the clip says."""
 
-    def __init__(self, portrait: Any, vectors: NDArray[np.float32]) -> None:
+    def __init__(self, portrait: DrivenByVectors, vectors: NDArray[np.float32]) -> None:
         self._portrait = portrait
         self._vectors = vectors
-        self.width: int = portrait.width
-        self.height: int = portrait.height
-        self.notes: tuple[str, ...] = portrait.notes
+        self.width = portrait.width
+        self.height = portrait.height
+        self.notes = portrait.notes
 
     def render(
         self, coefficients: Coefficients, out: NDArray[np.uint8] | None = None
     ) -> NDArray[np.uint8]:
         """Render one frame by coefficients, as the portrait does."""
-        frame: NDArray[np.uint8] = self._portrait.render(coefficients, out)
-        return frame
+        return self._portrait.render(coefficients, out)
 
     def clip_drawer(self, clip: MotionClip, cancelled: CancelCheck = never) -> FrameDrawer:
         """Return what draws frame i of the motion."""
-        draw: FrameDrawer = self._portrait.vector_drawer(self._vectors)
-        return draw
+        return self._portrait.vector_drawer(self._vectors)
 
 
-def load_motion(path: Path) -> Motion:
-    """Read a motion clip, ours or (``.npy``, ``.mat``) in the paper's values.
+def load_motion(path: Path) -> PaperMotion:
+    """Read a motion in the paper's values (``.npy``, ``.mat``).
 
     Raises
     ------
     BadInput
         When it cannot be read.
     """
-    if path.suffix.lower() not in SUFFIXES:
-        return Motion(motion_clip.load(path))
     vectors = load_paper_clip(path)
     count = len(vectors)
     still = np.zeros((count, 52), np.float32), np.zeros((count, 3), np.float32)
-    return Motion(MotionClip(PAPER_FPS, still[0], still[1], still[1], source=path.name), vectors)
+    clip = MotionClip(PAPER_FPS, still[0], still[1], still[1], source=path.name)
+    return PaperMotion(clip, vectors)

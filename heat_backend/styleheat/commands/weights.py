@@ -88,7 +88,7 @@ def _list(folder: WeightsFolder, args: argparse.Namespace) -> int:
     rows = list(states(folder, _files(args)))
     lacking = [file.name for file in folder.lacking()]
     if args.json:
-        from heat_backend.engines.registry import engine_names
+        from heat_backend.engines.registry import descriptions
 
         licences = [asdict(licence) for licence in LICENCES]
         report: dict[str, object] = {
@@ -96,7 +96,9 @@ def _list(folder: WeightsFolder, args: argparse.Namespace) -> int:
             "files": rows,
             "licences": licences,
         }
-        report["engines"] = list(engine_names())
+        engines = [one.for_clients() for one in descriptions()]
+        report["engines"] = [one.name for one in engines]
+        report["engine_descriptions"] = [one.header() for one in engines]
         print(json.dumps(report | {"ready": not lacking, "lacking": lacking}, ensure_ascii=False))
         return 0
     print(f"folder: {folder.path}")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from heat_backend.styleheat.conformance.run import CaseReport
 
 HELP = "run the StyleHEAT networks against recorded cases and print the error of each output"
-OWN_CASES = Path(__file__).resolve().parents[2] / "tests" / "styleheat" / "cases"
+OWN_CASES = Path(__file__).resolve().parents[3] / "tests" / "styleheat" / "cases"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

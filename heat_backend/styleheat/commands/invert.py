@@ -16,9 +16,9 @@ from heat_backend.cli import options
 from heat_backend.cli.interrupt import stop_request
 from heat_backend.cli.native_logs import native_logs_hidden
 from heat_backend.cli.progress import Progress
+from heat_backend.styleheat.description import DESCRIPTION, StyleHeatOptions
 
 HELP = "invert a portrait for the engine styleheat, with a picture of the reconstruction as it goes"
-ENGINE = "styleheat"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PREVIEW.png",
         help="the reconstruction, written anew as it gets better",
     )
-    options.add_inversion_option(parser)
+    DESCRIPTION.add_arguments(parser, ("inversion",))
     parser.add_argument(
         "--device", default="auto", choices=options.DEVICES, help="where to compute"
     )
@@ -86,7 +86,12 @@ def _invert(
 
     options.check_face(args.face)
     settings = EngineSettings(
-        device=args.device, face=args.face, detector=args.detector, inversion=args.inversion
+        device=args.device,
+        face=args.face,
+        detector=args.detector,
+        options=StyleHeatOptions(inversion=args.inversion),
     )
-    portrait = make_engine(ENGINE).prepare(load_photo(args.portrait), settings, watching, stopped)
+    portrait = make_engine(DESCRIPTION.name).prepare(
+        load_photo(args.portrait), settings, watching, stopped
+    )
     return portrait.notes
