@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bridge import face_model
 from bridge.coefficients import EXPRESSION_INDEX
 from heat_backend.geometry.face_landmarks import FaceLandmarks
+from heat_backend.geometry.rigid_alignment import nearest_rotation
 
 UNLIKE = 0.095  # outer-eye distances; faces read rightly stay below 0.08, laughing or turned
 BETTER = 0.75  # of the unlikeness: what another way up must gain to be believed
@@ -42,10 +43,8 @@ def unlikeness(face: FaceLandmarks) -> float:
 
 
 def _distance(usual: NDArray[np.float64], seen: NDArray[np.float64]) -> float:
-    u, stretch, v = np.linalg.svd(usual.T @ seen)
-    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ v))])
-    turn = (u * sign) @ v
-    scale = float((stretch * sign).sum() / (usual**2).sum())
+    turn, trace = nearest_rotation(usual.T @ seen)
+    scale = float(trace / (usual**2).sum())
     missed = (seen - scale * usual @ turn) * (1.0, 1.0, 0.5) / max(scale, 1e-9)
     return float(np.sqrt((missed**2).sum(axis=1).mean()))
 

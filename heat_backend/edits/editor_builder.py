@@ -29,12 +29,13 @@ from heat_backend.edits.light import (
     lit_share,
     photo_normals,
 )
-from heat_backend.edits.regions import LIPS_OUTER, find_regions
+from heat_backend.edits.regions import find_regions
 from heat_backend.edits.repaint import canvas, lid_canvas
 from heat_backend.edits.shape import Shaped, ShapeEditor
 from heat_backend.edits.skin_and_hair import unevenness
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.geometry.face_landmarks import FaceLandmarks
+from heat_backend.geometry.landmark_contours import LIPS_OUTER
 from heat_backend.geometry.polygon_mask import polygon_area
 from heat_backend.layers.eyeballs import EyeLayer
 from heat_backend.layers.matting_layers import MattingLayers
@@ -79,7 +80,7 @@ def make_editor(
     def colours() -> ColourEditor:
         return ColourEditor(_colour_base(model, posed, face, alpha, layers, far))
 
-    return Editor(shape, colours, Edited(own, layers.matting.person, layers.lids, None))
+    return Editor(shape, colours, Edited(own, layers.matting.foreground, layers.lids, None))
 
 
 def _colour_base(
@@ -116,15 +117,15 @@ def _colour_base(
             means[f"iris {side}"] = iris.mean(axis=0)
     masks = [np.rint(255.0 * regions[name]).astype(np.uint8) for name in REGIONS]
     return ColourBase(
-        person=matting.person,
+        person=matting.foreground,
         photo=photo,
         pad=matting.pad,
         regions=REGIONS,
         canvas=canvas(
-            matting.person,
+            matting.foreground,
             np.stack([laid_out(mask, layout) for mask in masks]),
             laid_out(even.astype(np.float32), layout).astype(np.int8),
-            lit_share(matting.person, matting.background, matting.pad),
+            lit_share(matting.foreground, matting.background, matting.pad),
             layout / np.float32(STEP),
             photo.shape[0] + 2 * matting.pad,
         ),
@@ -167,7 +168,7 @@ def foreground_layout(
     Beyond the photo's borders it is mirrored, save below, where its last row goes on. Under all
     that lies the far side's skin, laid out like the near side seen in a mirror.
     """
-    rows, columns = matting.person.shape[:2]
+    rows, columns = matting.foreground.shape[:2]
     y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
     x, y = x - matting.pad, y - matting.pad
     y[: shape[0] + 2 * matting.pad] = np.minimum(y[: shape[0] + 2 * matting.pad], shape[0] - 1.0)

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from bridge.face_model import PART_NAMES, FaceModel
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.geometry.face_landmarks import FaceLandmarks
+from heat_backend.geometry.polygon_mask import triangle_mask
 
 Mask = NDArray[np.float32]
 
@@ -44,10 +44,8 @@ class View:
         model = self.model
         wanted = np.isin(model.triangle_part, [PART_NAMES.index(part) for part in parts])
         wanted &= model.vertices[model.triangles, 1].mean(axis=1) < below
-        mask = np.zeros(self.alpha.shape, np.uint8)
-        for triangle in np.rint(self.posed.pixels[model.triangles[wanted]] * 16).astype(np.int32):
-            cv2.fillConvexPoly(mask, triangle, 1, cv2.LINE_8, 4)
-        return mask.astype(np.float32)
+        covered = triangle_mask(self.posed.pixels, model.triangles[wanted], self.alpha.shape)
+        return covered.astype(np.float32)
 
     def beside_axis(self) -> tuple[Mask, Mask, Mask]:
         """Height over the top of the face and over the brows, and how far aside; face units."""

@@ -21,8 +21,8 @@ from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES
 from bridge.face_model import PART_NAMES, SKIN_PARTS, FaceModel, eyes, gaze_angles
 from bridge.pose import rotation_matrix
 from bridge.ramps import smoothstep
-from heat_backend.edits.light import vertex_normals
 from heat_backend.fit.posed_model import PosedModel
+from heat_backend.geometry.mesh_normals import vertex_normals
 from heat_backend.geometry.rasterizer import FAR, raster_attributes
 
 Floats = NDArray[np.float64]
@@ -150,7 +150,7 @@ def _seen(
     skin = _part(model, *SKIN_PARTS)
     slack = np.where(skin, SLACK["skin"], SLACK["inside"])
     front = (around <= z + slack).astype(np.float64)
-    normals = vertex_normals(rest, model.triangles)
+    normals = vertex_normals(rest, model.triangles).astype(np.float32)
     toward = np.array([0.0, 0.0, posed.camera.distance]) - rest
     toward /= np.linalg.norm(toward, axis=1, keepdims=True)
     found = front * smoothstep(*FACING, (normals * toward).sum(axis=1))

@@ -20,11 +20,14 @@ from bridge.face_model import PART_NAMES, SKIN_PARTS, FaceModel
 from bridge.pose import rotation_matrix
 from bridge.ramps import smoothstep
 from heat_backend.fit.posed_model import PosedModel
+from heat_backend.geometry.mesh_normals import vertex_normals
 from heat_backend.geometry.rasterizer import FAR, raster_attributes
 from heat_backend.layers.inpainting import pull_push
 
 Floats = NDArray[np.float32]
 
+# Power law in the place of sRGB's piecewise curve: a change of light is then one factor on the
+# coded levels, whatever they are, which keeps the photo's grain. Off by up to 2 % above level 40.
 GAMMA = 2.2
 FROM_FRONT = np.array((0.0, 0.3, 0.954), np.float32)
 STEP = 4  # photo pixels per cell of the normals: light changes slowly
@@ -128,24 +131,13 @@ def harmonics(normals: Floats) -> Floats:
     return np.stack(found, axis=-1).astype(np.float32)
 
 
-def vertex_normals(points: NDArray[np.floating], triangles: NDArray[np.int32]) -> Floats:
-    """Return unit normals (V, 3) of a mesh."""
-    corners = points[triangles]
-    face = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normal = np.zeros_like(points)
-    for k in range(3):
-        np.add.at(normal, triangles[:, k], face)
-    length = np.linalg.norm(normal, axis=1, keepdims=True)
-    return np.asarray(normal / np.maximum(length, 1e-12), np.float32)
-
-
 def photo_normals(
     model: FaceModel, posed: PosedModel, shape: tuple[int, ...]
 ) -> tuple[Floats, Floats]:
     """Return normals (h, w, 3) over the photo, one for ``STEP`` pixels, and where known (h, w)."""
     skin = np.isin(model.triangle_part, [PART_NAMES.index(part) for part in SKIN_PARTS])
     triangles = model.triangles[skin]
-    normal = vertex_normals(posed.rest, triangles)
+    normal = vertex_normals(posed.rest, triangles).astype(np.float32)
     size = -(-shape[0] // STEP) + 1, -(-shape[1] // STEP) + 1
     found = np.zeros((*size, 3), np.float32)
     nearest = np.full(size, FAR, np.float32)

@@ -19,7 +19,7 @@ from heat_backend.edits.light import GAMMA, STEP, Light, fade_from_head, fit_lig
 from heat_backend.edits.regions import find_regions
 from heat_backend.engines.protocol import EngineSettings
 from heat_backend.fit.landmark_fit import FaceFit, fit_face
-from heat_backend.fit.lip_edges import fitted_lips
+from heat_backend.fit.lip_edges import align_lips_to_edges
 from heat_backend.fit.posed_model import PosedModel, lay_on_photo
 from heat_backend.geometry.face_landmarks import FaceLandmarks
 from heat_backend.layers.matte import foreground_matte
@@ -88,7 +88,7 @@ def fit_photo(
     model = load_model()
     progress("fitting the face", 0.2)
     fit = fit_face(model, face)
-    posed = lay_on_photo(model, fit, fitted_lips(pixels, face))
+    posed = lay_on_photo(model, fit, align_lips_to_edges(pixels, face))
     progress("telling skin from hair", 0.5)
     alpha = foreground_matte(pixels, face.box)
     regions = find_regions(pixels, alpha, face, model, posed)

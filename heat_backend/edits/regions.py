@@ -18,25 +18,17 @@ from heat_backend.edits.skin_and_hair import (
 )
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.geometry.face_landmarks import FaceLandmarks
+from heat_backend.geometry.landmark_contours import (
+    BROWS,
+    EYES,
+    LEFT_EYE,
+    LIPS_INNER,
+    LIPS_OUTER,
+    RIGHT_EYE,
+)
 
-# FaceMesh's landmarks.
-LIPS_OUTER = [
-    *(61, 185, 40, 39, 37, 0, 267, 269, 270, 409),
-    *(291, 375, 321, 405, 314, 17, 84, 181, 91, 146),
-]
-LIPS_INNER = [
-    *(78, 191, 80, 81, 82, 13, 312, 311, 310, 415),
-    *(308, 324, 318, 402, 317, 14, 87, 178, 88, 95),
-]
-BROWS = (
-    [70, 63, 105, 66, 107, 55, 65, 52, 53, 46],
-    [300, 293, 334, 296, 336, 285, 295, 282, 283, 276],
-)
-EYES = (
-    [33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7],
-    [263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249],
-)
-LOWER_LIDS = ([33, 7, 163, 144, 145, 153, 154, 155, 133], [263, 249, 390, 373, 374, 380, 381, 382])
+# Corner to corner; the left one ends before its inner corner.
+LOWER_LIDS = ([33, *RIGHT_EYE[:7:-1]], [263, *LEFT_EYE[:8:-1]])
 CHEEKS = ((50, 205, 36), (280, 425, 266))
 LIP_SHARE = 0.7  # of a change of complexion that lips take
 EDGE = 0.02  # outer-eye distances over which masks fade

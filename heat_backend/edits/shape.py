@@ -17,7 +17,7 @@ from heat_backend.fit.posed_model import PosedModel
 from heat_backend.layers.eyeballs import EyeLayer
 from heat_backend.layers.mouth_interior import PARTS as MOUTH_PARTS
 from heat_backend.layers.mouth_interior import MouthLayer
-from heat_backend.layers.photographed_mouth import OwnMouth
+from heat_backend.layers.photographed_mouth import PhotographedMouth
 from heat_backend.layers.portrait_mesh import PortraitMesh
 from heat_backend.layers.rendered_landmarks import LandmarkRig
 
@@ -140,7 +140,7 @@ class ShapeEditor:
             own=own,
         )
 
-    def _own_mouth(self, own: OwnMouth, field: Field) -> OwnMouth:
+    def _own_mouth(self, own: PhotographedMouth, field: Field) -> PhotographedMouth:
         """Let what the photo shows between the lips stretch with them."""
         loop = self._model.lip_inner
         distance, nearest = cKDTree(self._rest[loop, :2]).query(own.rest[:, :2], k=NEAR)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from bridge.face_model import PART_NAMES
 from heat_backend.edits.face_view import CHIN_LEVEL, Mask, View
-from heat_backend.fit.landmark_fit import OVAL
+from heat_backend.edits.light import GAMMA
+from heat_backend.geometry.landmark_contours import FACE_OVAL
 
 LIKELY, UNLIKELY = 2.6, 5.0  # robust standard deviations of the skin's colour
 EARS_BELOW = 0.75  # height in the neutral model: higher up a head has hair
@@ -41,7 +42,7 @@ def guided(pixels: NDArray[np.uint8], mask: Mask, radius: int) -> Mask:
 
 def _chromaticity(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Log ratios of linear channels, which light and shadow leave alone, and log light."""
-    logs = np.log((pixels.astype(np.float32) / 255.0) ** 2.2 + 0.003)
+    logs = np.log((pixels.astype(np.float32) / 255.0) ** GAMMA + 0.003)
     return np.dstack(
         [logs[..., 0] - logs[..., 1], logs[..., 2] - logs[..., 1], 0.35 * logs.mean(axis=2)]
     )
@@ -214,7 +215,7 @@ def cut_hair(view: View, found: Mask, skin: Mask, far: Mask, own: Mask) -> Mask:
     height, over_brows, aside = (small(field) for field in view.beside_axis())
     head = (small(view.alpha) > 0.5) & (height > LOWEST) & (aside < WIDEST_CUT)
     face = np.zeros(size[::-1], np.uint8)
-    cv2.fillPoly(face, [np.rint(view.face.points[OVAL, :2] * scale).astype(np.int32)], 1)
+    cv2.fillPoly(face, [np.rint(view.face.points[FACE_OVAL, :2] * scale).astype(np.int32)], 1)
     hair, near, away = small(found), small(far), small(own)
     told = np.full(head.shape, cv2.GC_PR_BGD, np.uint8)
     told[(hair > 0.5) & (near < MAYBE * away)] = cv2.GC_PR_FGD

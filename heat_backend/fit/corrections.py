@@ -63,7 +63,7 @@ class Corrections:
         (``layers.visible_triangles.evened_grazing``).
     sclera_tint : bool
         Narrow or shaded eyes: the purer eye's white tints both
-        (``layers.eyeballs.share_sclera_tint``).
+        (``layers.eyeballs.purest_tint``).
     lip_colours : bool
         Smiles and open mouths: lips that relax take their colour from farther in
         (``layers.lip_colours.lip_colours``).
@@ -72,7 +72,7 @@ class Corrections:
         (``layers.mouth_colours.photographed_teeth``).
     bared_teeth : bool
         All: teeth seen as the jaw opens, which the model's lips would cover
-        (``layers.mouth_interior.bare_teeth``).
+        (``layers.mouth_interior.teeth_rise``).
     photographed_mouth : bool
         Open mouths: the photo's own teeth and tongue are shown as long as they fit
         (``layers.photographed_mouth.build_photographed_mouth``).

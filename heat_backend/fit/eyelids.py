@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Blinks that close this person's eyes exactly, however wide the photo shows them."""
+"""Two corrections of the eyelids' motion: blinks that close exactly, and smooth skin above them.
+
+``fit_blinks`` applies both to a posed model. Lengths are outer-eye distances in the picture.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,52 @@ from scipy.spatial import cKDTree
 from bridge.coefficients import EXPRESSION_INDEX
 from bridge.face_model import PART_NAMES, FaceModel, landmarks
 from bridge.ramps import smoothstep
+from heat_backend.fit.corrections import ALL_CORRECTIONS, Corrections
+from heat_backend.fit.neutral import RELAX
 from heat_backend.fit.posed_model import PosedModel
+from heat_backend.geometry.landmark_contours import BROW_LOWER_EDGE
+from heat_backend.geometry.mesh_normals import triangle_facing
 
 MIN_STRETCH, MAX_STRETCH = 0.15, 3.0
 LASH_BAND = (0.025, 0.085)  # above the margin: lashes move with it whole, then the skin stretches
 OVERLAP = 0.012  # the closed upper lid stands a little over and before the lower one
 REACH = 0.22  # outer-eye distances around the eye in which lid skin follows its margin
+
+# Lowered brows push the skin into the fold, as the model does: nothing is unrolled.
+FOLDING = tuple(EXPRESSION_INDEX[f"browDown{side}"] for side in ("Left", "Right"))
+# All lengths in outer-eye distances.
+AROUND = 0.45  # how far skin counts that the field must agree with
+UP_TO = 0.5  # of the way from margin to brow edge: hair of the brow must not be drawn out
+BESIDE = 0.03  # by which the zone reaches over the line of margin, brow and corners
+LASHES = (0.015, 0.035)  # above the margin the lid moves whole, as lashes do
+FOLD_REACH = 0.2  # how far from the eye averted skin is its fold
+SMOOTHING = 1e-4
+LEAST_FACING = 0.1
+
+
+def fit_blinks(
+    model: FaceModel,
+    posed: PosedModel,
+    neutralise: bool,
+    corrections: Corrections = ALL_CORRECTIONS,
+) -> None:
+    """Fit the model's blinks and lid skin to this photo's eyes; ``posed.deltas`` are written.
+
+    Parameters
+    ----------
+    model : FaceModel
+    posed : PosedModel
+    neutralise : bool
+        Whether the blinks start from the face at rest instead of as photographed.
+    corrections : Corrections
+    """
+    if corrections.personal_blink:
+        rest = posed.rest + posed.deltas[RELAX] if neutralise else posed.rest
+        skin = np.flatnonzero(model.vertex_part == PART_NAMES.index("face"))
+        for lid, blink in ((model.lid_left, "eyeBlinkLeft"), (model.lid_right, "eyeBlinkRight")):
+            close_exactly(rest, posed.deltas, lid, model.lid_upper_count, skin, blink)
+    if corrections.lid_skin:
+        smooth_lid_skin(model, posed)
 
 
 def close_exactly(
@@ -29,6 +72,8 @@ def close_exactly(
     blink: str,
 ) -> None:
     """Rescale one blink so that at 1 the upper lid's margin meets the lower lid's.
+
+    For: all photos, those whose eyes are more or less open than the model's above all.
 
     Parameters
     ----------
@@ -89,22 +134,10 @@ def _carry_lashes(
     delta[skin] = np.where(own < 1.0, margin * (1.0 - own) + delta[skin] * own, delta[skin])
 
 
-# FaceMesh's lower edge of the brow, from the temple to the nose.
-BROW_EDGE = {"left": [276, 283, 282, 295, 285], "right": [46, 53, 52, 65, 55]}
-# Lowered brows push the skin into the fold, as the model does: nothing is unrolled.
-FOLDING = tuple(EXPRESSION_INDEX[f"browDown{side}"] for side in ("Left", "Right"))
-# All lengths in outer-eye distances.
-AROUND = 0.45  # how far skin counts that the field must agree with
-UP_TO = 0.5  # of the way from margin to brow edge: hair of the brow must not be drawn out
-BESIDE = 0.03  # by which the zone reaches over the line of margin, brow and corners
-LASHES = (0.015, 0.035)  # above the margin the lid moves whole, as lashes do
-FOLD_REACH = 0.2  # how far from the eye averted skin is its fold
-SMOOTHING = 1e-4
-LEAST_FACING = 0.1
-
-
 def smooth_lid_skin(model: FaceModel, posed: PosedModel) -> None:
-    """Replace ``posed.deltas`` between the upper lids and the brows, in place.
+    """Interpolate the motion between upper lids and brows from what is around, in place.
+
+    For: deep-set, hooded and averted eyes, whose lid folds lie elsewhere than the model's.
 
     Parameters
     ----------
@@ -120,7 +153,7 @@ def smooth_lid_skin(model: FaceModel, posed: PosedModel) -> None:
     facing = np.intersect1d(skin, _facing_vertices(model, posed))
     for side, lid in (("left", model.lid_left), ("right", model.lid_right)):
         upper = lid[: model.lid_upper_count]
-        ceiling = _part_way(flat[upper], marks[BROW_EDGE[side]])
+        ceiling = _part_way(flat[upper], marks[BROW_LOWER_EDGE[side]])
         near, _ = cKDTree(flat[lid]).query(flat)
         folded = np.setdiff1d(skin[near[skin] < FOLD_REACH], facing)
         zone = np.union1d(skin[_in_zone(flat[skin], flat[upper], ceiling)], folded)
@@ -140,10 +173,7 @@ def smooth_lid_skin(model: FaceModel, posed: PosedModel) -> None:
 
 def _facing_vertices(model: FaceModel, posed: PosedModel) -> NDArray[np.int32]:
     """Vertices of which all triangles face the camera."""
-    corners = posed.rest[model.triangles]
-    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
-    averted = normal[:, 2] < LEAST_FACING
+    averted = triangle_facing(posed.rest, model.triangles) < LEAST_FACING
     return np.setdiff1d(model.triangles[~averted], model.triangles[averted])
 
 

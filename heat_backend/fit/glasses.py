@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Spectacles: found by their bridge over the nose, and kept from bending with lids and brows."""
+"""Correction for spectacles: the frame is found in the photo, and the skin under it held still.
+
+For: faces with spectacles. Lengths are outer-eye distances; ``x`` and ``y`` run along and below
+the line of the eyes from the middle between their inner corners.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +19,17 @@ from bridge.face_model import PART_NAMES, FaceModel
 from bridge.ramps import smoothstep
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.geometry.face_landmarks import FaceLandmarks
-
-# FaceMesh: along the ridge of the nose from between the eyes downward; brows; eyes; oval's middle.
-RIDGE = [168, 6, 197, 195]
-INNER_CORNERS, OUTER_CORNERS = [133, 362], [33, 263]
-BROWS = ([70, 63, 105, 66, 107, 55, 65, 52, 53, 46], [300, 293, 334, 296, 336, 285, 295, 282, 283])
-EYES = (
-    [33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7],
-    [263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249],
+from heat_backend.geometry.landmark_contours import (
+    EYES,
+    INNER_EYE_CORNERS,
+    LEFT_BROW,
+    NOSE_RIDGE,
+    OUTER_EYE_CORNERS,
+    RIGHT_BROW,
 )
+
+# Filled before lines are looked for: lids and brows are dark, too.
+DARK_REGIONS = (*EYES, RIGHT_BROW, LEFT_BROW[:-1])
 WORKING_UNIT = 160.0  # pixels per outer-eye distance in which frames are looked for
 THICKEST = 0.09  # outer-eye distances, a broad rim
 DARKER = 26.0  # grey levels below the skin on both sides
@@ -39,6 +45,8 @@ LIDS = (0.012, 0.05)  # around the lids' margins: they must close whatever is in
 
 def find_frame(photo: NDArray[np.uint8], face: FaceLandmarks) -> NDArray[np.bool_] | None:
     """Find the pixels of a spectacle frame.
+
+    For: faces with spectacles.
 
     A frame is a dark line that crosses the ridge of the nose, where bare skin has none, and goes
     on around both eyes.
@@ -62,7 +70,7 @@ def find_frame(photo: NDArray[np.uint8], face: FaceLandmarks) -> NDArray[np.bool
     reach = round(THICKEST * WORKING_UNIT)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     dark = (cv2.morphologyEx(light, cv2.MORPH_BLACKHAT, disc) > DARKER).astype(np.uint8)
-    for outline in EYES + BROWS:
+    for outline in DARK_REGIONS:
         hull = cv2.convexHull(points[outline].astype(np.float32))
         cv2.fillPoly(dark, [np.rint(hull).astype(np.int32)], 0)
     _, labels = cv2.connectedComponents(dark, connectivity=8)
@@ -79,7 +87,7 @@ def _on_ridge(labels: NDArray[np.int32], points: NDArray[np.floating]) -> list[i
     """Components that the line down the nose runs through."""
     height, width = labels.shape
     found: set[int] = set()
-    for a, b in pairwise(RIDGE):
+    for a, b in pairwise(NOSE_RIDGE):
         at = np.rint(np.linspace(points[a], points[b], 32)).astype(int)
         inside = (at >= 0).all(axis=1) & (at[:, 0] < width) & (at[:, 1] < height)
         found |= set(labels[at[inside, 1], at[inside, 0]].tolist())
@@ -110,15 +118,17 @@ def _face_axes(
     x: NDArray[np.integer], y: NDArray[np.integer], points: NDArray[np.floating]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Coordinates along and below the line of the eyes, outer-eye distances from its middle."""
-    along = points[OUTER_CORNERS[1]] - points[OUTER_CORNERS[0]]
+    along = points[OUTER_EYE_CORNERS[1]] - points[OUTER_EYE_CORNERS[0]]
     along = along / np.hypot(*along) / WORKING_UNIT
-    middle = points[INNER_CORNERS].mean(axis=0)
+    middle = points[INNER_EYE_CORNERS].mean(axis=0)
     dx, dy = x - middle[0], y - middle[1]
     return dx * along[0] + dy * along[1], dy * along[0] - dx * along[1]
 
 
 def hold_frame(model: FaceModel, posed: PosedModel, frame: NDArray[np.bool_]) -> None:
-    """Let the skin under a frame take no part in expressions, in place, save at the lids.
+    """Take the skin under a frame out of all expressions, in place, save at the lids.
+
+    For: faces with spectacles, which must not bend with lids and brows.
 
     Parameters
     ----------

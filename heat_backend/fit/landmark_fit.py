@@ -12,9 +12,11 @@ from scipy.optimize import least_squares
 from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES
 from bridge.face_model import FaceModel
 from bridge.pose import rotation_angles, rotation_matrix
-from heat_backend.fit.landmark_outliers import CHIN_SIGMA, has_misread_chin, shout_limits
+from heat_backend.fit.corrections import ALL_CORRECTIONS, Corrections
+from heat_backend.fit.landmark_outliers import CHIN_SIGMA, misread_chin, shout_limits
 from heat_backend.geometry.camera import VIEWING_DISTANCE, Camera
 from heat_backend.geometry.face_landmarks import FaceLandmarks
+from heat_backend.geometry.landmark_contours import FACE_OVAL, SKIN_LANDMARKS
 
 # Standard deviations that weigh the terms against each other (a Gaussian prior each).
 LANDMARK_SIGMA = 0.012  # outer-eye distances, in the picture
@@ -23,12 +25,6 @@ DEPTH_SIGMA = 0.12  # its depth is a guess from one picture
 DEPTH_WEIGHT = 0.5
 EXPRESSION_SIGMA = 0.25
 POSE_UNKNOWNS = 6
-
-# FaceMesh's face outline (the ring of its outermost landmarks).
-OVAL = [
-    *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),
-    *(152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
-]
 
 # Shapes that a still photo cannot tell from identity or gaze, or that would be misused as such.
 UNFITTED = [
@@ -176,13 +172,12 @@ class _Problem:
         return np.concatenate([picture, prior])
 
 
-def _problem(model: FaceModel, face: FaceLandmarks) -> _Problem:
-    basis = _landmark_basis(model, slice(None))
+def _problem(basis: _LandmarkBasis, face: FaceLandmarks, misread: NDArray[np.bool_]) -> _Problem:
     start = _start(face, basis)
     unit = face.outer_eye_distance
-    sigma = np.full(468, LANDMARK_SIGMA)
-    sigma[OVAL] = OVAL_SIGMA
-    sigma[has_misread_chin(face, basis.neutral)] = CHIN_SIGMA
+    sigma = np.full(SKIN_LANDMARKS, LANDMARK_SIGMA)
+    sigma[FACE_OVAL] = OVAL_SIGMA
+    sigma[misread] = CHIN_SIGMA
     return _Problem(
         basis,
         start,
@@ -200,7 +195,7 @@ def _sparse_problem(
     """Pose to start from by the best affine view of the neutral face, made a turn."""
     basis = _landmark_basis(model, chosen)
     observed = points.astype(np.float64)
-    oval = np.isin(chosen, OVAL)
+    oval = np.isin(chosen, FACE_OVAL)
     shape, flat = basis.neutral[~oval], observed[~oval] * (1.0, -1.0)
     middle, flat_middle = shape.mean(axis=0), flat.mean(axis=0)
     affine = np.linalg.lstsq(shape - middle, flat - flat_middle, rcond=None)[0].T
@@ -215,17 +210,22 @@ def _sparse_problem(
     return _Problem(basis, start, unit, scale, observed, np.zeros(len(chosen)), sigma, 0.0)
 
 
-def fit_face(model: FaceModel, face: FaceLandmarks) -> FaceFit:
+def fit_face(
+    model: FaceModel, face: FaceLandmarks, corrections: Corrections = ALL_CORRECTIONS
+) -> FaceFit:
     """Fit the model to one face's landmarks.
 
     All terms are divided by the standard deviations at the top of this module; landmarks are
     measured in outer-eye distances so that picture sizes do not matter.
     """
-    problem = _problem(model, face)
-    limits = np.ones(len(problem.basis.expression))
-    if has_misread_chin(face, problem.basis.neutral).any():
-        limits = shout_limits([EXPRESSION_NAMES[i] for i in problem.basis.names])
-    return _solved(model, problem, limits)
+    basis = _landmark_basis(model, slice(None))
+    misread = np.zeros(SKIN_LANDMARKS, bool)
+    if corrections.misread_chin:
+        misread = misread_chin(face, basis.neutral)
+    limits = np.ones(len(basis.expression))
+    if misread.any():
+        limits = shout_limits([EXPRESSION_NAMES[i] for i in basis.names])
+    return _solved(model, _problem(basis, face, misread), limits)
 
 
 def fit_points(model: FaceModel, chosen: NDArray[np.intp], points: NDArray[np.floating]) -> FaceFit:

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shouts that the tracker cannot follow: it leaves the chin's landmarks on the lower lip.
+"""Correction of chin landmarks that the tracker leaves on the lower lip of a shouting mouth.
 
-Laid on such landmarks, the skin under the lip is folded up in the photo and unrolls as a lump of
-lip as soon as the mouth closes.
+For: photos of wide-open mouths. Fitted to such landmarks, the skin under the lip would be folded
+up and unroll as a lump of lip as soon as the mouth closes. Three steps: ``misread_chin`` finds the
+landmarks, ``shout_limits`` keeps the fit from explaining them by a pushed-up chin, and
+``chin_below_lip`` moves the fitted chin below the lip.
 """
 
 from __future__ import annotations
@@ -11,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heat_backend.geometry.face_landmarks import FaceLandmarks
+from heat_backend.geometry.landmark_contours import LOWER_LIP_OUTER, OUTER_EYE_CORNERS
 
-LIP_EDGE = [61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291]  # of the lower lip, outside
 UNDER_LIP, BELOW_LIP = 17, 18  # lower lip's edge, and the fold between lip and chin
-EYES, NOSE = (33, 263), 2
+NOSE = 2  # under its tip
 LEAST_SHARE = 0.4  # of the model's distance between the two
 RED_BELOW = 0.03  # outer-eye distances that a shouting lip goes on below its landmarks
 EVENED = 0.12  # outer-eye distances over which chin landmarks move alike
@@ -24,8 +26,10 @@ SHOUT_LIMITS = {"mouthShrugLower": 0.02 + 1e-3, "mouthShrugUpper": 0.3, "jawOpen
 CHIN_SIGMA = 0.3  # outer-eye distances: as good as unknown
 
 
-def has_misread_chin(face: FaceLandmarks, neutral: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Which landmarks (468,) of the chin are not to be believed; none in most photos.
+def misread_chin(face: FaceLandmarks, neutral: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Find the chin landmarks (468,) that lie on the lower lip; none in most photos.
+
+    For: photos of wide-open mouths.
 
     Parameters
     ----------
@@ -49,7 +53,9 @@ def chin_below_lip(
     misread: NDArray[np.bool_],
     unit: float,
 ) -> NDArray[np.float64]:
-    """How far landmarks must move so that all of the lip's red stays above the misread ones.
+    """Find how far landmarks must move so that the lip's red stays above the misread ones.
+
+    For: photos of wide-open mouths.
 
     Parameters
     ----------
@@ -67,7 +73,7 @@ def chin_below_lip(
         Pixels; of the lower lip's edge and the chin, else 0.
     """
     down = _down(placed)
-    edge = np.array(LIP_EDGE)[np.argsort(neutral[LIP_EDGE, 0])]
+    edge = np.array(LOWER_LIP_OUTER)[np.argsort(neutral[LOWER_LIP_OUTER, 0])]
     missing = np.zeros((len(placed), 2))
     along = np.linspace(-1.0, 1.0, len(edge))
     missing[edge] = (RED_BELOW * (1.0 - along**4))[:, None] * down * unit
@@ -86,10 +92,13 @@ def chin_below_lip(
 
 def _down(points: NDArray[np.floating]) -> NDArray[np.float64]:
     """Direction (2,) of a face's axis in the picture, from landmarks (L, 2)."""
-    down = points[NOSE] - points[list(EYES)].mean(axis=0)
+    down = points[NOSE] - points[OUTER_EYE_CORNERS].mean(axis=0)
     return np.asarray(down / max(float(np.hypot(*down)), 1e-6), np.float64)
 
 
 def shout_limits(names: list[str]) -> NDArray[np.float64]:
-    """Highest weights for the fit of the expressions ``names`` to a misread shout."""
+    """Highest weights (E,) for the fit of the expressions ``names`` to a misread shout.
+
+    For: photos of wide-open mouths.
+    """
     return np.array([SHOUT_LIMITS.get(name, 1.0) for name in names])

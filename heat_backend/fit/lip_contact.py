@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lips that stay together: how far they are apart, and the skin's move that lets them meet."""
+"""Contact of the lips: the gap between them, offsets that close it, and two corrections by them.
+
+All in the axes of the head or of the upright picture, x to the subject's left, y up, in model
+units (outer-eye distances of the neutral).
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from bridge.coefficients import EXPRESSION_INDEX
 from bridge.face_model import PART_NAMES, FaceModel
 
 LOWER_LIP_SHARE = 0.65  # of what keeps the lips apart; the rest is the upper lip's
 LIP_REACH = 0.25  # outer-eye distances over which skin follows the lips
+MOST_TO_CLOSE = 0.05  # outer-eye distances; wider open in the photo is meant to stay open
 
 # Shapes that move closed lips without parting them. On a photo's lips, which lie elsewhere than
 # the model's, the model's own offsets would part them a little.
@@ -72,6 +78,52 @@ def close_lips(
     moved = np.zeros(head.shape)
     moved[skin, 1] = np.where(below, LOWER_LIP_SHARE, LOWER_LIP_SHARE - 1.0) * here * follow
     return moved
+
+
+def seal_lips(
+    model: FaceModel,
+    head: NDArray[np.float64],
+    expression: NDArray[np.float32],
+    view: NDArray[np.floating],
+) -> None:
+    """Take the opening out of expressions that move closed lips without parting them.
+
+    For: all photos, closed mouths above all. A photo's lips lie elsewhere than the model's, so that
+    the model's own offsets would part them a little.
+
+    Parameters
+    ----------
+    model : FaceModel
+    head : ndarray, shape (V, 3)
+        The face as photographed, head axes.
+    expression : ndarray, shape (52, V, 3), float32
+        Offsets in head axes, changed in place.
+    view : ndarray, shape (3, 3)
+        Takes rows of ``head`` to the picture's axes, made upright.
+    """
+    own = lip_gap(model, head @ view)
+    for name in SEALED:
+        moved = (head + expression[EXPRESSION_INDEX[name]]) @ view
+        excess = np.maximum(0.0, lip_gap(model, moved) - own)
+        if excess.max() > 0.0:
+            closing = close_lips(model, moved, excess) @ view.T
+            expression[EXPRESSION_INDEX[name]] += closing.astype(np.float32)
+
+
+def close_open_jaw(
+    model: FaceModel,
+    head: NDArray[np.float64],
+    expression: NDArray[np.float32],
+    view: NDArray[np.floating],
+) -> None:
+    """Let ``mouthClose`` bring the lips together that ``jawOpen`` parted, where little misses.
+
+    For: all photos; parameters as in :func:`seal_lips`.
+    """
+    jaw, close = EXPRESSION_INDEX["jawOpen"], EXPRESSION_INDEX["mouthClose"]
+    moved = (head + expression[jaw] + expression[close]) @ view
+    missing = np.minimum(lip_gap(model, moved), MOST_TO_CLOSE)
+    expression[close] += (close_lips(model, moved, missing) @ view.T).astype(np.float32)
 
 
 def _runs(model: FaceModel) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lips of an open mouth, laid on the edges that the photo shows.
+"""Correction of the tracked lip contours of an open mouth to the edges in the photo.
 
-A smile draws the lips thin toward the corners. The tracker draws them as thick as ever there:
-the inner contour runs through the red, the outer one on the skin below, and the corners stop
-short of the dark between the cheeks. Closed again, such lips would hide their red in the mouth
-and show skin and darkness in its place. So both contours are moved to where the photo's colours
-change, as one closed ring each, where those colours tell.
+For: smiling photos that show teeth. A smile draws the lips thin toward the corners, but the
+tracker keeps their usual thickness there: its inner contour runs through the red, its outer one
+over the skin below, and the corners stop short. Closed again, such lips would hide their red in
+the mouth and show skin in its place. Both contours are moved to where the photo's colours change,
+each as one closed ring found by dynamic programming over places across the lip.
 """
 
 from __future__ import annotations
@@ -18,17 +18,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import convolve1d
 
 from heat_backend.geometry.face_landmarks import FaceLandmarks
+from heat_backend.geometry.landmark_contours import LIP_RINGS
 
 Floats = NDArray[np.float64]
 
-# FaceMesh's lips, rings from the inner contour to the outer one. Each begins at the corner at
-# image left, runs along the lower lip to the other corner and back along the upper one.
-RINGS = (
-    [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191],
-    [62, 96, 89, 179, 86, 15, 316, 403, 319, 325, 292, 407, 272, 271, 268, 12, 38, 41, 42, 183],
-    [76, 77, 90, 180, 85, 16, 315, 404, 320, 307, 306, 408, 304, 303, 302, 11, 72, 73, 74, 184],
-    [61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185],
-)
 RUNG, CORNER = 4, 10  # columns from one landmark to the next; landmarks from corner to corner
 OPEN = 0.04  # outer-eye distances: lips nearer than this show no edge between them
 WIDE = 0.3  # the same: a shout shows the tongue and the cheeks, which look like lips
@@ -68,8 +61,10 @@ class _Ring:
     room: Floats
 
 
-def fitted_lips(photo: NDArray[np.uint8], face: FaceLandmarks) -> FaceLandmarks:
-    """Return the face with its lips' contours on the edges that the photo shows.
+def align_lips_to_edges(photo: NDArray[np.uint8], face: FaceLandmarks) -> FaceLandmarks:
+    """Move the contours of the lips to the edges between lip, skin and mouth in the photo.
+
+    For: smiling photos that show teeth.
 
     Parameters
     ----------
@@ -87,7 +82,7 @@ def fitted_lips(photo: NDArray[np.uint8], face: FaceLandmarks) -> FaceLandmarks:
     least = (THINNEST - 1.0) * ring.thick
     outward = np.maximum(outward, inward + least)
     points = face.points.copy()
-    for ring_of in RINGS:
+    for ring_of in LIP_RINGS:
         at = points[ring_of, :2].astype(np.float64)
         out, thick = ring.out[::RUNG], ring.thick[::RUNG] * unit
         share = ((at - ring.inner[::RUNG]) * out).sum(axis=1) / np.maximum(thick, 1e-6)
@@ -112,9 +107,9 @@ def lip_contours(points: Floats) -> tuple[Floats, Floats]:
     Parameters
     ----------
     points : ndarray, shape (L, 2)
-        FaceMesh landmarks. The ring is that of ``RINGS``, ``RUNG`` columns for each of them.
+        FaceMesh landmarks. The ring is that of ``LIP_RINGS``, ``RUNG`` columns for each of them.
     """
-    inner, outer = (_between(points[RINGS[k]]) for k in (0, -1))
+    inner, outer = (_between(points[LIP_RINGS[k]]) for k in (0, -1))
     return inner, outer
 
 

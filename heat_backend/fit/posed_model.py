@@ -14,9 +14,10 @@ from bridge.coefficients import EXPRESSION_INDEX
 from bridge.face_blink import personal_expression
 from bridge.face_model import PART_NAMES, FaceModel, landmarks, shape
 from bridge.pose import rotation_angles, rotation_matrix
+from heat_backend.fit.corrections import ALL_CORRECTIONS, Corrections
 from heat_backend.fit.landmark_fit import FaceFit
-from heat_backend.fit.landmark_outliers import chin_below_lip, has_misread_chin
-from heat_backend.fit.lip_contact import SEALED, close_lips, lip_gap
+from heat_backend.fit.landmark_outliers import chin_below_lip, misread_chin
+from heat_backend.fit.lip_contact import close_open_jaw, seal_lips
 from heat_backend.fit.neutral import relaxing_field
 from heat_backend.geometry.camera import Camera
 from heat_backend.geometry.face_landmarks import MIN_FACE_PX, FaceLandmarks
@@ -27,10 +28,9 @@ MOUTH_PARTS = ("teeth_lower", "gums_lower", "tongue")
 LIPS = [61, 291, 0, 17, 13, 14, 37, 267, 84, 314, 78, 308]
 # The model's lids follow a glance all the way; a photo's lids, already posed, follow less.
 LID_FOLLOWS_GAZE = {"Down": 0.75, "Up": 0.5, "In": 0.35, "Out": 0.35}
-MOST_TO_CLOSE = 0.05  # outer-eye distances; wider open in the photo is meant to stay open
-USED_UP = 0.5  # of a shape that the photo shows fully: a smile on a smile must not tear lips
-# Shapes that a moved photo shows weaker than a relit face would: no new furrows, no new shadows.
-READS_WEAKLY = {"browDownLeft": 1.35, "browDownRight": 1.35, "mouthPucker": 1.2}
+SPENT_SHARE = 0.5  # of a shape that the photo shows fully; tuned by eye on smiling photos
+# Gains that bring the tracker's reading of the frames to that of people; from the test portraits.
+WEAK_SHAPE_GAINS = {"browDownLeft": 1.35, "browDownRight": 1.35, "mouthPucker": 1.2}
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,11 @@ class PosedModel:
 
 
 def lay_on_photo(
-    model: FaceModel, fit: FaceFit, face: FaceLandmarks, neutralise: bool = False
+    model: FaceModel,
+    fit: FaceFit,
+    face: FaceLandmarks,
+    neutralise: bool = False,
+    corrections: Corrections = ALL_CORRECTIONS,
 ) -> PosedModel:
     """Pose the fitted model and shift it so that its landmarks fall on the photo's.
 
@@ -74,7 +78,9 @@ def lay_on_photo(
     placed = landmarks(model, pixels)
     missing = face.points[:468, :2].astype(np.float64) - placed
     neutral = landmarks(model, model.vertices)
-    misread = has_misread_chin(face, neutral)
+    misread = np.zeros(len(missing), bool)
+    if corrections.misread_chin:
+        misread = misread_chin(face, neutral)
     shift = landmark_shift(pixels, placed[~misread], missing[~misread], fit.camera.scale)
     if misread.any():
         now = landmarks(model, pixels + shift)
@@ -83,7 +89,7 @@ def lay_on_photo(
     _move_solids_whole(model, shift, missing)
     pixels = pixels + shift
     rest = fit.camera.unproject(pixels, posed[:, 2])
-    deltas = _own_deltas(model, fit, rest, neutralise)
+    deltas = _own_deltas(model, fit, rest, neutralise, corrections)
     return PosedModel(rest, deltas, pixels, fit.camera, fit.camera.scale, fit.rotation)
 
 
@@ -102,59 +108,78 @@ def _move_solids_whole(
 
 
 def _own_deltas(
-    model: FaceModel, fit: FaceFit, rest: NDArray[np.float64], neutralise: bool
+    model: FaceModel,
+    fit: FaceFit,
+    rest: NDArray[np.float64],
+    neutralise: bool,
+    corrections: Corrections,
 ) -> NDArray[np.float32]:
     """Offsets (53, V, 3) of this person's expressions in this photo, picture axes."""
     expression = personal_expression(model, fit.identity).astype(np.float32)
-    # Lips meet for who looks at them: measured in the picture, upright.
+    # Lips meet as the camera sees them: measured in the picture, upright.
     view = fit.rotation.T @ rotation_matrix((0.0, 0.0, rotation_angles(fit.rotation)[2]))
-    _seal_lips(model, rest @ fit.rotation, expression, view)
+    head = rest @ fit.rotation
+    if corrections.sealed_lips:
+        seal_lips(model, head, expression, view)
     relax = relaxing_field(model, fit, rest, expression)
-    for name, gain in READS_WEAKLY.items():
-        expression[EXPRESSION_INDEX[name]] *= gain
-    for way, share in LID_FOLLOWS_GAZE.items():
-        for side in ("Left", "Right"):
-            expression[EXPRESSION_INDEX[f"eyeLook{way}{side}"]] *= share
-    if not neutralise:
-        left = 1.0 - USED_UP * np.minimum(1.0, fit.expression)
-        # A corrective to the jaw, which must not close more than the jaw opens.
-        left[EXPRESSION_INDEX["mouthClose"]] = left[EXPRESSION_INDEX["jawOpen"]]
-        expression *= left.astype(np.float32)[:, None, None]
-    _close_open_jaw(model, rest @ fit.rotation, expression, view)
+    if corrections.weak_shapes:
+        strengthen_weak_shapes(expression)
+    if corrections.gaze_lids:
+        weaken_lid_following(expression)
+    if corrections.spent_expression and not neutralise:
+        spend_expression(expression, fit.expression)
+    if corrections.sealed_lips:
+        close_open_jaw(model, head, expression, view)
     turned = (expression @ fit.rotation.T.astype(np.float32)).astype(np.float32)
     return np.concatenate([turned, relax[None]])
 
 
-def _seal_lips(
-    model: FaceModel,
-    head: NDArray[np.float64],
-    expression: NDArray[np.float32],
-    view: NDArray[np.floating],
-) -> None:
-    """Take out of ``expression`` (52, V, 3) what would part this photo's lips by accident.
+def strengthen_weak_shapes(expression: NDArray[np.float32]) -> None:
+    """Scale up shapes that moving the photo's pixels shows weaker than a relit face would.
 
-    ``view`` (3, 3) takes rows of ``head`` (V, 3) to the picture's axes, made upright.
+    For: all photos. Frowns and puckers read by their furrows and shadows, which a moved photo does
+    not get.
+
+    Parameters
+    ----------
+    expression : ndarray, shape (52, V, 3), float32
+        Changed in place.
     """
-    own = lip_gap(model, head @ view)
-    for name in SEALED:
-        moved = (head + expression[EXPRESSION_INDEX[name]]) @ view
-        excess = np.maximum(0.0, lip_gap(model, moved) - own)
-        if excess.max() > 0.0:
-            closing = close_lips(model, moved, excess) @ view.T
-            expression[EXPRESSION_INDEX[name]] += closing.astype(np.float32)
+    for name, gain in WEAK_SHAPE_GAINS.items():
+        expression[EXPRESSION_INDEX[name]] *= gain
 
 
-def _close_open_jaw(
-    model: FaceModel,
-    head: NDArray[np.float64],
-    expression: NDArray[np.float32],
-    view: NDArray[np.floating],
-) -> None:
-    """Let ``mouthClose`` bring the lips together that ``jawOpen`` parted, where little misses."""
-    jaw, close = EXPRESSION_INDEX["jawOpen"], EXPRESSION_INDEX["mouthClose"]
-    moved = (head + expression[jaw] + expression[close]) @ view
-    missing = np.minimum(lip_gap(model, moved), MOST_TO_CLOSE)
-    expression[close] += (close_lips(model, moved, missing) @ view.T).astype(np.float32)
+def weaken_lid_following(expression: NDArray[np.float32]) -> None:
+    """Let the lids follow a glance less than the model's lids do.
+
+    For: all photos. The lids of a photo are already posed for where its eyes look.
+
+    Parameters
+    ----------
+    expression : ndarray, shape (52, V, 3), float32
+        Changed in place.
+    """
+    for way, share in LID_FOLLOWS_GAZE.items():
+        for side in ("Left", "Right"):
+            expression[EXPRESSION_INDEX[f"eyeLook{way}{side}"]] *= share
+
+
+def spend_expression(expression: NDArray[np.float32], shown: NDArray[np.floating]) -> None:
+    """Weaken the shapes that the photo already shows.
+
+    For: photos with an expression that is not neutralised: a smile on a smile must not tear lips.
+
+    Parameters
+    ----------
+    expression : ndarray, shape (52, V, 3), float32
+        Changed in place.
+    shown : ndarray, shape (52,)
+        The photo's own expression, 0..1.
+    """
+    left = 1.0 - SPENT_SHARE * np.minimum(1.0, shown)
+    # A corrective to the jaw, which must not close more than the jaw opens.
+    left[EXPRESSION_INDEX["mouthClose"]] = left[EXPRESSION_INDEX["jawOpen"]]
+    expression *= left.astype(np.float32)[:, None, None]
 
 
 # Landmarks are trusted to about this many outer-eye distances; less would copy their noise.

@@ -12,20 +12,8 @@ from bridge.face_model import FaceModel
 from heat_backend.fit.landmark_fit import FaceFit, fit_points
 from heat_backend.fit.posed_model import landmark_shift
 from heat_backend.geometry.face_landmarks import FaceLandmarks
+from heat_backend.geometry.landmark_contours import EYES, JAW_68, LANDMARKS_68
 
-# The 68 points of 300-W (Sagonas et al. 2013), in order, as FaceMesh landmarks.
-JAW = (127, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 356)
-BROWS = (70, 63, 105, 66, 107, 336, 296, 334, 293, 300)
-NOSE = (168, 197, 5, 4, 75, 97, 2, 326, 305)
-EYES = (33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380)
-OUTER_LIPS = (61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181)
-INNER_LIPS = (78, 82, 13, 312, 308, 317, 14, 87)
-SIXTY_EIGHT = np.array(JAW + BROWS + NOSE + EYES + OUTER_LIPS + INNER_LIPS)
-
-_LIDS = {
-    0: (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7),
-    1: (362, 398, 384, 385, 386, 387, 388, 466, 263, 249, 390, 373, 374, 380, 381, 382),
-}
 _SEARCH = np.linspace(-0.75, 0.75, 13)  # of the iris' radius, both ways at first
 
 
@@ -43,13 +31,13 @@ def dense_landmarks(pixels: NDArray[np.uint8], points: NDArray[np.floating]) -> 
         In the order of 300-W, pixels, y down.
     """
     model = face_model.load()
-    fit = fit_points(model, SIXTY_EIGHT, points)
+    fit = fit_points(model, np.array(LANDMARKS_68), points)
     shaped = face_model.shape(model, fit.identity, fit.expression).astype(np.float64)
     posed = face_model.landmarks(model, shaped @ fit.rotation.T)
     places = fit.camera.project(posed)
     # The jaw's points follow the outline that is seen, not the skin: they say nothing local.
-    inner = np.arange(len(JAW), len(SIXTY_EIGHT))
-    known = SIXTY_EIGHT[inner]
+    inner = np.arange(len(JAW_68), len(LANDMARKS_68))
+    known = np.array(LANDMARKS_68)[inner]
     places += landmark_shift(places, places[known], points[inner] - places[known], fit.camera.scale)
     places[known] = points[inner]
     depth = -posed[:, 2] * fit.camera.scale
@@ -66,7 +54,7 @@ def _iris(
     side: int,
 ) -> NDArray[np.float64]:
     """Centre and ring (5, 3) of one iris; ``side`` 0 is the subject's right, 1 the left."""
-    lids = skin[list(_LIDS[side])]
+    lids = skin[EYES[side]]
     radius = float(model.eye_radius[1 - side] * np.sin(model.iris_angle) * fit.camera.scale)
     middle = lids[:, :2].mean(axis=0)
     center = _darkest(pixels, lids[:, :2], middle, radius)

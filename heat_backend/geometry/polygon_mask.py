@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -51,6 +52,36 @@ def outline_patch(
     if not mask.any():
         return None
     return Patch(left, top, mask.astype(np.float32) * np.float32(1.0 / 255.0))
+
+
+def triangle_mask(
+    points: NDArray[np.floating],
+    triangles: NDArray[np.integer],
+    shape: tuple[int, ...],
+    rounding: Callable[[NDArray[np.floating]], NDArray[np.floating]] = np.rint,
+) -> NDArray[np.uint8]:
+    """Rasterise triangles as one flat shape, without depth and without antialiasing.
+
+    Parameters
+    ----------
+    points : ndarray, shape (V, 2)
+        Pixels, x and y; the first pixel's centre is at (0, 0).
+    triangles : ndarray, shape (T, 3)
+    shape : tuple of int
+        Rows, columns.
+    rounding : callable
+        Takes points to whole sixteenths of a pixel.
+
+    Returns
+    -------
+    ndarray, shape (rows, columns), uint8
+        1 where a triangle is, its border included, else 0.
+    """
+    fixed = rounding(points * (1 << FRACTION_BITS)).astype(np.int32)
+    covered = np.zeros(shape, np.uint8)
+    for triangle in triangles:
+        cv2.fillConvexPoly(covered, fixed[triangle], 1, cv2.LINE_8, FRACTION_BITS)
+    return covered
 
 
 def polygon_area(polygon: NDArray[np.floating]) -> float:

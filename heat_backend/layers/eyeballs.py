@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.face_model import PART_NAMES, FaceModel
+from heat_backend.fit.corrections import ALL_CORRECTIONS, Corrections
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.geometry.face_landmarks import FaceLandmarks
+from heat_backend.geometry.landmark_contours import IRIS_CENTER, IRIS_RING
 from heat_backend.geometry.polygon_mask import contact_shade, outline_patch
 from heat_backend.layers.inpainting import pull_push
 from heat_backend.layers.iris import iris_outline, radial_profile
@@ -99,9 +101,6 @@ def _pure_tint(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(colour / max(1.0, float(colour.mean())), np.float32)
 
 
-# FaceMesh's iris landmarks: centre and ring, subject's right and left eye.
-IRIS_CENTER = {"right": 468, "left": 473}
-IRIS_RING = {"right": [469, 470, 471, 472], "left": [474, 475, 476, 477]}
 CLEAN_RIM = 0.075  # eye widths: beyond this no pink rim and no lash is left
 LIMBUS = 1.12  # iris radii: where nothing of the iris' dark border is left
 RIM = 0.035  # eye widths inside the margin: wet rim and lashes, which belong to the lids
@@ -276,6 +275,7 @@ def build_eyes(
     model: FaceModel,
     posed: PosedModel,
     mesh: PortraitMesh,
+    corrections: Corrections = ALL_CORRECTIONS,
 ) -> dict[str, EyeLayer]:
     """Complete what the lids hide of both eyes; keys are the subject's ``left`` and ``right``."""
 
@@ -299,11 +299,30 @@ def build_eyes(
         )
 
     eyes = {side: build(side) for side in mesh.eyes}
-    purest, other = sorted(eyes, key=lambda side: _impurity(eyes[side]))
-    if eyes[purest].tint is not None:
-        eyes[other] = build(other, eyes[purest].tint)
+    if corrections.sclera_tint:
+        side, tint = purest_tint(eyes)
+        for other in eyes:
+            if other != side and tint is not None:
+                eyes[other] = build(other, tint)
     return eyes
 
 
-def _impurity(eye: EyeLayer) -> float:
-    return float(np.inf if eye.tint is None else np.ptp(eye.tint))
+def purest_tint(eyes: dict[str, EyeLayer]) -> tuple[str, NDArray[np.float32] | None]:
+    """Find the eye whose white is least coloured: both eyes then get its tint.
+
+    For: narrow or shaded eyes, of which one shows hardly any white that lids and iris leave
+    uncoloured.
+
+    Returns
+    -------
+    side : str
+    tint : ndarray, shape (3,), or None
+        None where neither eye shows any.
+    """
+
+    def impurity(side: str) -> float:
+        tint = eyes[side].tint
+        return float(np.inf if tint is None else np.ptp(tint))
+
+    purest = min(eyes, key=impurity)
+    return purest, eyes[purest].tint

@@ -74,7 +74,9 @@ class LipColours:
 
 
 def lip_colours(model: FaceModel, posed: PosedModel, pixels: NDArray[np.floating]) -> LipColours:
-    """Find out where the lips of one photo take their colours.
+    """Find where the lips take their colours from as the mouth narrows or closes.
+
+    For: smiling and open mouths.
 
     Parameters
     ----------
@@ -97,6 +99,12 @@ def lip_colours(model: FaceModel, posed: PosedModel, pixels: NDArray[np.floating
     places, fields = (np.concatenate(part) for part in zip(*parts, strict=True))
     found = LinearNDInterpolator(places, fields, fill_value=0.0)(pixels).astype(np.float32)
     return LipColours(found[:, :2].copy(), found[:, 2:].copy(), narrowing)
+
+
+def unmoved(count: int) -> LipColours:
+    """Lip colours that stay where they are, for ``count`` vertices."""
+    still = np.zeros((count, 2), np.float32)
+    return LipColours(still, still, 0.0)
 
 
 def _width(marks: NDArray[np.floating]) -> float:

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which pixels are the person: MediaPipe's selfie segmenter, refined along the photo's edges."""
+"""The matte of the person in a photo, and strands of hair that it misses.
+
+``foreground_matte`` segments the person by MediaPipe's selfie network and refines the result along
+the photo's edges by guided filters; ``find_loose_hair`` adds thin strands beside it by their
+contrast to the background. Mattes are 0 background .. 1 foreground.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +21,14 @@ from heat_backend.layers.inpainting import pull_push
 TIGHT_RADIUS = 0.012
 HAIR_RADIUS = 0.06
 EDGE_SOFTNESS = 1e-3  # guided filter's epsilon for a guide in 0..1
-CERTAIN_PERSON = 0.92
-CERTAIN_WALL = 0.08
+CERTAIN_FOREGROUND = 0.92
+CERTAIN_BACKGROUND = 0.08
 
 
 def foreground_matte(
     pixels: NDArray[np.uint8], face_box: tuple[float, float, float, float]
 ) -> NDArray[np.float32]:
-    """Matte of the person around a face.
+    """Compute the matte of the person around a face.
 
     Parameters
     ----------
@@ -35,11 +40,11 @@ def foreground_matte(
     Returns
     -------
     ndarray, shape (H, W), float32
-        0 wall, 1 person.
+        0 background, 1 foreground.
     """
     coarse = _segment(pixels, face_box)
     face_height = face_box[3]
-    coarse = _keep_this_person(coarse, face_box)
+    coarse = _connected_to_face(coarse, face_box)
     guide = pixels.astype(np.float32) / 255.0
     wide = _guided(guide, coarse, max(2, round(HAIR_RADIUS * face_height)))
     tight = _guided(guide, coarse, max(1, round(TIGHT_RADIUS * face_height)))
@@ -47,7 +52,9 @@ def foreground_matte(
     band = cv2.GaussianBlur(np.abs(coarse - tight), (0, 0), max(1.0, 0.02 * face_height))
     trust_wide = np.clip(band * 4.0, 0.0, 1.0)
     alpha = tight * (1.0 - trust_wide) + wide * trust_wide
-    alpha = np.clip((alpha - CERTAIN_WALL) / (CERTAIN_PERSON - CERTAIN_WALL), 0.0, 1.0)
+    alpha = np.clip(
+        (alpha - CERTAIN_BACKGROUND) / (CERTAIN_FOREGROUND - CERTAIN_BACKGROUND), 0.0, 1.0
+    )
     return np.ascontiguousarray(
         np.maximum(alpha, _face_core(pixels.shape[0], pixels.shape[1], face_box))
     )
@@ -96,10 +103,10 @@ def _network() -> Any:
         ) from error
 
 
-def _keep_this_person(
+def _connected_to_face(
     mask: NDArray[np.float32], face_box: tuple[float, float, float, float]
 ) -> NDArray[np.float32]:
-    """Drop islands that do not touch the face (other people, misread walls)."""
+    """Drop islands that do not touch the face (other people, misread background)."""
     count, labels = cv2.connectedComponents((mask > 0.35).astype(np.uint8))
     if count <= 2:
         return mask
@@ -136,63 +143,67 @@ def _guided(
 REACH = 0.35  # from the matte, how far hair may stand off
 THICK = 0.05  # a tuft, at most
 GAP = 0.012  # between what still hangs together
-FARTHER = 0.5  # of the farthest: there the wall is seen where a picture shows little of it
-# Levels of 0..255, and multiples of the wall's own contrast, from which something is hair.
-LEAST_CONTRAST, OVER_WALL = 14.0, 1.6
-WALL_SHARE = 97.0  # percentile of the wall's contrast
+FARTHER = 0.5  # of the farthest: there the background is seen where a picture shows little of it
+# Levels of 0..255, and multiples of the background's own contrast, from which something is hair.
+LEAST_CONTRAST, OVER_BACKGROUND = 14.0, 1.6
+BACKGROUND_PERCENTILE = 97.0  # percentile of the background's contrast
 MOST_FACE = 500.0  # pixels: a higher face is looked at smaller
 LEAST_SHARE = 0.1  # of hair in a strand
-SAME = 12.0  # levels by which hair must differ from the wall
+SAME = 12.0  # levels by which hair must differ from the background
 SURER = 1.2  # strands are thinner than they look soft
-CERTAIN = 0.95  # matte of what surely is the person
+CERTAIN = 0.95  # matte of what surely is the foreground
 SURE = 0.35  # matte from which on hair hangs on it
 
 
-def add_loose_hair(
+def find_loose_hair(
     pixels: NDArray[np.uint8], alpha: NDArray[np.float32], face_height: float
 ) -> NDArray[np.float32]:
-    """Find hair beside a matte.
+    """Find strands of hair beside a matte that the segmenter missed.
+
+    For: loose or backlit hair.
 
     Parameters
     ----------
     pixels : ndarray, shape (H, W, 3), uint8
         RGB.
     alpha : ndarray, shape (H, W), float32
-        Matte of the person.
+        Matte of the foreground.
     face_height : float
         Pixels.
 
     Returns
     -------
     ndarray, shape (H, W), float32
-        0 wall .. 1 hair; 0 where the matte already has the person.
+        0 background .. 1 hair; 0 where the matte already has the foreground.
     """
     scale = MOST_FACE / face_height
     if scale < 1.0:
         height, width = alpha.shape
         small = max(1, round(width * scale)), max(1, round(height * scale))
-        found = add_loose_hair(
+        found = find_loose_hair(
             cv2.resize(pixels, small, interpolation=cv2.INTER_AREA),
             cv2.resize(alpha, small, interpolation=cv2.INTER_AREA),
             min(MOST_FACE, face_height * scale),
         )
         return np.where(alpha > SURE, 0.0, cv2.resize(found, (width, height))).astype(np.float32)
-    person = (alpha > SURE).astype(np.uint8)
-    away = cv2.distanceTransform(1 - person, cv2.DIST_L2, 5)
+    foreground = (alpha > SURE).astype(np.uint8)
+    away = cv2.distanceTransform(1 - foreground, cv2.DIST_L2, 5)
     contrast = _contrast(pixels, max(1, round(THICK * face_height)))
-    wall = contrast[away > min(REACH * face_height, FARTHER * float(away.max()))]
-    if wall.size == 0:
+    background = contrast[away > min(REACH * face_height, FARTHER * float(away.max()))]
+    if background.size == 0:
         return np.zeros_like(alpha)
-    least = max(LEAST_CONTRAST, OVER_WALL * float(np.percentile(wall, WALL_SHARE)))
+    least = max(
+        LEAST_CONTRAST, OVER_BACKGROUND * float(np.percentile(background, BACKGROUND_PERCENTILE))
+    )
     thin = (contrast > least) & (away <= REACH * face_height)
     share = _share_of_hair(pixels, alpha, thin, max(1, 2 * round(GAP * face_height)))
     strong = thin & (share > LEAST_SHARE)
     gap = _disc(max(1, round(GAP * face_height)))
-    joined = cv2.dilate((strong | (person > 0)).astype(np.uint8), gap)
+    joined = cv2.dilate((strong | (foreground > 0)).astype(np.uint8), gap)
     _, labels = cv2.connectedComponents(joined)
-    hanging = np.isin(labels, np.unique(labels[person > 0])) & (joined > 0)
+    hanging = np.isin(labels, np.unique(labels[foreground > 0])) & (joined > 0)
     near = cv2.dilate((strong & hanging).astype(np.uint8), gap) > 0
-    return np.where(near & (person == 0), share, 0.0).astype(np.float32)
+    return np.where(near & (foreground == 0), share, 0.0).astype(np.float32)
 
 
 def _contrast(pixels: NDArray[np.uint8], thick: int) -> NDArray[np.float32]:
@@ -209,16 +220,16 @@ def _contrast(pixels: NDArray[np.uint8], thick: int) -> NDArray[np.float32]:
 def _share_of_hair(
     pixels: NDArray[np.uint8], alpha: NDArray[np.float32], thin: NDArray[np.bool_], margin: int
 ) -> NDArray[np.float32]:
-    """How far (H, W), 0..1, the photo is from the wall's colour toward that of the hair beside.
+    """How far (H, W), 0..1, the photo is from the background's colour to that of the hair beside.
 
-    What shows of the wall through hair, or is lighter than it where the hair is darker, is none.
+    Pixels on the other side of the background's colour than the hair count as background.
     """
     taken = cv2.dilate(((alpha > 0.0) | thin).astype(np.uint8), _disc(margin))
-    person = cv2.erode((alpha > CERTAIN).astype(np.uint8), _disc(margin))
+    foreground = cv2.erode((alpha > CERTAIN).astype(np.uint8), _disc(margin))
     photo = pixels.astype(np.float32)
-    wall = pull_push(photo, 1.0 - taken.astype(np.float32))
-    toward = pull_push(photo, person.astype(np.float32)) - wall
-    share = ((photo - wall) * toward).sum(axis=2) / ((toward**2).sum(axis=2) + SAME**2)
+    background = pull_push(photo, 1.0 - taken.astype(np.float32))
+    toward = pull_push(photo, foreground.astype(np.float32)) - background
+    share = ((photo - background) * toward).sum(axis=2) / ((toward**2).sum(axis=2) + SAME**2)
     return np.asarray(np.clip(SURER * share, 0.0, 1.0), np.float32)
 
 

@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The wall behind the head, and the head cut free from it."""
+"""Matting layers: the photo split into a foreground, the person, and a background behind it.
+
+``separate_layers`` solves the compositing equation for both layers so that they give the photo
+back exactly; ``fill_behind`` completes the background behind the foreground by pull-push;
+``continue_over_border`` continues the foreground over the photo's borders, so that a head which
+the frame crops can still move. Pixels are RGB in 0..255, mattes 0 background .. 1 foreground.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +15,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from heat_backend.fit.corrections import ALL_CORRECTIONS, Corrections
 from heat_backend.layers.inpainting import pull_push
 
-# Below this a pixel is left to the wall: what little of it is hair would show as a ghost otherwise.
+# Matte below which a pixel is background: what little of it is hair would show as a ghost.
 SOLVABLE = 0.004
 ROUNDING = 1.5  # levels of 0..255, of the two roundings of a layered pixel
 
@@ -23,21 +30,25 @@ class MattingLayers:
     Attributes
     ----------
     background : ndarray, shape (H, W, 3), uint8
-        The photo where no person is, filled behind the person.
-    person : ndarray, shape (H + 2 pad, W + 2 pad, 4), uint8
-        Premultiplied RGBA. Continued over the photo's border, so that a head which the frame
-        crops can still move.
+        The photo where there is no foreground, completed behind it.
+    foreground : ndarray, shape (H + 2 pad, W + 2 pad, 4), uint8
+        The person, premultiplied RGBA. Continued over the photo's border, so that a head which
+        the frame crops can still move.
     pad : int
         Pixels of that continuation on each side.
     """
 
     background: NDArray[np.uint8]
-    person: NDArray[np.uint8]
+    foreground: NDArray[np.uint8]
     pad: int
 
 
 def separate_layers(
-    pixels: NDArray[np.uint8], alpha: NDArray[np.float32], pad: int, below: float
+    pixels: NDArray[np.uint8],
+    alpha: NDArray[np.float32],
+    pad: int,
+    below: float,
+    corrections: Corrections = ALL_CORRECTIONS,
 ) -> MattingLayers:
     """Split a photo by its matte.
 
@@ -51,35 +62,37 @@ def separate_layers(
         Rows between the face's lowest point and the lower border, pixels.
     """
     photo = pixels.astype(np.float32)
-    wall = fill_behind(photo, alpha)
-    alpha = np.maximum(alpha, _least_alpha(photo, wall, alpha))
+    filled = fill_behind(photo, alpha)
+    alpha = np.maximum(alpha, _least_alpha(photo, filled, alpha))
     alpha = np.where(alpha < SOLVABLE, 0.0, alpha).astype(np.float32)
     a = alpha[..., None]
     # The compositing equation photo = alpha F + (1 - alpha) B, solved for F, then for what F
     # could not take up within 0..255, for B.
-    carried = np.clip(photo - (1.0 - a) * wall, 0.0, 255.0 * a)
+    carried = np.clip(photo - (1.0 - a) * filled, 0.0, 255.0 * a)
     premultiplied = np.rint(carried)
     alpha8 = np.rint(alpha * 255.0)
     behind = 1.0 - alpha8[..., None] / 255.0
     rest = (photo - premultiplied) / np.maximum(behind, 1e-3)
-    # Where the wall already explains the photo to a rounding it stays as filled: a division by
+    # Where the filled background explains the photo to a rounding it stays: a division by
     # what little shows through would leave a dotted line where the outline was.
-    unexplained = np.abs(photo - premultiplied - behind * wall) > ROUNDING
-    solved = np.where((behind > 0.02) & unexplained, rest, wall)
+    unexplained = np.abs(photo - premultiplied - behind * filled) > ROUNDING
+    solved = np.where((behind > 0.02) & unexplained, rest, filled)
     background = np.rint(np.clip(solved, 0.0, 255.0)).astype(np.uint8)
-    person = np.dstack([premultiplied, alpha8]).astype(np.uint8)
-    return MattingLayers(background, continue_over_border(person, pad, below), pad)
+    foreground = np.dstack([premultiplied, alpha8]).astype(np.uint8)
+    return MattingLayers(
+        background, continue_over_border(foreground, pad, below, corrections.cropped_hair), pad
+    )
 
 
 def _least_alpha(
-    photo: NDArray[np.float32], wall: NDArray[np.float32], alpha: NDArray[np.float32]
+    photo: NDArray[np.float32], filled: NDArray[np.float32], alpha: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Smallest alpha near the person that explains a pixel with any colour F in 0..255.
+    """Smallest alpha near the foreground that explains a pixel with any colour F in 0..255.
 
-    Strands that the matte missed are too dark or too bright to be wall: they belong to the person.
+    Strands that the matte missed are too dark or too bright to be background.
     """
-    darker = 1.0 - photo / np.maximum(wall, 1.0)
-    brighter = (photo - wall) / np.maximum(255.0 - wall, 1.0)
+    darker = 1.0 - photo / np.maximum(filled, 1.0)
+    brighter = (photo - filled) / np.maximum(255.0 - filled, 1.0)
     needed = np.clip(np.maximum(darker, brighter).max(axis=2), 0.0, 1.0)
     return (needed * np.clip(_near(alpha, 2.0) * 3.0, 0.0, 1.0)).astype(np.float32)
 
@@ -93,7 +106,7 @@ def _near(alpha: NDArray[np.float32], times: float) -> NDArray[np.float32]:
 
 
 def fill_behind(photo: NDArray[np.float32], alpha: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Fill the wall behind the person, with the wall's own grain.
+    """Complete the background behind the foreground by pull-push, with the photo's own grain.
 
     Parameters
     ----------
@@ -110,12 +123,12 @@ def fill_behind(photo: NDArray[np.float32], alpha: NDArray[np.float32]) -> NDArr
 
 
 def _grain(photo: NDArray[np.float32], known: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Noise as strong as the wall's, so that the filled part does not look airbrushed."""
+    """Noise (H, W, 1) as strong as the background's: the filled part must not look airbrushed."""
     fine = photo - cv2.GaussianBlur(photo, (0, 0), 1.2)
     sure = known > 0.99
     if not sure.any():
         return np.zeros_like(photo)
-    # A median keeps texture and edges of the wall out of what is meant to be sensor noise.
+    # A median keeps texture and edges of the background out of what is meant to be sensor noise.
     strength = float(np.median(np.abs(fine[sure]))) * 1.4826
     noise = np.random.default_rng(1).normal(0.0, 1.0, photo.shape[:2]).astype(np.float32)
     return (noise * min(strength, 6.0))[..., None]
@@ -134,45 +147,50 @@ GRAIN = 12.0  # levels of 0..255 to which detail is skin's or cloth's, and beyon
 EVEN_ROWS = 0.02  # what the border itself shows: one row may be a compression's
 
 
-def continue_over_border(person: NDArray[np.uint8], pad: int, below: float) -> NDArray[np.uint8]:
-    """Continue the person over the frame, but only where the frame itself cuts it.
+def continue_over_border(
+    foreground: NDArray[np.uint8], pad: int, below: float, round_crown: bool = True
+) -> NDArray[np.uint8]:
+    """Continue the foreground over the frame, but only where the frame itself cuts it.
 
     Parameters
     ----------
-    person : ndarray, shape (H, W, 4), uint8
+    foreground : ndarray, shape (H, W, 4), uint8
         Premultiplied RGBA.
     pad : int
         Pixels to add on each side.
     below : float
         Rows between the face's lowest point and the lower border, pixels.
+    round_crown : bool
+        Whether :func:`rounded_crown` is applied.
 
     Returns
     -------
     ndarray, shape (H + 2 pad, W + 2 pad, 4), uint8
     """
-    padded = cv2.copyMakeBorder(person, pad, pad, pad, pad, cv2.BORDER_REFLECT)
-    edge = cv2.copyMakeBorder(person[..., 3], pad, pad, pad, pad, cv2.BORDER_REPLICATE)
+    padded = cv2.copyMakeBorder(foreground, pad, pad, pad, pad, cv2.BORDER_REFLECT)
+    edge = cv2.copyMakeBorder(foreground[..., 3], pad, pad, pad, pad, cv2.BORDER_REPLICATE)
     if pad > 0:
         edge[:, :pad] = _tapering(edge[:, pad], pad)[:, ::-1]
         edge[:, -pad:] = _tapering(edge[:, -pad - 1], pad)
     share = np.minimum(edge, padded[..., 3]).astype(np.float32)
-    inner = person[min(len(person) - 1, round(TOUCH_DEPTH * len(person))), :, 3]
-    share[:pad] *= _crown(person[0, :, 3], inner, pad)
+    inner = foreground[min(len(foreground) - 1, round(TOUCH_DEPTH * len(foreground))), :, 3]
+    if round_crown:
+        share[:pad] *= rounded_crown(foreground[0, :, 3], inner, pad)
     share /= np.maximum(padded[..., 3], 1)
     whole = np.rint(padded * share[..., None]).astype(np.uint8)
     if pad > 0:
-        whole[-pad:] = _plainly_below(whole[:-pad], pad, below)
+        whole[-pad:] = _rows_below(whole[:-pad], pad, below)
     return np.ascontiguousarray(whole)
 
 
-def _plainly_below(person: NDArray[np.uint8], pad: int, below: float) -> NDArray[np.uint8]:
-    """Rows (pad, W, 4) that go on under a person (H, W, 4), premultiplied."""
+def _rows_below(foreground: NDArray[np.uint8], pad: int, below: float) -> NDArray[np.uint8]:
+    """Rows (pad, W, 4) that continue a foreground (H, W, 4) below, premultiplied."""
     weave = int(np.clip(0.6 * below, 1, max(1.0, WEAVE_ROWS * pad)))
     reach = max(2, round(4.0 * COARSE[1] * pad))
-    strip = person[-min(len(person), weave + reach) :].astype(np.float32)
+    strip = foreground[-min(len(foreground), weave + reach) :].astype(np.float32)
     fine, coarse = (_colours(strip, s, pad) for s in (FINE, COARSE))
     down = np.arange(pad)
-    # Up and down within the rows that surely lie below the face.
+    # The photo's rows up and down again within those that surely lie below the face.
     fold = (weave - 1) - np.abs(weave - 1 - down % max(1, 2 * (weave - 1)))
     rows = len(strip) - 1 - fold
     detail = _border_grain(strip, fine)[rows]
@@ -196,7 +214,7 @@ def _border_grain(strip: NDArray[np.float32], smooth: NDArray[np.float32]) -> ND
 def _colours(
     strip: NDArray[np.float32], softness: tuple[float, float], pad: int
 ) -> NDArray[np.float32]:
-    """Soft colours (h, w, 3) of premultiplied ones, what is beside the person left out."""
+    """Soft colours (h, w, 3) of premultiplied ones, what is beside the foreground left out."""
     across, down = (max(0.6, share * pad) for share in softness)
     soft = cv2.GaussianBlur(strip, (0, 0), across, None, down, cv2.BORDER_REPLICATE)
     return np.asarray(soft[..., :3] / np.maximum(soft[..., 3:], 1.0) * 255.0, np.float32)
@@ -212,8 +230,12 @@ def _tapering(edge: NDArray[np.uint8], pad: int) -> NDArray[np.uint8]:
     return np.asarray(np.concatenate(narrowed, axis=1)[:, rows], np.uint8)
 
 
-def _crown(edge: NDArray[np.uint8], inner: NDArray[np.uint8], pad: int) -> NDArray[np.float32]:
-    """Round off hair that the upper border cuts: mirrored whole, it would be a second head.
+def rounded_crown(
+    edge: NDArray[np.uint8], inner: NDArray[np.uint8], pad: int
+) -> NDArray[np.float32]:
+    """Opacity above the photo that rounds off hair which the upper border cuts.
+
+    For: photos that crop the top of the head, which mirrored whole would show a second head.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 
 The near side is mirrored, its light matched to what the photo does show of the far side, and
 both are cross-faded where the far side turns away from the camera. The result is a texture of
-its own, kept below the person's picture, so that a frame fetches it like any other place.
+its own, kept below the foreground layer, so that a frame fetches it like any other place.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from scipy.spatial import cKDTree
 from bridge.face_model import PART_NAMES, FaceModel
 from bridge.ramps import smoothstep
 from heat_backend.fit.posed_model import PosedModel
+from heat_backend.geometry.mesh_normals import vertex_normals
 from heat_backend.geometry.rasterizer import FAR, raster_attributes
 from heat_backend.layers.inpainting import pull_push
 from heat_backend.layers.matting_layers import MattingLayers
@@ -51,7 +52,7 @@ class MirrorTexture:
     replaced : ndarray of bool, shape (F,)
         Which triangles of the face the first of these are; the others are temple and ear.
     places : ndarray, shape (M, 2)
-        Pixels of the photo's frame, below the person's picture.
+        Pixels of the photo's frame, below the foreground layer.
     side : float
         Where the face looks in the photo: 1 to image right, -1 to image left.
     """
@@ -70,7 +71,9 @@ def mirror_texture(
     alpha: NDArray[np.float32],
     matting: MattingLayers,
 ) -> tuple[MattingLayers, MirrorTexture | None]:
-    """Add the far side's texture to the matting.
+    """Add a texture for the far side of the face, mirrored from the near side, to the matting.
+
+    For: faces turned aside by more than 6 degrees in the photo.
 
     Parameters
     ----------
@@ -78,7 +81,7 @@ def mirror_texture(
     posed : PosedModel
     pixels : ndarray, shape (H, W, 3), uint8
     alpha : ndarray, shape (H, W), float32
-        Matte of the person.
+        Matte.
     matting : MattingLayers
 
     Returns
@@ -111,8 +114,8 @@ def mirror_texture(
     replaced = (across > 0.0) & ~whole[face].all(axis=1) & (apart > OPENING_REACH * posed.unit)
     drawn = np.concatenate([face[replaced], beside])
     vertices, corners = np.unique(drawn, return_inverse=True)
-    places = layout[vertices] + (-matting.pad, matting.person.shape[0] - matting.pad)
-    extended = replace(matting, person=_below(matting.person, texture))
+    places = layout[vertices] + (-matting.pad, matting.foreground.shape[0] - matting.pad)
+    extended = replace(matting, foreground=_appended(matting.foreground, texture))
     return extended, MirrorTexture(vertices, corners.reshape(-1, 3), replaced, places, side)
 
 
@@ -125,11 +128,11 @@ def _beside_face(
 ) -> NDArray[np.int32]:
     """Triangles (A, 3) of the far temple and ear whose mirror images the photo shows well."""
     skin = model.triangles[np.isin(model.triangle_part, [0, 1])]
-    shown = (_facing(posed, skin) > GRAZING[0]) & _seen(model, posed)
+    shown = (vertex_normals(posed.rest, skin)[:, 2] > GRAZING[0]) & _unoccluded(model, posed)
     x, y = posed.pixels.astype(np.float32).T[:, :, None]
     margin = max(1, round(SAFE_INSIDE * posed.unit))
-    person = cv2.erode(alpha, np.ones((2 * margin + 1, 2 * margin + 1), np.uint8))
-    shown &= cv2.remap(person, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)[:, 0] > 0.95
+    inner = cv2.erode(alpha, np.ones((2 * margin + 1, 2 * margin + 1), np.uint8))
+    shown &= cv2.remap(inner, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)[:, 0] > 0.95
     known = _closed(model.vertices, shown) & (model.vertices[:, 1] > LOBE)
     head = model.triangles[model.triangle_part == PART_NAMES.index("head")]
     beyond = model.vertices[head, 0].mean(axis=1) * side > 0.0
@@ -170,12 +173,12 @@ def _borders(model: FaceModel) -> NDArray[np.int32]:
     return np.concatenate([model.lip_inner, model.lid_left, model.lid_right])
 
 
-def _below(person: NDArray[np.uint8], texture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    rows = np.zeros((len(texture), person.shape[1], 4), np.uint8)
+def _appended(foreground: NDArray[np.uint8], texture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    rows = np.zeros((len(texture), foreground.shape[1], 4), np.uint8)
     width = min(texture.shape[1], rows.shape[1])
     rows[:, :width, :3] = texture[:, :width]
     rows[:, :width, 3] = 255
-    return np.concatenate([person, rows])
+    return np.concatenate([foreground, rows])
 
 
 def mirror_image(model: FaceModel) -> NDArray[np.intp]:
@@ -184,18 +187,7 @@ def mirror_image(model: FaceModel) -> NDArray[np.intp]:
     return np.asarray(twin)
 
 
-def _facing(posed: PosedModel, face: NDArray[np.int32]) -> NDArray[np.float64]:
-    """How much each vertex (V,) of the face is turned to the camera: the cosine, 1 frontal."""
-    corners = posed.rest[face]
-    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    total = np.zeros_like(posed.rest)
-    for k in range(3):
-        np.add.at(total, face[:, k], normal)
-    total /= np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
-    return np.asarray(total[:, 2])
-
-
-def _seen(model: FaceModel, posed: PosedModel) -> NDArray[np.bool_]:
+def _unoccluded(model: FaceModel, posed: PosedModel) -> NDArray[np.bool_]:
     """Which vertices (V,) have nothing of the face before them."""
     cell = posed.unit / 40.0
     low = posed.pixels.min(axis=0)
@@ -213,7 +205,7 @@ def _seen(model: FaceModel, posed: PosedModel) -> NDArray[np.bool_]:
 def _with_certainty(
     pixels: NDArray[np.uint8], alpha: NDArray[np.float32], unit: float
 ) -> NDArray[np.float32]:
-    """Return the photo with a fourth channel (H, W, 4): 1 where it surely shows the person."""
+    """Return the photo with a fourth channel (H, W, 4): 1 where it surely shows foreground."""
     margin = max(1, round(SAFE_INSIDE * unit))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
     sure = cv2.erode((alpha > 0.98).astype(np.float32), disc, borderValue=1.0)
@@ -223,7 +215,7 @@ def _with_certainty(
 def _near_side(
     photo: NDArray[np.float32], corner: NDArray[np.float64], size: NDArray[np.intp]
 ) -> NDArray[np.float32]:
-    """Mirror the part of the photo that the texture is laid out like; fill the wall in it."""
+    """Mirror the part of the photo that the texture is laid out like; fill its background."""
     y, x = np.mgrid[0 : size[1], 0 : size[0]].astype(np.float32)
     near = cv2.remap(photo, np.float32(-corner[0]) - x, y + np.float32(corner[1]), cv2.INTER_LINEAR)
     return pull_push(near[..., :3], (near[..., 3] > 0.99).astype(np.float32))
@@ -238,7 +230,7 @@ def _own_side(
     size: NDArray[np.intp],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Lay out what the photo shows of the far side like the texture, with its share there, 0..1."""
-    facing = _facing(posed, half) * _seen(model, posed)
+    facing = vertex_normals(posed.rest, half)[:, 2] * _unoccluded(model, posed)
     own_at = np.zeros((int(size[1]), int(size[0]), 3), np.float32)
     nearest = np.full(own_at.shape[:2], FAR, np.float32)
     attributes = np.column_stack([posed.pixels, facing]).astype(np.float32)

@@ -14,6 +14,7 @@ from bridge.coefficients import EXPRESSION_INDEX
 from bridge.face_model import PART_NAMES, FaceModel
 from bridge.ramps import smoothstep
 from heat_backend.fit.posed_model import PosedModel
+from heat_backend.geometry.mesh_normals import vertex_normals
 
 LIGHT = np.array([0.15, 0.45, 0.88])  # from the front, a little above
 AMBIENT = 0.45
@@ -197,12 +198,7 @@ def _shade(
     rest: NDArray[np.float64], triangles: NDArray[np.int32], lips: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Light (N,) that reaches each vertex, and its gleam (N,), 0..1, if it is wet."""
-    corners = rest[triangles]
-    face_normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normal = np.zeros_like(rest)
-    for k in range(3):
-        np.add.at(normal, triangles[:, k], face_normal)
-    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
+    normal = vertex_normals(rest, triangles)
     lambert = np.clip(normal @ (LIGHT / np.linalg.norm(LIGHT)), 0.0, 1.0)
     half = LIGHT / np.linalg.norm(LIGHT) + (0.0, 0.0, 1.0)
     gleam = np.clip(normal @ (half / np.linalg.norm(half)), 0.0, 1.0) ** GLEAM
@@ -231,7 +227,9 @@ def _lining(
 def photographed_teeth(
     own: NDArray[np.float32] | None, core: NDArray[np.float32]
 ) -> NDArray[np.float64] | None:
-    """Colour (3,) of the teeth that the photo shows, or None if it shows none.
+    """Find the colour (3,) of the teeth that the photo shows, or None if it shows none.
+
+    For: open mouths: teeth tell better than shaded eyes how the inside of the mouth is lit.
 
     Parameters
     ----------

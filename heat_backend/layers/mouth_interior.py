@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from bridge.coefficients import EXPRESSION_INDEX
 from bridge.face_model import PART_NAMES, FaceModel
 from bridge.ramps import smoothstep
+from heat_backend.fit.corrections import ALL_CORRECTIONS, Corrections
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.geometry.polygon_mask import outline_patch
 from heat_backend.layers.mouth_colours import brighter_by_teeth, mouth_colours, photographed_teeth
-from heat_backend.layers.photographed_mouth import OwnMouth, build_own_mouth
+from heat_backend.layers.photographed_mouth import PhotographedMouth, build_photographed_mouth
 from heat_backend.layers.portrait_mesh import PortraitMesh
 
 PARTS = (
@@ -27,8 +28,7 @@ PARTS = (
     "mouth_socket",
 )
 JAW_OPEN = EXPRESSION_INDEX["jawOpen"]
-# Model units at jawOpen 1. The model's lips cover its teeth as the jaw opens; people's slacken and
-# bare the tops of the lower teeth and the edge of the upper ones.
+# Model units at jawOpen 1, set by eye on photos of open mouths.
 LOWER_TEETH_RISE, UPPER_TEETH_DROP = 0.065, 0.028
 CAVITY = (54.0, 21.0, 18.0)
 TONGUE_SIDEWAYS = 0.4  # a turned head's tongue comes out toward the viewer, not past the corner
@@ -49,7 +49,7 @@ class MouthLayer:
     look_out : ndarray, shape (N, 3), float32
         Lit colour with the tongue out.
     triangles : ndarray, shape (T, 3), int32
-    own : OwnMouth or None
+    own : PhotographedMouth or None
         What the photo shows between its lips; None where they are closed.
     forward : ndarray, shape (3,), float32
         Where the face looks in the photo.
@@ -63,7 +63,7 @@ class MouthLayer:
     look: NDArray[np.float32]
     look_out: NDArray[np.float32]
     triangles: NDArray[np.int32]
-    own: OwnMouth | None
+    own: PhotographedMouth | None
     forward: NDArray[np.float32]
     up: NDArray[np.float32]
     path: TonguePath
@@ -75,6 +75,7 @@ def build_mouth(
     photo: NDArray[np.uint8],
     mesh: PortraitMesh,
     light: NDArray[np.float64],
+    corrections: Corrections = ALL_CORRECTIONS,
 ) -> MouthLayer:
     """Build the layer.
 
@@ -93,7 +94,9 @@ def build_mouth(
     triangles = flat.reshape(-1, 3).astype(np.int32)
     rest = posed.rest[kept]
     outline = mesh.mouth.outline(mesh.pixels)
-    tone = photographed_teeth(*_own_opening(photo, outline, posed.unit))
+    tone = None
+    if corrections.mouth_light:
+        tone = photographed_teeth(*_own_opening(photo, outline, posed.unit))
     light = light * brighter_by_teeth(model, kept, light, tone)
     colours = mouth_colours(model, posed, kept, triangles, photo, light, tone)
     tongue = (model.vertex_part[kept] == PART_NAMES.index("tongue")).astype(np.float64)
@@ -105,22 +108,31 @@ def build_mouth(
     still = np.zeros((len(posed.deltas), len(back), 3), np.float32)
     deltas = posed.deltas[:, kept].copy()
     deltas[EXPRESSION_INDEX["tongueOut"], :, 0] *= TONGUE_SIDEWAYS
-    deltas[JAW_OPEN] += _bared(model, kept)[:, None] * posed.rotation[:, 1].astype(np.float32)
+    if corrections.bared_teeth:
+        rise = teeth_rise(model, kept)
+        deltas[JAW_OPEN] += rise[:, None] * posed.rotation[:, 1].astype(np.float32)
+    own = None
+    if corrections.photographed_mouth:
+        own = build_photographed_mouth(photo, posed, mesh, _teeth_front(model, posed))
     return MouthLayer(
         rest=np.concatenate([rest, back, posed.rest[[lip]]]).astype(np.float32),
         deltas=np.concatenate([deltas, still, posed.deltas[:, [lip]]], axis=1),
         look=np.concatenate([look, cavity]).astype(np.float32),
         look_out=np.concatenate([colours.out, cavity[:, :3]]).astype(np.float32),
         triangles=np.concatenate([triangles, back_triangles]).astype(np.int32),
-        own=build_own_mouth(photo, posed, mesh, _teeth_front(model, posed)),
+        own=own,
         forward=posed.rotation[:, 2].astype(np.float32),
         up=posed.rotation[:, 1].astype(np.float32),
         path=tongue_path(model, kept, len(kept) + len(back)),
     )
 
 
-def _bared(model: FaceModel, kept: NDArray[np.intp]) -> NDArray[np.float32]:
-    """How far up (N,) the mouth's vertices go against the lips as the jaw opens."""
+def teeth_rise(model: FaceModel, kept: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Heights (N,), model units, by which teeth move toward the opening at ``jawOpen`` 1.
+
+    For: all photos. The model's lips cover its teeth as the jaw opens; people's slacken and bare
+    the tops of the lower teeth and the edge of the upper ones.
+    """
     rise = np.zeros(len(PART_NAMES), np.float32)
     for name in ("teeth_lower", "gums_lower", "tongue"):
         rise[PART_NAMES.index(name)] = LOWER_TEETH_RISE

@@ -37,7 +37,7 @@ TEETH_LIGHT = 0.6  # of the brightest inside
 
 
 @dataclass(frozen=True)
-class OwnMouth:
+class PhotographedMouth:
     """Mesh and texture.
 
     Attributes
@@ -68,10 +68,12 @@ class OwnMouth:
         return np.asarray(self.moved + np.float32(still) * (self.settled - self.moved))
 
 
-def build_own_mouth(
+def build_photographed_mouth(
     photo: NDArray[np.uint8], posed: PosedModel, mesh: PortraitMesh, depth: float
-) -> OwnMouth | None:
-    """Build it, or return None where the photo's lips are closed.
+) -> PhotographedMouth | None:
+    """Build mesh and texture of what the photo shows between its lips; None if they are closed.
+
+    For: photos of open mouths, whose own teeth and tongue are better than the model's.
 
     Parameters
     ----------
@@ -97,7 +99,7 @@ def build_own_mouth(
     points, settled, moved = grid.rows()
     arch = np.minimum(depth, grid.depths(*lips))
     rest = posed.camera.unproject(points, arch)
-    return OwnMouth(
+    return PhotographedMouth(
         np.ascontiguousarray(crop, np.float32),
         np.asarray(rest, np.float32),
         np.ascontiguousarray(grid.carried(*deltas), np.float32),

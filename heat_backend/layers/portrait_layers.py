@@ -9,9 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.face_model import PART_NAMES, FaceModel
-from heat_backend.fit.eyelids import close_exactly, smooth_lid_skin
-from heat_backend.fit.neutral import RELAX
+from bridge.face_model import FaceModel
+from heat_backend.fit.corrections import ALL_CORRECTIONS, Corrections
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.geometry.camera import Camera
 from heat_backend.geometry.face_landmarks import FaceLandmarks
@@ -70,15 +69,6 @@ def resized(
     return cv2.resize(pixels, shape, interpolation=how), face.scaled(shape[0] / width)
 
 
-def fit_blinks(model: FaceModel, posed: PosedModel, neutralise: bool) -> None:
-    """Let the model's blinks close this photo's eyes; ``posed.deltas`` are written."""
-    rest = posed.rest + posed.deltas[RELAX] if neutralise else posed.rest
-    skin = np.flatnonzero(model.vertex_part == PART_NAMES.index("face"))
-    for lid, blink in ((model.lid_left, "eyeBlinkLeft"), (model.lid_right, "eyeBlinkRight")):
-        close_exactly(rest, posed.deltas, lid, model.lid_upper_count, skin, blink)
-    smooth_lid_skin(model, posed)
-
-
 def assemble_layers(
     pixels: NDArray[np.uint8],
     face: FaceLandmarks,
@@ -87,13 +77,14 @@ def assemble_layers(
     matting: MattingLayers,
     mesh: PortraitMesh,
     frame: NDArray[np.bool_] | None,
+    corrections: Corrections = ALL_CORRECTIONS,
 ) -> Layers:
     """Build eyes and mouth and put all layers together."""
-    eyes = build_eyes(pixels, face, model, posed, mesh)
+    eyes = build_eyes(pixels, face, model, posed, mesh, corrections)
     white = max(eye.white for eye in eyes.values())
     openings = [opening.outline(mesh.pixels) for opening in mesh.eyes.values()]
     light = exposure(white, light_of_eyes(pixels, openings))
-    mouth = build_mouth(model, posed, pixels, mesh, light)
+    mouth = build_mouth(model, posed, pixels, mesh, light, corrections)
     marks = landmark_rig(model, posed)
     layers = Layers(
         pixels, matting, mesh, mouth, eyes, posed.camera, posed.rotation, marks, frame, {}

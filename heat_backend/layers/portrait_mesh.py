@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The mesh that moves the photo: the face's own triangles in front of a relief sheet."""
+"""The mesh that moves the photo: the face's own triangles in front of a relief proxy."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from scipy.sparse import coo_matrix, csr_matrix, diags
 
 from bridge.face_model import PART_NAMES, SKIN_PARTS, FaceModel
 from bridge.ramps import smoothstep
+from heat_backend.fit.corrections import ALL_CORRECTIONS, Corrections
 from heat_backend.fit.posed_model import PosedModel
-from heat_backend.layers.lip_colours import LipColours, lip_colours
+from heat_backend.layers.lip_colours import LipColours, lip_colours, unmoved
 from heat_backend.layers.mirror_texture import MirrorTexture
 from heat_backend.layers.proxy_mesh import ProxyMesh, behind_face, build_proxy_mesh, held_back
 from heat_backend.layers.visible_triangles import evened_grazing, visible_triangles
@@ -59,11 +60,11 @@ class PortraitMesh:
     follow : ndarray, shape (N,), float32
         How much of the head's pose a vertex takes, 0..1.
     carried : ndarray, shape (N,), float32
-        How much it takes of a shift that the whole person makes, 0..1.
+        How much it takes of a shift that the whole body makes, 0..1.
     pixels : ndarray, shape (N, 2), float32
         Where in the photo, or below it, a vertex finds its colour.
     bias : ndarray, shape (N,), float32
-        Added to the depth: the sheet stays behind the face.
+        Added to the depth: the proxy mesh stays behind the face.
     triangles : ndarray, shape (T, 3), int32
     far_triangles : ndarray, shape (U, 3), int32
         Those to draw instead when the head turns the far side into view.
@@ -107,37 +108,39 @@ def build_portrait_mesh(
     chin: NDArray[np.floating],
     pad: int,
     far: MirrorTexture | None = None,
+    corrections: Corrections = ALL_CORRECTIONS,
 ) -> PortraitMesh:
     """Put face, far side and sheet together. See :func:`build_proxy_mesh` for the parameters."""
     skin = model.triangles[_triangles_of(model, *SKIN_PARTS)]
     face = model.triangles[_triangles_of(model, "face")]
     borders = np.concatenate([model.lip_inner, model.lid_left, model.lid_right])
+    rounds = RIM_ROUNDS if corrections.smooth_rim else 0
     drawn, followed = visible_triangles(posed, face, skin, borders)
-    sheet = build_proxy_mesh(posed, skin, face[followed], alpha, chin, pad)
+    proxy = build_proxy_mesh(posed, skin, face[followed], alpha, chin, pad, corrections)
     kept = np.union1d(np.unique(face[drawn]), borders)
     place = np.full(len(model.vertices), -1)
     place[kept] = np.arange(len(kept))
     front = place[face[drawn]]
-    surface = _with_smooth_rim(posed, kept, front, place[borders])
-    triangles = np.concatenate([front, sheet.triangles + len(kept)])
+    surface = smooth_rim(posed, kept, front, place[borders], rounds)
+    triangles = np.concatenate([front, proxy.triangles + len(kept)])
     far_triangles = triangles
     if far is not None:
-        beyond = far.triangles + len(kept) + len(sheet.rest)
+        beyond = far.triangles + len(kept) + len(proxy.rest)
         stay = triangles[
-            np.concatenate([~far.replaced[drawn], np.ones(len(sheet.triangles), bool)])
+            np.concatenate([~far.replaced[drawn], np.ones(len(proxy.triangles), bool)])
         ]
         far_triangles = np.concatenate([stay, beyond])
-    behind = behind_face(sheet, posed, face[drawn])
-    parts = [(*surface[:2], *_under(posed.pixels[kept], sheet), surface[2])]
-    parts.append((sheet.rest, sheet.deltas, sheet.follow, sheet.carried, sheet.places))
+    behind = behind_face(proxy, posed, face[drawn])
+    parts = [(*surface[:2], *_under(posed.pixels[kept], proxy), surface[2])]
+    parts.append((proxy.rest, proxy.deltas, proxy.follow, proxy.carried, proxy.places))
     if far is not None:
-        behind += held_back(sheet, posed, far, alpha)
+        behind += held_back(proxy, posed, far, alpha)
         everything = np.arange(len(model.vertices))
         beside = far.vertices[far.triangles[np.count_nonzero(far.replaced) :]]
         whole = np.concatenate([face, beside])
-        rest, deltas, pixels = _with_smooth_rim(posed, everything, whole, borders)
+        rest, deltas, pixels = smooth_rim(posed, everything, whole, borders, rounds)
         v = far.vertices
-        parts.append((rest[v], deltas[:, v], *_under(pixels[v], sheet), far.places))
+        parts.append((rest[v], deltas[:, v], *_under(pixels[v], proxy), far.places))
     total = sum(len(part[0]) for part in parts)
     places = _stack([part[4] for part in parts])
     bias = np.zeros(total)
@@ -155,21 +158,42 @@ def build_portrait_mesh(
         mouth=_opening(place[model.lip_inner], model.lip_upper_count, surface[2]),
         eye_left=_opening(place[model.lid_left], model.lid_upper_count, surface[2]),
         eye_right=_opening(place[model.lid_right], model.lid_upper_count, surface[2]),
-        lips=lip_colours(model, posed, places),
+        lips=lip_colours(model, posed, places) if corrections.lip_colours else unmoved(total),
     )
 
 
-def _with_smooth_rim(
+def smooth_rim(
     posed: PosedModel,
     kept: NDArray[np.intp],
     triangles: NDArray[np.intp],
     borders: NDArray[np.intp],
+    rounds: int = RIM_ROUNDS,
 ) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float64]]:
-    """Places (N, 3), offsets and pixels of the face's vertices, its cut edge made smooth.
+    """Smooth the cut edge of the face mesh; vertices slide along the surface to their neighbours.
 
-    Where triangles are dropped the edge is a zigzag, which shows when what is behind it moves
-    differently. Its vertices slide along the surface to the mean of their neighbours.
+    For: all photos, turned heads above all. Where triangles are dropped the edge is a zigzag,
+    which shows when the proxy mesh behind it moves differently.
+
+    Parameters
+    ----------
+    posed : PosedModel
+    kept : ndarray, shape (N,)
+        The mesh's vertices among the model's.
+    triangles : ndarray, shape (T, 3)
+        Over the N vertices.
+    borders : ndarray of int
+        Vertices of the openings, which stay.
+    rounds : int
+        Of smoothing.
+
+    Returns
+    -------
+    rest : ndarray, shape (N, 3), float64
+    deltas : ndarray, shape (53, N, 3), float32
+    pixels : ndarray, shape (N, 2), float64
     """
+    if rounds == 0:
+        return posed.rest[kept], posed.deltas[:, kept], posed.pixels[kept]
     edges = np.sort(
         np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
     )
@@ -183,7 +207,7 @@ def _with_smooth_rim(
     on_rim = degree == 2
     step = diags(np.where(on_rim, 0.25, 0.0)) @ links + diags(np.where(on_rim, 0.5, 1.0))
     smooth = step
-    for _ in range(RIM_ROUNDS - 1):
+    for _ in range(rounds - 1):
         smooth = step @ smooth
     pixels = smooth @ posed.pixels[kept]
     rest = posed.camera.unproject(pixels, smooth @ posed.rest[kept, 2])
@@ -238,14 +262,14 @@ def _triangles_of(model: FaceModel, *names: str) -> NDArray[np.bool_]:
 
 
 def _under(
-    pixels: NDArray[np.floating], sheet: ProxyMesh
+    pixels: NDArray[np.floating], proxy: ProxyMesh
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Let the face take the whole pose, save where the sheet under its lower rim already lags.
+    """Let the face take the whole pose, save where the proxy mesh under its lower rim already lags.
 
     Returns ``follow`` and ``carried`` (N,) of a :class:`PortraitMesh`.
     """
-    shares = np.column_stack([sheet.follow, sheet.carried])
-    found = LinearNDInterpolator(sheet.pixels, shares, fill_value=1.0)(pixels)
+    shares = np.column_stack([proxy.follow, proxy.carried])
+    found = LinearNDInterpolator(proxy.pixels, shares, fill_value=1.0)(pixels)
     return found[:, 0], found[:, 1]
 
 

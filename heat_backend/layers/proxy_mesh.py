@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Everything of the head that the face mesh does not carry: hair, ears, neck, as a relief sheet.
+"""Everything of the head that the face mesh does not carry: hair, ears, neck, as a relief proxy.
 
 A grid over the photo gets a depth that continues the head's, bends away behind the outline, and
 follows the head less and less down the neck.
@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from bridge.ramps import smoothstep
+from heat_backend.fit.corrections import ALL_CORRECTIONS, Corrections
 from heat_backend.fit.posed_model import PosedModel
+from heat_backend.geometry.mesh_normals import triangle_normals
 from heat_backend.geometry.rasterizer import FAR, raster_attributes
 from heat_backend.layers.mirror_texture import MirrorTexture
 from heat_backend.layers.silhouette_depth import silhouette_depth
@@ -27,13 +29,14 @@ SIDE_REACH, UP_REACH, DOWN_REACH = 3.0, 3.2, 3.4
 NECK_TOP, NECK_BOTTOM = 0.05, 1.25  # below the chin: still head, no longer head
 STILL_BELOW = (0.2, 0.6)  # below the chin: the throat still moves with the jaw, the chest does not
 BORDER_FADE = 0.6
-BODY_FADE = 1.8  # the same for what the whole person moves: clothes stretch over it
+BODY_FADE = 1.8  # the same for what the whole body moves: clothes stretch over it
 ONWARD, ONWARD_ROWS = 1.6, 14  # how far a body goes on below the photo, in so many rows
 # Below the chin: where a neck that the photo cuts becomes shoulders, how fast, and how much farther
 # down the photo shows shoulders itself.
 WIDENS_FROM, WIDENS, SHOULDERS_BEGIN = 0.45, 1.2, 0.8
 BEHIND_OTHERS = 0.12  # skin that much behind other skin is not seen
-NEIGHBOURS, EVENED = 12, 0.03  # vertices that carry a place of the sheet, distance they share alike
+NEIGHBOURS = 12  # skin vertices whose motion a vertex of the proxy mesh averages
+EVENED = 0.03  # distance below which they weigh alike
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,9 @@ def build_proxy_mesh(
     alpha: NDArray[np.float32],
     chin: NDArray[np.floating],
     pad: int,
+    corrections: Corrections = ALL_CORRECTIONS,
 ) -> ProxyMesh:
-    """Build the sheet.
+    """Build the proxy.
 
     Parameters
     ----------
@@ -82,7 +86,7 @@ def build_proxy_mesh(
     face_triangles : ndarray, shape (T, 3), int32
         Those of the face that the photo shows well.
     alpha : ndarray, shape (H, W), float32
-        Matte of the person.
+        Matte.
     chin : ndarray, shape (2,)
         Tip of the chin, pixels.
     pad : int
@@ -102,8 +106,10 @@ def build_proxy_mesh(
     deltas = _carried_deltas(posed, visible, grid)
     deltas *= (1.0 - smoothstep(*STILL_BELOW, below)).astype(np.float32)[:, None]
     triangles = _grid_triangles(len(grid) // columns, columns)
-    places = _places(posed, grid, height, pad, chin)
-    triangles = triangles[_on_person(alpha, places, triangles, SPACING * unit)]
+    places = _places(grid, height, pad)
+    if corrections.cropped_neck:
+        places[:, 0] = widen_to_shoulders(posed, grid, height, chin)
+    triangles = triangles[_on_foreground(alpha, places, triangles, SPACING * unit)]
     kept = _needed(triangles, len(grid), columns)
     number = np.cumsum(kept) - 1
     return ProxyMesh(
@@ -152,13 +158,13 @@ def _grid_triangles(rows: int, columns: int) -> NDArray[np.int32]:
     return np.concatenate([np.stack([a, c, b], 1), np.stack([b, c, d], 1)]).astype(np.int32)
 
 
-def _on_person(
+def _on_foreground(
     alpha: NDArray[np.float32],
     grid: NDArray[np.float64],
     triangles: NDArray[np.int32],
     spacing: float,
 ) -> NDArray[np.bool_]:
-    """Which triangles have any of the person in or right beside them; the others show nothing."""
+    """Which triangles have any foreground in or right beside them; the others show nothing."""
     size = 2 * int(np.ceil(1.5 * spacing)) + 1
     near = cv2.dilate(alpha, np.ones((size, size), np.uint8))
     at = grid[triangles].mean(axis=1).astype(np.float32)
@@ -182,7 +188,7 @@ def _below_chin(
 def _inside_borders(
     posed: PosedModel, grid: NDArray[np.float64], edges: NDArray[np.float64], fade: float
 ) -> NDArray[np.float64]:
-    """1 within the sheet, 0 toward those of its borders that lie inside the continued photo.
+    """1 within the proxy, 0 toward those of its borders that lie inside the continued photo.
 
     ``edges`` (2, 2) are the least and the largest pixels of that.
     """
@@ -196,28 +202,43 @@ def _inside_borders(
     return inside
 
 
-def _places(
-    posed: PosedModel,
-    grid: NDArray[np.float64],
-    height: int,
-    pad: int,
-    chin: NDArray[np.floating],
-) -> NDArray[np.float64]:
-    """Find the colour of what stands below the photo in the rows that continue it there.
+def _places(grid: NDArray[np.float64], height: int, pad: int) -> NDArray[np.float64]:
+    """Places (N, 2) in the continued photo whose colour the grid's vertices take.
 
-    They are fewer, and as wide as a neck that the photo cuts, below which shoulders begin.
+    Below the photo its continuation has fewer rows than the grid reaches down.
     """
     places = grid.copy()
     room = max(1.0, pad - 2.0)
     floor = height - 1.0
     beyond = np.maximum(0.0, grid[:, 1] - floor)
     places[:, 1] += room * (1.0 - np.exp(-beyond / room)) - beyond
+    return places
+
+
+def widen_to_shoulders(
+    posed: PosedModel, grid: NDArray[np.float64], height: int, chin: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Columns (N,) of the photo that the grid's vertices take their colour from.
+
+    For: photos that end at the neck, which goes on below the border as shoulders that widen.
+
+    Parameters
+    ----------
+    posed : PosedModel
+    grid : ndarray, shape (N, 2)
+        Pixels.
+    height : int
+        Of the photo, pixels.
+    chin : ndarray, shape (2,)
+        Pixels.
+    """
+    floor = height - 1.0
+    beyond = np.maximum(0.0, grid[:, 1] - floor)
     start = (floor - float(chin[1])) / posed.unit - WIDENS_FROM
     deep = np.maximum(0.0, beyond / posed.unit + min(start, 0.0))
     neck = 1.0 - max(0.0, start) / SHOULDERS_BEGIN
     wider = 1.0 + WIDENS * max(0.0, neck) * deep**1.5
-    places[:, 0] = chin[0] + (grid[:, 0] - chin[0]) / wider
-    return places
+    return np.asarray(chin[0] + (grid[:, 0] - chin[0]) / wider)
 
 
 def _visible_vertices(posed: PosedModel, triangles: NDArray[np.int32]) -> NDArray[np.intp]:
@@ -225,9 +246,7 @@ def _visible_vertices(posed: PosedModel, triangles: NDArray[np.int32]) -> NDArra
 
     The neck behind the jaw stands still: mixed with the jaw's it would tear the outline apart.
     """
-    corners = posed.rest[triangles]
-    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    facing = np.unique(triangles[normal[:, 2] > 0.0])
+    facing = np.unique(triangles[triangle_normals(posed.rest, triangles)[:, 2] > 0.0])
     cell = posed.unit / 40.0
     low = posed.pixels[facing].min(axis=0)
     size = np.ceil(np.ptp(posed.pixels[facing], axis=0) / cell).astype(int) + 2
@@ -259,54 +278,54 @@ BEHIND_FACE = 0.10
 UNDER_FACE = 0.3  # behind the corners of an open mouth, too, which lie deep
 FROM_RIM = (0.0, 0.10)  # inside the face's outline: where that begins, and is whole
 HELD_BACK = 1.5  # behind an ear, too
-BESIDE, WALL_AWAY = 0.10, 0.25
+BESIDE, BACKGROUND_AWAY = 0.10, 0.25
 CELLS = 24  # per unit
 
 
 def behind_face(
-    sheet: ProxyMesh, posed: PosedModel, face: NDArray[np.int32]
+    proxy: ProxyMesh, posed: PosedModel, face: NDArray[np.int32]
 ) -> NDArray[np.float64]:
-    """Depth to add to the sheet's vertices (N,) so that the face is before them.
+    """Depth to add to the proxy mesh's vertices (N,) so that the face is before them.
 
-    ``face`` (T, 3) are the triangles of it that are drawn. Its rim joins the sheet without a step;
-    farther inside, its openings included, the sheet must never be seen.
+    ``face`` (T, 3) are its triangles that are drawn. Its rim joins the proxy mesh without a step;
+    farther inside, its openings included, the proxy mesh must never be visible.
     """
-    covered = _covered(sheet, posed, face, whole=True)
+    covered = _covered(proxy, posed, face, whole=True)
     within, beyond = (
         cv2.distanceTransform(cells, cv2.DIST_L2, 5) for cells in (covered, 1 - covered)
     )
-    inside = _sampled(within - beyond, sheet, posed.unit)
+    inside = _sampled(within - beyond, proxy, posed.unit)
     return -BEHIND_FACE - UNDER_FACE * smoothstep(*FROM_RIM, inside)
 
 
 def held_back(
-    sheet: ProxyMesh, posed: PosedModel, far: MirrorTexture, alpha: NDArray[np.float32]
+    proxy: ProxyMesh, posed: PosedModel, far: MirrorTexture, alpha: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """Depth to add to the sheet's vertices (N,) so that they do not stand before the far side.
+    """Depth to add to the proxy mesh's vertices (N,) so that they do not stand before the far side.
 
-    That is where it is drawn anew, right beside it, and the wall close by.
+    That is where it is drawn anew, right beside it, and the background close by.
     """
-    covered = _covered(sheet, posed, far.vertices[far.triangles])
-    away = _sampled(cv2.distanceTransform(1 - covered, cv2.DIST_L2, 5), sheet, posed.unit)
-    x, y = sheet.pixels.astype(np.float32).T[:, :, None]
-    person = cv2.remap(alpha, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0]
+    covered = _covered(proxy, posed, far.vertices[far.triangles])
+    away = _sampled(cv2.distanceTransform(1 - covered, cv2.DIST_L2, 5), proxy, posed.unit)
+    x, y = proxy.pixels.astype(np.float32).T[:, :, None]
+    foreground = cv2.remap(alpha, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0]
     near = np.clip(1.5 - away / BESIDE, 0.0, 1.0)
-    wall = (1.0 - person) * np.clip(2.0 - 2.0 * away / WALL_AWAY, 0.0, 1.0)
-    share = np.maximum(near, wall)
+    background = (1.0 - foreground) * np.clip(2.0 - 2.0 * away / BACKGROUND_AWAY, 0.0, 1.0)
+    share = np.maximum(near, background)
     return -HELD_BACK * share
 
 
 def _covered(
-    sheet: ProxyMesh, posed: PosedModel, triangles: NDArray[np.integer], whole: bool = False
+    proxy: ProxyMesh, posed: PosedModel, triangles: NDArray[np.integer], whole: bool = False
 ) -> NDArray[np.uint8]:
-    """1 in the cells over the sheet that triangles (T, 3) of the posed model cover, else 0."""
-    low, high = sheet.pixels.min(axis=0), sheet.pixels.max(axis=0)
+    """1 in the cells over the proxy mesh that triangles (T, 3) of the posed model cover, else 0."""
+    low, high = proxy.pixels.min(axis=0), proxy.pixels.max(axis=0)
     columns, rows = np.ceil((high - low) * CELLS / posed.unit).astype(int) + 2
     points = (posed.pixels - low) * (CELLS / posed.unit)
     return silhouette(points, triangles, (int(rows), int(columns)), whole)
 
 
-def _sampled(cells: NDArray[np.float32], sheet: ProxyMesh, unit: float) -> NDArray[np.float64]:
-    """Read distances in cells at the sheet's vertices (N,), in outer-eye distances."""
-    at = np.rint((sheet.pixels - sheet.pixels.min(axis=0)) * CELLS / unit).astype(int)
+def _sampled(cells: NDArray[np.float32], proxy: ProxyMesh, unit: float) -> NDArray[np.float64]:
+    """Read distances in cells at the proxy mesh's vertices (N,), in outer-eye distances."""
+    at = np.rint((proxy.pixels - proxy.pixels.min(axis=0)) * CELLS / unit).astype(int)
     return np.asarray(cells[at[:, 1], at[:, 0]] / CELLS, np.float64)

@@ -12,7 +12,8 @@ from bridge.face_model import FaceModel, landmarks
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.geometry.camera import Camera
 from heat_backend.geometry.head_pose import HeadPose, apply_blendshapes, apply_head_pose
-from heat_backend.layers.eyeballs import IRIS_CENTER, EyeLayer
+from heat_backend.geometry.landmark_contours import IRIS_CENTER
+from heat_backend.layers.eyeballs import EyeLayer
 
 COUNT, SKIN_COUNT = 478, 468
 

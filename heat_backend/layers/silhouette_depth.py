@@ -21,8 +21,8 @@ from heat_backend.layers.inpainting import pull_push
 # All lengths in outer-eye distances.
 CELLS = 24  # per unit
 OUTLINE_DEPTH = 0.05  # of a head's outline, from the pivot
-RISE, RISE_WITHIN = 0.30, 0.50  # the hull rises so much within so far from the outline
-HEAD_ENDS = (-0.35, 0.15)  # below the chin: hull above, the model's neck underneath
+RISE, RISE_WITHIN = 0.30, 0.50  # the inflated rises so much within so far from the outline
+HEAD_ENDS = (-0.35, 0.15)  # below the chin: inflated above, the model's neck underneath
 NO_SKULL = 1.0  # how far the skull is set back where the model has none
 ROUNDED, SMOOTH = 0.06, 0.12
 EVEN = 0.08
@@ -92,7 +92,7 @@ def silhouette_depth(
     face : ndarray, shape (F, 3), int32
         Triangles of the face that the photo shows well.
     alpha : ndarray, shape (H, W), float32
-        Matte of the person.
+        Matte.
     below_chin : ndarray, shape (N,)
         How far below the chin the grid's places are, outer-eye distances.
     grid : ndarray, shape (N, 2)
@@ -112,8 +112,8 @@ def silhouette_depth(
     skull = own - NO_SKULL * (1.0 - cv2.GaussianBlur(known, (0, 0), 1.5))
     inward = _inside_outline(alpha, field.centres(), posed.unit)
     t = np.clip(inward / RISE_WITHIN, 0.0, 1.0)
-    hull = _smooth_max(OUTLINE_DEPTH + RISE * np.sqrt(1.0 - (1.0 - t) ** 2), skull)
-    hull = cv2.GaussianBlur(hull, (0, 0), SMOOTH * CELLS)
+    inflated = _smooth_max(OUTLINE_DEPTH + RISE * np.sqrt(1.0 - (1.0 - t) ** 2), skull)
+    inflated = cv2.GaussianBlur(inflated, (0, 0), SMOOTH * CELLS)
     front, faced = field.depth(posed, face)
     beyond = cv2.distanceTransform((faced == 0).astype(np.uint8), cv2.DIST_L2, 5) / CELLS
     share = np.exp(-((beyond / JOIN) ** 2)).astype(np.float32)
@@ -122,7 +122,7 @@ def silhouette_depth(
     front = _evened(front, faced)
     head = 1.0 - np.clip((below_chin - HEAD_ENDS[0]) / np.ptp(HEAD_ENDS), 0.0, 1.0)
     # At the grid's own places: the neck keeps the model's depth, the head takes the hull's.
-    base = head * field.sample(hull, grid) + (1.0 - head) * field.sample(own, grid)
+    base = head * field.sample(inflated, grid) + (1.0 - head) * field.sample(own, grid)
     joined = field.sample(share, grid)
     return base * (1.0 - joined) + joined * field.sample(front, grid)
 
@@ -142,9 +142,9 @@ def _smooth_max(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.fl
 def _inside_outline(
     alpha: NDArray[np.float32], at: NDArray[np.float32], unit: float
 ) -> NDArray[np.float32]:
-    """Distance from the person's outline inward at pixels (rows, columns, 2), 0 outside."""
+    """Distance from the foreground's outline inward at pixels (rows, columns, 2), 0 outside."""
     inside = (alpha > 0.5).astype(np.uint8)
-    # The frame is no outline: continue the person over it before measuring.
+    # The frame is no outline: continue the foreground over it before measuring.
     reach = int(RISE_WITHIN * unit) + 2
     wide = cv2.copyMakeBorder(inside, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
     distance = cv2.distanceTransform(wide, cv2.DIST_L2, 5) / np.float32(unit)

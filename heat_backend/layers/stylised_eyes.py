@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lids of drawn characters: the tracker knows people's eyes and draws theirs too small.
+"""Correction of the tracked lids of drawn characters, whose eyes are larger than people's.
 
-Then a rim of white and iris outside the tracked lids would be taken for skin, which no blink
-covers. What gives such eyes away is the iris: found in the picture, it is much larger in both
-eyes than tracked, which no photo of a person shows.
+For: illustrations and renderings with large eyes. The tracker, trained on people, places the lids
+inside such eyes; the rim of white and iris outside them would be taken for skin, which no blink
+covers. Such eyes are recognised by irises that are much larger in the picture than tracked.
 """
 
 from __future__ import annotations
@@ -13,30 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heat_backend.geometry.face_landmarks import FaceLandmarks
+from heat_backend.geometry.landmark_contours import AROUND_EYES, EYES, IRISES
 from heat_backend.geometry.polygon_mask import contact_shade, outline_patch
 from heat_backend.layers.eyeballs import SHADE_LEAST, SHADE_REACH
 from heat_backend.layers.iris import iris_outline
 
-# FaceMesh: each eye's lid contour, the rings of skin landmarks next to it, and its iris.
-EYES = (
-    (
-        [33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7],
-        [130, 247, 30, 29, 27, 28, 56, 190, 243, 112, 26, 22, 23, 24, 110, 25],
-        [468, 469, 470, 471, 472],
-    ),
-    (
-        [263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249],
-        [359, 467, 260, 259, 257, 258, 286, 414, 463, 341, 256, 252, 253, 254, 339, 255],
-        [473, 474, 475, 476, 477],
-    ),
-)
+# Of each eye: the lids' contour, the skin next to it, the iris.
+EYE_PARTS = tuple(zip(EYES, AROUND_EYES, IRISES, strict=True))
 LARGER = 1.2  # than tracked, in both eyes: people's irises come out at 0.9 to 1.15
 LIDS_SHARE = 0.8  # of what the iris is larger, the opening is too
 RING_SHARE = 0.5  # of the lids' move, the skin next to them makes too
 
 
 def correct_stylised_eyes(photo: NDArray[np.uint8], face: FaceLandmarks) -> FaceLandmarks:
-    """Return the face with lids fitted to eyes that are larger than people's.
+    """Move lids and irises out to the eyes in the picture where those are larger than tracked.
+
+    For: illustrations and renderings with large eyes.
 
     Parameters
     ----------
@@ -45,7 +37,7 @@ def correct_stylised_eyes(photo: NDArray[np.uint8], face: FaceLandmarks) -> Face
         Returned as it is if its irises have a person's size.
     """
     light = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    found = [_iris_growth(light, face.points[:, :2], eye) for eye in EYES]
+    found = [_iris_growth(light, face.points[:, :2], eye) for eye in EYE_PARTS]
     most = max(growth for growth, _ in found)
     if most >= LARGER:
         # Both irises are of one size: look again where one of them was expected too small.
@@ -53,12 +45,12 @@ def correct_stylised_eyes(photo: NDArray[np.uint8], face: FaceLandmarks) -> Face
             (growth, center)
             if growth >= LARGER
             else _iris_growth(light, face.points[:, :2], eye, most)
-            for (growth, center), eye in zip(found, EYES, strict=True)
+            for (growth, center), eye in zip(found, EYE_PARTS, strict=True)
         ]
     if min(growth for growth, _ in found) < LARGER:
         return face
     points = face.points.copy()
-    for (contour, ring, iris), (growth, center) in zip(EYES, found, strict=True):
+    for (contour, ring, iris), (growth, center) in zip(EYE_PARTS, found, strict=True):
         middle = points[contour, :2].mean(axis=0)
         grown = 1.0 + LIDS_SHARE * (growth - 1.0)
         outward = points[contour, :2] - middle

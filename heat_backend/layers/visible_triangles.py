@@ -2,7 +2,7 @@
 """Which of the face model's triangles are drawn: those that the photo shows well enough.
 
 At the face's rim the photo squeezes much skin into few pixels, and what it shows there may be hair
-or an ear. Turned into view these triangles would smear; the relief sheet takes their place.
+or an ear. Turned into view these triangles would smear; the proxy mesh takes their place.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from scipy.spatial import cKDTree
 
 from bridge.ramps import smoothstep
 from heat_backend.fit.posed_model import PosedModel
+from heat_backend.geometry.mesh_normals import triangle_facing, vertex_normals
+from heat_backend.geometry.polygon_mask import triangle_mask
 from heat_backend.geometry.rasterizer import FAR, raster_attributes
 
 # Cosines to the camera: a triangle seen at a flatter angle has no usable texture in the photo; at
 # the face's rim, which a turn brings to the front, it must be seen better.
 LEAST_FACING, RIM_FACING = 0.12, 0.4
-FOLLOWED = 0.25  # the same for what the sheet follows beyond the rim
+FOLLOWED = 0.25  # the same for what the proxy mesh follows beyond the rim
 # Outer-eye distances.
 FOLD_REACH = 0.2  # from lids and lips
 OCCLUSION_SLACK = 0.15
@@ -48,24 +50,16 @@ def visible_triangles(
     Returns
     -------
     drawn, followed : ndarray of bool, shape (T,)
-        Those to draw, and those that the sheet's relief is to follow: they reach a little farther,
+        Those to draw, and those that the proxy mesh is to follow: they reach a little farther,
         so that it joins the rim of the others without a step.
     """
-    facing = _facing(posed, face)
-    shown = ~_hidden(posed, face, skin)
+    facing = triangle_facing(posed.rest, face)
+    shown = ~_occluded(posed, face, skin)
     folds = _around(posed, face, borders)
     shown &= facing > LEAST_FACING
     sure = (shown & (facing > RIM_FACING)) | folds
     drawn = (shown & _within(posed, face, sure)) | folds
     return drawn, drawn | (shown & (facing > FOLLOWED))
-
-
-def _facing(posed: PosedModel, face: NDArray[np.int32]) -> NDArray[np.float64]:
-    """How much each triangle (T,) is turned to the camera: the cosine, 1 frontal."""
-    corners = posed.rest[face]
-    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    length = np.maximum(np.linalg.norm(normal, axis=1), 1e-12)
-    return np.asarray(normal[:, 2] / length)
 
 
 def _cells(posed: PosedModel) -> tuple[NDArray[np.float32], tuple[int, int]]:
@@ -75,7 +69,7 @@ def _cells(posed: PosedModel) -> tuple[NDArray[np.float32], tuple[int, int]]:
     return points.astype(np.float32), (int(rows), int(columns))
 
 
-def _hidden(
+def _occluded(
     posed: PosedModel, face: NDArray[np.int32], skin: NDArray[np.int32]
 ) -> NDArray[np.bool_]:
     """Which triangles (T,) have other skin before them."""
@@ -108,16 +102,13 @@ def _within(
     return np.asarray(blunt[at[:, 1], at[:, 0]] > 0)
 
 
-FRACTION_BITS = 4
-
-
 def silhouette(
     points: NDArray[np.floating],
     triangles: NDArray[np.integer],
     shape: tuple[int, int],
     whole: bool = False,
 ) -> NDArray[np.uint8]:
-    """Rasterise triangles as one flat shape.
+    """Rasterise triangles as one flat shape, by :func:`triangle_mask`, cells rounded down.
 
     Parameters
     ----------
@@ -134,10 +125,7 @@ def silhouette(
     ndarray, shape (rows, columns), uint8
         1 where a triangle is, else 0.
     """
-    fixed = (points * (1 << FRACTION_BITS)).astype(np.int32)
-    covered = np.zeros(shape, np.uint8)
-    for triangle in triangles:
-        cv2.fillConvexPoly(covered, fixed[triangle], 1, shift=FRACTION_BITS)
+    covered = triangle_mask(points, triangles, shape, np.trunc)
     if whole:
         outlines, _ = cv2.findContours(covered, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(covered, outlines, -1, 1, cv2.FILLED)
@@ -154,7 +142,9 @@ OPENING_REACH = (0.10, 0.22)  # outer-eye distances from lids and lips, where fo
 def evened_grazing(
     rest: NDArray[np.floating], triangles: NDArray[np.integer], borders: NDArray[np.integer]
 ) -> csr_matrix:
-    """Matrix (N, N) that averages what vertices do where the surface turns away.
+    """Matrix (N, N) that averages the motion of vertices where the surface turns away.
+
+    For: shape edits of any face: skin seen at a grazing angle must not slide apart at the rim.
 
     Parameters
     ----------
@@ -165,7 +155,7 @@ def evened_grazing(
     borders : ndarray of int
         Vertices of the openings: near them nothing is averaged.
     """
-    facing = _grazing_facing(rest, triangles)
+    facing = np.maximum(0.0, vertex_normals(rest, triangles)[:, 2])
     used = np.unique(triangles)
     distance, near = cKDTree(rest[used, :2]).query(rest[used, :2], k=min(NEIGHBOURS, len(used)))
     weight = np.exp(-((distance / BESIDE) ** 2)) * np.maximum(facing[used][near], LEAST)
@@ -177,16 +167,3 @@ def evened_grazing(
     away, _ = cKDTree(rest[borders, :2]).query(rest[used, :2])
     share[used] = (1.0 - smoothstep(*GRAZING, facing[used])) * smoothstep(*OPENING_REACH, away)
     return (diags(1.0 - share) + diags(share) @ mean).tocsr()
-
-
-def _grazing_facing(
-    rest: NDArray[np.floating], triangles: NDArray[np.integer]
-) -> NDArray[np.float64]:
-    """How much each vertex (N,) is turned to the viewer, 0..1."""
-    corners = rest[triangles]
-    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    total = np.zeros((len(rest), 3))
-    for k in range(3):
-        np.add.at(total, triangles[:, k], normal)
-    length = np.maximum(np.linalg.norm(total, axis=1), 1e-12)
-    return np.asarray(np.maximum(0.0, total[:, 2] / length))

@@ -10,7 +10,7 @@ from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_MAX, EXPRESSION_MIN
 from bridge.face_model import load as load_model
 from bridge.pose import rotation_angles
 from heat_backend.edits.photo_fit import PhotoFit
-from heat_backend.fit.posed_model import USED_UP
+from heat_backend.fit.posed_model import SPENT_SHARE
 from heat_backend.tracking.eyes_and_lips import gaze_weights
 from heat_backend.tracking.still import StillReading, read_still, with_raised_brows
 
@@ -69,7 +69,7 @@ def expression_change(
         found = with_raised_brows(there.expression)
     else:
         found = with_raised_brows(there.expression - here.expression)
-        found /= 1.0 - USED_UP * np.minimum(1.0, used)
+        found /= 1.0 - SPENT_SHARE * np.minimum(1.0, used)
     for stem in LID_STEMS:
         sides = [EXPRESSION_INDEX[f"{stem}{side}"] for side in ("Left", "Right")]
         if np.ptp(found[sides]) < CROOKED_LIDS:

@@ -12,14 +12,9 @@ from numpy.typing import NDArray
 from bridge import face_model
 from bridge.motion_clip import MotionClip
 from bridge.whole_file import user_file
+from heat_backend.geometry.landmark_contours import LIPS_68
 from heat_backend.speech.visemes import CHANNELS, columns
 
-# FaceMesh landmarks at points 48..67 (counted from 0): the outer contour from the subject's
-# right corner over the upper lip and back, then the inner one likewise.
-MESH_POINTS = (
-    *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181),
-    *(78, 82, 13, 312, 308, 317, 14, 87),
-)
 UPPER_INNER, LOWER_INNER = slice(13, 16), slice(17, 20)
 """Points 61..63 and 65..67, which part when the mouth opens; the lower run goes back."""
 
@@ -31,7 +26,7 @@ def neutral_and_offsets() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     In the axes and the unit of the face model.
     """
     model = face_model.load()
-    points = list(MESH_POINTS)
+    points = list(LIPS_68)
     corners = model.triangles[model.landmark_triangle[points]]
     weights = model.landmark_weights[points]
     rest = np.einsum("nk,nkd->nd", weights, model.vertices[corners])

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from bridge.coefficients import EXPRESSION_INDEX
 from bridge.face_blink import personal_expression
 from bridge.face_model import FaceModel, eyes, landmarks
-from heat_backend.fit.landmark_fit import LANDMARK_SIGMA, OVAL, OVAL_SIGMA, FaceFit, fit_face
+from heat_backend.fit.landmark_fit import LANDMARK_SIGMA, OVAL_SIGMA, FaceFit, fit_face
 from heat_backend.geometry.camera import Camera
 from heat_backend.geometry.face_landmarks import FaceLandmarks
+from heat_backend.geometry.landmark_contours import FACE_OVAL
 from heat_backend.tracking.channels import (
     TRACKED,
     reading,
@@ -82,7 +83,7 @@ def person_of(model: FaceModel, identity: Array, camera: Camera) -> Person:
     basis = np.ascontiguousarray(basis.transpose(1, 2, 0))
     center, radius = eyes(model, identity)
     sigma = np.full(468, LANDMARK_SIGMA)
-    sigma[OVAL] = OVAL_SIGMA
+    sigma[FACE_OVAL] = OVAL_SIGMA
     return Person(
         np.asarray(landmarks(model, shaped), np.float64), basis, weight_prior(), usual_weights(),
         sigma, camera,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from heat_backend.geometry.camera import Camera
+from heat_backend.geometry.rigid_alignment import nearest_rotation
 
 Array = NDArray[np.float64]
 STILL = 0.07  # farthest that an expression moves a landmark of a still part, model units
@@ -47,10 +48,7 @@ def in_head_axes(points: NDArray[np.floating], rotation: Array) -> Array:
 def head_turn(shape: Array, points: NDArray[np.floating]) -> Array:
     """Rotation (3, 3) that lays ``shape`` (S, 3), head axes, over landmarks ``points`` (S, 3)."""
     here = in_head_axes(points, np.eye(3))
-    u, _, v = np.linalg.svd(here.T @ (shape - shape.mean(axis=0)))
-    proper = np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ v))])
-    turn: Array = u @ proper @ v
-    return turn
+    return nearest_rotation(here.T @ (shape - shape.mean(axis=0)))[0]
 
 
 def unlike(shape: Array, other: Array) -> float:

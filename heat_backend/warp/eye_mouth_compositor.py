@@ -17,7 +17,7 @@ from heat_backend.geometry.polygon_mask import Patch, contact_shade
 from heat_backend.geometry.rasterizer import FAR, raster_attributes
 from heat_backend.layers.eyeballs import RIM, SHADE_LEAST, SHADE_REACH, EyeLayer, soften
 from heat_backend.layers.mouth_interior import MouthLayer
-from heat_backend.layers.photographed_mouth import OwnMouth
+from heat_backend.layers.photographed_mouth import PhotographedMouth
 
 CLEAN_FROM = np.radians(5.0)
 SETTLED = 0.012  # outer-eye distances that lips move before their rim lets go of the teeth
@@ -284,7 +284,7 @@ def out_share(expression: NDArray[np.float32]) -> float:
 
 def _own_mouth(
     patch: Patch,
-    own: OwnMouth,
+    own: PhotographedMouth,
     camera: Camera,
     pose: HeadPose,
     expression: NDArray[np.float32],

@@ -31,7 +31,7 @@ class TorchWarpRenderer:
         left, top, right, bottom = scene.region
         matting = scene.matting
         self._wall = self._to_device(matting.background[top:bottom, left:right]).float()
-        self.set_foreground(matting.person)
+        self.set_foreground(matting.foreground)
         self._cells = (
             (scene.height - 1) // scene.stride + 2,
             (scene.width - 1) // scene.stride + 2,

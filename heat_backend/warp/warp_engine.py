@@ -23,9 +23,10 @@ from heat_backend.edits.editor_builder import make_editor
 from heat_backend.edits.portrait_directions import PortraitDirections, Track
 from heat_backend.engines.device import chosen_device
 from heat_backend.engines.protocol import BasePortrait, CancelCheck, EngineSettings, ProgressReport
+from heat_backend.fit.eyelids import fit_blinks
 from heat_backend.fit.glasses import find_frame, hold_frame
 from heat_backend.fit.landmark_fit import fit_face
-from heat_backend.fit.lip_edges import fitted_lips
+from heat_backend.fit.lip_edges import align_lips_to_edges
 from heat_backend.fit.neutral import RELAX
 from heat_backend.fit.posed_model import fit_notes, lay_on_photo
 from heat_backend.geometry.face_landmarks import FaceLandmarks
@@ -37,10 +38,10 @@ from heat_backend.geometry.head_pose import (
     head_pose,
 )
 from heat_backend.geometry.polygon_mask import outline_patch, polygon_area
-from heat_backend.layers.matte import add_loose_hair, foreground_matte
+from heat_backend.layers.matte import find_loose_hair, foreground_matte
 from heat_backend.layers.matting_layers import separate_layers
 from heat_backend.layers.mirror_texture import mirror_texture
-from heat_backend.layers.portrait_layers import Layers, assemble_layers, fit_blinks, resized
+from heat_backend.layers.portrait_layers import Layers, assemble_layers, resized
 from heat_backend.layers.portrait_mesh import PortraitMesh, build_portrait_mesh
 from heat_backend.layers.rendered_landmarks import rendered_landmarks
 from heat_backend.layers.stylised_eyes import correct_stylised_eyes
@@ -377,7 +378,7 @@ def _assembled(
     model = load_model()
     step("fitting the face model", 0.2)
     fit = fit_face(model, face)
-    posed = lay_on_photo(model, fit, fitted_lips(pixels, face), settings.neutralise)
+    posed = lay_on_photo(model, fit, align_lips_to_edges(pixels, face), settings.neutralise)
     fit_blinks(model, posed, settings.neutralise)
     frame = find_frame(pixels, face)
     if frame is not None:
@@ -385,7 +386,7 @@ def _assembled(
     step("cutting out the head", 0.4)
     pad = int(PAD_SHARE * max(pixels.shape[:2]))
     matte = foreground_matte(pixels, face.box)
-    alpha = np.maximum(matte, add_loose_hair(pixels, matte, face.box[3]))
+    alpha = np.maximum(matte, find_loose_hair(pixels, matte, face.box[3]))
     step("filling the background", 0.6)
     below = len(pixels) - 1 - float(face.points[:, 1].max())
     matting = separate_layers(pixels, alpha, pad, below)

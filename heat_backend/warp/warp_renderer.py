@@ -74,7 +74,7 @@ class CpuWarpRenderer:
         self._scene = scene
         self._wall = opaque(scene.matting.background)
         self._flow = BackwardWarpMap(scene.width, scene.height, scene.stride)
-        self._person = scene.matting.person
+        self._person = scene.matting.foreground
 
     def paint(
         self,

@@ -21,7 +21,7 @@ from heat_backend.detect.detector import make_detector
 from heat_backend.detect.orientation import UNLIKE, unlikeness
 from heat_backend.geometry.face_landmarks import FaceLandmarks
 from tests.cli.conftest import Answer, save_clip
-from tools.face_model.raster import Camera, picture
+from tools.face_model.raster import TargetCamera, picture
 
 Heat = Callable[..., Answer]
 
@@ -158,7 +158,7 @@ def head_turned(yaw_degrees: float) -> np.ndarray:
     turn = rotation_matrix((0.0, np.radians(yaw_degrees), 0.0))
     vertices = model.vertices.astype(np.float64) @ turn.T
     x, y, z = (vertices.min(axis=0) + vertices.max(axis=0)) / 2
-    camera = Camera(target=(x, y, z), distance=8.0, scale=130.0, size=512)
+    camera = TargetCamera(target=(x, y, z), distance=8.0, scale=130.0, size=512)
     return picture(vertices, model.triangles, model.vertex_albedo, camera)
 
 

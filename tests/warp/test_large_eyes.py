@@ -10,7 +10,7 @@ from skimage import data
 
 from heat_backend.detect.detector import make_detector
 from heat_backend.geometry.face_landmarks import FaceLandmarks
-from heat_backend.layers.stylised_eyes import EYES, correct_stylised_eyes
+from heat_backend.layers.stylised_eyes import EYE_PARTS, correct_stylised_eyes
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def person() -> tuple[np.ndarray, FaceLandmarks]:
 def drawn(photo: np.ndarray, face: FaceLandmarks, larger: float) -> np.ndarray:
     """Paint eyes over the tracked ones."""
     picture = photo.copy()
-    for contour, _, iris in EYES:
+    for contour, _, iris in EYE_PARTS:
         ring, center = face.points[contour, :2], face.points[iris[0], :2]
         radius = float(np.hypot(*(face.points[iris[1:], :2] - center).T).mean())
         outline = ring.mean(axis=0) + larger * (ring - ring.mean(axis=0))
@@ -49,5 +49,5 @@ def test_people_keep_their_lids(person: tuple[np.ndarray, FaceLandmarks]) -> Non
 def test_large_eyes_get_larger_lids(person: tuple[np.ndarray, FaceLandmarks]) -> None:
     photo, face = person
     found = correct_stylised_eyes(drawn(photo, face, 1.4), face)
-    for contour, _, _ in EYES:
+    for contour, _, _ in EYE_PARTS:
         assert 1.3 < area(found, contour) / area(face, contour) < 2.3

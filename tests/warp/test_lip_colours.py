@@ -11,15 +11,16 @@ from skimage.color import rgb2lab
 
 from bridge.coefficients import Coefficients
 from heat_backend.detect.detector import make_detector
-from heat_backend.fit.lip_edges import RINGS, fitted_lips
+from heat_backend.fit.lip_edges import align_lips_to_edges
 from heat_backend.geometry.face_landmarks import FaceLandmarks
 from heat_backend.geometry.head_pose import apply_head_pose, head_pose
+from heat_backend.geometry.landmark_contours import LIP_RINGS
 from heat_backend.warp.backward_warp import lips_moved
 from tests import portraits
 
 CORNERS = [61, 291]  # FaceMesh: the mouth's corners
 EYES = [33, 263]  # and the eyes' outer ones
-LOWER = RINGS[0][3:8]  # the middle of the inner contour of the lower lip
+LOWER = LIP_RINGS[0][3:8]  # the middle of the inner contour of the lower lip
 
 
 @pytest.fixture(scope="module")
@@ -76,15 +77,15 @@ def moved_by(face: FaceLandmarks, share: float) -> FaceLandmarks:
 def test_a_lip_tracked_off_its_edge_is_put_there(
     smiling: np.ndarray, tracked: FaceLandmarks, share: float
 ) -> None:
-    wanted = fitted_lips(smiling, tracked).points[LOWER, 1]
-    found = fitted_lips(smiling, moved_by(tracked, share)).points[LOWER, 1]
+    wanted = align_lips_to_edges(smiling, tracked).points[LOWER, 1]
+    found = align_lips_to_edges(smiling, moved_by(tracked, share)).points[LOWER, 1]
     assert np.abs(found - wanted).mean() < 0.4 * abs(share) * tracked.outer_eye_distance
 
 
 def test_closed_lips_stay_where_they_are_tracked(smiling: np.ndarray, relaxed: Any) -> None:
     closed = np.ascontiguousarray(relaxed.render(Coefficients.zero())[..., :3])
     face = make_detector("mediapipe").detect(closed)[0]
-    assert fitted_lips(closed, face) is face
+    assert align_lips_to_edges(closed, face) is face
 
 
 def test_a_turn_of_the_head_narrows_no_mouth(relaxed: Any) -> None:

@@ -10,7 +10,7 @@ from bridge.face_model import load as load_model
 from heat_backend.detect.detector import make_detector
 from heat_backend.engines.protocol import EngineSettings
 from heat_backend.engines.registry import make_engine
-from heat_backend.fit.landmark_outliers import chin_below_lip, has_misread_chin
+from heat_backend.fit.landmark_outliers import chin_below_lip, misread_chin
 from heat_backend.geometry import landmark_measures
 from heat_backend.geometry.face_landmarks import FaceLandmarks
 from heat_backend.geometry.head_pose import apply_blendshapes
@@ -143,9 +143,9 @@ def test_a_chin_left_on_the_lip_is_not_believed(smiling):
     model = load_model()
     neutral = landmarks(model, model.vertices)
     points = smiling.still.copy()
-    assert not has_misread_chin(FaceLandmarks(points), neutral).any()
+    assert not misread_chin(FaceLandmarks(points), neutral).any()
     points[CHIN_FOLD, 1] = points[LIP_BOTTOM, 1] - 2.0
-    doubted = has_misread_chin(FaceLandmarks(points), neutral)
+    doubted = misread_chin(FaceLandmarks(points), neutral)
     assert doubted[CHIN_FOLD]
     assert not doubted[[LIP_BOTTOM, UPPER_LIP, 33, 263, 1]].any()
 

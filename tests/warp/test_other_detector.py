@@ -16,9 +16,10 @@ from heat_backend.detect.detector import make_detector
 from heat_backend.engines.protocol import EngineSettings
 from heat_backend.engines.registry import make_engine
 from heat_backend.fit.landmark_fit import fit_face
-from heat_backend.fit.sparse_to_dense import SIXTY_EIGHT, dense_landmarks
+from heat_backend.fit.sparse_to_dense import dense_landmarks
 from heat_backend.geometry import landmark_measures
 from heat_backend.geometry.face_landmarks import FaceLandmarks
+from heat_backend.geometry.landmark_contours import LANDMARKS_68
 from heat_backend.media.photo import Photo
 from tools.measures import fidelity
 
@@ -50,7 +51,7 @@ class Networks:
         if not faces:
             return None
         # Smallest first: the order is the finder's, not by size.
-        return [face.points[SIXTY_EIGHT, :2] for face in reversed(faces)]
+        return [face.points[list(LANDMARKS_68), :2] for face in reversed(faces)]
 
 
 @pytest.fixture
@@ -144,10 +145,10 @@ def test_on_portraits_too(name: str) -> None:
 def _close(pixels: np.ndarray, dense: FaceLandmarks) -> None:
     from bridge import face_model
 
-    lifted = dense_landmarks(pixels, dense.points[SIXTY_EIGHT, :2])
+    lifted = dense_landmarks(pixels, dense.points[list(LANDMARKS_68), :2])
     unit = dense.outer_eye_distance
     apart = np.linalg.norm(lifted.points[:, :2] - dense.points[:, :2], axis=1) / unit
-    assert apart[SIXTY_EIGHT[17:]].max() < 1e-3, "points that were given are kept"
+    assert apart[list(LANDMARKS_68[17:])].max() < 1e-3, "points that were given are kept"
     assert apart[:468].mean() < 0.03
     assert apart[[468, 473]].max() < 0.05, "irises are found in the photo"
     model = face_model.load()

@@ -7,7 +7,7 @@ import pytest
 
 from bridge.coefficients import Coefficients
 from heat_backend.geometry.head_pose import apply_blendshapes, apply_head_pose
-from heat_backend.layers.matte import add_loose_hair
+from heat_backend.layers.matte import find_loose_hair
 from heat_backend.layers.matting_layers import separate_layers
 from heat_backend.warp.warp_engine import WarpPortrait
 from tests import portraits
@@ -119,7 +119,7 @@ def test_a_tuft_is_found_and_a_stain_on_the_wall_is_not():
     for times in (1, 4):
         size = (400 * times, 400 * times)
         big = cv2.resize(photo, size, interpolation=cv2.INTER_NEAREST)
-        found = add_loose_hair(big, cv2.resize(matte, size), 300.0 * times)
+        found = find_loose_hair(big, cv2.resize(matte, size), 300.0 * times)
         assert found[200 * times, 330 * times] > 0.9
         assert found[60 * times, 60 * times] == 0.0
         # The wall between the head and the border is no hair, thin as it is.
@@ -133,5 +133,5 @@ def test_a_tuft_at_the_border_does_not_go_on_as_a_streak():
     alpha = matte.copy()
     cv2.line(alpha, (300, 220), (399, 190), 1.0, 3)
     matting = separate_layers(photo, alpha, 80, 30.0)
-    beyond = matting.person[80:480, -40:, 3]
+    beyond = matting.foreground[80:480, -40:, 3]
     assert not beyond.any()

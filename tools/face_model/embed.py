@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from bridge.pose import rotation_matrix
+from heat_backend.geometry.mesh_normals import vertex_normals
 from tools.face_model import kit as source
 from tools.face_model import raster
 from tools.face_model.eyes import Eye, eyeball, fit_eye
@@ -89,7 +90,7 @@ def views() -> Iterator[tuple[Floats, Floats]]:
 def hits(who: Subject, weights: Floats, rotation: Floats, mesh: object) -> Floats:
     """Return the neutral surface point (468, 3) under each landmark, NaN where none."""
     vertices = person(who, weights) @ rotation.T
-    camera = raster.Camera((0.0, 1.0, 5.0), 90.0, 19.0, 640)
+    camera = raster.TargetCamera((0.0, 1.0, 5.0), 90.0, 19.0, 640)
     image = raster.picture(vertices, who.triangles, who.colours, camera)
     found = mesh.process(image)  # type: ignore[attr-defined]
     out = np.full((LANDMARKS, 3), np.nan)
@@ -97,10 +98,10 @@ def hits(who: Subject, weights: Floats, rotation: Floats, mesh: object) -> Float
         return out
     points = found.multi_face_landmarks[0].landmark[:LANDMARKS]
     pixel = np.array([(p.x, p.y) for p in points]) * camera.size
-    fine = raster.Camera(camera.target, camera.distance, camera.scale * 2, camera.size * 2)
+    fine = raster.TargetCamera(camera.target, camera.distance, camera.scale * 2, camera.size * 2)
     skin = who.skin_triangles
     which, share = raster.cast(vertices, skin, fine)
-    normals = raster.vertex_normals(vertices, skin)
+    normals = vertex_normals(vertices, skin)
     ij = np.clip((pixel * 2).astype(int), 0, fine.size - 1)
     for n, (x, y) in enumerate(ij):
         t = which[y, x]

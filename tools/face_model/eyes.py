@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.coefficients import EXPRESSION_NAMES
+from heat_backend.geometry.mesh_normals import triangle_normals
 from tools.face_model import kit as source
 from tools.face_model.kit import Floats, Ints, Kit
 from tools.face_model.parts import Part
@@ -157,8 +158,7 @@ def lid_margin(kit: Kit, eye: Eye, loop: Ints, steps: dict[int, int], name: str)
     ]
     triangles = np.concatenate(strips)
     # Outward means toward the viewer for the strip as a whole.
-    p = vertices[triangles]
-    if np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0])[:, 2].sum() < 0:
+    if triangle_normals(vertices, triangles)[:, 2].sum() < 0:
         triangles = triangles[:, ::-1]
     albedo: NDArray[np.uint8] = np.tile(np.array(MARGIN_COLOUR, dtype=np.uint8), (3 * n, 1))
     return Part(

@@ -12,6 +12,13 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from bridge.face_model import PART_NAMES
+from heat_backend.geometry.landmark_contours import (
+    LEFT_EYE,
+    LIP_RINGS,
+    LIPS_INNER,
+    LIPS_OUTER,
+    RIGHT_EYE,
+)
 from tools.face_model.assemble import Mesh
 from tools.face_model.kit import Floats, Ints, Kit
 from tools.face_model.skin import Openings
@@ -19,28 +26,16 @@ from tools.face_model.skin import Openings
 # FaceMesh contours, from the subject's right to the left along each lip, and from the
 # outer to the inner corner along each lid (MediaPipe's FACEMESH_LIPS, FACEMESH_*_EYE).
 LIP_CORNERS = (78, 308)
-LIP_UPPER_INNER = (191, 80, 81, 82, 13, 312, 311, 310, 415)
-LIP_LOWER_INNER = (95, 88, 178, 87, 14, 317, 402, 318, 324)
-LIP_OUTER_UPPER = (185, 40, 39, 37, 0, 267, 269, 270, 409)
-LIP_OUTER_LOWER = (146, 91, 181, 84, 17, 314, 405, 321, 375)
+LIP_UPPER_INNER = tuple(LIPS_INNER[1:10])
+LIP_LOWER_INNER = tuple(LIP_RINGS[0][1:10])
+LIP_OUTER_UPPER = tuple(LIPS_OUTER[1:10])
+LIP_OUTER_LOWER = tuple(LIP_RINGS[3][1:10])
 LIP_OUTER_CORNERS = (61, 291)
-LIP_UPPER_BODY = (
-    *(183, 42, 41, 38, 12, 268, 271, 272, 407),
-    *(184, 74, 73, 72, 11, 302, 303, 304, 408),
-)
-LIP_LOWER_BODY = (
-    *(96, 89, 179, 86, 15, 316, 403, 319, 325),
-    *(77, 90, 180, 85, 16, 315, 404, 320, 307),
-)
+LIP_UPPER_BODY = (*LIP_RINGS[1][:10:-1], *LIP_RINGS[2][:10:-1])
+LIP_LOWER_BODY = (*LIP_RINGS[1][1:10], *LIP_RINGS[2][1:10])
 EYE_CORNERS = {"right": (33, 133), "left": (263, 362)}  # outer, inner
-EYE_UPPER = {
-    "right": (246, 161, 160, 159, 158, 157, 173),
-    "left": (466, 388, 387, 386, 385, 384, 398),
-}
-EYE_LOWER = {
-    "right": (7, 163, 144, 145, 153, 154, 155),
-    "left": (249, 390, 373, 374, 380, 381, 382),
-}
+EYE_UPPER = {"right": tuple(RIGHT_EYE[1:8]), "left": tuple(LEFT_EYE[1:8])}
+EYE_LOWER = {"right": tuple(RIGHT_EYE[:8:-1]), "left": tuple(LEFT_EYE[:8:-1])}
 # The source's own 68 landmarks that the contours end in or follow.
 LM_EYE_CORNERS = {"right": (36, 39), "left": (45, 42)}
 LM_LIP_OUTER = tuple(range(48, 60))

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A plain z-buffer renderer to look at the model and to show it to the face tracker."""
+"""A plain z-buffer renderer to look at the model and to show it to the face tracker.
+
+Not :mod:`heat_backend.geometry.rasterizer`: it draws both sides of a triangle in double precision,
+with pixel centres at halves, and the landmarks embedded in the model were read off its pictures.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from heat_backend.geometry.mesh_normals import vertex_normals
+
 Floats = NDArray[np.float64]
 
 LIGHT = np.array([0.25, 0.45, 0.86])
@@ -16,7 +22,7 @@ AMBIENT = 0.45
 
 
 @dataclass(frozen=True)
-class Camera:
+class TargetCamera:
     """A perspective camera on the z axis that looks at ``target``.
 
     Attributes
@@ -82,18 +88,8 @@ def _fill(
     return which, weights
 
 
-def vertex_normals(vertices: Floats, triangles: NDArray[np.integer]) -> Floats:
-    """Return unit normals (n, 3), the mean of the triangles around by their area."""
-    p = vertices[triangles]
-    face = np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0])
-    out = np.zeros_like(vertices)
-    for k in range(3):
-        np.add.at(out, triangles[:, k], face)
-    return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
-
-
 def cast(
-    vertices: Floats, triangles: NDArray[np.integer], camera: Camera
+    vertices: Floats, triangles: NDArray[np.integer], camera: TargetCamera
 ) -> tuple[NDArray[np.int64], Floats]:
     """Return the triangle (size, size) seen by each pixel, -1 for none, and its weights."""
     return _fill(camera.project(vertices), triangles.astype(np.int64), camera.size)
@@ -103,7 +99,7 @@ def picture(
     vertices: Floats,
     triangles: NDArray[np.integer],
     colours: NDArray[np.uint8],
-    camera: Camera,
+    camera: TargetCamera,
     background: tuple[int, int, int] = (120, 125, 130),
 ) -> NDArray[np.uint8]:
     """Draw the mesh with smooth diffuse shading, antialiased twofold.
@@ -113,14 +109,14 @@ def picture(
     vertices : (n, 3) float64
     triangles : (m, 3) int
     colours : (n, 3) uint8
-    camera : Camera
+    camera : TargetCamera
     background : sRGB
 
     Returns
     -------
     (size, size, 3) uint8 RGB
     """
-    fine = Camera(camera.target, camera.distance, camera.scale * 2, camera.size * 2)
+    fine = TargetCamera(camera.target, camera.distance, camera.scale * 2, camera.size * 2)
     which, weights = cast(vertices, triangles, fine)
     seen = which >= 0
     corners = triangles[which[seen]]

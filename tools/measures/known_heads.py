@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from bridge.face_model import PART_NAMES, FaceModel, load, shape
 from bridge.pose import rotation_matrix
-from heat_backend.edits.light import GAMMA, vertex_normals
+from heat_backend.edits.light import GAMMA
 from heat_backend.edits.photo_fit import fit_photo
 from heat_backend.engines.protocol import EngineSettings
 from heat_backend.geometry.camera import Camera
+from heat_backend.geometry.mesh_normals import vertex_normals
 from heat_backend.geometry.rasterizer import FAR, raster_attributes
 from heat_backend.media.photo import Photo
 
@@ -66,7 +67,7 @@ def drawn(model: FaceModel, head: KnownHead) -> NDArray[np.uint8]:
     """Draw a head (SIDE, SIDE, 3) in the model's own colours under a lamp."""
     rotation = rotation_matrix(head.rotation)
     vertices = shape(model, head.identity, STILL).astype(np.float64)
-    normals = vertex_normals(vertices, model.triangles) @ rotation.T
+    normals = vertex_normals(vertices, model.triangles).astype(np.float32) @ rotation.T
     posed = vertices @ rotation.T
     pixels = Camera(UNIT, (0.5 * SIDE, 0.55 * SIDE)).project(posed)
     shade = head.ambient + (1.0 - head.ambient) * np.maximum(0.0, normals @ head.light)

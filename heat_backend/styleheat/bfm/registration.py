@@ -16,11 +16,12 @@ from scipy.sparse import coo_matrix, csr_matrix, diags, hstack, identity, vstack
 from scipy.sparse.linalg import splu
 
 from bridge.face_model import FaceModel, landmarks
+from heat_backend.geometry.mesh_normals import vertex_normals
+from heat_backend.geometry.rigid_alignment import nearest_rotation
 from heat_backend.styleheat.bfm.surface import (
     SurfacePoints,
     closest_points,
     on_border,
-    vertex_normals,
 )
 from heat_backend.styleheat.crops.landmarks68 import STEADY, sixty_eight
 
@@ -93,12 +94,9 @@ def similarity_between(
     w = w / w.sum()
     from_mean, to_mean = w @ theirs, w @ ours
     a, b = theirs - from_mean, ours - to_mean
-    u, stretch, vt = np.linalg.svd((b * w[:, None]).T @ a)
-    sign = np.ones(3)
-    sign[2] = np.sign(np.linalg.det(u @ vt))
-    rotation = (u * sign) @ vt
+    rotation, trace = nearest_rotation((b * w[:, None]).T @ a)
     if scale is None:
-        scale = float((stretch * sign).sum() / (w @ (a * a).sum(axis=1)))
+        scale = float(trace / (w @ (a * a).sum(axis=1)))
     return Similarity(scale, rotation, to_mean - scale * rotation @ from_mean)
 
 

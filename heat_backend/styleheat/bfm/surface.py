@@ -99,17 +99,6 @@ def _weights_on_edges(points: Floats, corners: Floats) -> Floats:
     return out
 
 
-def vertex_normals(vertices: Floats, triangles: Ints) -> Floats:
-    """Compute unit normals (V, 3), weighted by area; zero for a vertex without triangles."""
-    a, b, c = vertices[triangles].transpose(1, 0, 2)
-    face = np.cross(b - a, c - a)
-    out = np.zeros_like(vertices)
-    for corner in triangles.T:
-        np.add.at(out, corner, face)
-    length = np.linalg.norm(out, axis=1, keepdims=True)
-    return out / np.where(length > 0.0, length, 1.0)
-
-
 def border_edges(triangles: Ints, count: int) -> Ints:
     """Codes ``low * count + high`` of the edges that only one triangle has, sorted."""
     edges = np.sort(triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from heat_backend.fit.sparse_to_dense import JAW, SIXTY_EIGHT
+from heat_backend.geometry.landmark_contours import JAW_68, LANDMARKS_68
 
-STEADY = slice(len(JAW), len(SIXTY_EIGHT))
+STEADY = slice(len(JAW_68), len(LANDMARKS_68))
 """All but the jaw, whose points are the outline of a picture rather than places on the skin."""
 
 
@@ -29,4 +29,4 @@ def sixty_eight(points: NDArray[np.floating]) -> NDArray[np.float64]:
     ndarray, shape (68, D), float64
         In the same frame.
     """
-    return np.asarray(points, np.float64)[SIXTY_EIGHT]
+    return np.asarray(points, np.float64)[list(LANDMARKS_68)]
