@@ -129,9 +129,9 @@ def driving_motion(
         tracked = track_video(path, TrackSettings(), work, progress, cancelled)
         clip, notes = tracked.clip, tracked.notes
     else:
-        from heat_backend.speech.speak import motion_from_speech
+        from heat_backend.speech.speak import speak
 
-        clip = motion_from_speech(path, progress=progress, cancelled=cancelled)
+        clip = speak(path, progress=progress, cancelled=cancelled).clip
     _keep_clip(work, key, clip, notes)
     return Driving(Motion(clip), heard, notes, work)
 

@@ -69,7 +69,7 @@ def number(option: str, text: str) -> float:
 
 
 def _speak(args: argparse.Namespace, progress: Progress, stopped: options.CancelCheck) -> int:
-    fps, style = number("--fps", args.fps), number("--style", args.style)
+    fps, strength = number("--fps", args.fps), number("--style", args.style)
     for option, path in (("--out", args.out), ("--landmarks", args.landmarks)):
         if path is None:
             continue
@@ -81,8 +81,8 @@ def _speak(args: argparse.Namespace, progress: Progress, stopped: options.Cancel
     from heat_backend.speech.lip_landmarks import save_landmarks
     from heat_backend.speech.speak import SpeechStyle, speak
 
-    manner = SpeechStyle(fps, style, args.life, args.seed)
-    speech = speak(args.audio, manner, progress.preparing, stopped, args.start, args.end)
+    style = SpeechStyle(fps, strength, args.life, args.seed)
+    speech = speak(args.audio, style, progress.preparing, stopped, args.start, args.end)
     clip = speech.clip
     save(clip, args.out)
     if args.landmarks is not None:

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Log-mel features of 16 kHz audio, and their levelling so that microphones matter less."""
+"""Log-mel spectrogram of 16 kHz audio, and its normalisation against the channel's spectrum.
+
+The mel scale is 2595 log10(1 + f / 700) (O'Shaughnessy, Speech Communication, 1987). Subtracting
+the mean spectrum of the loud frames takes away what microphones and rooms do (as cepstral mean
+subtraction does: Atal 1974).
+"""
 
 from __future__ import annotations
 
@@ -9,32 +14,34 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-RATE = 16000
-HOP = 160  # 10 ms
-WINDOW = 400  # 25 ms
-FFT = 512
+# The usual front end of speech recognition: 25 ms windows every 10 ms, 40 bands.
+RATE = 16000  # samples a second
+HOP = 160  # samples, 10 ms
+WINDOW = 400  # samples, 25 ms
+FFT = 512  # the power of two above WINDOW
 BANDS = 40
-LOW, HIGH = 60.0, 7600.0
-FLOOR = 1e-10
+LOW, HIGH = 60.0, 7600.0  # Hz, ends of the lowest and the highest band; 8000 is Nyquist
+FLOOR = 1e-10  # energy added before the logarithm: digital silence stays finite
 
-LEVEL_SPAN = 25.0 * np.log(10.0) / 10.0  # loud frames: within 25 dB of the loudest twentieth
-SCALE = 2.0
-CLIP = (-3.5, 2.5)
-REACH_SECONDS = 8  # on either side, for levelling long audio
-PRIOR_FRAMES = 60.0  # weight of a flat spectrum against the one measured
+# The constants of the normalisation are those that the shipped network was trained with.
+LOUD_RANGE = 25.0 * np.log(10.0) / 10.0  # loud frames: within 25 dB of the 95th percentile
+SCALE = 2.0  # log units that become 1
+CLIP = (-3.5, 2.5)  # after scaling
+REFERENCE_SECONDS = 8  # on either side of a second, from which long audio's reference is taken
+PRIOR_FRAMES = 60.0  # weight of a flat spectrum against the measured one, in frames
 
 Array = NDArray[np.float32]
 
 
 @lru_cache(maxsize=1)
 def _edges() -> NDArray[np.float64]:
-    """Hertz at which the bands begin, peak and end (BANDS + 2,)."""
+    """Band edges in Hz, shape (BANDS + 2,): band i rises from i, peaks at i + 1, ends at i + 2."""
     low, high = (2595.0 * np.log10(1.0 + hertz / 700.0) for hertz in (LOW, HIGH))
     return np.asarray(700.0 * (10.0 ** (np.linspace(low, high, BANDS + 2) / 2595.0) - 1.0))
 
 
 def centres() -> NDArray[np.float64]:
-    """Return the hertz at which each band hears best (BANDS,)."""
+    """Return the centre frequency of each band in Hz, shape (BANDS,)."""
     return _edges()[1:-1]
 
 
@@ -74,40 +81,40 @@ def padded(samples: NDArray[np.floating]) -> Array:
 
 
 class MelStream:
-    """Log-mel of audio that comes in blocks; the same frames as of the whole at once."""
+    """Log-mel energies of audio that comes in blocks: the frames of ``log_mel(padded(whole))``."""
 
     def __init__(self) -> None:
         self._rest = np.zeros(WINDOW // 2, np.float32)
 
     def feed(self, block: NDArray[np.floating]) -> Array:
-        """Return the frames (n, BANDS) that this block completes."""
+        """Return the frames (n, BANDS) that this block (N,) completes."""
         joined = np.concatenate([self._rest, np.asarray(block, np.float32)])
         count = max(0, (len(joined) - WINDOW) // HOP + 1)
         self._rest = joined[count * HOP :]
         return log_mel(joined[: (count - 1) * HOP + WINDOW]) if count else log_mel(joined[:0])
 
     def end(self) -> Array:
-        """Return the last frames."""
+        """Return the last frames, whose windows reach beyond the end."""
         return self.feed(np.zeros(WINDOW // 2, np.float32))
 
 
 def level(mel: NDArray[np.floating]) -> Array:
-    """Return the loudness (T,) of log-mel frames, log of the mean energy of the bands."""
+    """Return the level (T,) of log-mel frames (T, BANDS): log of the mean energy of the bands."""
     return np.log(np.exp(mel.astype(np.float32)).mean(axis=1))
 
 
 @dataclass(frozen=True, eq=False)
-class Ground:
-    """What a stretch of audio is measured against.
+class Reference:
+    """Spectrum and levels that a stretch of audio is normalised against.
 
     Attributes
     ----------
     bands : (BANDS,) float32
-        Mean log-mel of its loud frames.
+        Mean log-mel energies of its loud frames.
     loud : float
-        Level of its loudest twentieth.
+        95th percentile of its levels.
     quiet : float
-        Level of its quietest tenth.
+        10th percentile of its levels.
     """
 
     bands: Array
@@ -115,8 +122,8 @@ class Ground:
     quiet: float
 
 
-def ground(mel: NDArray[np.floating], levels: NDArray[np.floating]) -> Ground:
-    """Measure the usual spectrum of one stretch.
+def measure_reference(mel: NDArray[np.floating], levels: NDArray[np.floating]) -> Reference:
+    """Measure the reference of one stretch.
 
     Parameters
     ----------
@@ -126,13 +133,20 @@ def ground(mel: NDArray[np.floating], levels: NDArray[np.floating]) -> Ground:
         From :func:`level`.
     """
     loud = float(np.percentile(levels, 95))
-    chosen = mel[levels > loud - LEVEL_SPAN].astype(np.float32)
+    chosen = mel[levels > loud - LOUD_RANGE].astype(np.float32)
     mean = chosen.mean(axis=0)
     share = len(chosen) / (len(chosen) + PRIOR_FRAMES)
     bands = share * mean + (1.0 - share) * mean.mean()
-    return Ground(bands.astype(np.float32), loud, float(np.percentile(levels, 10)))
+    return Reference(bands.astype(np.float32), loud, float(np.percentile(levels, 10)))
 
 
-def levelled(mel: NDArray[np.floating], bands: NDArray[np.floating]) -> Array:
-    """Return what the network hears: log-mel (T, BANDS) against the usual spectrum."""
+def normalised(mel: NDArray[np.floating], bands: NDArray[np.floating]) -> Array:
+    """Return the network's input (T, BANDS), within ``CLIP``.
+
+    Parameters
+    ----------
+    mel : (T, BANDS) float
+    bands : (BANDS,) or (T, BANDS) float
+        Of the reference.
+    """
     return np.clip((mel.astype(np.float32) - bands) / SCALE, *CLIP)

@@ -13,41 +13,42 @@ from bridge import face_model
 from bridge.motion_clip import MotionClip
 from bridge.whole_file import user_file
 from heat_backend.geometry.landmark_contours import LIPS_68
-from heat_backend.speech.visemes import CHANNELS, columns
+from heat_backend.speech.visemes import CHANNELS, expression_columns
 
 UPPER_INNER, LOWER_INNER = slice(13, 16), slice(17, 20)
-"""Points 61..63 and 65..67, which part when the mouth opens; the lower run goes back."""
+"""Points 61..63 and 65..67 of the scheme, which part when the mouth opens; the lower ones run from
+left to right, the upper ones from right to left."""
 
 
 @lru_cache(maxsize=1)
 def neutral_and_offsets() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the landmarks at rest (20, 3) and how each of the 52 shapes moves them (52, 20, 3).
+    """Return the neutral landmarks (20, 3) and the offset that each expression adds (52, 20, 3).
 
-    In the axes and the unit of the face model.
+    Head axes, outer-eye distances.
     """
     model = face_model.load()
     points = list(LIPS_68)
     corners = model.triangles[model.landmark_triangle[points]]
     weights = model.landmark_weights[points]
-    rest = np.einsum("nk,nkd->nd", weights, model.vertices[corners])
-    moved = np.einsum("nk,enkd->end", weights, model.expression[:, corners])
-    return rest.astype(np.float32), moved.astype(np.float32)
+    neutral = np.einsum("nk,nkd->nd", weights, model.vertices[corners])
+    offsets = np.einsum("nk,enkd->end", weights, model.expression[:, corners])
+    return neutral.astype(np.float32), offsets.astype(np.float32)
 
 
 def channel_offsets() -> NDArray[np.float32]:
-    """Return how each channel moves the landmarks, (C, 20, 3)."""
-    _, moved = neutral_and_offsets()
-    return np.stack([moved[list(columns(name))].sum(axis=0) for name in CHANNELS])
+    """Return the offset that each channel adds to the landmarks, (C, 20, 3)."""
+    _, offsets = neutral_and_offsets()
+    return np.stack([offsets[list(expression_columns(name))].sum(axis=0) for name in CHANNELS])
 
 
 def lip_landmarks(expression: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Return the landmarks (T, 20, 3) of a run of coefficients (T, 52)."""
-    rest, moved = neutral_and_offsets()
-    return rest + np.einsum("te,end->tnd", np.asarray(expression, np.float32), moved)
+    """Return the landmarks (T, 20, 3) of expressions (T, 52)."""
+    neutral, offsets = neutral_and_offsets()
+    return neutral + np.einsum("te,end->tnd", np.asarray(expression, np.float32), offsets)
 
 
 def opening(expression: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Return how far the inner lips are apart in the middle (T,), in outer-eye distances.
+    """Return the distance (T,) of the inner lips in the middle, in outer-eye distances.
 
     Parameters
     ----------

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The network: VGG-like convolutions over log-mel, a bidirectional LSTM, and heads.
+"""The network: VGG-like convolutions over log-mel, a bidirectional LSTM and linear heads.
 
-Its time step is 20 ms: two log-mel frames make one step.
+3x3 convolutions with pooling as in Simonyan and Zisserman, "Very deep convolutional networks"
+(2015). Its time step is 20 ms: two log-mel frames make one step.
 """
 
 from __future__ import annotations
@@ -27,7 +28,17 @@ RATE = mel.RATE / mel.HOP / STEP
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of the layers."""
+    """Sizes of the layers.
+
+    Attributes
+    ----------
+    widths : tuple of int
+        Channels of the three groups of convolutions.
+    bottleneck : int
+        Outputs of the linear layer before the LSTM.
+    hidden, layers : int
+        Of the LSTM, in each direction.
+    """
 
     widths: tuple[int, int, int] = (16, 32, 64)
     bottleneck: int = 160
@@ -36,7 +47,13 @@ class Shape:
 
 
 class SpeechNet(nn.Module):
-    """Log-mel to channels of the mouth."""
+    """Log-mel energies to channels of the mouth, closures, speech and classes of sounds.
+
+    Parameters
+    ----------
+    shape : Shape, optional
+        Sizes of the layers, those of the shipped network by default.
+    """
 
     def __init__(self, shape: Shape | None = None) -> None:
         super().__init__()
@@ -67,20 +84,20 @@ class SpeechNet(nn.Module):
         self.speech = nn.Linear(both, 1)
         self.kind = nn.Linear(both, len(CLASSES))
 
-    def forward(self, heard: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, log_mel: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Run over a batch.
 
         Parameters
         ----------
-        heard : (B, T, BANDS)
-            Levelled log-mel, T even.
+        log_mel : (B, T, BANDS)
+            Normalised, see :func:`heat_backend.media.mel.normalised`; T even.
 
         Returns
         -------
-        channels (B, T/2, C), shut (B, T/2), speech (B, T/2), kind (B, T/2, classes)
-            The last three before sigmoid and softmax.
+        channels (B, T/2, C), closure (B, T/2), speech (B, T/2), class (B, T/2, classes)
+            The last three are logits.
         """
-        x = self.front(heard[:, None])
+        x = self.front(log_mel[:, None])
         x = x.permute(0, 2, 1, 3).flatten(2)
         x, _ = self.memory(self.narrow(x))
         return self.channels(x), self.shut(x)[..., 0], self.speech(x)[..., 0], self.kind(x)
@@ -95,7 +112,7 @@ def _block(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
 
 
 def parameter_count(network: nn.Module) -> int:
-    """Count the numbers that are learnt."""
+    """Count the parameters."""
     return sum(p.numel() for p in network.parameters())
 
 
@@ -120,7 +137,7 @@ def save(network: SpeechNet, path: Path) -> None:
 
 
 def load(path: Path = SHIPPED) -> SpeechNet:
-    """Read a network, ready to listen.
+    """Read a network, in evaluation mode.
 
     Raises
     ------

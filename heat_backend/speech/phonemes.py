@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Timed sounds: names of synthesisers (IPA, ARPAbet) taken apart into base letters."""
+"""Timed visemes from the phonemes of speech synthesisers (IPA and ARPAbet names)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from heat_backend.speech.visemes import REST, VISEMES, Viseme
 
 CLOSURE_BEFORE_BURST = 0.05
-"""Seconds that the silent closure of p, t, k lasts before espeak-ng's event, which is the burst."""
+"""Seconds that the silent closure of p, t, k lasts before espeak-ng's event, which is the burst;
+read off its waveforms, as are the next three."""
 BURST = 0.005
+"""Seconds after the event that still belong to the closure."""
 SHORT_STOP, WHOLE_STOP = 0.04, 0.055
-"""A b, d or g that espeak-ng tells to last less than the former is only its end, as before r and l
+"""Seconds. A b, d or g whose event lasts less than the former is only its end, as before r and l
 and after consonants: the waveform is silent before the event. It is given the latter in all."""
-BREATHED_CLOSED, PLAIN_CLOSED = 0.62, 0.85
-"""Share of a p's segment that is closure, in English and in languages whose p is not breathed;
-the rest is burst and breath. Read off the waveforms of flite and Festival."""
+ASPIRATED_CLOSURE, UNASPIRATED_CLOSURE = 0.62, 0.85
+"""Share of a p's segment that is closure, in English and in languages whose p is not aspirated;
+the rest is burst and aspiration. Read off the waveforms of flite and Festival."""
 
 ARPABET: dict[str, str] = {
     **dict(aa="ɑ", ae="æ", ah="ʌ", ao="ɔ", aw="aʊ", ax="ə", ay="aɪ", eh="ɛ", er="ɜ", ey="eɪ"),
@@ -29,7 +31,7 @@ ARPABET: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Sound:
-    """One viseme's stretch of time.
+    """A viseme and its stretch of time.
 
     Attributes
     ----------
@@ -48,7 +50,7 @@ class Sound:
 
 
 def letters_of(name: str) -> list[Viseme]:
-    """Take an IPA name into the visemes it runs through; empty where it says nothing."""
+    """Split an IPA name into the visemes it runs through; empty where it stands for no sound."""
     if name.startswith("("):  # a switch of language
         return []
     if name.startswith("_"):
@@ -79,7 +81,7 @@ def from_espeak(events: Sequence[tuple[float, str]], end: float) -> list[Sound]:
     edges = [at for at, _ in kept[1:]] + [end]
     for (start, letters), stop in zip(kept, edges, strict=True):
         sounds += _split(letters, start, max(stop, start))
-    return _covering(_closures_before_bursts(_whole_stops(sounds)), end)
+    return _covering(_closures_before_bursts(_lengthen_short_stops(sounds)), end)
 
 
 def from_flite(segments: Sequence[tuple[str, float]]) -> list[Sound]:
@@ -88,14 +90,14 @@ def from_flite(segments: Sequence[tuple[str, float]]) -> list[Sound]:
 
 
 def from_segments(
-    segments: Sequence[tuple[str, float]], closed: float = BREATHED_CLOSED
+    segments: Sequence[tuple[str, float]], closure: float = ASPIRATED_CLOSURE
 ) -> list[Sound]:
     """Turn segments (IPA name, second of its end) into sounds without gaps.
 
     Parameters
     ----------
     segments : sequence of (str, float)
-    closed : float
+    closure : float
         Share of a p in which the lips are together.
     """
     sounds: list[Sound] = []
@@ -103,7 +105,7 @@ def from_segments(
     for name, end in segments:
         letters = letters_of(name)
         if name == "p":
-            cut = start + closed * (end - start)
+            cut = start + closure * (end - start)
             sounds += [Sound(letters[0], start, cut), Sound(VISEMES["h"], cut, end)]
         elif letters:
             sounds += _split(letters, start, end)
@@ -112,7 +114,7 @@ def from_segments(
 
 
 def _split(letters: list[Viseme], start: float, end: float) -> list[Sound]:
-    # The first part of a diphthong or affricate is the longer one.
+    """Divide a diphthong or affricate, whose first part is the longer one."""
     shares = [0.55] + [0.45] * (len(letters) - 1)
     out, at = [], start
     for viseme, share in zip(letters, shares, strict=True):
@@ -122,39 +124,44 @@ def _split(letters: list[Viseme], start: float, end: float) -> list[Sound]:
     return out
 
 
-def _whole_stops(sounds: list[Sound]) -> list[Sound]:
+def _lengthen_short_stops(sounds: list[Sound]) -> list[Sound]:
+    """Begin each b, d or g that is only its end ``WHOLE_STOP`` before its end."""
     out: list[Sound] = []
     for sound in sounds:
         start = sound.start
-        if sound.viseme.name in ("b", "d", "ɡ") and sound.end - sound.start < SHORT_STOP:
-            start = max(sound.end - WHOLE_STOP, 0.0)
-            if out:  # what came before keeps half of its time
-                last = out[-1]
-                start = min(sound.start, max(start, 0.5 * (last.start + last.end)))
-                out[-1] = Sound(last.viseme, last.start, min(last.end, start))
+        if sound.viseme.name in ("b", "d", "ɡ") and sound.end - start < SHORT_STOP:
+            start = min(start, _take_from_previous(out, sound.end - WHOLE_STOP))
         out.append(Sound(sound.viseme, start, sound.end))
     return out
 
 
+def _take_from_previous(sounds: list[Sound], start: float) -> float:
+    """Cut the last of ``sounds`` to end at ``start``, or at its half; return where it ends."""
+    start = max(start, 0.0)
+    if sounds:
+        last = sounds[-1]
+        start = max(start, 0.5 * (last.start + last.end))
+        sounds[-1] = Sound(last.viseme, last.start, min(last.end, start))
+    return start
+
+
 def _closures_before_bursts(sounds: list[Sound]) -> list[Sound]:
+    """Begin each p, t and k before its burst; what follows the burst is aspiration, an h."""
     out: list[Sound] = []
     for sound in sounds:
         if sound.viseme.name not in ("p", "t", "k"):
             out.append(sound)
             continue
-        shut = max(sound.start - CLOSURE_BEFORE_BURST, 0.0)
-        if out:  # what came before keeps half of its time
-            last = out[-1]
-            shut = max(shut, 0.5 * (last.start + last.end))
-            out[-1] = Sound(last.viseme, last.start, min(last.end, shut))
+        start = _take_from_previous(out, sound.start - CLOSURE_BEFORE_BURST)
         burst = min(sound.start + BURST, sound.end)
-        out.append(Sound(sound.viseme, shut, burst))
+        out.append(Sound(sound.viseme, start, burst))
         if sound.end > burst:
             out.append(Sound(VISEMES["h"], burst, sound.end))
     return out
 
 
 def _covering(sounds: list[Sound], end: float) -> list[Sound]:
+    """Fill what is left of 0 to ``end`` with rest."""
     out: list[Sound] = []
     at = 0.0
     for sound in sounds:

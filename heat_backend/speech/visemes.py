@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The mouth's channels: which of the 52 coefficients speech moves, both sides of a pair as one."""
+"""The channels of the mouth, and the viseme of each sound: its targets and dominances.
+
+A channel is one of the 52 expressions, or both sides of a pair. A viseme aims each channel at a
+target with a dominance (Cohen and Massaro 1993, see :mod:`heat_backend.speech.coarticulation`).
+"""
 
 from __future__ import annotations
 
@@ -25,24 +29,24 @@ CHANNELS: tuple[str, ...] = (
     "mouthStretch",
     "tongueOut",
 )
-"""Names without Left and Right where a pair moves together."""
+"""Names of expressions, without Left and Right where a pair moves together."""
 
 CHANNEL: dict[str, int] = {name: i for i, name in enumerate(CHANNELS)}
 COUNT = len(CHANNELS)
 
-PARTING = tuple(CHANNEL[n] for n in ("mouthLowerDown", "mouthUpperUp", "mouthStretch"))
-"""Channels that draw the lips apart and must rest while they are shut."""
+LIP_PARTING = tuple(CHANNEL[n] for n in ("mouthLowerDown", "mouthUpperUp", "mouthStretch"))
+"""Channels that draw the lips apart, which are 0 while the lips are closed."""
 
 
-def columns(name: str) -> tuple[int, ...]:
-    """Return the columns of the 52 that a channel drives."""
+def expression_columns(name: str) -> tuple[int, ...]:
+    """Return the indices into the 52 expressions of a channel."""
     if name in EXPRESSION_INDEX:
         return (EXPRESSION_INDEX[name],)
     return EXPRESSION_INDEX[f"{name}Left"], EXPRESSION_INDEX[f"{name}Right"]
 
 
 def to_expression(channels: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Spread channels over the 52 coefficients.
+    """Spread channels over the 52 expressions.
 
     Parameters
     ----------
@@ -56,7 +60,7 @@ def to_expression(channels: NDArray[np.floating]) -> NDArray[np.float32]:
     """
     out = np.zeros((len(channels), EXPRESSION_COUNT), np.float32)
     for i, name in enumerate(CHANNELS):
-        for column in columns(name):
+        for column in expression_columns(name):
             out[:, column] = channels[:, i]
     return out
 
@@ -70,7 +74,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "tongue": ("tongueOut",),
 }
 
-# Firmness of the groups jaw, part, seal, round, spread, tongue.
+# Dominance over the groups jaw, part, seal, round, spread, tongue. Large where the sound cannot be
+# made otherwise (lips of p, tongue of th), small where its neighbours decide (lips of k, h). Tuned
+# by eye on rendered sentences.
 DOMINANCE: dict[str, tuple[float, float, float, float, float, float]] = {
     "vowel": (1.3, 1.2, 1.0, 1.0, 1.0, 0.6),
     "weak": (0.6, 0.6, 0.8, 0.5, 0.5, 0.5),
@@ -90,7 +96,7 @@ CLASSES: tuple[str, ...] = (
     *("rest", "open", "mid", "spread", "rounded", "bilabial", "labiodental", "dental"),
     *("alveolar", "sibilant", "postalveolar", "back"),
 )
-"""What the network also tells apart while it learns; see :class:`Viseme`."""
+"""Classes of sounds, which the network also tells apart while it is trained."""
 
 _J, _C, _F, _P = "jawOpen", "mouthClose", "mouthFunnel", "mouthPucker"
 _LD, _UU, _SM, _ST = "mouthLowerDown", "mouthUpperUp", "mouthSmile", "mouthStretch"
@@ -99,7 +105,7 @@ _RL, _RU, _PR, _SL, _T = (
     "tongueOut",
 )
 
-# letters: (class, firmness, shape)
+# IPA letters, class, row of ``DOMINANCE``, targets: as a careful animator would key them.
 _TABLE: tuple[tuple[str, str, str, dict[str, float]], ...] = (
     ("aɑäã", "open", "vowel", {_J: 0.44, _LD: 0.20, _UU: 0.10}),
     ("æ", "open", "vowel", {_J: 0.37, _LD: 0.22, _UU: 0.14, _ST: 0.16}),
@@ -142,18 +148,18 @@ _TABLE: tuple[tuple[str, str, str, dict[str, float]], ...] = (
 
 @dataclass(frozen=True, eq=False)
 class Viseme:
-    """The mouth's aim for one sound.
+    """The mouth's target for one sound.
 
     Attributes
     ----------
     name : str
-        The base letter, or ``_`` at rest.
+        The IPA base letter, or ``_`` at rest.
     kind : str
         One of ``CLASSES``.
     target : (C,) float32
-        Channel values aimed at.
-    alpha : (C,) float32
-        How firmly, by channel.
+        Of each channel.
+    dominance : (C,) float32
+        Of each channel: the magnitude alpha of Cohen and Massaro.
     vowel : bool
         Whether its opening grows with loudness.
     """
@@ -161,28 +167,28 @@ class Viseme:
     name: str
     kind: str
     target: NDArray[np.float32]
-    alpha: NDArray[np.float32]
+    dominance: NDArray[np.float32]
     vowel: bool
 
     @property
-    def shuts(self) -> bool:
+    def closes_lips(self) -> bool:
         """Whether the lips meet."""
         return self.kind == "bilabial"
 
 
-def _viseme(name: str, kind: str, firmness: str, shape: dict[str, float]) -> Viseme:
+def _viseme(name: str, kind: str, row: str, targets: dict[str, float]) -> Viseme:
     target = np.zeros(COUNT, np.float32)
-    for channel, value in shape.items():
+    for channel, value in targets.items():
         target[CHANNEL[channel]] = value
-    alpha = np.ones(COUNT, np.float32)
-    for names, value in zip(GROUPS.values(), DOMINANCE[firmness], strict=True):
-        alpha[[CHANNELS.index(n) for n in names]] = value
-    return Viseme(name, kind, target, alpha, firmness in ("vowel", "weak"))
+    dominance = np.ones(COUNT, np.float32)
+    for names, value in zip(GROUPS.values(), DOMINANCE[row], strict=True):
+        dominance[[CHANNEL[n] for n in names]] = value
+    return Viseme(name, kind, target, dominance, row in ("vowel", "weak"))
 
 
 REST = _viseme("_", "rest", "rest", {})
 VISEMES: dict[str, Viseme] = {
-    letter: _viseme(letter, kind, firmness, shape)
-    for letters, kind, firmness, shape in _TABLE
+    letter: _viseme(letter, kind, row, targets)
+    for letters, kind, row, targets in _TABLE
     for letter in letters
 }

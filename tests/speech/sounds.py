@@ -6,7 +6,6 @@ from __future__ import annotations
 import ctypes.util
 import shutil
 import wave
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -26,23 +25,6 @@ needs_espeak = pytest.mark.skipif(
     ctypes.util.find_library("espeak-ng") is None, reason="needs libespeak-ng (espeak-ng)"
 )
 needs_flite = pytest.mark.skipif(shutil.which("flite") is None, reason="needs flite")
-
-
-@dataclass(frozen=True)
-class NetworkOutput:
-    """What a command left: its status and what it printed."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def error(self) -> str:
-        """The one line of a failure; more lines, or a traceback, fail the test."""
-        lines = self.err.splitlines()
-        assert len(lines) == 1, self.err
-        assert lines[0].startswith("error: ")
-        return lines[0]
 
 
 def write_wave(path: Path, samples: NDArray[np.floating], rate: int = RATE) -> Path:
@@ -118,13 +100,14 @@ def write_movie_with_late_sound(path: Path, samples: NDArray[np.floating], late:
 
 
 def sentence() -> tuple[NDArray[np.float32], list[Sound]]:
-    """A sentence in a voice that the network never heard, and its sounds."""
-    said = espeak().say(
+    """A sentence in a held-out voice, and its sounds."""
+    speech = espeak().say(
         "Papa bought five thin shoes for the big brown bear. Many people move from one warm room "
         "to another, maybe by boat.",
         "en-us+f4",
     )
-    return to_rate(said.samples, said.rate), from_espeak(said.events, len(said.samples) / said.rate)
+    seconds = len(speech.samples) / speech.rate
+    return to_rate(speech.samples, speech.rate), from_espeak(speech.events, seconds)
 
 
 def vowel(seconds: float, pitch: float = 120.0, seed: int = 0) -> NDArray[np.float32]:

@@ -29,24 +29,24 @@ def test_a_long_sound_is_the_same_sound() -> None:
     assert festival.ipa_of(finnish, "m:") == festival.ipa_of(finnish, "m") == "m"
 
 
-def test_an_unbreathed_p_is_shut_for_longer() -> None:
-    def shut(closed: float) -> float:
-        sounds = from_segments((("_", 0.1), ("p", 0.2), ("a", 0.3)), closed)
-        return sum(s.end - s.start for s in sounds if s.viseme.shuts)
+def test_an_unaspirated_p_is_closed_for_longer() -> None:
+    def closed_seconds(share: float) -> float:
+        sounds = from_segments((("_", 0.1), ("p", 0.2), ("a", 0.3)), share)
+        return sum(s.end - s.start for s in sounds if s.viseme.closes_lips)
 
     italian = next(v for v in festival.VOICES if v.name == "lp_diphone")
     english = next(v for v in festival.VOICES if v.name == "ked_diphone")
-    assert shut(italian.closed) > shut(english.closed) + 0.02
+    assert closed_seconds(italian.closure) > closed_seconds(english.closure) + 0.02
 
 
-def test_the_speaker_who_measures_does_not_train() -> None:
+def test_the_held_out_speaker_is_not_trained_on() -> None:
     assert HELD_OUT_FLITE == "kal16"
     assert not any("kal" in voice.name for voice in festival.VOICES)
 
 
 def test_a_text_whose_sounds_the_voice_lacks_is_left_out() -> None:
-    told = "== text 0\nfine\n== text 1\nUniSyn: using default diphone #-# for w-w\n== text 2\n"
-    assert festival.lacking(told) == {1}
+    log = "== text 0\nfine\n== text 1\nUniSyn: using default diphone #-# for w-w\n== text 2\n"
+    assert festival.texts_lacking_sounds(log) == {1}
 
 
 @needs_festival

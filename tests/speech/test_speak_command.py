@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from bridge import face_model, motion_clip
 from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES
 from heat_backend.speech.lip_landmarks import opening
+from tests.cli.conftest import Answer
 from tests.speech.sounds import (
     RATE,
-    NetworkOutput,
     encode,
     vowel,
     write_float_wave,
@@ -25,12 +25,10 @@ from tests.speech.sounds import (
 )
 from tools.speech_training import augment
 
-Heat = Callable[..., NetworkOutput]
+Heat = Callable[..., Answer]
 
 
-def spoken(
-    heat: Heat, path: Path, *options: object
-) -> tuple[motion_clip.MotionClip, NetworkOutput]:
+def spoken(heat: Heat, path: Path, *options: object) -> tuple[motion_clip.MotionClip, Answer]:
     out = path.with_suffix(".npz")
     answer = heat("speak", path, "--out", out, *options)
     assert answer.status == 0, answer.err

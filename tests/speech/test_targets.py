@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the network is taught: shapes of sounds, what neighbours do to them, closures."""
+"""Targets of the network: visemes, coarticulation, closures; and closures from probabilities."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from heat_backend.speech.closures import closures, on_frames
 from heat_backend.speech.coarticulation import RATE, Targets, targets
+from heat_backend.speech.events import closure_spans, on_frames
 from heat_backend.speech.lip_landmarks import opening
 from heat_backend.speech.phonemes import Sound, from_espeak, from_flite, letters_of
 from heat_backend.speech.visemes import CHANNEL, REST, VISEMES, to_expression
 from tools.speech_training.scoring import score_closures
 
 
-def said(word: str, each: float = 0.1, rest: float = 0.5) -> tuple[Targets, list[Sound]]:
+def spoken(word: str, each: float = 0.1, rest: float = 0.5) -> tuple[Targets, list[Sound]]:
     """The curves of a word of base letters between two rests."""
     sounds = [Sound(REST, 0.0, rest)]
     for letter in word:
@@ -33,7 +33,7 @@ def at(curves: Targets, second: float, channel: str) -> float:
 @pytest.mark.parametrize("letter", "pbm")
 @pytest.mark.parametrize("vowel", "aiuoæ")
 def test_lips_meet_for_p_b_m_between_any_vowels(letter: str, vowel: str) -> None:
-    curves, sounds = said(vowel + letter + vowel)
+    curves, sounds = spoken(vowel + letter + vowel)
     wide = opening(to_expression(curves.channels))
     found = score_closures(wide, RATE, sounds)
     assert (found.wanted, found.reached) == (1, 1)
@@ -42,35 +42,37 @@ def test_lips_meet_for_p_b_m_between_any_vowels(letter: str, vowel: str) -> None
 
 
 def test_open_vowels_are_wider_than_close_ones_and_consonants() -> None:
-    wide = {v: opening(to_expression(said(f"t{v}t")[0].channels))[65] for v in "aɛi"}
+    wide = {v: opening(to_expression(spoken(f"t{v}t")[0].channels))[65] for v in "aɛi"}
     assert wide["a"] > wide["ɛ"] > wide["i"] > 0.01
 
 
 def test_a_consonant_takes_the_rounding_of_its_vowels() -> None:
-    rounded, spread = said("utu")[0], said("iti")[0]
+    rounded, spread = spoken("utu")[0], spoken("iti")[0]
     assert at(rounded, 0.65, "mouthPucker") > 0.25
     assert at(spread, 0.65, "mouthPucker") < 0.02
 
 
 def test_rounding_begins_before_its_vowel() -> None:
-    assert at(said("asu")[0], 0.68, "mouthPucker") > at(said("asa")[0], 0.68, "mouthPucker") + 0.1
+    assert (
+        at(spoken("asu")[0], 0.68, "mouthPucker") > at(spoken("asa")[0], 0.68, "mouthPucker") + 0.1
+    )
 
 
 @pytest.mark.parametrize(("letter", "least"), [("θ", 0.25), ("ð", 0.25), ("l", 0.1), ("n", 0.06)])
 def test_the_tongue_shows_for_th_l_n(letter: str, least: float) -> None:
-    assert at(said(f"a{letter}a")[0], 0.65, "tongueOut") > least
-    assert at(said("aka")[0], 0.65, "tongueOut") < 0.02
+    assert at(spoken(f"a{letter}a")[0], 0.65, "tongueOut") > least
+    assert at(spoken("aka")[0], 0.65, "tongueOut") < 0.02
 
 
-def test_a_long_rest_is_quite_shut() -> None:
-    curves, _ = said("ama")
+def test_the_mouth_is_shut_in_a_long_rest() -> None:
+    curves, _ = spoken("ama")
     assert not curves.channels[:30].any()
     assert not curves.channels[-20:].any()
 
 
 def test_espeak_s_p_is_shut_before_its_burst() -> None:
     sounds = from_espeak([(0.0, "ɑː"), (0.30, "p"), (0.34, "ɑː"), (0.6, "_:")], 1.0)
-    (closure,) = (s for s in sounds if s.viseme.shuts)
+    (closure,) = (s for s in sounds if s.viseme.closes_lips)
     assert closure.start == pytest.approx(0.25)
     assert 0.30 <= closure.end <= 0.31
     assert sounds[0].start == 0.0
@@ -91,7 +93,7 @@ def test_names_are_taken_apart() -> None:
 def test_closures_are_found_and_none_falls_between_two_frames() -> None:
     probability = np.zeros(100)
     probability[20:24], probability[60], probability[80] = 0.9, 0.8, 0.05
-    found = closures(probability, 50.0, 0.005)
+    found = closure_spans(probability, 50.0, 0.005)
     assert len(found) == 2
     assert found[0][0] == pytest.approx(0.40, abs=0.02)
     assert found[0][1] == pytest.approx(0.47, abs=0.02)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A training run in small: it speaks, listens, learns, is stopped and goes on."""
+"""A small training run: the corpus, examples, a falling loss, a stop and a resumed run."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from tools.speech_training.corpus import (
     Corpus,
     build,
 )
-from tools.speech_training.examples import Backgrounds, batch
-from tools.speech_training.prefetch import batches
+from tools.speech_training.examples import Backgrounds, batch, batches
 from tools.speech_training.train import Plan, Trainer, train
 
 SMALL = Shape((4, 6, 8), 16, 16, 1)
@@ -39,19 +38,19 @@ def test_learning_lowers_the_loss_and_goes_on_where_it_stopped(
     corpus: Corpus, tmp_path: Path
 ) -> None:
     rng = np.random.default_rng(0)
-    asked = batch(corpus, 6, rng, None)
+    fixed = batch(corpus, 6, rng, None)
     trainer = Trainer(Plan(steps=60, batch=4, rate=5e-3, warm_up=5), SMALL)
-    before = trainer.losses(asked)
+    before = trainer.losses(fixed)
     drawn = batches(corpus.folder, 4, 7)
     train(trainer, drawn, lambda now: now.save(tmp_path / "state.pt"), lambda text: None)
     drawn.close()
-    after = trainer.losses(asked)
+    after = trainer.losses(fixed)
     assert after.total.item() < 0.85 * before.total.item()
     assert after.channels < before.channels
     again = Trainer(Plan(steps=60, batch=4), SMALL)
     again.resume(tmp_path / "state.pt")
     assert again.step == 60
-    assert again.losses(asked).total.item() == pytest.approx(after.total.item(), rel=1e-3)
+    assert again.losses(fixed).total.item() == pytest.approx(after.total.item(), rel=1e-3)
     network.save(again.network, tmp_path / "small.npz")
     assert network.load(tmp_path / "small.npz").shape == SMALL
 
@@ -61,10 +60,10 @@ def test_learning_lowers_the_loss_and_goes_on_where_it_stopped(
 def test_examples_hold_speech_pauses_and_closures(corpus: Corpus) -> None:
     rng = np.random.default_rng(1)
     drawn = batch(corpus, 16, rng, Backgrounds(rng))
-    assert drawn.heard.shape[1] == 2 * drawn.channels.shape[1]
-    assert np.isfinite(drawn.heard).all()
+    assert drawn.log_mel.shape[1] == 2 * drawn.channels.shape[1]
+    assert np.isfinite(drawn.log_mel).all()
     assert 0.4 < drawn.speech.mean() < 0.95
-    assert 0.03 < drawn.shut.mean() < 0.3
+    assert 0.03 < drawn.closure.mean() < 0.3
     assert drawn.channels.min() >= 0.0
     assert drawn.channels.max() < 1.0
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What rooms, microphones, telephones and other people do to a voice, so that it carries over.
+"""Data augmentation: what rooms, microphones, telephones, codecs and noise do to a voice.
 
-All functions take and give 16 kHz audio, (N,) float32, and a random generator.
+Functions of audio take and return 16 kHz, (N,) float32; those of log-mel energies take and return
+(T, BANDS) float32. The ranges are meant to cover recordings as people make them, from a studio to a
+telephone in a car; they were chosen by listening.
 """
 
 from __future__ import annotations
@@ -16,26 +18,26 @@ Array = NDArray[np.float32]
 Random = np.random.Generator
 
 
-def played_at(samples: Array, factor: float, count: int) -> Array:
-    """Play ``factor`` times as fast: formants, pitch and time scale together. ``count`` samples."""
+def played_faster(samples: Array, factor: float, count: int) -> Array:
+    """Return ``count`` samples, ``factor`` times as fast: pitch and formants scale with time."""
     at = np.arange(count) * factor
     return np.interp(at, np.arange(len(samples)), samples, right=0.0).astype(np.float32)
 
 
 def room_and_microphone(samples: Array, rng: Random) -> Array:
-    """Reverberation and equalisation in one filter."""
+    """Reverberate and equalise, in one filter, each by chance."""
     tail = int(RATE * rng.uniform(0.08, 0.6)) if rng.random() < 0.5 else 1
     size = next_fast_len(len(samples) + tail, real=True)
     spectrum = rfft(samples, size)
     if tail > 1:
-        spectrum *= rfft(_room(tail, rng), size)
+        spectrum *= rfft(_impulse_response(tail, rng), size)
     if rng.random() < 0.75:
-        spectrum *= _colour(len(spectrum), size, rng)
+        spectrum *= _equalisation(len(spectrum), size, rng)
     return irfft(spectrum, size)[: len(samples)].astype(np.float32)
 
 
-def _room(tail: int, rng: Random) -> Array:
-    """Direct sound, then noise that dies away by 60 dB over the tail."""
+def _impulse_response(tail: int, rng: Random) -> Array:
+    """Direct sound, then noise that decays by 60 dB over ``tail`` samples."""
     time = np.arange(tail) / tail
     wave = rng.standard_normal(tail) * 10.0 ** (-3.0 * time)
     wave[: int(0.002 * RATE)] = 0.0
@@ -44,8 +46,8 @@ def _room(tail: int, rng: Random) -> Array:
     return wave.astype(np.float32)
 
 
-def _colour(bins: int, size: int, rng: Random) -> Array:
-    """Draw a smooth gain over frequency, and sometimes a narrow band."""
+def _equalisation(bins: int, size: int, rng: Random) -> Array:
+    """Draw a smooth gain (bins,) over frequency, at times of a narrow band as telephones have."""
     hertz = np.arange(bins) * (RATE / size)
     log_hertz = np.log(hertz + 30.0)
     knots = np.linspace(log_hertz[0], log_hertz[-1], 8)
@@ -58,7 +60,7 @@ def _colour(bins: int, size: int, rng: Random) -> Array:
 
 
 def noise(count: int, rng: Random) -> Array:
-    """Steady noise of any colour, hum, or music, at about unit power."""
+    """Return coloured noise, hum, tones or music, at unit power."""
     kind = rng.random()
     if kind < 0.35:
         wave = music(count, rng)
@@ -68,7 +70,7 @@ def noise(count: int, rng: Random) -> Array:
         size = next_fast_len(count, real=True)
         bins = size // 2 + 1
         shape = np.maximum(1.0, np.arange(bins)) ** (-rng.uniform(0.0, 1.0))
-        shape *= _colour(bins, size, rng)
+        shape *= _equalisation(bins, size, rng)
         phase = rng.standard_normal(bins) + 1j * rng.standard_normal(bins)
         wave = irfft(phase * shape, size)[:count]
         if rng.random() < 0.3:
@@ -77,11 +79,15 @@ def noise(count: int, rng: Random) -> Array:
                 wave += rng.random() * 0.3 * np.std(wave) * np.sin(314.16 * harmonic * time)
         if rng.random() < 0.3:  # wind, passing cars
             wave *= np.interp(np.arange(count), np.linspace(0, count, 9), rng.random(9) + 0.1)
+    return _unit_power(wave)
+
+
+def _unit_power(wave: NDArray[np.floating]) -> Array:
     return (wave / max(1e-6, float(np.std(wave)))).astype(np.float32)
 
 
 def tones(count: int, rng: Random) -> Array:
-    """Steady, gliding or beeping tones, as machines and sirens make them, at unit power."""
+    """Return steady, gliding or beeping tones, as of machines and sirens, at unit power."""
     time = np.arange(count) / RATE
     wave = np.zeros(count)
     for _ in range(rng.integers(1, 4)):
@@ -98,11 +104,11 @@ def tones(count: int, rng: Random) -> Array:
             tone *= np.clip(4.0 * np.sin(6.28 * rng.uniform(0.3, 5.0) * time) + 1.0, 0.0, 1.0)
         wave += rng.uniform(0.2, 1.0) * tone
     wave += 10.0 ** rng.uniform(-4.0, -1.0) * rng.standard_normal(count)
-    return (wave / max(1e-6, float(np.std(wave)))).astype(np.float32)
+    return _unit_power(wave)
 
 
 def music(count: int, rng: Random) -> Array:
-    """Chords of decaying harmonics over drums; nobody sings."""
+    """Return chords of decaying harmonics over drums, without song, at unit power."""
     wave = np.zeros(count)
     time = np.arange(count) / RATE
     beat = rng.uniform(0.25, 0.7)
@@ -125,10 +131,10 @@ def music(count: int, rng: Random) -> Array:
             hit = rng.standard_normal(len(t)) * np.exp(-t / rng.uniform(0.01, 0.1))
             wave[first:] += rng.uniform(0.2, 2.0) * hit
         at += beat * rng.choice([0.5, 1.0, 1.0, 2.0])
-    return (wave / max(1e-6, float(np.std(wave)))).astype(np.float32)
+    return _unit_power(wave)
 
 
-def coded(samples: Array, rng: Random) -> Array:
+def distort(samples: Array, rng: Random) -> Array:
     """Clip, quantise, or gate as cheap recorders, telephones and noise suppressors do."""
     kind = rng.random()
     peak = max(1e-6, float(np.abs(samples).max()))
@@ -146,15 +152,13 @@ def coded(samples: Array, rng: Random) -> Array:
     return samples
 
 
-def holes(heard: Array, rng: Random) -> Array:
-    """Take away what a codec of low bit rate does: weak bands, and stripes of time or pitch.
+def mask_bands(log_mel: Array, rng: Random) -> Array:
+    """Weaken weak bands, as codecs of low bit rate do, and mask a few bands (as SpecAugment).
 
-    Parameters
-    ----------
-    heard : (T, BANDS) float32
-        Log-mel.
+    Park et al., "SpecAugment: a simple data augmentation method for automatic speech recognition"
+    (2019).
     """
-    out = heard.copy()
+    out = log_mel.copy()
     if rng.random() < 0.15:
         top = out.max(axis=1, keepdims=True)
         weak = out < top - rng.uniform(5.0, 9.0)
@@ -166,15 +170,9 @@ def holes(heard: Array, rng: Random) -> Array:
     return out
 
 
-def another_throat(heard: Array, rng: Random) -> Array:
-    """Move the formants by themselves, and press or stretch the loudness as recorders do.
-
-    Parameters
-    ----------
-    heard : (T, BANDS) float32
-        Log-mel.
-    """
-    out = heard
+def shift_formants(log_mel: Array, rng: Random) -> Array:
+    """Shift the formants (vocal tract length), and compress or expand the level as recorders do."""
+    out = log_mel
     if rng.random() < 0.6:
         hertz = centres()
         moved = hertz * np.exp(rng.uniform(-0.14, 0.14))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A page of mouths over the voice's spectrogram and sounds, to be looked at.
+"""A contact sheet of mouths over the spectrogram and the sounds of the voice, for looking at.
 
     python -m tools.speech_training.contact_sheet --portrait IMG --audio WAV --out SHEET.png
         [--sounds JSON] [--start S] [--seconds S]
@@ -25,9 +25,9 @@ from heat_backend.engines.registry import make_engine
 from heat_backend.geometry.face_landmarks import FaceLandmarks
 from heat_backend.media import mel
 from heat_backend.media.photo import load_photo
+from heat_backend.speech.inference import AudioFeatures, extract_features, never_cancelled
 from heat_backend.speech.lip_landmarks import opening
-from heat_backend.speech.listening import NEVER, AudioFeatures, hear
-from heat_backend.speech.speak import Speech, SpeechStyle, speak
+from heat_backend.speech.speak import Speech, SpeechStyle, no_progress, speak
 
 CELL, COLUMNS, GAP = 150, 10, 4
 STRIP, LABELS, CURVE = 80, 16, 60
@@ -38,10 +38,6 @@ PLAIN = str.maketrans(
     dict(zip("ɑɐʌɛɪɨəɜɚɒɔʊʉɵœøæθðŋʃʒɹɾɡ", "A6VEI1@3@QOU}892{TDNSZr4g", strict=True)) | {"ː": ":"}
 )
 LIPS = (61, 291, 0, 17)
-
-
-def _quiet(what: str, fraction: float) -> None:
-    pass
 
 
 def mouth_box(face: FaceLandmarks) -> tuple[int, int, int, int]:
@@ -56,7 +52,7 @@ def draw(
     portrait: Portrait,
     face: FaceLandmarks,
     speech: Speech,
-    heard: AudioFeatures,
+    features: AudioFeatures,
     sounds: list[tuple[float, str]],
     span: tuple[float, float],
 ) -> Image.Image:
@@ -69,7 +65,7 @@ def draw(
         In the portrait's frames.
     speech : Speech
         At ``FPS``.
-    heard : AudioFeatures
+    features : AudioFeatures
     sounds : list of (second, name)
     span : (start, end)
         Seconds to show.
@@ -83,7 +79,7 @@ def draw(
         start = span[0] + row * step
         top = row * height
         _mouths(page, top, portrait, face, speech, start, step)
-        _voice(page, top + CELL + GAP, heard, sounds, start, step)
+        _voice(page, top + CELL + GAP, features, sounds, start, step)
         _curve(page, top + CELL + GAP + STRIP + LABELS, wide, speech, start, step)
     return page
 
@@ -110,15 +106,15 @@ def _mouths(
 def _voice(
     page: Image.Image,
     top: int,
-    heard: AudioFeatures,
+    features: AudioFeatures,
     sounds: list[tuple[float, str]],
     start: float,
     step: float,
 ) -> None:
     rate = mel.RATE / mel.HOP
-    piece = heard.mel[int(start * rate) : int((start + step) * rate)].astype(np.float32)
+    piece = features.mel[int(start * rate) : int((start + step) * rate)].astype(np.float32)
     if len(piece):
-        scaled = np.clip((piece - heard.loud.max() + 9.0) / 11.0, 0.0, 1.0)
+        scaled = np.clip((piece - features.loud.max() + 9.0) / 11.0, 0.0, 1.0)
         shown = Image.fromarray((scaled.T[::-1] * 255).astype(np.uint8))
         width = int(len(piece) / (step * rate) * page.width)
         page.paste(shown.resize((width, STRIP)).convert("RGB"), (0, top))
@@ -169,12 +165,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     photo = load_photo(args.portrait)
     face = choose_face(make_detector("mediapipe").detect(photo.pixels), None, photo.name)
     settings = EngineSettings(size=None, device="cpu", face=None, neutralise=True)
-    portrait = make_engine("warp").prepare(photo, settings, _quiet, NEVER)
+    portrait = make_engine("warp").prepare(photo, settings, no_progress, never_cancelled)
     grown = face.scaled(portrait.width / photo.pixels.shape[1])
     speech = speak(args.audio, SpeechStyle(FPS))
-    heard = hear(args.audio, _quiet, NEVER)
+    features = extract_features(args.audio, no_progress, never_cancelled)
     end = min(args.start + args.seconds, len(speech.clip) / FPS)
-    draw(portrait, grown, speech, heard, sounds, (args.start, end)).save(args.out)
+    draw(portrait, grown, speech, features, sounds, (args.start, end)).save(args.out)
     return 0
 
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The training set: hours of synthesised speech with the times of its sounds, in one folder.
 
+Files of the folder:
+
 audio.npy       int16, all utterances one after the other, 16 kHz
 utterances.npy  (U, 2) first sample and number of samples
 sounds.npy      utterance, letter (index into ``LETTERS``), start, end in seconds
@@ -39,20 +41,19 @@ VARIANTS = (
     *("benjamin", "belinda", "aunty", "anika", "grandma", "grandpa", "whisper", "whisperf"),
 )
 HELD_OUT_VARIANTS = ("f4", "m6", "klatt5", "klatt6", "paul", "Alicia", "Andrea", "Jacky", "david")
-"""Voices kept for measuring alone."""
+"""Voices that are held out for measuring."""
 TRAINING_FLITE = ("slt", "rms", "awb", "slt", "rms")
 HELD_OUT_FLITE = "kal16"
 HELD_OUT_FLITE_SHARE = 0.2
 SHARES = {"espeak-ng": 0.35, "flite": 0.2, "festival": 0.45}
-"""How much of the training set each synthesiser says."""
-TOGETHER = 8  # utterances that Festival speaks at once, whose start takes longer than a sentence
-SHORTEST = 0.8  # seconds
-LONGEST = 40.0
+"""Share of the training set that each synthesiser speaks."""
+FESTIVAL_BATCH = 8  # utterances for each start of Festival, which takes longer than a sentence
+SHORTEST, LONGEST = 0.8, 40.0  # seconds of a usable utterance: others are failures of a synthesiser
 
 
 @dataclass(frozen=True, eq=False)
 class Utterance:
-    """Some speech at 16 kHz and its sounds."""
+    """Speech at 16 kHz, its sounds without gaps, and the name of its voice."""
 
     samples: NDArray[np.float32]
     sounds: tuple[Sound, ...]
@@ -60,7 +61,7 @@ class Utterance:
 
 
 def to_rate(samples: NDArray[np.floating], rate: int) -> NDArray[np.float32]:
-    """Resample to 16 kHz."""
+    """Resample audio (N,) from ``rate`` to 16 kHz."""
     shared = gcd(rate, mel.RATE)
     if rate == mel.RATE:
         return np.asarray(samples, np.float32)
@@ -68,8 +69,8 @@ def to_rate(samples: NDArray[np.floating], rate: int) -> NDArray[np.float32]:
     return np.asarray(out, np.float32)
 
 
-def speak_espeak(rng: np.random.Generator, held_out: bool = False) -> Utterance:
-    """Say something in a voice drawn by chance; ``held_out`` ones are never trained on."""
+def espeak_utterance(rng: np.random.Generator, held_out: bool = False) -> Utterance:
+    """Speak a text in a random voice of espeak-ng, one that is never trained on if ``held_out``."""
     languages = (*HELD_OUT_LANGUAGES, "en-us", "de", "es") if held_out else LANGUAGES
     language = str(rng.choice(languages))
     variant = str(rng.choice(HELD_OUT_VARIANTS if held_out else VARIANTS))
@@ -85,8 +86,8 @@ def speak_espeak(rng: np.random.Generator, held_out: bool = False) -> Utterance:
     return Utterance(to_rate(said.samples, said.rate), tuple(sounds), voice)
 
 
-def speak_flite(rng: np.random.Generator, held_out: bool = False) -> Utterance:
-    """Say something in English in one of flite's voices."""
+def flite_utterance(rng: np.random.Generator, held_out: bool = False) -> Utterance:
+    """Speak an English text in a random voice of flite."""
     voice = HELD_OUT_FLITE if held_out else str(rng.choice(TRAINING_FLITE))
     usual = {"slt": 170.0, "rms": 105.0, "awb": 130.0}.get(voice, 110.0)
     said = flite.say(
@@ -98,34 +99,34 @@ def speak_flite(rng: np.random.Generator, held_out: bool = False) -> Utterance:
     return Utterance(to_rate(said.samples, said.rate), tuple(from_flite(said.segments)), voice)
 
 
-def speak_festival(rng: np.random.Generator) -> list[Utterance]:
-    """Say several things in one of Festival's voices."""
+def festival_utterances(rng: np.random.Generator) -> list[Utterance]:
+    """Speak ``FESTIVAL_BATCH`` texts in a random voice of Festival."""
     shares = np.array([voice.share for voice in festival.VOICES])
     voice = festival.VOICES[int(rng.choice(len(shares), p=shares / shares.sum()))]
-    texts = [sentence(voice.language, rng) for _ in range(TOGETHER)]
+    texts = [sentence(voice.language, rng) for _ in range(FESTIVAL_BATCH)]
     return [
         Utterance(
             to_rate(said.samples, said.rate),
-            tuple(from_segments(said.segments, voice.closed)),
+            tuple(from_segments(said.segments, voice.closure)),
             voice.name,
         )
         for said in festival.say(texts, voice, float(rng.uniform(0.8, 1.35)))
     ]
 
 
-def _several(rng: np.random.Generator, shares: Mapping[str, float]) -> list[Utterance]:
-    # Festival's turn comes less often, for it says more at once.
-    odds = np.array([s / TOGETHER if name == "festival" else s for name, s in shares.items()])
+def _draw(rng: np.random.Generator, shares: Mapping[str, float]) -> list[Utterance]:
+    # Festival is drawn less often, for it speaks several texts at once.
+    odds = np.array([s / FESTIVAL_BATCH if name == "festival" else s for name, s in shares.items()])
     name = list(shares)[int(rng.choice(len(odds), p=odds / odds.sum()))]
     if name == "festival":
-        return speak_festival(rng)
-    return [speak_flite(rng) if name == "flite" else speak_espeak(rng)]
+        return festival_utterances(rng)
+    return [flite_utterance(rng) if name == "flite" else espeak_utterance(rng)]
 
 
-def held_out(rng: np.random.Generator) -> Iterator[Utterance]:
-    """Speak without end in voices that are never trained on."""
+def held_out_utterances(rng: np.random.Generator) -> Iterator[Utterance]:
+    """Yield utterances without end, in voices that are never trained on."""
     while True:
-        speak = speak_flite if rng.random() < HELD_OUT_FLITE_SHARE else speak_espeak
+        speak = flite_utterance if rng.random() < HELD_OUT_FLITE_SHARE else espeak_utterance
         with suppress(BadInput):  # a voice or text that this version cannot say
             yield from _usable([speak(rng, held_out=True)])
 
@@ -133,21 +134,21 @@ def held_out(rng: np.random.Generator) -> Iterator[Utterance]:
 def utterances(
     rng: np.random.Generator, shares: Mapping[str, float] = SHARES
 ) -> Iterator[Utterance]:
-    """Speak without end, for training."""
+    """Yield utterances without end, for training."""
     while True:
         with suppress(BadInput):
-            yield from _usable(_several(rng, shares))
+            yield from _usable(_draw(rng, shares))
 
 
-def _usable(said: list[Utterance]) -> list[Utterance]:
-    return [u for u in said if SHORTEST < len(u.samples) / mel.RATE < LONGEST and u.sounds]
+def _usable(spoken: list[Utterance]) -> list[Utterance]:
+    return [u for u in spoken if SHORTEST < len(u.samples) / mel.RATE < LONGEST and u.sounds]
 
 
 def build(
     folder: Path,
     hours: float,
     seed: int,
-    tell: Callable[[str], None] = print,
+    report: Callable[[str], None] = print,
     shares: Mapping[str, float] = SHARES,
 ) -> None:
     """Speak ``hours`` of training speech into ``folder``, ``shares`` of it by each synthesiser.
@@ -162,17 +163,17 @@ def build(
     audio: list[NDArray[np.int16]] = []
     table: list[tuple[int, int]] = []
     rows: list[tuple[int, int, float, float]] = []
-    total, wanted, told = 0, int(hours * 3600 * mel.RATE), 0
-    for said in utterances(rng, shares):
+    total, wanted, reported = 0, int(hours * 3600 * mel.RATE), 0
+    for utterance in utterances(rng, shares):
         index = len(table)
-        peak = max(1e-4, float(np.abs(said.samples).max()))
-        audio.append((said.samples * (0.7 / peak) * 32767.0).astype(np.int16))
-        table.append((total, len(said.samples)))
-        rows += [(index, LETTERS.index(s.viseme.name), s.start, s.end) for s in said.sounds]
-        total += len(said.samples)
-        if total * 20 // wanted > told:
-            told = total * 20 // wanted
-            tell(f"spoken {total / mel.RATE / 3600:.2f} of {hours:g} hours")
+        peak = max(1e-4, float(np.abs(utterance.samples).max()))
+        audio.append((utterance.samples * (0.7 / peak) * 32767.0).astype(np.int16))
+        table.append((total, len(utterance.samples)))
+        rows += [(index, LETTERS.index(s.viseme.name), s.start, s.end) for s in utterance.sounds]
+        total += len(utterance.samples)
+        if total * 20 // wanted > reported:
+            reported = total * 20 // wanted
+            report(f"spoken {total / mel.RATE / 3600:.2f} of {hours:g} hours")
         if total >= wanted:
             break
     np.save(folder / "audio.npy", np.concatenate(audio))
@@ -181,7 +182,13 @@ def build(
 
 
 class Corpus:
-    """A training set on disk; its audio is not read into memory as a whole."""
+    """A training set on disk; its audio is memory-mapped.
+
+    Raises
+    ------
+    BadInput
+        There is none in the folder.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Speech with exact phoneme times from libespeak-ng, by ctypes.
 
-One process may initialise the library once, so there is one voice box a process. Only training
-and measuring need it; ``heat speak`` does not.
+A process may initialise the library only once. Training and measuring need it; ``heat speak`` does
+not.
 """
 
 from __future__ import annotations

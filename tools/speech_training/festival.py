@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.errors import BadInput, MissingHere
-from heat_backend.speech.phonemes import ARPABET, BREATHED_CLOSED, PLAIN_CLOSED
+from heat_backend.speech.phonemes import ARPABET, ASPIRATED_CLOSURE, UNASPIRATED_CLOSURE
 from tools.speech_training.flite import Segmented
 from tools.speech_training.sentences import PLAIN
 
@@ -29,7 +29,7 @@ PACKAGES = (
     *("festvox-czech-dita", "festvox-czech-machac", "festvox-czech-ph", "festvox-ca-ona-hts"),
 )
 NEEDS = f"Festival with its voices is needed: sudo apt install {' '.join(PACKAGES)}"
-SECONDS_EACH = 30
+SECONDS_EACH = 30  # for a text, before Festival is stopped
 
 _ITALIAN = {
     **dict(zip("ieEaoOujwptkbdgfsSvzZmnlrJL", "ieɛaoɔujwptkbdɡfsʃvzʒmnlrɲʎ", strict=True)),
@@ -67,11 +67,11 @@ class Voice:
     ----------
     name : str
     language : str
-        What :func:`tools.speech_training.sentences.sentence` makes its texts for.
+        Of its texts, see :func:`tools.speech_training.sentences.sentence`.
     letters : dict
-        Its names of sounds in IPA.
+        From its names of sounds to IPA.
     share : float
-        How often it is drawn, against the others.
+        Relative frequency with which it is drawn.
     """
 
     name: str
@@ -80,9 +80,10 @@ class Voice:
     share: float = 1.0
 
     @property
-    def closed(self) -> float:
+    def closure(self) -> float:
         """Share of a p in which the lips are together."""
-        return BREATHED_CLOSED if self.language.startswith("en") else PLAIN_CLOSED
+        english = self.language.startswith("en")
+        return ASPIRATED_CLOSURE if english else UNASPIRATED_CLOSURE
 
 
 VOICES = (
@@ -98,21 +99,21 @@ VOICES = (
     Voice("czech_ph", PLAIN, _CZECH),
     Voice("upc_ca_ona_hts", PLAIN, _CATALAN),
 )
-"""kal_diphone is left out: he is the speaker of flite's kal16, which measures alone."""
+"""kal_diphone is left out: it is the speaker of flite's kal16, which is held out for measuring."""
 
 _NEXT, _LACKS = "== text ", "using default diphone"
 _SILENT = ("pau", "#", "##", "_", "h#")
 
 
 def ipa_of(voice: Voice, name: str) -> str:
-    """Return a segment's name in IPA; a sound that is not known is an open mouth in passing."""
+    """Return a segment's name in IPA, a schwa for an unknown one."""
     if name in _SILENT:
         return "_"
     return voice.letters.get(name) or voice.letters.get(name.rstrip(":")) or "ə"
 
 
 def say(texts: Sequence[str], voice: Voice, stretch: float = 1.0) -> list[Segmented]:
-    """Speak several texts, of which those that the voice cannot say are left out.
+    """Speak several texts; those for which the voice lacks sounds are left out.
 
     Parameters
     ----------
@@ -124,21 +125,21 @@ def say(texts: Sequence[str], voice: Voice, stretch: float = 1.0) -> list[Segmen
     Returns
     -------
     list of Segmented
-        Segments carry IPA names.
+        Segments have IPA names.
 
     Raises
     ------
     MissingHere
         Festival, or this voice, is not installed.
     BadInput
-        It does not come to an end.
+        It runs into the time limit.
     """
     program = shutil.which("festival")
     if program is None:
         raise MissingHere(NEEDS)
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "say.scm"
-        script.write_text(_script(texts, voice, stretch, Path(folder)), encoding="utf-8")
+        script.write_text(_script(texts, voice, stretch), encoding="utf-8")
         try:
             done = subprocess.run(
                 [program, "-b", script.name],
@@ -151,18 +152,18 @@ def say(texts: Sequence[str], voice: Voice, stretch: float = 1.0) -> list[Segmen
             )
         except subprocess.TimeoutExpired as error:
             raise BadInput(f"Festival's {voice.name} does not come to an end") from error
-        unsaid = lacking(done.stdout + done.stderr)
+        lacking = texts_lacking_sounds(done.stdout + done.stderr)
         said = [_read(Path(folder) / f"{i}", voice) for i in range(len(texts))]
     if not any(said):
         raise MissingHere(f"Festival's {voice.name} said nothing: {NEEDS}")
-    return [one for i, one in enumerate(said) if one is not None and i not in unsaid]
+    return [one for i, one in enumerate(said) if one is not None and i not in lacking]
 
 
-def lacking(told: str) -> set[int]:
-    """Numbers of the texts for which the voice lacked a pair of sounds, and fell silent there."""
+def texts_lacking_sounds(log: str) -> set[int]:
+    """Read off Festival's output for which texts, by index, the voice lacks a diphone."""
     found: set[int] = set()
     number = -1
-    for line in told.splitlines():
+    for line in log.splitlines():
         if line.startswith(_NEXT):
             number = int(line[len(_NEXT) :])
         elif _LACKS in line:
@@ -170,13 +171,14 @@ def lacking(told: str) -> set[int]:
     return found
 
 
-def _script(texts: Sequence[str], voice: Voice, stretch: float, folder: Path) -> str:
+def _script(texts: Sequence[str], voice: Voice, stretch: float) -> str:
+    """Festival's Scheme: write N.wav and N.seg for each text, and a marker line before each."""
     lines = [f"(voice_{voice.name})", f"(Param.set 'Duration_Stretch {stretch:.3f})"]
     for at, text in enumerate(texts):
         plain = text.replace("\\", " ").replace('"', " ")
         lines.append(
             f'(format stderr "{_NEXT}{at}\\n")\n'
-            # One text that it stumbles over is not to stop the others.
+            # A text that fails must not stop the others.
             "(unwind-protect (begin\n"
             f'(set! said (utt.synth (Utterance Text "{plain}")))\n'
             f'(utt.save.wave said "{at}.wav" \'riff)\n'
@@ -189,6 +191,7 @@ def _script(texts: Sequence[str], voice: Voice, stretch: float, folder: Path) ->
 
 
 def _read(stem: Path, voice: Voice) -> Segmented | None:
+    """Read what ``_script`` wrote; None where the text failed."""
     try:
         with wave.open(str(stem.with_suffix(".wav"))) as file:
             rate = file.getframerate()

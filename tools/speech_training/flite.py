@@ -17,7 +17,7 @@ from bridge.errors import BadInput, MissingHere
 
 NEEDS = "flite 2.x is needed: sudo apt install flite"
 VOICES = ("slt", "rms", "awb", "kal16")
-SECONDS = 60
+SECONDS = 60  # for a text, before flite is stopped
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ def say(text: str, voice: str, stretch: float = 1.0, pitch: float | None = None)
     MissingHere
         flite is not installed.
     BadInput
-        It said nothing usable.
+        It failed.
     """
     program = shutil.which("flite")
     if program is None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How well a mouth's motion fits a voice: closures, silence, energy. Pure functions."""
+"""Measures of how well a mouth's motion fits a voice: closures, energy and silence."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 from scipy.signal import butter, sosfiltfilt
 
 from heat_backend.media.mel import RATE
-from heat_backend.speech.activity import runs
+from heat_backend.speech.events import runs
 from heat_backend.speech.phonemes import Sound
 
-SHUT = 0.01
-"""Inner lips no further apart than this, in outer-eye distances, count as shut: about one pixel
-of a face 100 pixels from eye to eye."""
-SLACK = 0.06  # seconds around a closure in which it may happen
-LAG = 0.08  # seconds by which motion may lead or trail
+CLOSED = 0.01
+"""Inner lips no further apart than this, in outer-eye distances, count as closed: one pixel of a
+face whose outer eye corners are 100 pixels apart."""
+SLACK = 0.06  # seconds around a closure in which the lips may meet for it
+LAG = 0.08  # seconds by which motion may lead or trail: two frames of 25 a second
 Floats = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
-class Closures:
-    """How p, b and m came out.
+class ClosureScore:
+    """How many closures of p, b and m were reached, and when.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class Closures:
         Seconds by which the lips closed and opened too late, for closures that were reached and
         have speech before, and after, them.
     extra : int
-        Times that the lips were shut within speech where no sound asked for it (f and v may).
+        Times that the lips were closed within speech for no sound that closes them; f and v may.
     """
 
     wanted: int
@@ -42,8 +42,8 @@ class Closures:
     opened_late: tuple[float, ...]
     extra: int
 
-    def __add__(self, other: Closures) -> Closures:
-        return Closures(
+    def __add__(self, other: ClosureScore) -> ClosureScore:
+        return ClosureScore(
             self.wanted + other.wanted,
             self.reached + other.reached,
             self.closed_late + other.closed_late,
@@ -63,11 +63,11 @@ class Closures:
         return float(np.median(errors)) if len(errors) else 0.0
 
 
-NONE = Closures(0, 0, (), (), 0)
+NO_CLOSURES = ClosureScore(0, 0, (), (), 0)
 
 
-def score_closures(opening: Floats, fps: float, sounds: Sequence[Sound]) -> Closures:
-    """Compare a mouth's opening with the sounds that it should have spoken.
+def score_closures(opening: Floats, fps: float, sounds: Sequence[Sound]) -> ClosureScore:
+    """Compare the opening of a mouth with the sounds that it should have spoken.
 
     Parameters
     ----------
@@ -78,33 +78,33 @@ def score_closures(opening: Floats, fps: float, sounds: Sequence[Sound]) -> Clos
         In order, without gaps.
     """
     time = np.arange(len(opening)) / fps
-    shut = opening <= SHUT
+    closed_at = opening <= CLOSED
     wanted = reached = 0
     closed: list[float] = []
     opened: list[float] = []
-    explained = np.zeros(len(shut), bool)
+    explained = np.zeros(len(closed_at), bool)
     for start, end, before, after in _closing_groups(sounds):
         explained[(time > start - 0.12) & (time < end + 0.12)] = True
         wanted += 1
-        inside = np.flatnonzero((time >= start - SLACK) & (time <= end + SLACK) & shut)
+        inside = np.flatnonzero((time >= start - SLACK) & (time <= end + SLACK) & closed_at)
         if not len(inside):
             continue
         reached += 1
         middle = inside[np.argmin(np.abs(time[inside] - 0.5 * (start + end)))]
         first = last = int(middle)
-        while first > 0 and shut[first - 1]:
+        while first > 0 and closed_at[first - 1]:
             first -= 1
-        while last + 1 < len(shut) and shut[last + 1]:
+        while last + 1 < len(closed_at) and closed_at[last + 1]:
             last += 1
         if before and first > 0:
             closed.append(_crossing(opening, first - 1, first) / fps - start)
-        if after and last + 1 < len(shut):
+        if after and last + 1 < len(closed_at):
             opened.append(_crossing(opening, last, last + 1) / fps - end)
     for sound in sounds:
         if sound.viseme.kind in ("rest", "labiodental"):
             explained[(time > sound.start - 0.15) & (time < sound.end + 0.15)] = True
-    extra = sum(not explained[a:b].any() for a, b in runs(shut))
-    return Closures(wanted, reached, tuple(closed), tuple(opened), extra)
+    extra = sum(not explained[a:b].any() for a, b in runs(closed_at))
+    return ClosureScore(wanted, reached, tuple(closed), tuple(opened), extra)
 
 
 def _closing_groups(sounds: Sequence[Sound]) -> list[tuple[float, float, bool, bool]]:
@@ -112,11 +112,11 @@ def _closing_groups(sounds: Sequence[Sound]) -> list[tuple[float, float, bool, b
     out: list[tuple[float, float, bool, bool]] = []
     i = 0
     while i < len(sounds):
-        if not sounds[i].viseme.shuts:
+        if not sounds[i].viseme.closes_lips:
             i += 1
             continue
         j = i
-        while j + 1 < len(sounds) and sounds[j + 1].viseme.shuts:
+        while j + 1 < len(sounds) and sounds[j + 1].viseme.closes_lips:
             j += 1
         before = i > 0 and sounds[i - 1].viseme.kind != "rest"
         after = j + 1 < len(sounds) and sounds[j + 1].viseme.kind != "rest"
@@ -127,7 +127,7 @@ def _closing_groups(sounds: Sequence[Sound]) -> list[tuple[float, float, bool, b
 
 def _crossing(opening: Floats, left: int, right: int) -> float:
     a, b = float(opening[left]), float(opening[right])
-    return left + (SHUT - a) / (b - a) if a != b else float(right)
+    return left + (CLOSED - a) / (b - a) if a != b else float(right)
 
 
 def energy_envelope(samples: Floats, time: Floats, band: tuple[float, float]) -> Floats:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Text to be spoken for training: plain English from lists of our own, and made-up words.
+"""Random text to be synthesised: English from word lists of our own, and made-up words.
 
-Made-up words in a language's own letters give every sound beside every other, which real text
-of this length would not; they mean nothing and belong to nobody.
+Made-up words in a language's letters bring every sound beside every other, which real text of this
+length would not; they mean nothing and belong to nobody.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 WORDS = Path(__file__).with_name("words.json")
-"""Words are set apart by blanks; ``-`` in a list of letters means none."""
+"""Words are separated by blanks; ``-`` in a list of letters stands for none."""
 PLAIN = "plain"
-"""Stands for a language without sounds that only some languages have."""
+"""Letters of sounds that all languages have."""
 _SCRIPTS = {
     PLAIN: PLAIN,
     "el": "greek",
@@ -35,7 +35,7 @@ LANGUAGES = (
 )
 """Languages of espeak-ng that training uses."""
 HELD_OUT_LANGUAGES = ("nl", "fi", "sk", "et", "lt", "en-gb-x-gbclan")
-"""Those kept for measuring alone."""
+"""Those that are held out for measuring."""
 
 
 def sentence(language: str, rng: np.random.Generator) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Long audio in pieces gives what the whole would; loudness and rate hardly matter."""
+"""Audio features and the network in windows, closures and openings against known sounds, timing."""
 
 from __future__ import annotations
 
@@ -13,12 +13,18 @@ import torch
 
 from heat_backend.media import mel
 from heat_backend.media.audio_stream import AudioStream
-from heat_backend.speech import listening
+from heat_backend.speech import inference
 from heat_backend.speech import network as speech_network
+from heat_backend.speech.inference import (
+    AudioFeatures,
+    NetworkOutput,
+    extract_features,
+    never_cancelled,
+    run_network,
+)
 from heat_backend.speech.lip_landmarks import opening
-from heat_backend.speech.listening import NEVER, AudioFeatures, NetworkOutput, answer, hear
 from heat_backend.speech.phonemes import from_espeak
-from heat_backend.speech.speak import SpeechStyle, motion_from_speech, perform
+from heat_backend.speech.speak import SpeechStyle, motion_from_output, no_progress, speak
 from heat_backend.speech.visemes import COUNT
 from tests.speech.sounds import (
     KIT,
@@ -38,10 +44,6 @@ from tools.speech_training.scoring import (
 )
 
 
-def quiet(what: str, fraction: float) -> None:
-    pass
-
-
 def test_features_of_blocks_are_those_of_the_whole() -> None:
     samples = vowel(1.3)
     whole = mel.log_mel(mel.padded(samples))
@@ -54,27 +56,31 @@ def test_features_of_blocks_are_those_of_the_whole() -> None:
 
 
 def test_windows_fit_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    heard = hear(write_wave(tmp_path / "v.wav", vowel(9.0)), quiet, NEVER)
+    features = extract_features(
+        write_wave(tmp_path / "v.wav", vowel(9.0)), no_progress, never_cancelled
+    )
     network = speech_network.shipped()
-    whole = answer(network, heard, quiet)
-    monkeypatch.setattr(listening, "WINDOW_SECONDS", 2.0)
-    pieces = answer(network, heard, quiet)
+    whole = run_network(network, features, no_progress)
+    monkeypatch.setattr(inference, "WINDOW_SECONDS", 2.0)
+    pieces = run_network(network, features, no_progress)
     assert np.abs(whole.channels - pieces.channels).max() < 0.06
     assert np.abs(whole.channels - pieces.channels).mean() < 0.004
 
 
-def test_listening_leaves_the_threads_as_they_were(tmp_path: Path) -> None:
+def test_the_network_leaves_the_number_of_threads_as_it_was(tmp_path: Path) -> None:
     usual = torch.get_num_threads()
-    heard = hear(write_wave(tmp_path / "a.wav", np.zeros(RATE)), quiet, NEVER)
-    answer(speech_network.shipped(), heard, quiet)
+    features = extract_features(
+        write_wave(tmp_path / "a.wav", np.zeros(RATE)), no_progress, never_cancelled
+    )
+    run_network(speech_network.shipped(), features, no_progress)
     assert torch.get_num_threads() == usual
 
 
 @needs_espeak
 def test_a_quiet_recording_opens_the_mouth_like_a_loud_one(tmp_path: Path) -> None:
     samples, _ = sentence()
-    loud = motion_from_speech(write_wave(tmp_path / "a.wav", samples))
-    soft = motion_from_speech(write_wave(tmp_path / "b.wav", 0.05 * samples))
+    loud = speak(write_wave(tmp_path / "a.wav", samples)).clip
+    soft = speak(write_wave(tmp_path / "b.wav", 0.05 * samples)).clip
     assert np.abs(opening(loud.expression) - opening(soft.expression)).mean() < 0.01
 
 
@@ -82,34 +88,34 @@ def test_a_quiet_recording_opens_the_mouth_like_a_loud_one(tmp_path: Path) -> No
 @pytest.mark.parametrize("fps", [24000 / 1001, 30.0, 60.0])
 def test_lips_close_for_p_b_m_in_a_voice_not_trained_on(tmp_path: Path, fps: float) -> None:
     samples, sounds = sentence()
-    clip = motion_from_speech(write_wave(tmp_path / "said.wav", samples), fps=fps)
+    clip = speak(write_wave(tmp_path / "said.wav", samples), SpeechStyle(fps)).clip
     found = score_closures(opening(clip.expression), fps, sounds)
     assert found.wanted >= 12
     assert found.share >= 0.95
     assert found.median_error <= 0.04
 
 
-@pytest.mark.parametrize(("sure", "decibel", "closes"), [
+@pytest.mark.parametrize(("probability", "decibel", "closes"), [
     (0.1, 10.0, False), (0.1, 30.0, True), (0.7, 5.0, False), (0.7, 15.0, True), (0.97, 0.0, True),
 ])  # fmt: skip
-def test_an_unsure_closure_is_believed_where_the_voice_dips(
-    sure: float, decibel: float, closes: bool
+def test_an_improbable_closure_needs_a_dip_of_the_voice(
+    probability: float, decibel: float, closes: bool
 ) -> None:
     levels = np.zeros(200, np.float32)
     levels[100:106] = -decibel * np.log(10.0) / 10.0
     bands = np.zeros((2, 40), np.float32)
     loud, quiet = np.zeros_like(levels), np.full_like(levels, -8.0)
-    heard = AudioFeatures(np.zeros((200, 40), np.float16), levels, loud, quiet, bands, 32000, ())
-    channels, shut = np.full((100, COUNT), 0.2, np.float32), np.zeros(100, np.float32)
-    shut[50:53] = sure
-    said = NetworkOutput(channels, shut, np.ones(100, np.float32))
-    assert bool(perform(heard, said, SpeechStyle(), None).closures) == closes
+    features = AudioFeatures(np.zeros((200, 40), np.float16), levels, loud, quiet, bands, 32000, ())
+    channels, closure = np.full((100, COUNT), 0.2, np.float32), np.zeros(100, np.float32)
+    closure[50:53] = probability
+    output = NetworkOutput(channels, closure, np.ones(100, np.float32))
+    assert bool(motion_from_output(features, output, SpeechStyle(), None).closures) == closes
 
 
 @needs_espeak
 def test_opening_follows_the_energy_of_the_voice(tmp_path: Path) -> None:
     samples, _ = sentence()
-    clip = motion_from_speech(write_wave(tmp_path / "said.wav", samples))
+    clip = speak(write_wave(tmp_path / "said.wav", samples)).clip
     time = np.arange(len(clip)) / clip.fps
     envelope = energy_envelope(samples, time, (0.0, 4.0))
     assert correlation(opening(clip.expression), envelope, clip.fps)[0] >= 0.5
@@ -120,7 +126,7 @@ def test_opening_follows_the_energy_of_the_voice(tmp_path: Path) -> None:
 def test_lips_close_in_files_with_known_times(name: str) -> None:
     table = json.loads((KIT / "audio" / f"{name}.json").read_text("utf-8"))
     events = [(p["start"], p["ipa"]) for p in table["phonemes"]]
-    clip = motion_from_speech(KIT / "audio" / f"{name}.wav")
+    clip = speak(KIT / "audio" / f"{name}.wav").clip
     sounds = from_espeak(events, table["duration"])
     found = score_closures(opening(clip.expression), clip.fps, sounds)
     assert found.share >= 0.95
@@ -131,7 +137,7 @@ def test_lips_close_in_files_with_known_times(name: str) -> None:
 @pytest.mark.parametrize("name", ["a01_en", "a02_de", "a03_zh"])
 def test_people_open_their_mouths_with_their_voice_and_rest_in_silence(name: str) -> None:
     path = KIT / "audio" / f"{name}.wav"
-    clip = motion_from_speech(path)
+    clip = speak(path).clip
     samples = np.concatenate(list(AudioStream(path).blocks()))
     time = np.arange(len(clip)) / clip.fps
     envelope = energy_envelope(samples, time, (2.0, 6.0))
@@ -156,7 +162,7 @@ def test_weights_survive_a_round_trip(tmp_path: Path) -> None:
 def test_the_start_of_a_file_is_second_zero(tmp_path: Path) -> None:
     """A burst of voice after silence opens the mouth then, not earlier or later."""
     samples = np.concatenate([np.zeros(2 * RATE, np.float32), vowel(2.0)])
-    clip = motion_from_speech(write_wave(tmp_path / "late.wav", samples), fps=50.0)
+    clip = speak(write_wave(tmp_path / "late.wav", samples), SpeechStyle(50.0)).clip
     first = int(np.argmax(opening(clip.expression) > 0.02)) / 50.0
     assert 1.85 < first < 2.3
 
