@@ -20,10 +20,8 @@ log = logging.getLogger(__name__)
 MODULE_NAMES = (
     "panels.preferences_page",
     "properties.portrait_properties",
-    "panels.portrait_uilist",
     "operators.portrait_operators",
     "panels.portrait_panel",
-    "panels.map_uilist",
     "operators.map_operators",
     "panels.map_panel",
     "operators.preview_operators",

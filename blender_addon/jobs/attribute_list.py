@@ -14,6 +14,7 @@ from ..backend import choose, command
 from ..core import engine_edits
 from ..data import edit_values
 from ..data.lookup import find_portrait
+from ..preview import tagging
 
 _TICK = 0.25
 _ELSEWHERE = (
@@ -119,7 +120,6 @@ def _on_timer() -> float | None:
     if question.thread.is_alive():
         return _TICK
     _take(question)
-    from ..preview import tagging
 
     tagging.panels()
     return None

@@ -11,6 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
+from .. import bridge
+from ..backend import choose
+from ..backend.clip_command import ClipOrder, ClipRun
+from ..backend.command import Words
+from ..data import photo_source
 from .machine import BackgroundJob, JobList
 
 if TYPE_CHECKING:
@@ -111,11 +116,6 @@ def start(scene: Any, portrait: Any, order: FaceOrder) -> FaceJob:
     HeatError
         Something is missing, or the face is being worked on; the message says what.
     """
-    from .. import bridge
-    from ..backend import choose
-    from ..backend.clip_command import ClipOrder, ClipRun
-    from ..backend.command import Words
-
     if running(portrait.uid):
         raise bridge.errors.BadInput(BUSY)
     program = choose.command(_ELSEWHERE)
@@ -138,8 +138,6 @@ def start(scene: Any, portrait: Any, order: FaceOrder) -> FaceJob:
 
 def _photo_file(portrait: Any) -> Path:
     """Return the photo as a file; an image of the .blend is written to one."""
-    from ..data import photo_source
-
     source = photo_source.source_of(portrait)
     if source.path is not None:
         return Path(source.path)

@@ -10,6 +10,7 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
+from .. import bridge
 from ..data.lookup import find_portrait
 
 log = logging.getLogger(__name__)
@@ -67,8 +68,6 @@ class BackgroundJob:
 
     def step(self) -> None:
         """Go on where something is ready. Call in Blender's main thread; it never waits."""
-        from .. import bridge
-
         if self.finished:
             return
         try:
@@ -83,8 +82,6 @@ class BackgroundJob:
 
     def _place(self) -> tuple[Any, Any]:
         """Return scene and portrait, looked up anew: undo and the user may have replaced them."""
-        from .. import bridge
-
         scene = bpy.data.scenes.get(self._scene_name)
         portrait = find_portrait(scene, self.uid) if scene is not None else None
         if portrait is None:

@@ -5,6 +5,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .. import bridge
+from ..backend import choose, clip_command
+from ..backend.clip_command import Reading
+from ..data import data_folder
 from .machine import BackgroundJob, JobList
 
 if TYPE_CHECKING:
@@ -108,7 +112,6 @@ def start(scene: Any, portrait: Any) -> MotionJob:
     HeatError
         Something is missing; the message says what.
     """
-    from .. import bridge
     from ..scene import baking, motion_source
 
     if running(portrait.uid):
@@ -125,8 +128,6 @@ def start(scene: Any, portrait: Any) -> MotionJob:
 
 def _orders(scene: Any, portrait: Any, source: MotionSource) -> tuple[ClipOrder, ...]:
     """Return the clips that a source needs, the face's first."""
-    from ..backend import clip_command
-    from ..data import data_folder
     from ..scene.motion_source import BOTH, FACE, VOICE
     from ..scene.range_sampling import scene_fps
 
@@ -142,10 +143,6 @@ def _orders(scene: Any, portrait: Any, source: MotionSource) -> tuple[ClipOrder,
 
 
 def _reading(orders: tuple[ClipOrder, ...]) -> Reading:
-    from ..backend import choose, clip_command
-    from ..backend.clip_command import Reading
-    from ..data import data_folder
-
     command: tuple[str, ...] = ()
     environment: dict[str, str] = {}
     if not all(order.out.is_file() for order in orders):  # else no backend is needed

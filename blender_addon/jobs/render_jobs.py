@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 import bpy
 from bpy.app.handlers import persistent
 
+from .. import bridge
+from ..backend import choose, status_lines
+from ..core.takes import take_record
 from ..data import photo_source
 from ..data.lookup import find_portrait
 from .machine import push_undo
@@ -38,8 +41,6 @@ def running(uid: str) -> bool:
 
 def reason_against(scene: Any, portrait: Any) -> str | None:
     """Return why a portrait cannot be rendered now, in a line, or None."""
-    from ..backend import status_lines
-
     if running(portrait.uid):
         return "This portrait is being rendered"
     wrong = photo_source.complaint(portrait)
@@ -72,9 +73,6 @@ def start(scene: Any, portrait: Any) -> RenderTask:
     HeatError
         Something is missing; the message says what.
     """
-    from .. import bridge
-    from ..backend import choose
-    from ..core.takes import take_record
     from ..scene import range_sampling, take_strip
     from . import render_job
 
@@ -112,9 +110,6 @@ def resume(scene: Any, portrait: Any) -> RenderTask:
     HeatError
         There is none, or something is missing.
     """
-    from .. import bridge
-    from ..backend import choose
-    from ..core.takes import take_record
     from . import render_job
 
     path = unfinished(portrait)

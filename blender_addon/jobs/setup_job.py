@@ -10,6 +10,7 @@ import bpy
 
 from .. import bridge
 from ..backend import choose, status_lines
+from ..backend.owner import owner
 from ..core.setup import environment, interpreter, setup_run, torch_build
 from ..data import data_folder
 
@@ -67,7 +68,6 @@ def start(what: setup_run.SetupPlan) -> setup_run.SetupRun:
     if running():
         raise bridge.errors.BadInput("The set-up is under way")
     # An environment in use cannot be changed under it.
-    from ..backend.owner import owner
 
     owner().stop()
     data_folder.make()

@@ -13,6 +13,7 @@ from ..backend import choose, weights_command
 from ..backend.owner import LocalBackend
 from ..backend.weights_command import WeightsReport
 from ..core import engines
+from ..preview import live
 
 _TICK = 0.25
 _KEEP = 60.0  # seconds between two questions
@@ -179,8 +180,6 @@ def _on_timer() -> float | None:
     global _served
     busy = running() or (_asking is not None and _asking.is_alive())
     if _run is not None and _run is not _served and _run.status.state == weights_command.DONE:
-        from ..preview import live
-
         _served = _run
         live.restart_failed()  # those that had waited for the weights
     for window in bpy.context.window_manager.windows:

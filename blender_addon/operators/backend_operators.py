@@ -9,7 +9,11 @@ import bpy
 from bpy.props import EnumProperty
 from bpy.types import Operator
 
-from . import operator_helpers
+from .. import bridge
+from ..backend import choose, owner, status_lines
+from ..data import data_folder
+from ..preview import live
+from .operator_helpers import report_errors
 
 
 class HEAT_OT_backend_restart(Operator):
@@ -19,12 +23,9 @@ class HEAT_OT_backend_restart(Operator):
     bl_label = "Restart Backend"
     bl_description = "End the backend; it starts afresh, at once where something waits for it"
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, _context: Any) -> set[str]:
         """Restart it."""
-        from ..backend import choose, status_lines
-        from ..preview import live
-
         status_lines.forget()
         owner = choose.ready()
         owner.stop()
@@ -48,12 +49,9 @@ class HEAT_OT_open_log(Operator):
         default="BACKEND",
     )
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, _context: Any) -> set[str]:
         """Open it."""
-        from .. import bridge
-        from ..data import data_folder
-
         path = data_folder.setup_log() if self.which == "SETUP" else data_folder.backend_log()
         if not path.is_file():
             raise bridge.errors.BadInput("There is no log yet")
@@ -83,8 +81,6 @@ CLASSES = (HEAT_OT_backend_restart, HEAT_OT_open_log, HEAT_OT_open_preferences)
 
 def unregister() -> None:
     """End the backend with the add-on."""
-    from ..backend import owner
-
     owner.close()
 
 

@@ -9,12 +9,15 @@ from bpy.app.handlers import persistent
 from bpy.props import BoolProperty, StringProperty
 from bpy.types import Operator
 
+from .. import bridge
 from ..core import dirty_flags
-from . import operator_helpers
-from .heat_tab import AsksFirst, OnPortrait
+from ..core.edit import before_after
+from ..data import edit_animation, edit_values
+from ..jobs import attribute_list
+from .operator_helpers import DialogOperator, PortraitOperator, chosen_portrait, report_errors
 
 
-class HEAT_OT_edit_reset(OnPortrait, Operator):
+class HEAT_OT_edit_reset(PortraitOperator, Operator):
     """Put edits back to 0: one, a group, or all."""
 
     bl_idname = "heat.edit_reset"
@@ -30,12 +33,10 @@ class HEAT_OT_edit_reset(OnPortrait, Operator):
         default=False,
     )
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Set them to 0."""
-        from ..data import edit_animation, edit_values
-
-        portrait = operator_helpers.chosen_portrait(self, context)
+        portrait = chosen_portrait(self, context)
         names = (self.edit,) if self.edit else edit_values.names_of(portrait, self.group)
         if self.animation:
             places = (edit_values.place(portrait, name) for name in names)
@@ -48,7 +49,7 @@ class HEAT_OT_edit_reset(OnPortrait, Operator):
         return {"FINISHED"}
 
 
-class HEAT_OT_edit_before_after(OnPortrait, Operator):
+class HEAT_OT_edit_before_after(PortraitOperator, Operator):
     """Show the preview without edits, or with them again."""
 
     bl_idname = "heat.edit_before_after"
@@ -59,18 +60,16 @@ class HEAT_OT_edit_before_after(OnPortrait, Operator):
     )
     bl_options = {"REGISTER"}
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Change over."""
-        from ..core.edit import before_after
-
-        uid = operator_helpers.chosen_portrait(self, context).uid
+        uid = chosen_portrait(self, context).uid
         before_after.show_before(uid, not before_after.shows_before(uid))
         dirty_flags.rig_changed()
         return {"FINISHED"}
 
 
-class HEAT_OT_edit_attribute_add(AsksFirst, OnPortrait, Operator):
+class HEAT_OT_edit_attribute_add(DialogOperator, PortraitOperator, Operator):
     """Add an attribute by its name."""
 
     bl_idname = "heat.edit_attribute_add"
@@ -80,16 +79,14 @@ class HEAT_OT_edit_attribute_add(AsksFirst, OnPortrait, Operator):
 
     attribute: StringProperty(name="Name", description="Such as age, as the engine calls it")
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Add it; one that is there stays as it is."""
-        from ..data import edit_values
-
-        edit_values.add_attribute(operator_helpers.chosen_portrait(self, context), self.attribute)
+        edit_values.add_attribute(chosen_portrait(self, context), self.attribute)
         return {"FINISHED"}
 
 
-class HEAT_OT_edit_attribute_remove(OnPortrait, Operator):
+class HEAT_OT_edit_attribute_remove(PortraitOperator, Operator):
     """Remove an attribute with its keyframes."""
 
     bl_idname = "heat.edit_attribute_remove"
@@ -99,13 +96,10 @@ class HEAT_OT_edit_attribute_remove(OnPortrait, Operator):
 
     attribute: StringProperty(name="Name", description="Such as age")
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Remove it."""
-        from .. import bridge
-        from ..data import edit_animation
-
-        edits = operator_helpers.chosen_portrait(self, context).edits
+        edits = chosen_portrait(self, context).edits
         index = edits.attributes.find(self.attribute)
         if index < 0:
             raise bridge.errors.UsageError(f'There is no attribute "{self.attribute}" to remove')
@@ -116,7 +110,7 @@ class HEAT_OT_edit_attribute_remove(OnPortrait, Operator):
         return {"FINISHED"}
 
 
-class HEAT_OT_edit_attributes_refresh(OnPortrait, Operator):
+class HEAT_OT_edit_attributes_refresh(PortraitOperator, Operator):
     """Ask the backend which edits its engines have."""
 
     bl_idname = "heat.edit_attributes_refresh"
@@ -127,12 +121,10 @@ class HEAT_OT_edit_attributes_refresh(OnPortrait, Operator):
     )
     bl_options = {"REGISTER", "UNDO"}
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Ask; where Blender has a window the answer comes a little later."""
-        from ..jobs import attribute_list
-
-        attribute_list.refresh(operator_helpers.chosen_portrait(self, context))
+        attribute_list.refresh(chosen_portrait(self, context))
         return {"FINISHED"}
 
 
@@ -147,8 +139,6 @@ CLASSES = (
 
 @persistent
 def _on_load_pre(*_args: Any) -> None:
-    from ..core.edit import before_after
-
     before_after.forget()
 
 

@@ -8,13 +8,13 @@ import bpy
 from bpy.props import BoolProperty, StringProperty
 from bpy.types import Operator
 
+from .. import bridge
 from ..jobs import machine
-from . import operator_helpers
-from .heat_tab import OnPortrait
-from .match_operators import OnIdleFace
+from .match_operators import IdleFaceOperator
+from .operator_helpers import PortraitOperator, chosen_portrait, report_errors
 
 
-class HEAT_OT_edit_drive_light(OnPortrait, Operator):
+class HEAT_OT_edit_drive_light(PortraitOperator, Operator):
     """Let a lamp of the scene drive the light on the face."""
 
     bl_idname = "heat.edit_drive_light"
@@ -40,13 +40,12 @@ class HEAT_OT_edit_drive_light(OnPortrait, Operator):
         options={"SKIP_SAVE"},
     )
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Add them."""
-        from .. import bridge
         from ..scene import lamp_rig
 
-        portrait = operator_helpers.chosen_portrait(self, context)
+        portrait = chosen_portrait(self, context)
         lamp = bpy.data.objects.get(self.lamp) if self.lamp else portrait.edits.lamp
         if self.lamp and lamp is None:
             raise bridge.errors.UsageError(f'There is no lamp "{self.lamp}"')
@@ -54,7 +53,7 @@ class HEAT_OT_edit_drive_light(OnPortrait, Operator):
         return {"FINISHED"}
 
 
-class HEAT_OT_edit_release_light(OnPortrait, Operator):
+class HEAT_OT_edit_release_light(PortraitOperator, Operator):
     """Let the lamp go; the light stays as it is."""
 
     bl_idname = "heat.edit_release_light"
@@ -62,16 +61,16 @@ class HEAT_OT_edit_release_light(OnPortrait, Operator):
     bl_description = "Remove the lamp's drivers; the light on the face stays as it is"
     bl_options = {"REGISTER", "UNDO"}
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Remove them."""
         from ..scene import lamp_rig
 
-        lamp_rig.release(operator_helpers.chosen_portrait(self, context))
+        lamp_rig.release(chosen_portrait(self, context))
         return {"FINISHED"}
 
 
-class HEAT_OT_edit_own_light(OnIdleFace, Operator):
+class HEAT_OT_edit_own_light(IdleFaceOperator, Operator):
     """Find where the photo's own light comes from."""
 
     bl_idname = "heat.edit_own_light"
@@ -81,12 +80,12 @@ class HEAT_OT_edit_own_light(OnIdleFace, Operator):
         "leaves it as it is, and the light on the face comes from where the lamp is"
     )
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Start it; in background Blender, see it through."""
         from ..jobs import face_job, own_light
 
-        portrait = operator_helpers.chosen_portrait(self, context)
+        portrait = chosen_portrait(self, context)
         job = face_job.start(context.scene, portrait, own_light.order())
         return machine.told(self, job)
 

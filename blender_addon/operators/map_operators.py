@@ -9,17 +9,26 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from bpy.types import Menu, Operator
 
-from . import operator_helpers
-from .heat_tab import AsksFirst
+from .. import bridge
+from ..core import dirty_flags
+from ..core.rig import presets
+from .operator_helpers import (
+    DialogOperator,
+    active_portrait,
+    allow,
+    chosen_portrait,
+    no_portrait,
+    report_errors,
+)
 
 _KINDS = (("KEY", "Shape key", "A shape key row"), ("BONE", "Head bone", "A head bone row"))
 
 
 def _no_rig(context: Any) -> str | None:
-    missing = operator_helpers.no_portrait(context)
+    missing = no_portrait(context)
     if missing:
         return missing
-    portrait = operator_helpers.active_portrait(context.scene)
+    portrait = active_portrait(context.scene)
     if portrait.mesh is None and portrait.armature is None:
         return "Pick a face mesh first"
     return None
@@ -47,14 +56,14 @@ class HEAT_OT_auto_map(Operator):
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Whether there is a rig to map."""
-        return operator_helpers.allow(cls, _no_rig(context))
+        return allow(cls, _no_rig(context))
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Map it."""
         from ..scene import auto_mapping
 
-        portrait = operator_helpers.chosen_portrait(self, context)
+        portrait = chosen_portrait(self, context)
         notes = auto_mapping.apply(portrait, preset=self.preset, use_geometry=self.use_geometry)
         for note in notes:
             self.report({"INFO"}, note)
@@ -78,12 +87,12 @@ class HEAT_OT_map_row_add(Operator):
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Whether there is a portrait."""
-        return operator_helpers.allow(cls, operator_helpers.no_portrait(context))
+        return allow(cls, no_portrait(context))
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Add it and make it the active row."""
-        portrait = operator_helpers.chosen_portrait(self, context)
+        portrait = chosen_portrait(self, context)
         if self.kind == "BONE":
             row = portrait.bone_rows.add()
             _set_enum(row, "axis_source", self.axis_source)
@@ -113,15 +122,12 @@ class HEAT_OT_map_row_remove(Operator):
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Whether there is a portrait."""
-        return operator_helpers.allow(cls, operator_helpers.no_portrait(context))
+        return allow(cls, no_portrait(context))
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Remove it."""
-        from .. import bridge
-        from ..core import dirty_flags
-
-        portrait = operator_helpers.chosen_portrait(self, context)
+        portrait = chosen_portrait(self, context)
         name = "bone" if self.kind == "BONE" else "key"
         rows = getattr(portrait, f"{name}_rows")
         index = self.index if self.index >= 0 else getattr(portrait, f"{name}_index")
@@ -144,15 +150,15 @@ class HEAT_OT_map_row_repair(Operator):
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Whether there is a rig."""
-        return operator_helpers.allow(cls, _no_rig(context))
+        return allow(cls, _no_rig(context))
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Repair what has a plain successor and tell of the rest."""
         from ..core.rig import rig_map
         from ..data import map_rows
 
-        portrait = operator_helpers.chosen_portrait(self, context)
+        portrait = chosen_portrait(self, context)
         dead = rig_map.dead_rows(map_rows.to_rig_map(portrait), map_rows.key_names(portrait.mesh))
         taken: set[str] = set()
         for row in dead:
@@ -164,7 +170,7 @@ class HEAT_OT_map_row_repair(Operator):
         return {"FINISHED"}
 
 
-class HEAT_OT_map_save_preset(AsksFirst, Operator):
+class HEAT_OT_map_save_preset(DialogOperator, Operator):
     """Save the rig map under a name, or to a file."""
 
     bl_idname = "heat.map_save_preset"
@@ -178,19 +184,19 @@ class HEAT_OT_map_save_preset(AsksFirst, Operator):
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Whether there are rows to save."""
-        reason = operator_helpers.no_portrait(context)
+        reason = no_portrait(context)
         if reason is None:
-            portrait = operator_helpers.active_portrait(context.scene)
+            portrait = active_portrait(context.scene)
             if not portrait.key_rows and not portrait.bone_rows:
                 reason = "The rig map has no rows yet: use Auto-Map"
-        return operator_helpers.allow(cls, reason)
+        return allow(cls, reason)
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Write the file."""
         from ..data import map_presets, map_rows
 
-        portrait = operator_helpers.chosen_portrait(self, context)
+        portrait = chosen_portrait(self, context)
         path = Path(self.filepath) if self.filepath else map_presets.path_of(self.preset)
         map_presets.save(path, map_rows.to_rig_map(portrait))
         self.report({"INFO"}, f"Rig map saved as {path.name}")
@@ -211,14 +217,14 @@ class HEAT_OT_map_load_preset(Operator):
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Whether there is a portrait."""
-        return operator_helpers.allow(cls, operator_helpers.no_portrait(context))
+        return allow(cls, no_portrait(context))
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Read the file and fill the rows."""
         from ..data import map_presets, map_rows
 
-        portrait = operator_helpers.chosen_portrait(self, context)
+        portrait = chosen_portrait(self, context)
         path = Path(self.filepath) if self.filepath else map_presets.path_of(self.preset)
         map_rows.fill(portrait, map_presets.load(path))
         return {"FINISHED"}
@@ -232,7 +238,6 @@ class HEAT_MT_map_presets(Menu):
 
     def draw(self, _context: Any) -> None:
         """List them."""
-        from ..core.rig import presets
         from ..data import map_presets
 
         layout = self.layout
@@ -271,8 +276,6 @@ def _first_unused_key(portrait: Any) -> str:
 
 
 def _set_enum(row: bpy.types.PropertyGroup, field: str, value: str) -> None:
-    from .. import bridge
-
     try:
         setattr(row, field, value)
     except TypeError:

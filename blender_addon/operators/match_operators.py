@@ -9,26 +9,23 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from bpy.types import Operator
 
-from ..jobs import machine
-from . import operator_helpers
-from .heat_tab import AsksForFile, OnPortrait
+from ..data import photo_source
+from ..jobs import face_job, machine
+from .operator_helpers import FileBrowserOperator, PortraitOperator, chosen_portrait, report_errors
 
 
-class OnIdleFace(OnPortrait):
+class IdleFaceOperator(PortraitOperator):
     """An operator on a face that is not being worked on."""
 
     @classmethod
     def reason_against(cls, _scene: Any, portrait: Any) -> str | None:
         """Not while the face is being worked on, and not without a photo."""
-        from ..data import photo_source
-        from ..jobs import face_job
-
         if face_job.running(portrait.uid):
             return face_job.BUSY
         return photo_source.complaint(portrait)
 
 
-class HEAT_OT_match_picture(AsksForFile, OnIdleFace, Operator):
+class HEAT_OT_match_picture(FileBrowserOperator, IdleFaceOperator, Operator):
     """Give the portrait the expression, light or skin tone of a sample picture."""
 
     bl_idname = "heat.match_picture"
@@ -58,18 +55,18 @@ class HEAT_OT_match_picture(AsksForFile, OnIdleFace, Operator):
         max=64,
     )
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Start it; in background Blender, see it through."""
         from ..jobs import face_job, match_picture
 
-        portrait = operator_helpers.chosen_portrait(self, context)
+        portrait = chosen_portrait(self, context)
         sample = Path(bpy.path.abspath(self.filepath))
         order = match_picture.order_for(portrait, self.take, sample, self.sample_face)
         return machine.told(self, face_job.start(context.scene, portrait, order))
 
 
-class HEAT_OT_send_fit(OnIdleFace, Operator):
+class HEAT_OT_send_fit(IdleFaceOperator, Operator):
     """Make the fitted head in the scene."""
 
     bl_idname = "heat.send_fit"
@@ -86,17 +83,17 @@ class HEAT_OT_send_fit(OnIdleFace, Operator):
         default=True,
     )
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Start it; in background Blender, see it through."""
         from ..jobs import face_job, send_fit
 
-        portrait = operator_helpers.chosen_portrait(self, context)
+        portrait = chosen_portrait(self, context)
         order = send_fit.order_for(lit=self.lit)
         return machine.told(self, face_job.start(context.scene, portrait, order))
 
 
-class HEAT_OT_face_cancel(OnPortrait, Operator):
+class HEAT_OT_face_cancel(PortraitOperator, Operator):
     """Stop the work on the face."""
 
     bl_idname = "heat.face_cancel"
@@ -106,16 +103,12 @@ class HEAT_OT_face_cancel(OnPortrait, Operator):
     @classmethod
     def reason_against(cls, _scene: Any, portrait: Any) -> str | None:
         """Only while the face is being worked on."""
-        from ..jobs import face_job
-
         return None if face_job.running(portrait.uid) else "The face is not being worked on"
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Stop it."""
-        from ..jobs import face_job
-
-        face_job.cancel(operator_helpers.chosen_portrait(self, context).uid)
+        face_job.cancel(chosen_portrait(self, context).uid)
         return {"FINISHED"}
 
 
@@ -124,13 +117,9 @@ CLASSES = (HEAT_OT_match_picture, HEAT_OT_send_fit, HEAT_OT_face_cancel)
 
 def register() -> None:
     """Let a job end when another file is opened."""
-    from ..jobs import face_job
-
     face_job.register()
 
 
 def unregister() -> None:
     """Cancel all jobs."""
-    from ..jobs import face_job
-
     face_job.unregister()

@@ -6,12 +6,11 @@ from typing import Any
 
 from bpy.types import Operator
 
-from ..jobs import machine
-from . import operator_helpers
-from .heat_tab import OnPortrait
+from ..jobs import machine, motion_job
+from .operator_helpers import PortraitOperator, chosen_portrait, report_errors
 
 
-class HEAT_OT_bake_motion(OnPortrait, Operator):
+class HEAT_OT_bake_motion(PortraitOperator, Operator):
     """Read the source in the background, then bake it onto the rig."""
 
     bl_idname = "heat.bake_motion"
@@ -24,22 +23,18 @@ class HEAT_OT_bake_motion(OnPortrait, Operator):
     @classmethod
     def reason_against(cls, scene: Any, portrait: Any) -> str | None:
         """Not while its motion is being read."""
-        from ..jobs import motion_job
-
         if motion_job.running(portrait.uid):
             return "The motion of this portrait is being read"
         return None
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Start it; in background Blender, see it through."""
-        from ..jobs import motion_job
-
-        job = motion_job.start(context.scene, operator_helpers.chosen_portrait(self, context))
+        job = motion_job.start(context.scene, chosen_portrait(self, context))
         return machine.told(self, job)
 
 
-class HEAT_OT_motion_cancel(OnPortrait, Operator):
+class HEAT_OT_motion_cancel(PortraitOperator, Operator):
     """Stop reading the source."""
 
     bl_idname = "heat.motion_cancel"
@@ -49,18 +44,14 @@ class HEAT_OT_motion_cancel(OnPortrait, Operator):
     @classmethod
     def reason_against(cls, scene: Any, portrait: Any) -> str | None:
         """Only while something is being read."""
-        from ..jobs import motion_job
-
         if not motion_job.running(portrait.uid):
             return "No motion is being read"
         return None
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Stop it."""
-        from ..jobs import motion_job
-
-        motion_job.cancel(operator_helpers.chosen_portrait(self, context).uid)
+        motion_job.cancel(chosen_portrait(self, context).uid)
         return {"FINISHED"}
 
 
@@ -69,13 +60,9 @@ CLASSES = (HEAT_OT_bake_motion, HEAT_OT_motion_cancel)
 
 def register() -> None:
     """Let a job end when another file is opened."""
-    from ..jobs import motion_job
-
     motion_job.register()
 
 
 def unregister() -> None:
     """Cancel all jobs."""
-    from ..jobs import motion_job
-
     motion_job.unregister()

@@ -1,39 +1,42 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The edge of every operator: expected failures become a message, never a traceback."""
-
-from __future__ import annotations
+"""What operators have in common: error reports, reasons of disabled buttons, the portrait meant."""
 
 import functools
 from collections.abc import Callable
 from typing import Any
 
+import bpy
+from bpy.props import StringProperty
+
+from .. import bridge
 from ..data.lookup import active_portrait, find_portrait
 
 Execute = Callable[[Any, Any], set[str]]
 
 
-def told(method: Execute) -> Execute:
-    """Wrap `execute` or `invoke`: a `HeatError` is reported as an error and cancels."""
+def report_errors(method: Execute) -> Execute:
+    """Wrap `execute` or `invoke`: HeatError and OSError are reported, and the operator cancels."""
 
     @functools.wraps(method)
     def wrapper(self: Any, context: Any) -> set[str]:
-        from .. import bridge
-
         try:
             return method(self, context)
         except bridge.errors.HeatError as error:
             self.report({"ERROR"}, str(error))
         except OSError as error:
-            self.report(
-                {"ERROR"}, f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
-            )
+            self.report({"ERROR"}, os_error_line(error))
         return {"CANCELLED"}
 
     return wrapper
 
 
+def os_error_line(error: OSError) -> str:
+    """Return an operating system's error as one line: its text and the file it is about."""
+    return f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
+
+
 def allow(cls: Any, reason: str | None) -> bool:
-    """Return whether an operator may run; otherwise let its disabled button say why not."""
+    """Return whether an operator may run; show the reason on its disabled button otherwise."""
     if reason is None:
         return True
     cls.poll_message_set(reason)
@@ -41,15 +44,13 @@ def allow(cls: Any, reason: str | None) -> bool:
 
 
 def chosen_portrait(operator: Any, context: Any) -> Any:
-    """Return the portrait an operator works on: the one named by `operator.portrait`, or active.
+    """Return the portrait named by `operator.portrait`, or the active one where that is empty.
 
     Raises
     ------
     UsageError
         There is no such portrait.
     """
-    from .. import bridge
-
     name = getattr(operator, "portrait", "")
     portraits = context.scene.heat.portraits
     if name:
@@ -70,3 +71,42 @@ def no_portrait(context: Any) -> str | None:
     if active_portrait(context.scene) is None:
         return "Add a portrait first"
     return None
+
+
+class PortraitOperator:
+    """Base of operators on a portrait, named by the property `portrait` or else the active one."""
+
+    portrait: StringProperty(  # type: ignore[valid-type]
+        name="Portrait", description="Name; empty for the active one"
+    )
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Return whether there is a portrait and `reason_against` gives no reason."""
+        reason = no_portrait(context)
+        # Without a window the portrait may be another than the active one, which execute checks.
+        if reason is None and not bpy.app.background:
+            reason = cls.reason_against(context.scene, active_portrait(context.scene))
+        return allow(cls, reason)
+
+    @classmethod
+    def reason_against(cls, _scene: Any, _portrait: Any) -> str | None:
+        """Return why the operator cannot run on this portrait now, or None."""
+        return None
+
+
+class DialogOperator:
+    """Base of operators whose button opens a dialog of their properties first."""
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        """Open the dialog."""
+        return context.window_manager.invoke_props_dialog(self)
+
+
+class FileBrowserOperator:
+    """Base of operators whose button opens the file browser for their `filepath` first."""
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        """Open the file browser."""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}

@@ -10,7 +10,9 @@ from typing import Any
 
 from bpy.types import Gizmo, GizmoGroup
 
-from ..preview import sessions
+from ..core.preview import overlay_rect
+from ..data.lookup import find_portrait
+from ..preview import overlay_layout, sessions
 
 
 class HEAT_GT_overlay(Gizmo):
@@ -30,7 +32,6 @@ class HEAT_GT_overlay(Gizmo):
 
     def test_select(self, context: Any, location: Any) -> int:
         """Return 0 when the mouse is on a border or grip, -1 otherwise."""
-        from ..core.preview import overlay_rect
         from ..preview import overlay_draw, overlay_layout
 
         x, y = location[0], location[1]
@@ -46,8 +47,6 @@ class HEAT_GT_overlay(Gizmo):
 
     def invoke(self, context: Any, event: Any) -> set[str]:
         """Begin a drag."""
-        from ..preview import overlay_layout
-
         for overlay in overlay_layout.overlays(context):
             if overlay.portrait.uid == self.uid:
                 self.from_point = (event.mouse_region_x, event.mouse_region_y)
@@ -58,10 +57,6 @@ class HEAT_GT_overlay(Gizmo):
 
     def modal(self, context: Any, event: Any, _tweak: Any) -> set[str]:
         """Follow the mouse."""
-        from ..core.preview import overlay_rect
-        from ..data.lookup import find_portrait
-        from ..preview import overlay_layout
-
         portrait = find_portrait(context.scene, self.uid)
         if portrait is None:
             return {"CANCELLED"}
@@ -75,9 +70,6 @@ class HEAT_GT_overlay(Gizmo):
 
     def exit(self, context: Any, cancel: bool) -> None:
         """End the drag; where it was cancelled, put the overlay back."""
-        from ..data.lookup import find_portrait
-        from ..preview import overlay_layout
-
         portrait = find_portrait(context.scene, self.uid)
         if cancel and portrait is not None:
             overlay_layout.keep_placement(portrait, self.from_settings)

@@ -8,9 +8,11 @@ import bpy
 from bpy.props import StringProperty
 from bpy.types import Operator
 
-from ..data.lookup import new_uid
-from . import operator_helpers
-from .heat_tab import OnPortrait
+from ..data import edit_animation, engine_options
+from ..data.lookup import active_portrait, new_uid
+from ..jobs import render_jobs
+from ..preview import live
+from .operator_helpers import PortraitOperator, allow, chosen_portrait, report_errors
 
 _CORNERS = ("BOTTOM_LEFT", "TOP_LEFT", "BOTTOM_RIGHT", "TOP_RIGHT")
 
@@ -59,9 +61,9 @@ class HEAT_OT_portrait_add(Operator):
     def poll(cls, context: Any) -> bool:
         """Whether the add-on's properties are there."""
         missing = getattr(context.scene, "heat", None) is None
-        return operator_helpers.allow(cls, "Heat did not load completely" if missing else None)
+        return allow(cls, "Heat did not load completely" if missing else None)
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Add it."""
         portrait = add_portrait(context.scene, self.portrait_name or "Portrait")
@@ -70,7 +72,7 @@ class HEAT_OT_portrait_add(Operator):
         return {"FINISHED"}
 
 
-class HEAT_OT_portrait_remove(OnPortrait, Operator):
+class HEAT_OT_portrait_remove(PortraitOperator, Operator):
     """Remove this portrait from the scene; its files and strips stay."""
 
     bl_idname = "heat.portrait_remove"
@@ -78,16 +80,13 @@ class HEAT_OT_portrait_remove(OnPortrait, Operator):
     bl_description = "Remove this portrait from the scene; its files and strips stay"
     bl_options = {"REGISTER", "UNDO"}
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Stop its preview and job, then remove it."""
-        from ..data import edit_animation
-        from ..jobs import render_jobs
-        from ..preview import live
         from ..scene import lamp_rig
 
         heat = context.scene.heat
-        portrait = operator_helpers.chosen_portrait(self, context)
+        portrait = chosen_portrait(self, context)
         uid = portrait.uid
         live.stop(uid)
         render_jobs.cancel(uid)
@@ -113,12 +112,11 @@ class HEAT_OT_add_sample_rig(Operator):
         reason = None
         if context.mode != "OBJECT":
             reason = "Leave the current mode (Tab) to add the sample rig"
-        return operator_helpers.allow(cls, reason)
+        return allow(cls, reason)
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Add the rig; it is mapped to the active portrait, or to a new one."""
-        from ..data.lookup import active_portrait
         from ..scene import auto_mapping, free_place, sample_rig
 
         mesh, armature = sample_rig.add_sample_rig(context)
@@ -132,7 +130,7 @@ class HEAT_OT_add_sample_rig(Operator):
         return {"FINISHED"}
 
 
-class HEAT_OT_engine_options_show(OnPortrait, Operator):
+class HEAT_OT_engine_options_show(PortraitOperator, Operator):
     """Make room in the portrait for the options that its engine has."""
 
     bl_idname = "heat.engine_options_show"
@@ -140,12 +138,10 @@ class HEAT_OT_engine_options_show(OnPortrait, Operator):
     bl_description = "Show the options that the chosen engine has of its own, at their defaults"
     bl_options = {"REGISTER", "UNDO"}
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Make the rows."""
-        from ..data import engine_options
-
-        engine_options.make(operator_helpers.chosen_portrait(self, context))
+        engine_options.make(chosen_portrait(self, context))
         return {"FINISHED"}
 
 

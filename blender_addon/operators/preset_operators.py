@@ -9,13 +9,19 @@ import bpy
 from bpy.props import BoolProperty, StringProperty
 from bpy.types import Menu, Operator
 
-from . import operator_helpers
-from .heat_tab import AsksFirst, AsksForFile, OnPortrait
+from ..data import edit_presets
+from .operator_helpers import (
+    DialogOperator,
+    FileBrowserOperator,
+    PortraitOperator,
+    chosen_portrait,
+    report_errors,
+)
 
 _GROUP = "Such as shape or light: only these edits are saved, and set again; empty for all"
 
 
-class HEAT_OT_edit_preset_save(AsksFirst, OnPortrait, Operator):
+class HEAT_OT_edit_preset_save(DialogOperator, PortraitOperator, Operator):
     """Save the edits under a name, with the .blend."""
 
     bl_idname = "heat.edit_preset_save"
@@ -30,19 +36,17 @@ class HEAT_OT_edit_preset_save(AsksFirst, OnPortrait, Operator):
         """Draw the name alone."""
         self.layout.prop(self, "preset")
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Save them."""
-        from ..data import edit_presets
-
-        portrait = operator_helpers.chosen_portrait(self, context)
+        portrait = chosen_portrait(self, context)
         preset = edit_presets.of_portrait(portrait, self.group)
         name = edit_presets.keep(context.scene, self.preset, preset)
         self.report({"INFO"}, f'Edits saved with the .blend as "{name}"')
         return {"FINISHED"}
 
 
-class HEAT_OT_edit_preset_load(OnPortrait, Operator):
+class HEAT_OT_edit_preset_load(PortraitOperator, Operator):
     """Set the edits of a preset."""
 
     bl_idname = "heat.edit_preset_load"
@@ -52,13 +56,11 @@ class HEAT_OT_edit_preset_load(OnPortrait, Operator):
 
     preset: StringProperty(name="Name", description="Name of the preset")
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Set them."""
-        from ..data import edit_presets
-
         preset = edit_presets.find(context.scene, self.preset)
-        for note in edit_presets.apply(operator_helpers.chosen_portrait(self, context), preset):
+        for note in edit_presets.apply(chosen_portrait(self, context), preset):
             self.report({"WARNING"}, note)
         return {"FINISHED"}
 
@@ -73,16 +75,14 @@ class HEAT_OT_edit_preset_delete(Operator):
 
     preset: StringProperty(name="Name", description="Name of the preset")
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Delete it."""
-        from ..data import edit_presets
-
         edit_presets.remove(context.scene, self.preset)
         return {"FINISHED"}
 
 
-class _PresetFile(AsksForFile, OnPortrait):
+class _PresetFile(FileBrowserOperator, PortraitOperator):
     """What reading and writing a file have in common: the file browser on .json files."""
 
     filepath: StringProperty(name="File", subtype="FILE_PATH")
@@ -101,17 +101,15 @@ class HEAT_OT_edit_preset_import(_PresetFile, Operator):
 
     use: BoolProperty(name="Set", description="Set its edits at once", default=True)
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Read it."""
-        from ..data import edit_presets
-
         path = Path(bpy.path.abspath(self.filepath))
         preset = edit_presets.read(path)
         edit_presets.keep(context.scene, path.stem, preset)
         notes = preset.notes
         if self.use:
-            notes = edit_presets.apply(operator_helpers.chosen_portrait(self, context), preset)
+            notes = edit_presets.apply(chosen_portrait(self, context), preset)
         for note in notes:
             self.report({"WARNING"}, note)
         return {"FINISHED"}
@@ -130,16 +128,14 @@ class HEAT_OT_edit_preset_export(_PresetFile, Operator):
     )
     check_existing: BoolProperty(default=True, options={"HIDDEN"})
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Write it."""
-        from ..data import edit_presets
-
         path = Path(bpy.path.abspath(self.filepath)).with_suffix(".json")
         if self.preset:
             preset = edit_presets.find(context.scene, self.preset)
         else:
-            preset = edit_presets.of_portrait(operator_helpers.chosen_portrait(self, context))
+            preset = edit_presets.of_portrait(chosen_portrait(self, context))
         edit_presets.write(path, preset)
         self.report({"INFO"}, f"Edits written to {path.name}")
         return {"FINISHED"}
@@ -153,8 +149,6 @@ class HEAT_MT_edit_presets(Menu):
 
     def draw(self, context: Any) -> None:
         """List them."""
-        from ..data import edit_presets
-
         layout = self.layout
         own = edit_presets.own_names(context.scene)
         for name in (*own, *(n for n in edit_presets.shipped_names() if n not in own)):
@@ -175,8 +169,6 @@ class HEAT_MT_edit_presets_delete(Menu):
 
     def draw(self, context: Any) -> None:
         """List them."""
-        from ..data import edit_presets
-
         for name in edit_presets.own_names(context.scene):
             self.layout.operator(
                 "heat.edit_preset_delete", text=name, translate=False

@@ -9,11 +9,13 @@ import bpy
 from bpy.props import FloatProperty
 from bpy.types import Operator
 
-from . import operator_helpers
-from .heat_tab import OnPortrait
+from ..backend import status_lines
+from ..data import photo_source
+from ..preview import live, sessions, software_drawing
+from .operator_helpers import PortraitOperator, chosen_portrait, report_errors
 
 
-class HEAT_OT_preview_start(OnPortrait, Operator):
+class HEAT_OT_preview_start(PortraitOperator, Operator):
     """Show the portrait live, following the rig."""
 
     bl_idname = "heat.preview_start"
@@ -32,20 +34,16 @@ class HEAT_OT_preview_start(OnPortrait, Operator):
         """Only with a photo and a backend."""
         return _reason_against(portrait)
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Start it; in background Blender, wait for the first frame."""
-        from ..preview import live
-
-        portrait = operator_helpers.chosen_portrait(self, context)
+        portrait = chosen_portrait(self, context)
         live.start(portrait)
         if bpy.app.background:
             return self._wait(portrait)
         return {"FINISHED"}
 
     def _wait(self, portrait: Any) -> set[str]:
-        from ..preview import live, sessions
-
         uid = portrait.uid
         end = time.monotonic() + self.wait
         while time.monotonic() < end:
@@ -61,7 +59,7 @@ class HEAT_OT_preview_start(OnPortrait, Operator):
         return {"FINISHED"}
 
 
-class HEAT_OT_preview_stop(OnPortrait, Operator):
+class HEAT_OT_preview_stop(PortraitOperator, Operator):
     """Stop the live preview of the active portrait."""
 
     bl_idname = "heat.preview_stop"
@@ -71,18 +69,14 @@ class HEAT_OT_preview_stop(OnPortrait, Operator):
     @classmethod
     def reason_against(cls, scene: Any, portrait: Any) -> str | None:
         """Only while it runs."""
-        from ..preview import sessions
-
         if sessions.session_of(portrait.uid) is None:
             return "The preview is not running"
         return None
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Stop it."""
-        from ..preview import live
-
-        live.stop(operator_helpers.chosen_portrait(self, context).uid)
+        live.stop(chosen_portrait(self, context).uid)
         return {"FINISHED"}
 
 
@@ -98,8 +92,6 @@ class HEAT_OT_fix_anti_aliasing(Operator):
 
     def execute(self, context: Any) -> set[str]:
         """Set it."""
-        from ..preview import software_drawing
-
         software_drawing.fix(context)
         return {"FINISHED"}
 
@@ -114,7 +106,4 @@ def _is_shown(session: Any, portrait: Any) -> bool:
 
 
 def _reason_against(portrait: Any) -> str | None:
-    from ..backend import status_lines
-    from ..data import photo_source
-
     return photo_source.complaint(portrait) or status_lines.missing()

@@ -7,11 +7,12 @@ from typing import Any
 import bpy
 from bpy.types import Operator
 
-from . import operator_helpers
-from .heat_tab import OnPortrait
+from ..jobs import render_jobs
+from ..scene import take_view, view_transform
+from .operator_helpers import PortraitOperator, allow, chosen_portrait, report_errors
 
 
-class HEAT_OT_render(OnPortrait, Operator):
+class HEAT_OT_render(PortraitOperator, Operator):
     """Render the frame range in the background and put it into the sequencer."""
 
     bl_idname = "heat.render"
@@ -24,20 +25,16 @@ class HEAT_OT_render(OnPortrait, Operator):
     @classmethod
     def reason_against(cls, scene: Any, portrait: Any) -> str | None:
         """Only with a portrait that can be rendered."""
-        from ..jobs import render_jobs
-
         return render_jobs.reason_against(scene, portrait)
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Start it; in background Blender, wait for it."""
-        from ..jobs import render_jobs
-
-        portrait = operator_helpers.chosen_portrait(self, context)
+        portrait = chosen_portrait(self, context)
         return _run(self, render_jobs.start(context.scene, portrait))
 
 
-class HEAT_OT_render_resume(OnPortrait, Operator):
+class HEAT_OT_render_resume(PortraitOperator, Operator):
     """Go on with a render that was cancelled or cut off."""
 
     bl_idname = "heat.render_resume"
@@ -47,22 +44,18 @@ class HEAT_OT_render_resume(OnPortrait, Operator):
     @classmethod
     def reason_against(cls, scene: Any, portrait: Any) -> str | None:
         """Only with an unfinished take."""
-        from ..jobs import render_jobs
-
         if render_jobs.unfinished(portrait) is None:
             return "There is no unfinished take to resume"
         return None
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Start it; in background Blender, wait for it."""
-        from ..jobs import render_jobs
-
-        portrait = operator_helpers.chosen_portrait(self, context)
+        portrait = chosen_portrait(self, context)
         return _run(self, render_jobs.resume(context.scene, portrait))
 
 
-class HEAT_OT_render_cancel(OnPortrait, Operator):
+class HEAT_OT_render_cancel(PortraitOperator, Operator):
     """Cancel the render."""
 
     bl_idname = "heat.render_cancel"
@@ -72,18 +65,14 @@ class HEAT_OT_render_cancel(OnPortrait, Operator):
     @classmethod
     def reason_against(cls, scene: Any, portrait: Any) -> str | None:
         """Only while something is being rendered."""
-        from ..jobs import render_jobs
-
         if not render_jobs.running(portrait.uid):
             return "Nothing is being rendered"
         return None
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Cancel it."""
-        from ..jobs import render_jobs
-
-        render_jobs.cancel(operator_helpers.chosen_portrait(self, context).uid)
+        render_jobs.cancel(chosen_portrait(self, context).uid)
         return {"FINISHED"}
 
 
@@ -100,13 +89,11 @@ class HEAT_OT_fix_view_transform(Operator):
 
     def execute(self, context: Any) -> set[str]:
         """Set it."""
-        from ..scene import view_transform
-
         view_transform.fix(context.scene)
         return {"FINISHED"}
 
 
-class HEAT_OT_match_resolution(OnPortrait, Operator):
+class HEAT_OT_match_resolution(PortraitOperator, Operator):
     """Give the scene the size of the rendered frames."""
 
     bl_idname = "heat.match_resolution"
@@ -117,12 +104,10 @@ class HEAT_OT_match_resolution(OnPortrait, Operator):
     )
     bl_options = {"REGISTER", "UNDO"}
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, context: Any) -> set[str]:
         """Set it."""
-        from ..scene import take_view
-
-        portrait = operator_helpers.chosen_portrait(self, context)
+        portrait = chosen_portrait(self, context)
         width, height = take_view.match_resolution(context.scene, portrait.uid)
         self.report({"INFO"}, f"The scene renders {width} x {height} now")
         return {"FINISHED"}
@@ -139,12 +124,10 @@ class HEAT_OT_open_sequencer(Operator):
     def poll(cls, _context: Any) -> bool:
         """Whether there is a window."""
         reason = "Blender has no window here" if bpy.app.background else None
-        return operator_helpers.allow(cls, reason)
+        return allow(cls, reason)
 
     def execute(self, context: Any) -> set[str]:
         """Show it."""
-        from ..scene import take_view
-
         take_view.open_sequencer(context)
         return {"FINISHED"}
 
@@ -160,8 +143,6 @@ CLASSES = (
 
 
 def _run(operator: Any, task: Any) -> set[str]:
-    from ..jobs import render_jobs
-
     if not bpy.app.background:
         return {"FINISHED"}
     try:

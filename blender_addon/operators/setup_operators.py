@@ -9,8 +9,11 @@ import bpy
 from bpy.types import Operator
 
 from .. import text_lines
-from ..data import preferences
-from . import operator_helpers
+from ..backend import status_lines
+from ..core.setup import interpreter
+from ..data import data_folder, preferences
+from ..jobs import setup_job
+from .operator_helpers import allow, report_errors
 
 
 class HEAT_OT_setup_backend(Operator):
@@ -28,20 +31,15 @@ class HEAT_OT_setup_backend(Operator):
     @classmethod
     def poll(cls, _context: Any) -> bool:
         """Whether none is under way."""
-        from ..jobs import setup_job
-
         reason = "The set-up is under way" if setup_job.running() else None
-        return operator_helpers.allow(cls, reason)
+        return allow(cls, reason)
 
     def invoke(self, context: Any, _event: Any) -> set[str]:
         """Look for an interpreter; show it and the size of the download, and ask."""
         return self._ask(context)
 
-    @operator_helpers.told
+    @report_errors
     def _ask(self, context: Any) -> set[str]:
-        from ..core.setup import interpreter
-        from ..jobs import setup_job
-
         plan = setup_job.plan(preferences.current())
         self._found = interpreter.described(plan.interpreter)
         return context.window_manager.invoke_props_dialog(
@@ -50,9 +48,6 @@ class HEAT_OT_setup_backend(Operator):
 
     def draw(self, context: Any) -> None:
         """Draw what is going to happen."""
-        from ..data import data_folder
-        from ..jobs import setup_job
-
         prefs = preferences.current()
         column = self.layout.column()
         text_lines.draw_wide(column, context, setup_job.size_line(prefs) + ".", 400)
@@ -61,12 +56,9 @@ class HEAT_OT_setup_backend(Operator):
         if isinstance(prefs, bpy.types.AddonPreferences):
             column.prop(prefs, "torch_build")
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, _context: Any) -> set[str]:
         """Start it; in background Blender, wait for it."""
-        from ..backend import status_lines
-        from ..jobs import setup_job
-
         run = setup_job.start(setup_job.plan(preferences.current()))
         if not bpy.app.background:
             return {"FINISHED"}
@@ -89,16 +81,10 @@ class HEAT_OT_setup_cancel(Operator):
     @classmethod
     def poll(cls, _context: Any) -> bool:
         """Whether one is under way."""
-        from ..jobs import setup_job
-
-        return operator_helpers.allow(
-            cls, None if setup_job.running() else "Nothing is being set up"
-        )
+        return allow(cls, None if setup_job.running() else "Nothing is being set up")
 
     def execute(self, _context: Any) -> set[str]:
         """Cancel it."""
-        from ..jobs import setup_job
-
         setup_job.cancel()
         return {"FINISHED"}
 
@@ -108,6 +94,4 @@ CLASSES = (HEAT_OT_setup_backend, HEAT_OT_setup_cancel)
 
 def unregister() -> None:
     """Cancel a set-up that runs."""
-    from ..jobs import setup_job
-
     setup_job.unregister()

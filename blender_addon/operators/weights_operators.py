@@ -8,15 +8,14 @@ import bpy
 from bpy.props import BoolProperty
 from bpy.types import Operator
 
-from .. import text_lines
-from . import operator_helpers
+from .. import bridge, text_lines
+from ..jobs import weights_job
+from .operator_helpers import allow, report_errors
 
 _WIDTH = 460
 
 
 def _busy() -> str | None:
-    from ..jobs import weights_job
-
     return "The weights are being fetched or checked" if weights_job.running() else None
 
 
@@ -46,16 +45,14 @@ class HEAT_OT_fetch_weights(Operator):
     @classmethod
     def poll(cls, _context: Any) -> bool:
         """Whether none is under way."""
-        return operator_helpers.allow(cls, _busy())
+        return allow(cls, _busy())
 
     def invoke(self, context: Any, _event: Any) -> set[str]:
         """Show what would be fetched, and under which terms."""
         return self._ask(context)
 
-    @operator_helpers.told
+    @report_errors
     def _ask(self, context: Any) -> set[str]:
-        from ..jobs import weights_job
-
         known = weights_job.report_now()
         if not known.to_fetch:
             self.report({"INFO"}, "All weights are here")
@@ -66,8 +63,6 @@ class HEAT_OT_fetch_weights(Operator):
 
     def draw(self, context: Any) -> None:
         """Draw the files and the licences."""
-        from ..jobs import weights_job
-
         known = weights_job.report()
         if known is None:
             return
@@ -86,12 +81,9 @@ class HEAT_OT_fetch_weights(Operator):
         if any(not licence.by_name for licence in known.licences):
             column.prop(self, "accept")
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, _context: Any) -> set[str]:
         """Start it; in background Blender, wait for it."""
-        from .. import bridge
-        from ..jobs import weights_job
-
         if not bpy.app.online_access:
             raise bridge.errors.MissingHere(
                 "Blender is set to stay offline: allow online access in Preferences > System, or "
@@ -120,9 +112,9 @@ class HEAT_OT_verify_weights(Operator):
     @classmethod
     def poll(cls, _context: Any) -> bool:
         """Whether none is under way."""
-        return operator_helpers.allow(cls, _busy())
+        return allow(cls, _busy())
 
-    @operator_helpers.told
+    @report_errors
     def execute(self, _context: Any) -> set[str]:
         """Start it; in background Blender, wait for it."""
         return _started(self, ("verify",), "The weights are sound")
@@ -138,19 +130,15 @@ class HEAT_OT_weights_cancel(Operator):
     @classmethod
     def poll(cls, _context: Any) -> bool:
         """Whether one is under way."""
-        return operator_helpers.allow(cls, None if _busy() else "Nothing is being fetched")
+        return allow(cls, None if _busy() else "Nothing is being fetched")
 
     def execute(self, _context: Any) -> set[str]:
         """Stop it."""
-        from ..jobs import weights_job
-
         weights_job.cancel()
         return {"FINISHED"}
 
 
 def _started(operator: Any, arguments: tuple[str, ...], finished: str) -> set[str]:
-    from ..jobs import weights_job
-
     run = weights_job.start(arguments, finished)
     if not bpy.app.background:
         return {"FINISHED"}
@@ -167,6 +155,4 @@ CLASSES = (HEAT_OT_fetch_weights, HEAT_OT_verify_weights, HEAT_OT_weights_cancel
 
 def unregister() -> None:
     """Stop a run."""
-    from ..jobs import weights_job
-
     weights_job.unregister()

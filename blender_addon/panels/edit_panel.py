@@ -8,12 +8,17 @@ from typing import Any
 from bpy.types import Panel
 
 from .. import text_lines
+from ..core import engine_edits
+from ..core.edit import before_after, edit_groups
+from ..data import edit_values
 from ..data.lookup import active_portrait
-from ..operators.heat_tab import OfPortrait
-from . import match_rows
+from ..jobs import attribute_list
+from .heat_tab import PortraitPanel
+
+_ICONS = {"done": "CHECKMARK", "failed": "ERROR"}
 
 
-class HEAT_PT_edit(OfPortrait, Panel):
+class HEAT_PT_edit(PortraitPanel, Panel):
     """Presets, comparison, reset of all; the groups are its sub-panels."""
 
     bl_label = "Edit"
@@ -23,9 +28,6 @@ class HEAT_PT_edit(OfPortrait, Panel):
 
     def draw(self, context: Any) -> None:
         """Draw what concerns all edits."""
-        from ..core import engine_edits
-        from ..core.edit import before_after
-        from ..data import edit_values
         from ..jobs import edit_costs
 
         layout = self.layout
@@ -44,10 +46,10 @@ class HEAT_PT_edit(OfPortrait, Panel):
         cost = edit_costs.line(context.scene, portrait)
         if cost:
             text_lines.draw(layout, context, cost, "TIME")
-        match_rows.draw(layout, context, portrait)
+        draw_face_jobs(layout, context, portrait)
 
 
-class _GroupPanel(OfPortrait):
+class _GroupPanel(PortraitPanel):
     """What the groups' panels have in common."""
 
     bl_parent_id = "HEAT_PT_edit"
@@ -56,8 +58,6 @@ class _GroupPanel(OfPortrait):
 
     def draw_header_preset(self, context: Any) -> None:
         """Draw the group's reset while one of its edits is not 0."""
-        from ..data import edit_values
-
         portrait = active_portrait(context.scene)
         if edit_values.values(portrait, edit_values.names_of(portrait, self.group)):
             layout = self.layout  # type: ignore[attr-defined]
@@ -69,9 +69,6 @@ class _GroupPanel(OfPortrait):
 
     def draw_sliders(self, context: Any, portrait: Any) -> None:
         """Draw a slider for each edit of the group."""
-        from ..core.edit import edit_groups
-        from ..data import edit_values
-
         column = self.layout.column(align=True)  # type: ignore[attr-defined]
         for name in edit_values.names_of(portrait, self.group):
             _draw_slider(column, context, portrait, name, edit_groups.short_label(name))
@@ -138,9 +135,6 @@ class HEAT_PT_edit_attributes(_GroupPanel, Panel):
 
     def draw_sliders(self, context: Any, portrait: Any) -> None:
         """Draw the attributes, what the engine has, and how to get more."""
-        from ..core import engine_edits
-        from ..jobs import attribute_list
-
         layout = self.layout
         column = layout.column(align=True)
         for attribute in portrait.edits.attributes:
@@ -165,11 +159,30 @@ class HEAT_PT_edit_raw(_GroupPanel, Panel):
     group = "raw"
 
 
+def draw_face_jobs(layout: Any, context: Any, portrait: Any) -> None:
+    """Draw the buttons to match a picture and send the fit, or the progress of that work."""
+    from ..jobs import face_job, match_picture
+
+    job = face_job.job_of(portrait.uid)
+    if job is not None and not job.finished:
+        layout.progress(factor=job.fraction, text=f"{job.fraction:.0%}")
+        text_lines.draw(layout, context, job.line())
+        layout.operator("heat.face_cancel", icon="CANCEL")
+        return
+    column = layout.column(align=True)
+    column.label(text="Match a picture's")
+    row = column if text_lines.is_narrow(context) else column.row(align=True)
+    for take, label in match_picture.LABELS.items():
+        row.operator("heat.match_picture", text=label).take = take
+    layout.operator("heat.send_fit", icon="MESH_MONKEY")
+    if job is not None:
+        text_lines.draw(layout, context, job.line(), _ICONS.get(job.state, "INFO"))
+        for note in job.notes:
+            text_lines.draw(layout, context, note, "INFO")
+
+
 def _draw_slider(column: Any, context: Any, portrait: Any, name: str, label: str) -> Any:
     """Draw an edit with its keyframe dot and, while it is not 0, its reset; return the row."""
-    from ..core import engine_edits
-    from ..data import edit_values
-
     owner, field = edit_values.place(portrait, name)
     row = column.row(align=True)
     slider = row.row(align=True)

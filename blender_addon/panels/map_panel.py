@@ -1,18 +1,74 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Panel of the rig map."""
+"""Panels of the rig map and the lists of its rows."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from bpy.types import Panel
+from bpy.types import Panel, UIList
 
 from .. import text_lines
+from ..core.rig import expression_menu
 from ..data.lookup import active_portrait
-from ..operators.heat_tab import InHeatTab, OfPortrait
+from .heat_tab import HeatTabPanel, PortraitPanel
+
+# Rows of the automatic map that are less certain than this (0..1) are marked; tuned by eye.
+_UNSURE = 0.6
 
 
-class HEAT_PT_map(OfPortrait, Panel):
+class HEAT_UL_key_rows(UIList):
+    """Shape key -> expression, with mute, and a sign for rows that do nothing or are unsure."""
+
+    def draw_item(
+        self,
+        _context: Any,
+        layout: Any,
+        data: Any,
+        item: Any,
+        _icon: int,
+        _active_data: Any,
+        _active_property: str,
+        _index: int = 0,
+        _flag: int = 0,
+    ) -> None:
+        """Draw one row: only text, since a sidebar leaves little room; details stand below."""
+        row = layout.row(align=True)
+        names = row.row(align=True)
+        names.active = not item.mute
+        sign = _sign_of(data, item)
+        if item.shape_key.casefold() == item.expression.casefold():
+            names.label(text=item.shape_key, icon=sign)  # the same twice would only be cut off
+        else:
+            names = names.split(factor=0.5, align=True)
+            names.label(text=item.shape_key or "(none)", icon=sign)
+            names.label(text=expression_menu.short(item.expression))
+        row.prop(item, "mute", text="", emboss=False, icon="HIDE_ON" if item.mute else "HIDE_OFF")
+
+
+class HEAT_UL_bone_rows(UIList):
+    """Bone axis -> head pose."""
+
+    def draw_item(
+        self,
+        _context: Any,
+        layout: Any,
+        _data: Any,
+        item: Any,
+        _icon: int,
+        _active_data: Any,
+        _active_property: str,
+        _index: int = 0,
+        _flag: int = 0,
+    ) -> None:
+        """Draw one row."""
+        row = layout.row(align=True)
+        row.active = not item.mute
+        row.prop(item, "axis_source", text="", emboss=False)
+        row.prop(item, "target", text="", emboss=False)
+        row.prop(item, "mute", text="", emboss=False, icon="HIDE_ON" if item.mute else "HIDE_OFF")
+
+
+class HEAT_PT_map(PortraitPanel, Panel):
     """Shape key rows of the active portrait."""
 
     bl_label = "Rig Map"
@@ -39,7 +95,7 @@ class HEAT_PT_map(OfPortrait, Panel):
         _draw_complaints(layout, context, portrait)
 
 
-class HEAT_PT_map_bone(InHeatTab, Panel):
+class HEAT_PT_map_bone(HeatTabPanel, Panel):
     """Head bone rows of the active portrait."""
 
     bl_label = "Head Bone Rows"
@@ -62,6 +118,14 @@ class HEAT_PT_map_bone(InHeatTab, Panel):
             row = self.layout.row(align=True)
             row.prop(bone, "scale")
             row.prop(bone, "offset")
+
+
+def _sign_of(portrait: Any, row: Any) -> str:
+    """Return an icon for a row that does nothing or is unsure, NONE for a sound one."""
+    keys = getattr(getattr(portrait.mesh, "data", None), "shape_keys", None)
+    if portrait.mesh is not None and (keys is None or row.shape_key not in keys.key_blocks):
+        return "ERROR"
+    return "QUESTION" if row.confidence < _UNSURE else "NONE"
 
 
 def _draw_key_row(layout: Any, portrait: Any, row: Any) -> None:
@@ -94,4 +158,4 @@ def _draw_complaints(layout: Any, context: Any, portrait: Any) -> None:
     box.operator("heat.map_row_repair", icon="TOOL_SETTINGS")
 
 
-CLASSES = (HEAT_PT_map, HEAT_PT_map_bone)
+CLASSES = (HEAT_UL_key_rows, HEAT_UL_bone_rows, HEAT_PT_map, HEAT_PT_map_bone)

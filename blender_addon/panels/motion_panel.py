@@ -7,14 +7,16 @@ from typing import Any
 
 from bpy.types import Panel
 
-from .. import text_lines
+from .. import bridge, text_lines
+from ..backend import status_lines
 from ..data.lookup import active_portrait
-from ..operators.heat_tab import InHeatTab, OfPortrait
+from ..jobs import motion_job
+from .heat_tab import HeatTabPanel, PortraitPanel
 
 _PARTS = ("brows", "eyes", "cheeks", "nose", "mouth", "head")
 
 
-class HEAT_PT_motion(OfPortrait, Panel):
+class HEAT_PT_motion(PortraitPanel, Panel):
     """Where the motion comes from, and the bake's button or progress."""
 
     bl_label = "Motion"
@@ -24,8 +26,6 @@ class HEAT_PT_motion(OfPortrait, Panel):
 
     def draw(self, context: Any) -> None:
         """Draw the source, then the button or the progress, then what came of it."""
-        from ..jobs import motion_job
-
         layout = self.layout
         portrait = active_portrait(context.scene)
         job, busy = motion_job.job_of(portrait.uid), motion_job.running(portrait.uid)
@@ -48,7 +48,7 @@ class HEAT_PT_motion(OfPortrait, Panel):
                 text_lines.draw(layout, context, note, "INFO")
 
 
-class HEAT_PT_motion_parts(InHeatTab, Panel):
+class HEAT_PT_motion_parts(HeatTabPanel, Panel):
     """Which parts of the face are baked, and how strongly."""
 
     bl_label = "Parts & Strength"
@@ -72,7 +72,7 @@ class HEAT_PT_motion_parts(InHeatTab, Panel):
         column.prop(settings, "only", placeholder="all of these parts")
 
 
-class HEAT_PT_motion_curves(InHeatTab, Panel):
+class HEAT_PT_motion_curves(HeatTabPanel, Panel):
     """How the curves are made."""
 
     bl_label = "Curves"
@@ -116,7 +116,6 @@ def _draw_source(column: Any, context: Any, settings: Any) -> None:
 
 def _kind(context: Any, settings: Any) -> str:
     """Return the source's kind, or "" while nothing is chosen."""
-    from .. import bridge
     from ..scene import motion_source
 
     try:
@@ -127,7 +126,6 @@ def _kind(context: Any, settings: Any) -> str:
 
 def _draw_missing(layout: Any, context: Any, portrait: Any) -> None:
     """Draw what stands in the way, with the button that mends it."""
-    from ..backend import status_lines
     from ..scene import baking
 
     reason = baking.complaint(portrait)

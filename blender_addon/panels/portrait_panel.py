@@ -5,14 +5,41 @@ from __future__ import annotations
 
 from typing import Any
 
-from bpy.types import Panel
+from bpy.types import Panel, UIList
 
 from .. import registration, text_lines
+from ..backend import status_lines
+from ..core import engines
+from ..data import engine_options, photo_source
 from ..data.lookup import active_portrait
-from ..operators.heat_tab import InHeatTab, OfPortrait
+from ..jobs import weights_job
+from ..preview import sessions
+from .heat_tab import HeatTabPanel, PortraitPanel
 
 
-class HEAT_PT_portraits(InHeatTab, Panel):
+class HEAT_UL_portraits(UIList):
+    """One line a portrait: its name, and a sign for a live preview or a missing photo."""
+
+    def draw_item(
+        self,
+        _context: Any,
+        layout: Any,
+        _data: Any,
+        item: Any,
+        _icon: int,
+        _active_data: Any,
+        _active_property: str,
+        _index: int = 0,
+        _flag: int = 0,
+    ) -> None:
+        """Draw one portrait."""
+        wrong = photo_source.complaint(item)
+        layout.prop(item, "name", text="", emboss=False, icon="ERROR" if wrong else "USER")
+        if sessions.session_of(item.uid) is not None:
+            layout.label(text="", icon="RADIOBUT_ON")
+
+
+class HEAT_PT_portraits(HeatTabPanel, Panel):
     """The list of portraits; the first thing in the tab."""
 
     bl_label = "Portraits"
@@ -40,7 +67,7 @@ class HEAT_PT_portraits(InHeatTab, Panel):
         _draw_backend(layout, context)
 
 
-class HEAT_PT_photo(OfPortrait, Panel):
+class HEAT_PT_photo(PortraitPanel, Panel):
     """Photo and rig of the active portrait."""
 
     bl_label = "Photo & Rig"
@@ -83,7 +110,7 @@ class HEAT_PT_photo(OfPortrait, Panel):
             text_lines.draw(column, context, *map_rows.state_line(portrait))
 
 
-class HEAT_PT_engine(InHeatTab, Panel):
+class HEAT_PT_engine(HeatTabPanel, Panel):
     """Engine settings of the active portrait."""
 
     bl_label = "Engine"
@@ -110,8 +137,6 @@ class HEAT_PT_engine(InHeatTab, Panel):
 
 def _draw_own_options(layout: Any, context: Any, portrait: Any) -> None:
     """Draw the options that the chosen engine has besides those of all engines."""
-    from ..data import engine_options
-
     lacking = False
     for option in engine_options.options(portrait):
         held = engine_options.place(portrait, option)
@@ -128,9 +153,6 @@ def _draw_own_options(layout: Any, context: Any, portrait: Any) -> None:
 
 def _draw_engine_note(layout: Any, context: Any, engine: str) -> None:
     """Draw what the chosen engine does, and what it lacks on this machine."""
-    from ..core import engines
-    from ..jobs import weights_job
-
     text = engines.note(engine)
     if text:
         text_lines.draw(layout, context, text, "INFO")
@@ -143,8 +165,6 @@ def _draw_engine_note(layout: Any, context: Any, engine: str) -> None:
 
 
 def _draw_backend(layout: Any, context: Any) -> None:
-    from ..backend import status_lines
-
     line = status_lines.line()
     if line.warning:
         text_lines.draw(layout, context, line.text, "ERROR")
@@ -156,4 +176,4 @@ def _draw_backend(layout: Any, context: Any) -> None:
         text_lines.draw(layout, context, line.text, line.icon)
 
 
-CLASSES = (HEAT_PT_portraits, HEAT_PT_photo, HEAT_PT_engine)
+CLASSES = (HEAT_UL_portraits, HEAT_PT_portraits, HEAT_PT_photo, HEAT_PT_engine)

@@ -9,7 +9,9 @@ from bpy.props import EnumProperty, IntProperty, StringProperty
 from bpy.types import AddonPreferences
 
 from .. import text_lines
+from ..backend import status_lines
 from ..data.preferences import PYTHON_VARIABLE
+from ..jobs import setup_job, weights_job
 
 BACKEND_ITEMS = (
     ("OWN", "Heat's own environment", "The environment that Set Up Backend makes"),
@@ -99,8 +101,6 @@ class HeatPreferences(AddonPreferences):
             text_lines.draw(layout, context, note, "INFO")
 
     def _draw_own(self, layout: Any, context: Any) -> None:
-        from ..jobs import setup_job
-
         run = setup_job.current()
         for kind, text in setup_job.lines(self):
             text_lines.draw(layout, context, text, kind)
@@ -119,8 +119,6 @@ class HeatPreferences(AddonPreferences):
         row.operator("heat.open_log", icon="TEXT").which = "SETUP"
 
     def _draw_backend_state(self, layout: Any, context: Any) -> None:
-        from ..backend import status_lines
-
         line = status_lines.line()
         if line.mend == "setup" and self.backend == "OWN":
             return  # said above already
@@ -131,9 +129,6 @@ class HeatPreferences(AddonPreferences):
         row.operator("heat.open_log", text="Open Backend Log", icon="TEXT").which = "BACKEND"
 
     def _draw_weights(self, layout: Any, context: Any) -> None:
-        from ..backend import status_lines
-        from ..jobs import weights_job
-
         if status_lines.missing() is not None:
             return  # the backend fetches them; first things first
         layout.separator()

@@ -8,13 +8,15 @@ from typing import Any
 from bpy.types import Panel
 
 from .. import text_lines
+from ..backend import status_lines
 from ..data.lookup import active_portrait
-from ..operators.heat_tab import InHeatTab, OfPortrait
+from ..preview import sessions, software_drawing
+from .heat_tab import HeatTabPanel, PortraitPanel
 
 _POSING = "Pose with the mesh's shape keys (Object Data properties) and the head bone"
 
 
-class HEAT_PT_preview(OfPortrait, Panel):
+class HEAT_PT_preview(PortraitPanel, Panel):
     """Start, stop, state and place of the active portrait's preview."""
 
     bl_label = "Preview"
@@ -23,8 +25,6 @@ class HEAT_PT_preview(OfPortrait, Panel):
 
     def draw(self, context: Any) -> None:
         """Draw the button, the state, then where the preview is shown."""
-        from ..preview import sessions
-
         layout = self.layout
         portrait = active_portrait(context.scene)
         session = sessions.session_of(portrait.uid)
@@ -49,7 +49,7 @@ class HEAT_PT_preview(OfPortrait, Panel):
             text_lines.draw(layout, context, _where_the_picture_is(settings), "IMAGE_DATA")
 
 
-class HEAT_PT_preview_look(InHeatTab, Panel):
+class HEAT_PT_preview_look(HeatTabPanel, Panel):
     """How large the preview is, and where the overlay lies."""
 
     bl_label = "Size & Place"
@@ -77,8 +77,6 @@ class HEAT_PT_preview_look(InHeatTab, Panel):
 
 
 def _draw_slowness(layout: Any, context: Any) -> None:
-    from ..preview import software_drawing
-
     slow = software_drawing.complaint(context)
     if slow is not None:
         text_lines.draw(layout, context, slow, "INFO")
@@ -87,8 +85,6 @@ def _draw_slowness(layout: Any, context: Any) -> None:
 
 def _draw_try_again(layout: Any) -> None:
     """Draw the button that mends: the backend's, where that is what failed, else the portrait's."""
-    from ..backend import status_lines
-
     if status_lines.line().mend == "restart":
         layout.operator("heat.backend_restart", text="Try Again", icon="FILE_REFRESH")
     else:

@@ -9,10 +9,11 @@ from bpy.types import Panel
 
 from .. import text_lines
 from ..data.lookup import active_portrait
-from ..operators.heat_tab import OfPortrait
+from ..scene import take_view, view_transform
+from .heat_tab import PortraitPanel
 
 
-class HEAT_PT_render(OfPortrait, Panel):
+class HEAT_PT_render(PortraitPanel, Panel):
     """Output settings of the active portrait, its progress, and what stands in the way."""
 
     bl_label = "Render"
@@ -22,7 +23,6 @@ class HEAT_PT_render(OfPortrait, Panel):
     def draw(self, context: Any) -> None:
         """Draw settings, then the button or the progress."""
         from ..jobs import edit_costs, render_jobs
-        from ..scene import view_transform
 
         layout = self.layout
         portrait = active_portrait(context.scene)
@@ -60,8 +60,6 @@ class HEAT_PT_render(OfPortrait, Panel):
 
 def _draw_take(layout: Any, context: Any, portrait: Any) -> None:
     """Draw where the finished take is, and what the scene's own render would make of it."""
-    from ..scene import take_view
-
     place = take_view.place_line(context.scene, portrait.uid)
     if place is None:
         return

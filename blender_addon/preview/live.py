@@ -16,7 +16,11 @@ from typing import TYPE_CHECKING, Any
 import bpy
 from bpy.app.handlers import persistent
 
-from ..core import dirty_flags
+from .. import bridge
+from ..backend import choose
+from ..core import dirty_flags, engine_edits
+from ..core.edit import before_after
+from ..data import photo_source
 from ..data.lookup import find_portrait
 from . import tagging
 from .sessions import by_uid, sessions
@@ -40,9 +44,6 @@ def start(portrait: Any) -> None:
     MissingHere
         No backend is set up.
     """
-    from .. import bridge
-    from ..backend import choose
-    from ..data import photo_source
     from .session import Session
 
     source = photo_source.source_of(portrait)
@@ -149,10 +150,7 @@ def _sample_if_changed() -> None:
 
 
 def _sample(session: Session) -> None:
-    from .. import bridge
-    from ..core import engine_edits
-    from ..core.edit import before_after
-    from ..data import map_rows, photo_source
+    from ..data import map_rows
     from ..scene import curve_window, range_sampling, rig_source, sampling
 
     if range_sampling.is_sampling():
@@ -197,8 +195,6 @@ def _write_image(session: Session) -> bool:
 
 
 def _restart(uid: str) -> None:
-    from .. import bridge
-
     _scene, _layer, portrait = located(uid)
     if portrait is None:
         stop(uid)

@@ -20,6 +20,7 @@ from gpu_extras.batch import batch_for_shader
 from .. import versions
 from ..core.preview import frame_packing
 from ..core.preview.overlay_rect import Rect, grip_point
+from ..text_lines import break_lines
 from . import overlay_layout
 from .session import Session
 
@@ -199,8 +200,6 @@ def _fill(rect: Rect, colour: tuple[float, float, float, float]) -> None:
 
 
 def _draw_text(rect: Rect, text: str, scale: float) -> None:
-    from ..text_lines import break_lines
-
     blf.size(0, 12 * scale)
     lines = break_lines(text, rect.width - 16, lambda piece: float(blf.dimensions(0, piece)[0]))
     step = 16 * scale

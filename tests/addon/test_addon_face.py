@@ -96,10 +96,10 @@ def notes(portrait):
 
 
 def drawn(blender, portrait):
-    from blender_addon.panels import match_rows
+    from blender_addon.panels import edit_panel
 
     layout = Drawn()
-    match_rows.draw(layout, context(scene=blender.context.scene), portrait)
+    edit_panel.draw_face_jobs(layout, context(scene=blender.context.scene), portrait)
     return layout
 
 
