@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from . import motion_clip as motion_clip
     from . import motion_mix as motion_mix
     from . import packing as packing
+    from . import portrait_source as portrait_source
     from . import pose as pose
     from . import preview as preview
     from . import ramps as ramps
@@ -49,6 +50,7 @@ _MODULES = (
     "motion_clip",
     "motion_mix",
     "packing",
+    "portrait_source",
     "pose",
     "preview",
     "ramps",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from . import fields
 from .errors import ProtocolError, UsageError
@@ -142,7 +143,12 @@ class EngineDescription:
 
     def header(self) -> Header:
         """Return the fields as they stand in WELCOME."""
-        return asdict(self)
+        return asdict(self, dict_factory=_with_lists)
+
+
+def _with_lists(pairs: list[tuple[str, Any]]) -> Header:
+    """Make a table of fields as JSON has them."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in pairs}
 
 
 def read_descriptions(header: Header) -> tuple[EngineDescription, ...]:
