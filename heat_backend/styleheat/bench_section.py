@@ -19,7 +19,7 @@ def rows(settings: BenchSettings, report: Callable[[str], None]) -> list[Row]:
     if settings.engine != DESCRIPTION.name:
         return []
     from heat_backend.styleheat.conformance.run import pick_device
-    from heat_backend.styleheat.fast.stages import measure
+    from heat_backend.styleheat.driving.stage_times import measure
 
     device = pick_device(settings.device)
     report("styleheat: making synthetic weights")

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from heat_backend.bench.collect import BenchSettings
-    from heat_backend.styleheat.inversion.encoder import Inversion
-    from heat_backend.styleheat.networks.forward import StyleHeat
+    from heat_backend.styleheat.networks.forward import Inversion, StyleHeat
     from heat_backend.styleheat.portrait import StyleHeatPortrait
 
 CLIP = 24
@@ -37,9 +36,8 @@ def subject(device: torch.device) -> tuple[StyleHeat, Inversion, Tensor]:
     import torch
 
     from heat_backend.styleheat.conformance import synthetic
-    from heat_backend.styleheat.conformance.case_run import SyntheticNetworks
-    from heat_backend.styleheat.inversion.encoder import Inversion
-    from heat_backend.styleheat.networks.forward import StyleHeat
+    from heat_backend.styleheat.conformance.synthetic import SyntheticNetworks
+    from heat_backend.styleheat.networks.forward import Inversion, StyleHeat
     from heat_backend.styleheat.weights.manifest import load_manifest
 
     made = SyntheticNetworks(load_manifest(), 1, device)
@@ -61,8 +59,8 @@ def driven_portrait(device: torch.device, half: bool) -> StyleHeatPortrait:
     from heat_backend.styleheat.bfm.head_pose import HeadMotion
     from heat_backend.styleheat.crops.ffhq import SIZE
     from heat_backend.styleheat.crops.paste_back import paste_back
-    from heat_backend.styleheat.driving.network_driver import NetworkDriver
-    from heat_backend.styleheat.fast.portrait import PreparedPortrait
+    from heat_backend.styleheat.driving.prepared_portrait import PreparedPortrait
+    from heat_backend.styleheat.network_driver import NetworkDriver
     from heat_backend.styleheat.portrait import CoefficientMapper, StyleHeatPortrait
 
     networks, inversion, windows = subject(device)

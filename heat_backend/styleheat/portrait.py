@@ -21,8 +21,8 @@ from heat_backend.styleheat.bfm.expression_map import ExpressionMap
 from heat_backend.styleheat.bfm.head_pose import HeadMotion
 from heat_backend.styleheat.crops.paste_back import PasteBack
 from heat_backend.styleheat.driving import paper_motion
-from heat_backend.styleheat.driving.frame_window import RADIUS, motion_window, still_window
-from heat_backend.styleheat.editing.editable import NOTHING, FrameEdits
+from heat_backend.styleheat.driving.paper_motion import RADIUS, motion_window, still_window
+from heat_backend.styleheat.editing.frame_edits import NOTHING, FrameEdits
 
 Bytes = NDArray[np.uint8]
 Vectors = NDArray[np.float32]

@@ -28,28 +28,27 @@ from heat_backend.media.photo import Photo
 from heat_backend.styleheat.bfm.basel import read_standard_head
 from heat_backend.styleheat.bfm.expression_map import ExpressionMap, cached_expression_map
 from heat_backend.styleheat.bfm.head_pose import HeadMotion
-from heat_backend.styleheat.crops.deep3d import PICTURE_SIZE, cut, five_points
+from heat_backend.styleheat.crops.deep3d import PICTURE_SIZE, cut, five_points, sixty_eight
 from heat_backend.styleheat.crops.ffhq import SIZE, PortraitCrop, crop_portrait
-from heat_backend.styleheat.crops.landmarks68 import sixty_eight
-from heat_backend.styleheat.crops.paste_back import EditedPastes, PasteBack, paste_back
+from heat_backend.styleheat.crops.paste_back import PasteBack, paste_back
 from heat_backend.styleheat.description import DESCRIPTION, StyleHeatOptions
 from heat_backend.styleheat.driving import paper_motion
-from heat_backend.styleheat.driving.frame_window import still_window
-from heat_backend.styleheat.driving.network_driver import NetworkDriver
+from heat_backend.styleheat.driving.paper_motion import still_window
 from heat_backend.styleheat.editing.directions import find_edits
-from heat_backend.styleheat.editing.editable import NOTHING, Amounts, EditablePortrait, FrameEdits
-from heat_backend.styleheat.editing.edited_inversions import InversionCache
-from heat_backend.styleheat.editing.photo_edits import EditedPhoto, PhotoEditor
+from heat_backend.styleheat.editing.edited_inversion import EditablePortrait, InversionCache
+from heat_backend.styleheat.editing.frame_edits import NOTHING, Amounts, FrameEdits
+from heat_backend.styleheat.editing.photo_edits import EditedPastes, EditedPhoto, PhotoEditor
 from heat_backend.styleheat.inversion import methods
 from heat_backend.styleheat.inversion.cache import Inverting, as_bytes, reduced
-from heat_backend.styleheat.inversion.encoder import Inversion
+from heat_backend.styleheat.inversion.loaded import Networks
 from heat_backend.styleheat.inversion.methods import Watch
 from heat_backend.styleheat.memory import told_when_short
+from heat_backend.styleheat.network_driver import NetworkDriver
+from heat_backend.styleheat.networks.forward import Inversion
 from heat_backend.styleheat.portrait import CoefficientMapper, Editing, StyleHeatPortrait
 from heat_backend.styleheat.weights.catalogue import find_file
 from heat_backend.styleheat.weights.folder import find_folder
 from heat_backend.styleheat.weights.load import cache_folder
-from heat_backend.styleheat.weights.loaded import Networks
 
 LOST = 0.7  # share of an expression's motion without which it counts as not shown
 MOST_NAMED = 6

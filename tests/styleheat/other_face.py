@@ -18,7 +18,7 @@ from scipy.spatial import cKDTree
 
 from bridge.face_model import FaceModel, landmarks
 from heat_backend.styleheat.bfm.surface import SurfacePoints
-from heat_backend.styleheat.crops.landmarks68 import sixty_eight
+from heat_backend.styleheat.crops.deep3d import sixty_eight
 
 UNIT = 0.892  # decimetres per outer-eye distance
 SHIFT = np.array([0.3, -1.2, 4.0])

@@ -15,8 +15,8 @@ from scipy.io import savemat
 from torch import Tensor
 
 from bridge import face_model
-from heat_backend.styleheat.crops.landmarks68 import sixty_eight
-from heat_backend.styleheat.weights.loaded import SYNTHETIC_MARK
+from heat_backend.styleheat.crops.deep3d import sixty_eight
+from heat_backend.styleheat.inversion.loaded import SYNTHETIC_MARK
 from heat_backend.styleheat.weights.manifest import TensorLayout, load_manifest
 
 BLOCK = torch.randn(1 << 20, generator=torch.Generator().manual_seed(11))

@@ -11,8 +11,14 @@ import pytest
 import torch
 
 from bridge.errors import BadInput, MissingHere
-from heat_backend.styleheat.weights import load, record
-from heat_backend.styleheat.weights.folder import WeightsFolder, find_folder
+from heat_backend.styleheat.weights import load
+from heat_backend.styleheat.weights.folder import (
+    Record,
+    WeightsFolder,
+    checksum_file,
+    find_folder,
+    write_record,
+)
 from heat_backend.styleheat.weights.load import HOME, load_network
 from heat_backend.styleheat.weights.manifest import load_manifest
 from tests.styleheat import layout_files
@@ -173,8 +179,8 @@ def test_a_folder_with_half_the_files_is_one_line(folder: WeightsFolder, cache: 
 
 def test_a_file_that_changed_since_its_fetch_is_refused(folder: WeightsFolder, cache: Path) -> None:
     path = put(folder, "hfgi.pth", layout_files.contents()["hfgi.pth"])
-    seen = record.look(path)
-    record.write(folder.path, record.Record({"hfgi.pth": seen}))
+    seen = checksum_file(path)
+    write_record(folder.path, Record({"hfgi.pth": seen}))
     content = layout_files.contents()["hfgi.pth"]
     content["aligner"]["conv_layer1.1.bias"] = torch.ones(1).expand(16)
     put(folder, "hfgi.pth", content)
@@ -217,10 +223,10 @@ def test_a_corrupted_cache_is_made_anew(damage: str, folder: WeightsFolder, cach
         data = bytearray(b"nothing")
     kept.write_bytes(data)
     layout = load_manifest().network("hfgi_aligner")
-    assert load.read(kept, layout) is None
+    assert load.read_cached(kept, layout) is None
     again = load_network("hfgi_aligner", folder, cache)
     assert all(torch.equal(right[key], again[key]) for key in right)
-    assert load.read(kept, layout) is not None
+    assert load.read_cached(kept, layout) is not None
 
 
 def test_no_room_for_the_cache_keeps_no_one_from_loading(

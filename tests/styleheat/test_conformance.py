@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from heat_backend.styleheat.conformance.case_file import CaseFile, find_cases
-from heat_backend.styleheat.conformance.case_run import CaseRun, SyntheticNetworks
-from heat_backend.styleheat.conformance.cases import all_cases
+from heat_backend.styleheat.conformance.cases import ALL_CASES
 from heat_backend.styleheat.conformance.run import CaseReport, run_case
+from heat_backend.styleheat.conformance.synthetic import CaseRun, SyntheticNetworks
 from heat_backend.styleheat.networks import flow
 from heat_backend.styleheat.weights.manifest import load_manifest
 
@@ -102,7 +102,7 @@ def test_a_kernel_turned_round_is_noticed() -> None:
 )
 def test_a_seed_without_recorded_numbers_runs_and_gives_other_finite_ones(name: str) -> None:
     case = replace(named(name), seed=31)
-    outputs = all_cases()[name](CaseRun(case.inputs(), fresh(case)))
+    outputs = ALL_CASES[name](CaseRun(case.inputs(), fresh(case)))
     assert set(outputs) == set(case.outputs)
     for key, value in outputs.items():
         assert list(value.shape) == case.outputs[key]["shape"]

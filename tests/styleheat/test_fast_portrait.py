@@ -13,12 +13,11 @@ from torch._dynamo.utils import counters
 
 from bridge.errors import BadInput
 from heat_backend.styleheat.conformance import synthetic
-from heat_backend.styleheat.conformance.case_run import SyntheticNetworks
-from heat_backend.styleheat.fast.frame_way import FrameWays, compiled
-from heat_backend.styleheat.fast.portrait import PreparedPortrait
-from heat_backend.styleheat.fast.stages import measure
-from heat_backend.styleheat.inversion.encoder import Inversion
-from heat_backend.styleheat.networks.forward import StyleHeat, forward
+from heat_backend.styleheat.conformance.synthetic import SyntheticNetworks
+from heat_backend.styleheat.driving.cuda_graph import FrameWays, compiled
+from heat_backend.styleheat.driving.prepared_portrait import PreparedPortrait
+from heat_backend.styleheat.driving.stage_times import measure
+from heat_backend.styleheat.networks.forward import Inversion, StyleHeat, forward
 from heat_backend.styleheat.weights.manifest import load_manifest
 
 SEED = 3

@@ -10,8 +10,8 @@ from PIL import Image
 
 from bridge.errors import BadInput, UsageError
 from heat_backend.styleheat import find_direction
-from heat_backend.styleheat.editing.boundary import find_boundary
 from heat_backend.styleheat.editing.directions import find_edits
+from heat_backend.styleheat.find_direction import find_boundary
 from heat_backend.styleheat.weights.folder import WeightsFolder
 
 ROWS = (18, 512)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from heat_backend.styleheat.driving import network_driver
-from heat_backend.styleheat.editing.editable import FrameEdits
-from heat_backend.styleheat.fast import frame_way
-from heat_backend.styleheat.fast.folded import Place
-from heat_backend.styleheat.fast.frame_way import Begun, FrameWays
+from heat_backend.styleheat import network_driver
+from heat_backend.styleheat.driving import cuda_graph
+from heat_backend.styleheat.driving.cuda_graph import Begun, FrameWays
+from heat_backend.styleheat.driving.folded_networks import Place
+from heat_backend.styleheat.editing.frame_edits import FrameEdits
 
 AGED = FrameEdits.held({"age": 1.0})
 
@@ -68,7 +68,7 @@ def graphs(monkeypatch) -> list:
         return made[-1]
 
     monkeypatch.setattr(network_driver, "FrameWays", lambda device: FrameWays("cuda", record))
-    monkeypatch.setattr(frame_way, "compiled", compiles)
+    monkeypatch.setattr(cuda_graph, "compiled", compiles)
     monkeypatch.delenv("HEAT_COMPILE", raising=False)
     return made
 
@@ -109,7 +109,7 @@ def test_where_nothing_can_be_recorded_frames_are_drawn_step_by_step(monkeypatch
     def refuses(portrait, colours):
         raise RuntimeError("CUDA error: out of memory")
 
-    monkeypatch.setattr(frame_way, "compiled", compiles)
+    monkeypatch.setattr(cuda_graph, "compiled", compiles)
     monkeypatch.setattr(network_driver, "FrameWays", lambda device: FrameWays("cuda", refuses))
     made = driver()
     assert made.picture(described(9))[0, 0, 0] == 9
@@ -120,7 +120,7 @@ def test_where_nothing_can_be_recorded_frames_are_drawn_step_by_step(monkeypatch
 
 def test_a_compiled_frame_that_is_another_is_not_believed(monkeypatch) -> None:
     wrong = lambda portrait: lambda z: portrait.colours(z) + 9  # noqa: E731
-    monkeypatch.setattr(frame_way, "compiled", wrong)
+    monkeypatch.setattr(cuda_graph, "compiled", wrong)
     ways = FrameWays("cuda", Graph)
     graph = ways.recorded(Portrait())
     assert graph is not None and graph.picture(torch.full((256, 1), 7.0))[0, 0, 0] == 7

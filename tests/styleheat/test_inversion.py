@@ -9,8 +9,8 @@ import torch
 
 from bridge.errors import BadInput, Cancelled, UsageError
 from heat_backend.styleheat.inversion import cache, methods
-from heat_backend.styleheat.inversion.encoder import Inversion
 from heat_backend.styleheat.inversion.methods import CodeStatistics
+from heat_backend.styleheat.networks.forward import Inversion
 from heat_backend.styleheat.networks.registry import build_network
 
 

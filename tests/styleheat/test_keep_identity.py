@@ -13,20 +13,20 @@ from heat_backend.styleheat.editing import attribute_region
 from heat_backend.styleheat.editing.attribute_region import region_mask, region_of
 from heat_backend.styleheat.editing.edited_inversion import refined
 from heat_backend.styleheat.inversion import methods
-from heat_backend.styleheat.inversion.encoder import Inversion
 from heat_backend.styleheat.inversion.methods import (
     CodeStatistics,
     Conditions,
     Judge,
     Watch,
 )
+from heat_backend.styleheat.networks.forward import Inversion
 
 
 @pytest.fixture(scope="module")
 def marks() -> np.ndarray:
     """The shipped face's 68 landmarks, as they lie in an aligned crop."""
     from bridge import face_model
-    from heat_backend.styleheat.crops.landmarks68 import sixty_eight
+    from heat_backend.styleheat.crops.deep3d import sixty_eight
 
     model = face_model.load()
     points = sixty_eight(face_model.landmarks(model, model.vertices))[:, :2]

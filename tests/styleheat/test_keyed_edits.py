@@ -17,15 +17,15 @@ from heat_backend.engines.registry import make_engine
 from heat_backend.media.photo import Photo
 from heat_backend.styleheat.bfm.expression_map import ExpressionMap
 from heat_backend.styleheat.bfm.head_pose import HeadMotion
-from heat_backend.styleheat.crops.landmarks68 import sixty_eight
-from heat_backend.styleheat.crops.paste_back import EditedPastes, paste_back
-from heat_backend.styleheat.editing import edited_inversions as looks_module
+from heat_backend.styleheat.crops.deep3d import sixty_eight
+from heat_backend.styleheat.crops.paste_back import paste_back
+from heat_backend.styleheat.editing import edited_inversion as looks_module
 from heat_backend.styleheat.editing.directions import Direction, EditList, LatentEdit
-from heat_backend.styleheat.editing.editable import NOTHING, FrameEdits
-from heat_backend.styleheat.editing.edited_inversions import InversionCache
-from heat_backend.styleheat.editing.photo_edits import EditedPhoto, PhotoEditor
+from heat_backend.styleheat.editing.edited_inversion import InversionCache
+from heat_backend.styleheat.editing.frame_edits import NOTHING, FrameEdits
+from heat_backend.styleheat.editing.photo_edits import EditedPastes, EditedPhoto, PhotoEditor
 from heat_backend.styleheat.inversion.cache import Inverting
-from heat_backend.styleheat.inversion.encoder import Inversion
+from heat_backend.styleheat.networks.forward import Inversion
 from heat_backend.styleheat.portrait import CoefficientMapper, Editing, StyleHeatPortrait
 
 CROP = np.full((1024, 1024, 3), 100, np.uint8)

@@ -7,9 +7,9 @@ import torch
 
 from bridge.errors import UsageError
 from heat_backend.styleheat.conformance import synthetic
+from heat_backend.styleheat.networks.losses import perceptual_loss
 from heat_backend.styleheat.networks.registry import build_network, network_names
 from heat_backend.styleheat.networks.stylegan import Conditions
-from heat_backend.styleheat.networks.vgg19 import perceptual_loss
 from heat_backend.styleheat.weights.manifest import load_manifest
 
 MANIFEST = load_manifest()

@@ -7,8 +7,8 @@ import pytest
 
 from bridge.errors import BadInput
 from heat_backend.detect.detector import make_detector
+from heat_backend.styleheat.crops.deep3d import sixty_eight
 from heat_backend.styleheat.crops.ffhq import SIZE, crop_portrait
-from heat_backend.styleheat.crops.landmarks68 import sixty_eight
 from heat_backend.styleheat.crops.paste_back import FEATHER, paste_back
 from tools.measures.fidelity import psnr
 

@@ -17,13 +17,13 @@ from heat_backend.engines.registry import engine_names, make_engine
 from heat_backend.export.run import export
 from heat_backend.media.photo import Photo
 from heat_backend.serve.fair_lock import FairLock, LockedPortrait
+from heat_backend.styleheat import network_driver
 from heat_backend.styleheat.bfm.expression_map import ExpressionMap
 from heat_backend.styleheat.bfm.head_pose import HeadMotion
 from heat_backend.styleheat.crops.paste_back import paste_back
 from heat_backend.styleheat.description import StyleHeatOptions
-from heat_backend.styleheat.driving import network_driver
 from heat_backend.styleheat.driving.paper_motion import PaperMotion, load_motion
-from heat_backend.styleheat.editing.editable import NOTHING, FrameEdits
+from heat_backend.styleheat.editing.frame_edits import NOTHING, FrameEdits
 from heat_backend.styleheat.portrait import CoefficientMapper, Editing, StyleHeatPortrait
 
 RNG = np.random.default_rng(2)

@@ -9,10 +9,10 @@ import torch
 from PIL import Image
 
 from heat_backend.styleheat.conformance.case_file import find_cases
-from heat_backend.styleheat.conformance.case_run import SyntheticNetworks
 from heat_backend.styleheat.conformance.run import run_case
+from heat_backend.styleheat.conformance.synthetic import SyntheticNetworks
 from heat_backend.styleheat.crops import deep3d, ffhq
-from heat_backend.styleheat.driving import frame_window
+from heat_backend.styleheat.driving import paper_motion
 from heat_backend.styleheat.weights.manifest import load_manifest
 
 CASES = Path(__file__).parent / "cases"
@@ -92,6 +92,6 @@ def test_reconstruction_crop_without_landmarks_takes_the_standard_head() -> None
 
 def test_window_at_the_end_of_sound_repeats_its_last_row() -> None:
     mel = np.arange(100, dtype=np.float32)[:, None].repeat(80, axis=1)
-    window = frame_window.mel_window(mel, 40)
+    window = paper_motion.mel_window(mel, 40)
     assert window.shape == (80, 32)
     assert window[0, -1] == 99

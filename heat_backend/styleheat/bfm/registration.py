@@ -23,7 +23,7 @@ from heat_backend.styleheat.bfm.surface import (
     closest_points,
     on_border,
 )
-from heat_backend.styleheat.crops.landmarks68 import STEADY, sixty_eight
+from heat_backend.styleheat.crops.deep3d import STEADY, sixty_eight
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

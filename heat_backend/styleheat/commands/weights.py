@@ -17,8 +17,7 @@ from heat_backend.cli.progress import Progress
 if TYPE_CHECKING:
     from heat_backend.styleheat.weights.catalogue import Licence, WeightFile
     from heat_backend.styleheat.weights.fetch import FetchPlan
-    from heat_backend.styleheat.weights.folder import WeightsFolder
-    from heat_backend.styleheat.weights.record import Record
+    from heat_backend.styleheat.weights.folder import Record, WeightsFolder
 
 HELP = "list, fetch or verify the published checkpoints of the StyleHEAT engine"
 
@@ -178,13 +177,11 @@ def _licence_lines(licence: Licence) -> list[str]:
 
 
 def _verify(folder: WeightsFolder, args: argparse.Namespace) -> int:
-    from heat_backend.styleheat.weights import record
-    from heat_backend.styleheat.weights.folder import ABSENT
-    from heat_backend.styleheat.weights.record import Record
+    from heat_backend.styleheat.weights.folder import ABSENT, Record, read_record
     from heat_backend.styleheat.weights.verify import verify
 
     progress, rows = Progress(args.json_progress), []
-    known = record.read(folder.path)
+    known = read_record(folder.path)
     for file in (f for f in _files(args) if args.names or folder.state(f) != ABSENT):
         told = f"checking {file.name}"
         before = Record(licences=known.licences) if args.new_checksum else known
@@ -209,12 +206,12 @@ def _verify(folder: WeightsFolder, args: argparse.Namespace) -> int:
 
 def _recorded(folder: WeightsFolder, known: Record) -> str:
     """Write the record; a folder that cannot be written to is told, not an error."""
-    from heat_backend.styleheat.weights import record
+    from heat_backend.styleheat.weights.folder import read_record, write_record
 
-    if known == record.read(folder.path):
+    if known == read_record(folder.path):
         return ""
     try:
-        record.write(folder.path, known)
+        write_record(folder.path, known)
     except OSError as error:
         return f"the checksums could not be recorded in {folder.path} ({error.strerror})"
     return "checksums recorded"

@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
-from heat_backend.styleheat.weights.manifest import NetworkLayout, TensorLayout
+from heat_backend.styleheat.networks.registry import build_network
+from heat_backend.styleheat.weights.manifest import Manifest, NetworkLayout, TensorLayout
 
 
 def stream(seed: int, name: str) -> np.random.Generator:
@@ -128,3 +132,68 @@ def projection(seed: int, case: str, name: str, index: int, values: NDArray[Any]
     direction = stream(seed, f"proj:{case}:{name}:{index}").standard_normal(values.size)
     flat = np.asarray(values, dtype=np.float64).ravel()
     return float(np.dot(flat, direction) / np.sqrt(values.size))
+
+
+Outputs = Mapping[str, Tensor | NDArray[Any]]
+
+
+@dataclass
+class SyntheticNetworks:
+    """Networks with the weights of one seed, each made once."""
+
+    manifest: Manifest
+    seed: int
+    device: torch.device
+    _tensors: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+    _built: dict[tuple[str, tuple[tuple[str, Any], ...]], nn.Module] = field(default_factory=dict)
+
+    def get(self, name: str, **options: Any) -> nn.Module:
+        """Return a network in eval mode, its parameters frozen.
+
+        Parameters
+        ----------
+        name : str
+            Name in the manifest.
+        **options
+            For :func:`build_network`; a smaller network takes the subset of the keys it has.
+        """
+        key = (name, tuple(sorted(options.items())))
+        if key not in self._built:
+            with torch.device("meta"):
+                network = build_network(name, **options)
+            weights = self._weights(name)
+            if options:
+                weights = {k: v for k, v in weights.items() if k in network.state_dict()}
+            network.load_state_dict(weights, strict=True, assign=True)
+            self._built[key] = network.eval().requires_grad_(False)
+        return self._built[key]
+
+    def keep_only(self, names: tuple[str, ...]) -> None:
+        """Let go of the networks that are not named."""
+        self._tensors = {k: v for k, v in self._tensors.items() if k in names}
+        self._built = {k: v for k, v in self._built.items() if k[0] in names}
+
+    def _weights(self, name: str) -> dict[str, Tensor]:
+        if name not in self._tensors:
+            made = state_dict(self.manifest.network(name), self.seed)
+            self._tensors[name] = {k: torch.from_numpy(v).to(self.device) for k, v in made.items()}
+        return self._tensors[name]
+
+
+@dataclass(frozen=True)
+class CaseRun:
+    """One run of one case."""
+
+    arrays: Mapping[str, NDArray[Any]]
+    networks: SyntheticNetworks
+
+    def tensor(self, name: str) -> Tensor:
+        """Return an input on the device."""
+        return torch.from_numpy(np.array(self.arrays[name])).to(self.networks.device)
+
+    def network(self, name: str, **options: Any) -> Any:
+        """Return a network with the case's weights (its class is the one of ``name``)."""
+        return self.networks.get(name, **options)
+
+
+CaseFunction = Callable[[CaseRun], Outputs]

@@ -17,10 +17,10 @@ from PIL import Image
 from bridge.whole_file import whole_file
 from heat_backend.styleheat.crops.deep3d import PICTURE_SIZE
 from heat_backend.styleheat.inversion import methods
-from heat_backend.styleheat.inversion.encoder import Inversion
+from heat_backend.styleheat.inversion.loaded import Networks
 from heat_backend.styleheat.inversion.methods import Watch
 from heat_backend.styleheat.memory import give_back
-from heat_backend.styleheat.weights.loaded import Networks
+from heat_backend.styleheat.networks.forward import Inversion
 
 KEPT = 32  # the newest; each takes about 25 MB
 VERSION = 1

@@ -15,6 +15,7 @@ from heat_backend.styleheat.networks.encoders import (
     ResidualEncoder,
 )
 from heat_backend.styleheat.networks.flow import resize
+from heat_backend.styleheat.networks.forward import Inversion
 from heat_backend.styleheat.networks.stylegan import Conditions, Generator
 
 SIZE = 256
@@ -30,20 +31,6 @@ class Encoded:
     """(B, 3, 256, 256), picture minus rough inversion."""
     rough: Tensor
     """(B, 3, 256, 256), the picture that the codes alone give, clamped."""
-
-
-@dataclass(frozen=True)
-class Inversion:
-    """All that the generator needs to show a picture again, and to drive it."""
-
-    ix: Tensor
-    """(B, 3, 256, 256), the inversion as a picture."""
-    wplus: Tensor
-    """(B, 18, 512)."""
-    fx: Tensor
-    """(B, 512, 64, 64), the feature after the inversion condition."""
-    condition: tuple[Tensor, Tensor] | None
-    """Scale and shift of the inversion, (B, 512, 64, 64) each; none after an optimisation."""
 
 
 @dataclass(frozen=True)

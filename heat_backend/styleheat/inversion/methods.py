@@ -11,10 +11,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bridge.errors import BadInput, Cancelled, UsageError
-from heat_backend.styleheat.inversion.encoder import SIZE, Inversion, Inverter, shown
+from heat_backend.styleheat.inversion.encoder import SIZE, Inverter, shown
 from heat_backend.styleheat.networks.flow import resize
+from heat_backend.styleheat.networks.forward import Inversion
+from heat_backend.styleheat.networks.losses import Vgg19, perceptual_loss
 from heat_backend.styleheat.networks.stylegan import Conditions, Generator
-from heat_backend.styleheat.networks.vgg19 import Vgg19, perceptual_loss
 
 P_NORM_WEIGHT = 0.001
 FEATURE_WEIGHT = 0.1

@@ -24,7 +24,7 @@ from heat_backend.styleheat.networks.primitives import (
 INNER = 256
 OUTER = 512
 STAGES = 4
-SLOPE = 0.01
+INJECT_SLOPE = 0.01
 
 
 class ConvUpLayer(nn.Module):
@@ -69,7 +69,7 @@ class InjectBlock(nn.Module):
         self.norm2 = Adain(channels, INNER)
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
-        x = F.leaky_relu(self.norm1(self.conv1(x), z), SLOPE)
+        x = F.leaky_relu(self.norm1(self.conv1(x), z), INJECT_SLOPE)
         return x + self.norm2(self.conv2(x), z)
 
 

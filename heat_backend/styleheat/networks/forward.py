@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from heat_backend.styleheat.inversion.encoder import Inversion
 from heat_backend.styleheat.networks.calibration import CalibrationNet
 from heat_backend.styleheat.networks.flow import deformation, resize, warp
 from heat_backend.styleheat.networks.stylegan import Conditions, Generator
@@ -15,6 +14,20 @@ from heat_backend.styleheat.networks.warper import AudioWarper, VideoWarper
 
 UPPER_ROWS = 32
 """Rows of the audio's flow (of 64) that are put to zero: only the lower face follows the voice."""
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """All that the generator needs to show a picture again, and to drive it."""
+
+    ix: Tensor
+    """(B, 3, 256, 256), the inversion as a picture."""
+    wplus: Tensor
+    """(B, 18, 512)."""
+    fx: Tensor
+    """(B, 512, 64, 64), the feature after the inversion condition."""
+    condition: tuple[Tensor, Tensor] | None
+    """Scale and shift of the inversion, (B, 512, 64, 64) each; none after an optimisation."""
 
 
 @dataclass(frozen=True)

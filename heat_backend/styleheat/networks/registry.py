@@ -41,10 +41,9 @@ def _builders() -> dict[str, Any]:
     from heat_backend.styleheat.networks import (
         calibration,
         deep3d,
-        discriminator,
         encoders,
+        losses,
         stylegan,
-        vgg19,
         warper,
     )
 
@@ -58,7 +57,7 @@ def _builders() -> dict[str, Any]:
         "hfgi_aligner": encoders.Aligner,
         "hfgi_encoder": encoders.ResidualEncoder,
         "deep3d_recon": deep3d.Deep3dRecon,
-        "discriminator": discriminator.Discriminator,
-        "vgg19": vgg19.Vgg19,
+        "discriminator": losses.Discriminator,
+        "vgg19": losses.Vgg19,
         "ir_se50": encoders.IrSe50,
     }

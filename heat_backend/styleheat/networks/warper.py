@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from heat_backend.styleheat.networks.flow import deformation, warp
 from heat_backend.styleheat.networks.primitives import Adain, LayerNorm2d
 
-SLOPE = 0.1
+WARPER_SLOPE = 0.1
 DESCRIPTOR = 256
 STAGES = 5
 VIDEO_CHANNELS = 73
@@ -32,7 +32,7 @@ class Warped:
 
 
 def _act(x: Tensor) -> Tensor:
-    return F.leaky_relu(x, SLOPE)
+    return F.leaky_relu(x, WARPER_SLOPE)
 
 
 class MappingNet(nn.Module):
@@ -43,7 +43,7 @@ class MappingNet(nn.Module):
         self.first = nn.Sequential(nn.Conv1d(channels, DESCRIPTOR, 7))
         for index in range(3):
             step = nn.Sequential(
-                nn.LeakyReLU(SLOPE), nn.Conv1d(DESCRIPTOR, DESCRIPTOR, 3, dilation=3)
+                nn.LeakyReLU(WARPER_SLOPE), nn.Conv1d(DESCRIPTOR, DESCRIPTOR, 3, dilation=3)
             )
             setattr(self, f"encoder{index}", step)
 
@@ -144,7 +144,7 @@ class WarpingNet(nn.Module):
         super().__init__()
         self.hourglass = Hourglass()
         self.flow_out = nn.Sequential(
-            LayerNorm2d(256), nn.LeakyReLU(SLOPE), nn.Conv2d(256, 2, 7, padding=3)
+            LayerNorm2d(256), nn.LeakyReLU(WARPER_SLOPE), nn.Conv2d(256, 2, 7, padding=3)
         )
 
     def forward(self, image: Tensor, descriptor: Tensor) -> Tensor:

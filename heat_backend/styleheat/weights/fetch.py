@@ -1,20 +1,105 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fetches published files into a weights folder: accepted, downloaded, checked, then put there."""
+"""Unpacks a downloaded archive: each file appears whole, and none outside its folder."""
 
 from __future__ import annotations
 
 import shutil
+import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from bridge.errors import BadInput, HeatError
-from heat_backend.styleheat.weights import record, unpack, verify
+from bridge.errors import BadInput, HeatError, MissingHere
+from bridge.whole_file import whole_file
 from heat_backend.styleheat.weights.catalogue import WeightFile
 from heat_backend.styleheat.weights.download import discard, download
-from heat_backend.styleheat.weights.folder import THERE, WeightsFolder
+from heat_backend.styleheat.weights.folder import (
+    THERE,
+    FileChecksum,
+    Record,
+    WeightsFolder,
+    read_record,
+    write_record,
+)
 from heat_backend.styleheat.weights.folder_lock import alone_in
-from heat_backend.styleheat.weights.record import Record, Seen
+from heat_backend.styleheat.weights.verify import files_of, look_at
+
+_RESERVE = 200_000_000
+_JUNK = {"__MACOSX", ".DS_Store"}
+
+
+def unpack(archive: Path, folder: Path, name: str) -> tuple[Path, ...]:
+    """Unpack a zip file; a folder that holds all of it is left out.
+
+    Parameters
+    ----------
+    archive : Path
+        The zip file.
+    folder : Path
+        What it holds goes here; it is made.
+    name : str
+        What to call the archive in messages.
+
+    Returns
+    -------
+    tuple of Path
+        The files.
+
+    Raises
+    ------
+    BadInput
+        It is damaged, not a zip file, or a name in it leads outside.
+    MissingHere
+        The disk is too full.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            places = _places(opened, name)
+            _check_room(opened, folder, name)
+            return tuple(
+                _write(opened, info, folder / relative) for info, relative in places.items()
+            )
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise BadInput(f"{name} is not a whole zip file: fetch it again") from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise BadInput(f"cannot unpack {name} into {folder}: {reason}") from error
+
+
+def _places(opened: zipfile.ZipFile, name: str) -> dict[zipfile.ZipInfo, PurePosixPath]:
+    """Where each file of an archive goes, below the one folder that holds all."""
+    found: dict[zipfile.ZipInfo, PurePosixPath] = {}
+    for info in opened.infolist():
+        path = PurePosixPath(info.filename.replace("\\", "/"))
+        if info.is_dir() or set(path.parts) & _JUNK:
+            continue
+        if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+            raise BadInput(f"{name} holds a file that leads outside ({info.filename}): not opened")
+        found[info] = path
+    tops = {path.parts[0] for path in found.values()}
+    if len(tops) == 1 and all(len(path.parts) > 1 for path in found.values()):
+        found = {info: PurePosixPath(*path.parts[1:]) for info, path in found.items()}
+    return found
+
+
+def _check_room(opened: zipfile.ZipFile, folder: Path, name: str) -> None:
+    needed = sum(info.file_size for info in opened.infolist()) + _RESERVE
+    there = next(p for p in (folder, *folder.parents) if p.exists())
+    free = shutil.disk_usage(there).free
+    if free < needed:
+        raise MissingHere(
+            f"{name} needs {needed / 1e9:.1f} GB on the disk of {folder}, where {free / 1e9:.1f} "
+            "GB are free: make room, then fetch again"
+        )
+
+
+def _write(opened: zipfile.ZipFile, info: zipfile.ZipInfo, place: Path) -> Path:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(place) as part, opened.open(info) as packed, part.open("xb") as file:
+        shutil.copyfileobj(packed, file, 1 << 20)
+    return place
+
 
 Report = Callable[[str, int, int], None]
 CancelCheck = Callable[[], bool]
@@ -43,7 +128,7 @@ class FetchPlan:
 
     def missing(self) -> tuple[WeightFile, ...]:
         """Return those that are not there, or not as long as they were."""
-        known = record.read(self.folder.path)
+        known = read_record(self.folder.path)
         return tuple(
             file
             for file in self.files
@@ -58,7 +143,7 @@ class FetchPlan:
 
 def unaccepted(plan: FetchPlan) -> tuple[str, ...]:
     """Return the names of the licences that must be accepted first."""
-    accepted = record.read(plan.folder.path).licences
+    accepted = read_record(plan.folder.path).licences
     return tuple(sorted({f.licence for f in plan.missing()} - set(accepted)))
 
 
@@ -71,7 +156,7 @@ def accept(folder: WeightsFolder, licence: str) -> None:
         The folder cannot be written to.
     """
     try:
-        record.write(folder.path, record.read(folder.path).with_licence(licence))
+        write_record(folder.path, read_record(folder.path).with_licence(licence))
     except OSError as error:
         raise _unwritable(folder.path, error) from error
 
@@ -114,13 +199,13 @@ def _fetch_one(plan: FetchPlan, file: WeightFile, report: Report, cancelled: Can
         lambda done, size: report(f"fetching {file.name}", done, size),
         cancelled,
     )
-    known = Record(licences=record.read(folder.path).licences) if plan.new_checksum else (
-        record.read(folder.path)
+    known = Record(licences=read_record(folder.path).licences) if plan.new_checksum else (
+        read_record(folder.path)
     )  # fmt: skip
 
-    def check(path: Path, at: str) -> Seen:
+    def check(path: Path, at: str) -> FileChecksum:
         told = f"checking {file.name}"
-        return verify.look_at(path, file, at, known, lambda a, b: report(told, a, b), cancelled)
+        return look_at(path, file, at, known, lambda a, b: report(told, a, b), cancelled)
 
     try:
         if file.is_archive:
@@ -138,19 +223,19 @@ def _fetch_one(plan: FetchPlan, file: WeightFile, report: Report, cancelled: Can
 
 
 def _unpacked(
-    archive: Path, file: WeightFile, place: Path, check: Callable[[Path, str], Seen]
-) -> dict[str, Seen]:
+    archive: Path, file: WeightFile, place: Path, check: Callable[[Path, str], FileChecksum]
+) -> dict[str, FileChecksum]:
     """Unpack beside the place, check, and move the files in one by one."""
     waiting = place.with_name(f".{place.name}.unpacked")
     shutil.rmtree(waiting, ignore_errors=True)
     try:
-        paths = unpack.unpack(archive, waiting, file.name)
+        paths = unpack(archive, waiting, file.name)
         inside = WeightsFolder(waiting.parent)
         if not any(all((waiting / n).is_file() for n in needed) for needed in file.members):
             lacks = [n for n in file.members[0] if not (waiting / n).is_file()]
             raise BadInput(f"the archive of {file.name} lacks {', '.join(lacks)}")
         names = {name for needed in file.members for name in needed}
-        seen: dict[str, Seen] = {}
+        seen: dict[str, FileChecksum] = {}
         for path in paths:
             name = path.relative_to(waiting).as_posix()
             if name in names:
@@ -164,12 +249,12 @@ def _unpacked(
     return seen
 
 
-def _remember(folder: WeightsFolder, seen: dict[str, Seen]) -> None:
-    known = record.read(folder.path)
+def _remember(folder: WeightsFolder, seen: dict[str, FileChecksum]) -> None:
+    known = read_record(folder.path)
     for place, found in seen.items():
         known = known.with_file(place, found)
     try:
-        record.write(folder.path, known)
+        write_record(folder.path, known)
     except OSError as error:
         raise _unwritable(folder.path, error) from error
 
@@ -177,7 +262,7 @@ def _remember(folder: WeightsFolder, seen: dict[str, Seen]) -> None:
 def _resized(folder: WeightsFolder, file: WeightFile, known: Record) -> bool:
     return any(
         place in known.files and (folder.path / place).stat().st_size != known.files[place].size
-        for place in verify.files_of(folder, file)
+        for place in files_of(folder, file)
     )
 
 

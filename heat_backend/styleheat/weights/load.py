@@ -18,9 +18,14 @@ from torch import Tensor
 
 from bridge.errors import BadInput, MissingHere
 from bridge.whole_file import whole_file
-from heat_backend.styleheat.weights import checkpoints, record
+from heat_backend.styleheat.weights import checkpoints
 from heat_backend.styleheat.weights.checkpoints import Section
-from heat_backend.styleheat.weights.folder import WeightsFolder
+from heat_backend.styleheat.weights.folder import (
+    FileChecksum,
+    WeightsFolder,
+    checksum_file,
+    read_record,
+)
 from heat_backend.styleheat.weights.manifest import NetworkLayout, load_manifest
 
 # Network -> the file that is its own. Keys in the visual file win over it, so that is read last.
@@ -67,10 +72,10 @@ def load_network(name: str, folder: WeightsFolder, cache: Path | None = None) ->
     layout = load_manifest().network(name)
     files = tuple(folder.path / place for place in _places(name))
     kept = cache_path(layout, files, cache or cache_folder())
-    weights = read(kept, layout)
+    weights = read_cached(kept, layout)
     if weights is None:
         weights = _read(layout, folder)
-        write(kept, weights)
+        write_cached(kept, weights)
     return weights
 
 
@@ -85,7 +90,7 @@ def _places(name: str) -> tuple[str, ...]:
 
 def _read(layout: NetworkLayout, folder: WeightsFolder) -> dict[str, Tensor]:
     weights: dict[str, Tensor] = {}
-    seen = record.read(folder.path)
+    seen = read_record(folder.path)
     gone = []
     for place in _places(layout.name):
         path = folder.path / place
@@ -119,7 +124,7 @@ def _settled(tensor: Tensor, dtype: str) -> Tensor:
     return tensor.detach().to(wanted).clone(memory_format=torch.contiguous_format)
 
 
-def check_unchanged(path: Path, seen: record.Seen | None) -> None:
+def check_unchanged(path: Path, seen: FileChecksum | None) -> None:
     """Make sure that a file is the one that was fetched.
 
     Raises
@@ -135,7 +140,7 @@ def check_unchanged(path: Path, seen: record.Seen | None) -> None:
             f"{path.name} is cut off at {size / seen.size:.0%} of its size: delete it, then "
             "`heat weights fetch`"
         )
-    if record.look(path) != seen:
+    if checksum_file(path) != seen:
         raise BadInput(
             f"{path.name} has changed since it was fetched (another checksum): delete it, then "
             "`heat weights fetch`"
@@ -175,7 +180,7 @@ def cache_path(layout: NetworkLayout, files: tuple[Path, ...], folder: Path) -> 
     return folder / f"{layout.name}-{places}-{identity(files)[:24]}.safetensors"
 
 
-def read(path: Path, layout: NetworkLayout) -> dict[str, Tensor] | None:
+def read_cached(path: Path, layout: NetworkLayout) -> dict[str, Tensor] | None:
     """Return cached weights, or None where there are none that can be trusted."""
     from safetensors import SafetensorError, safe_open
 
@@ -195,7 +200,7 @@ def read(path: Path, layout: NetworkLayout) -> dict[str, Tensor] | None:
     return weights
 
 
-def write(path: Path, weights: Mapping[str, Tensor]) -> bool:
+def write_cached(path: Path, weights: Mapping[str, Tensor]) -> bool:
     """Keep weights; older ones from the same files go. False where there is no room for them."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file

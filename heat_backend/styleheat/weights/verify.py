@@ -9,10 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from bridge.errors import BadInput, MissingHere
-from heat_backend.styleheat.weights import record
 from heat_backend.styleheat.weights.catalogue import WeightFile, licence_of
-from heat_backend.styleheat.weights.folder import HALF, THERE, WeightsFolder
-from heat_backend.styleheat.weights.record import Record, Seen
+from heat_backend.styleheat.weights.folder import (
+    HALF,
+    THERE,
+    FileChecksum,
+    Record,
+    WeightsFolder,
+    checksum_file,
+    read_record,
+)
 
 Report = Callable[[int, int], None]
 CancelCheck = Callable[[], bool]
@@ -36,7 +42,7 @@ def verify(
     known: Record,
     report: Report,
     cancelled: CancelCheck,
-) -> dict[str, Seen]:
+) -> dict[str, FileChecksum]:
     """Read a file through and compare it with its record, its publisher's name and its layout.
 
     Parameters
@@ -54,7 +60,7 @@ def verify(
 
     Returns
     -------
-    dict of Seen
+    dict of FileChecksum
         What to record of it, by path in the folder.
 
     Raises
@@ -68,7 +74,7 @@ def verify(
     if state != THERE:
         lacks = "lacks some of its files" if state == HALF else "is not there"
         raise MissingHere(f"{folder.place(file)} {lacks}: run `heat weights fetch {file.name}`")
-    seen: dict[str, Seen] = {}
+    seen: dict[str, FileChecksum] = {}
     for place in files_of(folder, file):
         seen[place] = look_at(folder.path / place, file, place, known, report, cancelled)
     return seen
@@ -81,7 +87,7 @@ def look_at(
     known: Record,
     report: Report,
     cancelled: CancelCheck,
-) -> Seen:
+) -> FileChecksum:
     """Check one file at ``path`` that stands, or is to stand, at ``place`` in the folder.
 
     Raises
@@ -90,7 +96,7 @@ def look_at(
         As :func:`verify`.
     """
     try:
-        seen = record.look(path, report, cancelled)
+        seen = checksum_file(path, report, cancelled)
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror or error}") from error
     name, before = Path(place).name, known.files.get(place)
@@ -178,7 +184,7 @@ def _check_mat(path: Path, name: str) -> None:
 
 def states(folder: WeightsFolder, files: tuple[WeightFile, ...]) -> Iterator[dict[str, object]]:
     """Describe files and what of them is here, as plain values; nothing is read through."""
-    known = record.read(folder.path)
+    known = read_record(folder.path)
     for file in files:
         here = files_of(folder, file)
         recorded = bool(here) and all(place in known.files for place in here)

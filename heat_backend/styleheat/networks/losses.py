@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from heat_backend.styleheat.networks.primitives import DownBlock, EqualLinear, conv_layer
 
 PLAN = (64, 64, 0, 128, 128, 0, 256, 256, 256, 256, 0, 512, 512, 512, 512, 0, 512, 512, 512, 512)
 """Channels of each 3x3 convolution; 0 is a max-pool."""
@@ -82,3 +85,39 @@ def perceptual_loss(net: Vgg19, fake: Tensor, target: Tensor, style: bool = True
 
 def _half(image: Tensor) -> Tensor:
     return F.interpolate(image, scale_factor=0.5, mode="bilinear", align_corners=False)
+
+
+CHANNELS = (128, 256, 512, 512, 512, 512, 512)
+"""From 256 px down to 4 px."""
+GROUP = 4
+
+
+class Discriminator(nn.Module):
+    """Pictures (B, 3, 256, 256), -1 to 1, to logits (B, 1); B up to 4 or a multiple of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        pairs = pairwise(CHANNELS)
+        blocks = (DownBlock(inner, outer) for inner, outer in pairs)
+        self.convs = nn.Sequential(conv_layer(3, CHANNELS[0], 1), *blocks)
+        self.final_conv = conv_layer(CHANNELS[-1] + 1, 512, 3)
+        self.final_linear = nn.Sequential(
+            EqualLinear(512 * 4 * 4, 512, activation=True), EqualLinear(512, 1)
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = self.convs(images)  # (B,3,256,256) -> (B,512,4,4)
+        x = torch.cat([x, group_spread(x)], dim=1)  # -> (B,513,4,4)
+        x = self.final_conv(x).flatten(1)  # -> (B,512,4,4) -> (B,8192)
+        logits: Tensor = self.final_linear(x)  # -> (B,1)
+        return logits
+
+
+def group_spread(x: Tensor) -> Tensor:
+    """Return the mean deviation within groups of pictures, (B, C, H, W) -> (B, 1, H, W)."""
+    batch, channels, height, width = x.shape
+    group = min(batch, GROUP)
+    members = x.view(group, batch // group, channels, height, width)
+    spread = torch.sqrt(members.var(dim=0, correction=0) + 1e-8)  # -> (B/group,C,H,W)
+    spread = spread.mean(dim=(1, 2, 3))[:, None, None, None]  # -> (B/group,1,1,1)
+    return spread.repeat(group, 1, height, width)  # -> (B,1,H,W)

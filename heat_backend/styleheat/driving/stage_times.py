@@ -12,11 +12,10 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from heat_backend.styleheat.fast.frame_way import FrameGraph, FrameWays
-from heat_backend.styleheat.fast.portrait import PreparedPortrait
-from heat_backend.styleheat.inversion.encoder import Inversion
+from heat_backend.styleheat.driving.cuda_graph import FrameGraph, FrameWays
+from heat_backend.styleheat.driving.prepared_portrait import PreparedPortrait
 from heat_backend.styleheat.networks.flow import warp
-from heat_backend.styleheat.networks.forward import StyleHeat, forward
+from heat_backend.styleheat.networks.forward import Inversion, StyleHeat, forward
 
 
 @dataclass(frozen=True)

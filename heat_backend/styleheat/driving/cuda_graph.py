@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from heat_backend.styleheat.fast.portrait import PreparedPortrait, frame_colours
+from heat_backend.styleheat.driving.prepared_portrait import PreparedPortrait, frame_colours
 from heat_backend.styleheat.memory import is_shortage
 
 

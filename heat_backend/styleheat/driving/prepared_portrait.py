@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bridge.errors import BadInput
-from heat_backend.styleheat.fast.calibration import PortraitCalibration
-from heat_backend.styleheat.fast.flow_field import PortraitFlow
-from heat_backend.styleheat.fast.folded import Place
-from heat_backend.styleheat.fast.generator import UpperGenerator
-from heat_backend.styleheat.inversion.encoder import Inversion
+from heat_backend.styleheat.driving.folded_networks import (
+    Place,
+    PortraitCalibration,
+    PortraitFlow,
+    UpperGenerator,
+)
 from heat_backend.styleheat.networks.flow import warp
-from heat_backend.styleheat.networks.forward import StyleHeat
+from heat_backend.styleheat.networks.forward import Inversion, StyleHeat
 
 HALF_ON = {"cuda": torch.float16, "cpu": torch.bfloat16}
 """The kind of half precision that a device is quick in."""

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from heat_backend.styleheat.editing.editable import NOTHING, FrameEdits
-from heat_backend.styleheat.fast.frame_way import Begun, FrameGraph, FrameWays
-from heat_backend.styleheat.fast.portrait import PreparedPortrait
+from heat_backend.styleheat.driving.cuda_graph import Begun, FrameGraph, FrameWays
+from heat_backend.styleheat.driving.prepared_portrait import PreparedPortrait
+from heat_backend.styleheat.editing.frame_edits import NOTHING, FrameEdits
 from heat_backend.styleheat.memory import is_shortage, told_when_short
 
 WINDOWS_AT_ONCE = 64

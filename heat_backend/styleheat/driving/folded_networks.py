@@ -1,0 +1,403 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Convolutions with everything constant folded into their weight and bias.
+
+Scales of the weights, styles and their norms, the activation's gain: all are factors, and the
+leaky ReLU lets positive factors through, so they can be multiplied into the weight beforehand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from heat_backend.styleheat.networks.calibration import (
+    INJECT_SLOPE,
+    CalibrationNet,
+    ConvUpLayer,
+    InjectBlock,
+    UpBlock,
+)
+from heat_backend.styleheat.networks.flow import deformation, resize
+from heat_backend.styleheat.networks.primitives import (
+    GAIN,
+    LEAK,
+    Adain,
+    Blur,
+    DownBlock,
+    EqualConv2d,
+    FusedLeakyReLU,
+    ScaledLeakyReLU,
+    blur_kernel,
+)
+from heat_backend.styleheat.networks.stylegan import INJECTION, Generator, StyledConv, ToRgb
+from heat_backend.styleheat.networks.warper import STAGES, WARPER_SLOPE, WarpingNet
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where and how exactly to compute."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+    def weight(self, tensor: Tensor) -> Tensor:
+        """Bring a convolution's weight there, channels last (what the fast kernels read)."""
+        moved = tensor.detach().to(self.device, self.dtype)
+        return moved.contiguous(memory_format=torch.channels_last)
+
+    def bias(self, tensor: Tensor | None) -> Tensor | None:
+        """Bring a bias there."""
+        return None if tensor is None else tensor.detach().to(self.device, self.dtype).contiguous()
+
+
+@dataclass(frozen=True)
+class FoldedConv:
+    """Convolution, bias, and a leaky ReLU where ``slope`` is given."""
+
+    weight: Tensor
+    """(outer, inner / groups, k, k)."""
+    bias: Tensor | None
+    stride: int = 1
+    padding: int = 0
+    groups: int = 1
+    slope: float | None = None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        x = F.conv2d(x, self.weight, self.bias, self.stride, self.padding, 1, self.groups)
+        return x if self.slope is None else F.leaky_relu_(x, self.slope)
+
+
+@dataclass(frozen=True)
+class FoldedUpConv:
+    """Transposed convolution to twice the size, blur, bias and leaky ReLU."""
+
+    weight: Tensor
+    """(inner, outer, 3, 3)."""
+    blur: FoldedConv
+
+    def __call__(self, x: Tensor) -> Tensor:
+        x = F.conv_transpose2d(x, self.weight, stride=2)  # (B,inner,H,W) -> (B,outer,2H+1,2W+1)
+        return self.blur(x)  # -> (B,outer,2H,2W)
+
+
+def styled(layer: StyledConv, w: Tensor, place: Place) -> FoldedConv | FoldedUpConv:
+    """Fold a layer of the generator for one row (1, 512) of W+."""
+    weight = layer.conv.modulated(w)[0] * GAIN
+    bias = place.bias(layer.activate.bias * GAIN)
+    if not layer.conv.up:
+        return FoldedConv(place.weight(weight), bias, padding=1, slope=LEAK)
+    outer = len(weight)
+    kernel = layer.conv.blur.kernel.flip(0, 1).expand(outer, 1, -1, -1)
+    blur = FoldedConv(place.weight(kernel), bias, padding=1, groups=outer, slope=LEAK)
+    return FoldedUpConv(place.weight(weight.transpose(0, 1)), blur)
+
+
+def colours(layer: ToRgb, w: Tensor, place: Place) -> FoldedConv:
+    """Fold the step from feature to colours for one row (1, 512) of W+."""
+    return FoldedConv(place.weight(layer.conv.modulated(w)[0]), place.bias(layer.bias.flatten()))
+
+
+def sequence(layers: nn.Module, place: Place, gain: float = 1.0) -> list[FoldedConv]:
+    """Fold blurs, scaled convolutions and activations of an ``nn.Sequential``.
+
+    Parameters
+    ----------
+    layers : Module
+        As :func:`~heat_backend.styleheat.networks.primitives.conv_layer` builds them,
+        or several in a row.
+    gain : float
+        Factor on the last layer's output; not negative.
+    """
+    assert isinstance(layers, nn.Sequential)
+    found: list[FoldedConv] = []
+    rest = list(layers)
+    while rest:
+        layer = rest.pop(0)
+        if isinstance(layer, Blur):
+            found.append(_blur(layer, rest[0], place))
+            continue
+        assert isinstance(layer, EqualConv2d)
+        act = rest.pop(0) if rest and not isinstance(rest[0], EqualConv2d | Blur) else None
+        factor = (gain if not rest else 1.0) * (GAIN if act is not None else 1.0)
+        found.append(scaled(layer, act, factor, place))
+    return found
+
+
+def scaled(conv: EqualConv2d, act: nn.Module | None, factor: float, place: Place) -> FoldedConv:
+    """Fold one scaled convolution, its activation and a factor."""
+    assert act is None or isinstance(act, FusedLeakyReLU | ScaledLeakyReLU)
+    bias = act.bias if isinstance(act, FusedLeakyReLU) else conv.bias
+    return FoldedConv(
+        place.weight(conv.weight * (conv.scale * factor)),
+        place.bias(None if bias is None else bias * factor),
+        conv.stride,
+        conv.padding,
+        slope=None if act is None else LEAK,
+    )
+
+
+def _blur(blur: Blur, following: nn.Module, place: Place) -> FoldedConv:
+    """Fold a blur before a convolution of stride 2; before a 1x1, it skips what is not read."""
+    assert isinstance(following, EqualConv2d)
+    channels = following.weight.shape[1]
+    kernel = blur.kernel.flip(0, 1).expand(channels, 1, -1, -1)
+    assert blur.pad[0] == blur.pad[1]
+    return FoldedConv(place.weight(kernel), None, padding=blur.pad[0], groups=channels)
+
+
+def plain(conv: nn.Conv2d, place: Place, slope: float | None = None) -> FoldedConv:
+    """Take an ordinary convolution as it is."""
+    padding, stride = conv.padding[0], conv.stride[0]
+    assert isinstance(padding, int)
+    return FoldedConv(
+        place.weight(conv.weight), place.bias(conv.bias), stride, padding, slope=slope
+    )
+
+
+def colour_kernel(device: torch.device) -> Tensor:
+    """Return the kernel of :func:`raise_colours`, (3, 1, 4, 4) float32."""
+    return blur_kernel(4.0).to(device).expand(3, 1, -1, -1).contiguous()
+
+
+def raise_colours(rgb: Tensor, kernel: Tensor) -> Tensor:
+    """Bring colours (1, 3, H, W) to twice the size as the generator does.
+
+    Spreading the samples and blurring them is a transposed convolution by the same kernel.
+    """
+    return F.conv_transpose2d(rgb, kernel, stride=2, padding=1, groups=3)  # -> (1,3,2H,2W)
+
+
+def _recoloured(normed: Tensor, norm: Adain, z: Tensor) -> Tensor:
+    """Scale and shift a normalised feature by the code, then activate."""
+    h = norm.mlp_shared(z)  # (1,256) -> (1,128)
+    gamma = norm.mlp_gamma(h)[:, :, None, None]  # -> (1,C,1,1)
+    beta = norm.mlp_beta(h)[:, :, None, None]  # -> (1,C,1,1)
+    return F.leaky_relu_(torch.addcmul(beta, normed, 1 + gamma), WARPER_SLOPE)
+
+
+@dataclass(frozen=True)
+class PortraitFlow:
+    """Where to sample the portrait's feature, from a descriptor."""
+
+    net: WarpingNet
+    first: Tensor
+    """(1, 32, 256, 256), the input layer's feature, normalised."""
+
+    @classmethod
+    def of(cls, net: WarpingNet, ix: Tensor) -> PortraitFlow:
+        """Run what depends on the picture (1, 3, 256, 256) alone."""
+        return cls(net, F.instance_norm(net.hourglass.encoder.input_layer(ix)))
+
+    def __call__(self, descriptor: Tensor) -> Tensor:
+        """Turn a descriptor (1, 256, 1) into a deformation (1, 64, 64, 2)."""
+        z = descriptor.flatten(1)  # (1,256,1) -> (1,256)
+        encoder = self.net.hourglass.encoder
+        features = [self.first]
+        for i in range(STAGES):
+            block = getattr(encoder, f"encoder{i}")
+            if i > 0:
+                features.append(block(features[-1], z))  # H,W -> H/2,W/2
+                continue
+            x = block.conv_0(_recoloured(self.first, block.norm_0, z))  # -> (1,64,128,128)
+            features.append(block.conv_1(F.leaky_relu_(block.norm_1(x, z), WARPER_SLOPE)))
+        feature = self.net.hourglass.decoder(features, z)  # -> (1,256,64,64)
+        return deformation(self.net.flow_out(feature))  # (1,2,64,64) -> (1,64,64,2)
+
+
+HALF = 1.0 / GAIN
+"""The residual blocks divide their sum by sqrt(2); here both branches come divided."""
+
+
+def _run(layers: list[FoldedConv], x: Tensor) -> Tensor:
+    for layer in layers:
+        x = layer(x)
+    return x
+
+
+@dataclass(frozen=True)
+class _Down:
+    body: list[FoldedConv]
+    skip: list[FoldedConv]
+
+    @classmethod
+    def of(cls, block: DownBlock, place: Place) -> _Down:
+        body = sequence(block.conv1, place) + sequence(block.conv2, place, HALF)
+        return cls(body, sequence(block.skip, place, HALF))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return _run(self.body, x).add_(_run(self.skip, x))  # (1,256,H,W) -> (1,256,H/2,W/2)
+
+
+@dataclass(frozen=True)
+class _Up:
+    conv1: list[FoldedConv]
+    conv2: FoldedConv
+    skip: FoldedConv
+
+    @classmethod
+    def of(cls, block: UpBlock, place: Place) -> _Up:
+        return cls(
+            sequence(block.conv1, place), _up_conv(block.conv2, place), _up_conv(block.skip, place)
+        )
+
+    def __call__(self, x: Tensor) -> Tensor:
+        out = self.conv2(_twice(_run(self.conv1, x)))  # (1,256,H,W) -> (1,256,2H,2W)
+        return out.add_(_twice(self.skip(x)))  # a 1x1 and a resize may change places
+
+
+def _twice(x: Tensor) -> Tensor:
+    return resize(x, (2 * x.shape[2], 2 * x.shape[3]))  # (1,C,H,W) -> (1,C,2H,2W)
+
+
+def _up_conv(layer: ConvUpLayer, place: Place) -> FoldedConv:
+    """Fold the convolution and activation of a layer, and the block's division."""
+    act = layer.activation
+    active = isinstance(act, FusedLeakyReLU)
+    factor = HALF * (GAIN if active else 1.0)
+    return FoldedConv(
+        place.weight(layer.weight * (layer.scale * factor)),
+        place.bias(act.bias * factor) if isinstance(act, FusedLeakyReLU) else None,
+        padding=layer.padding,
+        slope=LEAK if active else None,
+    )
+
+
+@dataclass(frozen=True)
+class _Inject:
+    conv1: FoldedConv
+    conv2: FoldedConv
+    norm1: Adain
+    norm2: Adain
+
+    @classmethod
+    def of(cls, block: InjectBlock, place: Place) -> _Inject:
+        return cls(plain(block.conv1, place), plain(block.conv2, place), block.norm1, block.norm2)
+
+    def __call__(self, x: Tensor, z: Tensor) -> Tensor:
+        x = F.leaky_relu_(_normed(self.conv1(x), self.norm1, z), INJECT_SLOPE)
+        return _normed(self.conv2(x), self.norm2, z).add_(x)
+
+
+def _normed(x: Tensor, norm: Adain, z: Tensor) -> Tensor:
+    """Normalise, scale and shift in one pass; statistics and factors in float32."""
+    var, mean = torch.var_mean(x.float(), dim=(2, 3), correction=0, keepdim=True)  # (1,C,1,1)
+    h = norm.mlp_shared(z)  # (1,256) -> (1,128)
+    scale = torch.rsqrt(var + 1e-5) * (1 + norm.mlp_gamma(h)[:, :, None, None])
+    shift = norm.mlp_beta(h)[:, :, None, None] - mean * scale
+    return torch.addcmul(shift.to(x.dtype), x, scale.to(x.dtype))
+
+
+@dataclass(frozen=True)
+class PortraitCalibration:
+    """Mends the warped feature: (1, 512, 64, 64) -> (1, 512, 64, 64)."""
+
+    net: CalibrationNet
+    first: list[FoldedConv]
+    down: list[_Down]
+    final: list[FoldedConv]
+    up: list[_Up]
+    inject: list[_Inject]
+    heads: FoldedConv
+    """Both heads' first convolutions in one: (1, 256, 64, 64) -> (1, 512, 64, 64)."""
+    scale: FoldedConv
+    shift: FoldedConv
+
+    @classmethod
+    def of(cls, net: CalibrationNet, place: Place) -> PortraitCalibration:
+        """Fold the network's weights."""
+        below = Place(place.device, torch.float32)
+        places = [*[below] * (len(net.conv_body_up) - 1), place]
+        scale = sequence(net.condition_scale[-1], place)
+        shift = sequence(net.condition_shift[-1], place)
+        biases = [layer.bias for layer in (scale[0], shift[0]) if layer.bias is not None]
+        heads = FoldedConv(
+            place.weight(torch.cat([scale[0].weight, shift[0].weight])),
+            torch.cat(biases),
+            padding=scale[0].padding,
+            slope=LEAK,
+        )
+        return cls(
+            net,
+            sequence(net.conv_body_first, below),
+            [_Down.of(block, below) for block in net.conv_body_down],  # type: ignore[arg-type]
+            sequence(net.final_conv, below),
+            [_Up.of(b, p) for b, p in zip(net.conv_body_up, places, strict=True)],  # type: ignore[arg-type]
+            [_Inject.of(b, p) for b, p in zip(net.inject_3dmm, places, strict=True)],  # type: ignore[arg-type]
+            heads,
+            scale[1],
+            shift[1],
+        )
+
+    def __call__(self, feature: Tensor, descriptor: Tensor) -> Tensor:
+        """Scale and shift the warped feature as the descriptor (1, 256, 1) asks."""
+        x = _run(self.first, feature)  # (1,512,64,64) -> (1,256,64,64)
+        skips: list[Tensor] = []
+        for down in self.down:
+            x = down(x)  # (1,256,H,W) -> (1,256,H/2,W/2)
+            skips.append(x)
+        x = _run(self.final, x)
+        z = self.net.linear_3dmm(descriptor.flatten(1))  # (1,256,1) -> (1,256)
+        for up, inject in zip(self.up, self.inject, strict=True):
+            x = (x + skips.pop()).to(inject.conv1.weight.dtype)
+            x = inject(up(x), z)  # (1,256,H,W) -> (1,256,2H,2W)
+        x = self.heads(x)  # (1,256,64,64) -> (1,512,64,64)
+        half = x.shape[1] // 2
+        scale = self.scale(x[:, :half])  # (1,256,64,64) -> (1,512,64,64)
+        shift = self.shift(x[:, half:])  # (1,256,64,64) -> (1,512,64,64)
+        return torch.addcmul(shift.to(feature.dtype), feature, scale.to(feature.dtype) + 1.0)
+
+
+CLAMP = 256.0
+"""Bound of features in float16, far above what they reach; as StyleGAN's training does."""
+
+
+@dataclass(frozen=True)
+class _Resolution:
+    raised: FoldedConv | FoldedUpConv | None
+    conv: FoldedConv | FoldedUpConv
+    colours: FoldedConv
+
+
+@dataclass(frozen=True)
+class UpperGenerator:
+    """Feature (1, 512, 64, 64) to picture (1, 3, size, size)."""
+
+    start: Tensor
+    """(1, 3, 64, 64) float32, the smaller pictures' colours, which no frame changes."""
+    kernel: Tensor
+    """(3, 1, 4, 4), which raises them."""
+    resolutions: list[_Resolution]
+    clamp: bool
+
+    @classmethod
+    def of(cls, net: Generator, wplus: Tensor, place: Place) -> UpperGenerator:
+        """Run what is below the injection, and fold what is above, for codes (1, rows, 512)."""
+        _, rgb = net.below_injection(wplus)  # rgb (1,3,32,32)
+        layers = []
+        for index in range(INJECTION, len(net.to_rgbs)):
+            rows = [wplus[:, 2 * index + turn] for turn in (1, 2, 3)]
+            raised = None
+            if index > INJECTION:
+                raised = styled(net.convs[2 * index], rows[0], place)  # type: ignore[arg-type]
+            conv = styled(net.convs[2 * index + 1], rows[1], place)  # type: ignore[arg-type]
+            rgb_layer = colours(net.to_rgbs[index], rows[2], place)  # type: ignore[arg-type]
+            layers.append(_Resolution(raised, conv, rgb_layer))
+        clamp = place.dtype == torch.float16  # bfloat16 has the range of float32
+        kernel = colour_kernel(place.device)
+        return cls(raise_colours(rgb, kernel), kernel, layers, clamp)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        rgb = self.start
+        for layer in self.resolutions:
+            if layer.raised is not None:
+                rgb = raise_colours(rgb, self.kernel)  # (1,3,H,W) -> (1,3,2H,2W)
+                x = self._bounded(layer.raised(x))  # (1,c,H,W) -> (1,c/2,2H,2W)
+            x = self._bounded(layer.conv(x))
+            rgb = rgb + layer.colours(x)  # (1,c,H,W) -> (1,3,H,W), summed in float32
+        return rgb
+
+    def _bounded(self, x: Tensor) -> Tensor:
+        return x.clamp_(-CLAMP, CLAMP) if self.clamp else x
