@@ -23,7 +23,7 @@ from bpy.props import (
 from bpy.types import PropertyGroup
 
 from .. import versions
-from ..core import dirty_flags
+from ..core import dirty_flags, engines
 from .edit_properties import HeatAttribute, HeatEditPreset, HeatEdits
 from .map_row_properties import HeatBoneRow, HeatKeyRow
 from .motion_properties import HeatMotionSettings
@@ -47,8 +47,6 @@ CORNER_ITEMS = (
 
 
 def _search_engine(_self: Any, _context: Any, _text: str) -> list[str]:
-    from ..core import engines
-
     return list(engines.names())
 
 
@@ -273,7 +271,7 @@ class HeatPortrait(PropertyGroup):
     engine: StringProperty(
         name="Engine",
         description="What turns photo and performance into frames",
-        default="warp",
+        default=engines.DEFAULT,
         search=_search_engine,
         search_options={"SORT", "SUGGESTION"},
         update=_engine_changed,

@@ -72,8 +72,8 @@ class ExportHandler:
         rate = _rate(header)
         resume = fields.flag(header, "resume")
         overwrite = fields.flag(header, "overwrite")
-        portrait = self._shelf.request(header, self._spool.finished)
         clip = self._spool.finished(fields.integer(header, "clip", 1, 1 << 53), "clip.npz")
+        portrait = self._shelf.request(header, self._spool.finished)
         own_folder = None
         if target.get("folder") is not None:
             out = self._shared_place(fields.text(target, "folder", 4096), name)

@@ -16,7 +16,7 @@ from bridge import fields
 from bridge.errors import BadInput, Cancelled, ProtocolError
 from bridge.wire import Header
 from heat_backend.engines.protocol import Engine, EngineSettings, Portrait
-from heat_backend.engines.registry import describe, make_engine
+from heat_backend.engines.registry import describe, engine_names, make_engine
 from heat_backend.media.photo import Photo
 from heat_backend.serve.fair_lock import FairLock, LockedPortrait, threads_must_not_overlap
 
@@ -97,6 +97,7 @@ class PortraitCache:
                 fields.integer(portrait, "height", 1, MAX_SIDE),
             )
         name = fields.text(portrait, "name", 1024)
+        file = take_blob(fields.integer(portrait, "blob", 1, 1 << 53), name)
         engine = fields.text({"engine": header.get("engine") or self.engine}, "engine")
         options = fields.table(header, "options")
         settings = EngineSettings(
@@ -106,7 +107,6 @@ class PortraitCache:
             neutralise=fields.flag(options, "neutralise"),
             options=_own_options(engine, options),
         )
-        file = take_blob(fields.integer(portrait, "blob", 1, 1 << 53), name)
         return PortraitRequest(file, size, name, engine, settings)
 
     def warm_up(self) -> None:
@@ -160,8 +160,11 @@ class PortraitCache:
 def _own_options(engine: str, options: Header) -> object:
     """Read the engine's own options: the table ``engine_options``, or fields beside the general.
 
-    Clients of before send the options of every engine as fields, whatever the engine is.
+    Clients of before send the options of every engine as fields, whatever the engine is. An
+    unknown engine is refused when it is to prepare the portrait.
     """
+    if engine not in engine_names():
+        return None
     described = describe(engine)
     beside = {one.name: options[one.name] for one in described.option_list() if one.name in options}
     table = fields.table(options, "engine_options") if options.get("engine_options") else {}

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Only its folder and the registry name an engine; all else asks the descriptions."""
+
+from __future__ import annotations
+
+import io
+import re
+import tokenize
+from pathlib import Path
+
+from heat_backend.engines import registry
+
+ROOT = Path(__file__).resolve().parents[2]
+REGISTRY = Path("heat_backend/engines/registry.py")
+
+
+def named_in(path: Path, names: list[str]) -> list[str]:
+    """The engines that a file names in a string of their own or imports."""
+    text = path.read_text("utf-8")
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    strings = {token.string.strip("\"'") for token in tokens if token.type == tokenize.STRING}
+    return [n for n in names if n in strings or re.search(rf"heat_backend\.{n}\b", text)]
+
+
+def test_only_the_registry_and_an_engines_own_folder_name_it() -> None:
+    names = [name for name in registry.engine_names() if name != "tiny"]
+    assert names == ["warp", "styleheat"]
+    found = {}
+    for package in ("heat_backend", "bridge"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            place = path.relative_to(ROOT)
+            own = place.parts[1] in names
+            if not own and place != REGISTRY and (named := named_in(path, names)):
+                found[str(place)] = named
+    assert not found
