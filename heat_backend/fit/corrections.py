@@ -76,6 +76,27 @@ class Corrections:
     photographed_mouth : bool
         Open mouths: the photo's own teeth and tongue are shown as long as they fit
         (``layers.photographed_mouth.build_photographed_mouth``).
+    expression_gains : bool
+        All: expressions whose response the tracker reads as too weak or strong are rescaled
+        (``warp.control_calibration.calibrate_expressions``).
+    turn_response : bool
+        All, photos of turned heads above all: turns that the tracker reads as too far or short
+        are corrected (``warp.control_calibration.calibrate_turns``).
+    sideways_gaze : bool
+        All: eyeballs are turned farther sideways, since irises read as turned less than they are
+        (``geometry.head_pose.eyeball_rotations``).
+    lip_shadow : bool
+        Closed mouths: parting lips leave the dark line between them behind
+        (``warp.backward_warp.without_lip_shadow``).
+    hidden_lid : bool
+        Open eyes: a closing lid is covered with skin made for it, not the stretched fold
+        (``warp.lid_compositor.composite_lid_skin``).
+    edit_directions : bool
+        All, paintings above all: shape edits move what a tracker sees, not only the model's
+        measures (``edits.portrait_directions``).
+    hair_border : bool
+        Hair edits: the border of the hair lies on the photo's edges
+        (``edits.skin_and_hair.cut_hair``).
     """
 
     stylised_eyes: bool = True
@@ -99,6 +120,13 @@ class Corrections:
     mouth_light: bool = True
     bared_teeth: bool = True
     photographed_mouth: bool = True
+    expression_gains: bool = True
+    turn_response: bool = True
+    sideways_gaze: bool = True
+    lip_shadow: bool = True
+    hidden_lid: bool = True
+    edit_directions: bool = True
+    hair_border: bool = True
 
 
 ALL_CORRECTIONS = Corrections()

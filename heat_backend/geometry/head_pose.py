@@ -33,13 +33,13 @@ class HeadPose:
         About axes fixed to the picture (contract), through the head's pivot.
     translation : ndarray, shape (3,), float32
         Outer-eye distances.
-    held : bool
+    limited : bool
         The turn asked for was farther than the engine goes.
     """
 
     rotation: NDArray[np.float32]
     translation: NDArray[np.float32]
-    held: bool
+    limited: bool
 
 
 def head_pose(
@@ -67,12 +67,12 @@ def head_pose(
         angles = rotation_angles(rotation_matrix(asked * share) @ photo_rotation)[:2]
         return bool((angles >= least - 1e-9).all() and (angles <= most + 1e-9).all())
 
-    share, held = 1.0, not within(1.0)
-    if held:
+    share, limited = 1.0, not within(1.0)
+    if limited:
         share = _largest(within)
     turn = rotation_matrix(asked * share)
     shift = np.asarray(translation, np.float32)
-    return HeadPose(np.asarray(turn, np.float32), shift, held)
+    return HeadPose(np.asarray(turn, np.float32), shift, limited)
 
 
 def _largest(holds: Callable[[float], bool]) -> float:
@@ -135,16 +135,20 @@ def _beyond_neck(shift: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(shift * (1.0 - np.tanh(size) / size), np.float32)
 
 
-def eyeball_rotations(expression: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+def eyeball_rotations(
+    expression: NDArray[np.float32], sideways: float = SIDEWAYS_GAZE
+) -> dict[str, NDArray[np.float32]]:
     """Turn (3, 3) of each eyeball in the head, by the subject's side.
 
     Parameters
     ----------
     expression : ndarray, shape (52,) or longer
         As the mesh gets it.
+    sideways : float
+        Factor on the yaw.
     """
     turns = gaze_angles(expression[: len(EXPRESSION_NAMES)])
     return {
-        side: rotation_matrix((pitch, SIDEWAYS_GAZE * yaw, 0.0)).astype(np.float32)
+        side: rotation_matrix((pitch, sideways * yaw, 0.0)).astype(np.float32)
         for side, (pitch, yaw) in zip(("left", "right"), turns, strict=True)
     }

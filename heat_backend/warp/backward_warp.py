@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The flow of one frame: for each cell of a coarse grid, where in the photo it comes from."""
+"""The backward warp map of one frame: for each node of a coarse grid, the photo place it shows.
+
+The posed mesh is rasterised with its photo places (UV) as vertex attributes, together with skirts
+that continue the edges of mouth and eyes into their openings. Before that, two corrections move
+the UV of the lips: :mod:`heat_backend.layers.lip_colours` for lips that contract, and
+:func:`without_lip_shadow` for lips that part.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +14,25 @@ import functools
 import numpy as np
 from numpy.typing import NDArray
 
+from heat_backend.fit.corrections import ALL_CORRECTIONS, Corrections
 from heat_backend.geometry.rasterizer import FAR, grow_by_one, raster_attributes
 from heat_backend.layers.portrait_mesh import Opening, PortraitMesh
 
-# Shares of the mouth's width.
-SEAM = 0.028  # from the lips' contour to where closed lips no longer shade each other
-SEAM_KEPT = 0.01  # lips that parted by less keep it all
-SEAM_CLOSED = 0.06  # a photo's mouth that is open by this has no seam
-SEAM_PARTED = 0.12  # lips that parted by this show none of it
-# Outer-eye distances behind the lips' own surface: at a curtain's edge, and at its middle, which
-# may reach out of a turned mouth's opening before its far corner.
-CURTAIN_BEHIND, MIDDLE_BEHIND = 0.02, 0.3
+# Shares of the mouth's width, tuned by eye on the test portraits.
+SHADOW_DEPTH = 0.028  # from the lips' contour to where closed lips no longer shade each other
+SHADOW_KEPT = 0.01  # lips that parted by less keep their shadow
+SHADOW_FREE = 0.06  # a mouth that the photo shows open by this has no shadow between the lips
+SHADOW_PARTED = 0.12  # lips that parted by this show none of it
+# Outer-eye distances behind the lips' own surface: at a skirt's edge, just behind the skin; and at
+# its middle, which could else reach out of a turned mouth's opening before its far corner.
+SKIRT_EDGE_BEHIND, SKIRT_MIDDLE_BEHIND = 0.02, 0.3
+
+WarpMesh = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]
+"""Vertices (M, 2) in output pixels, depth (M,), UV (M, 2) in photo pixels, triangles (T, 3)."""
 
 
 class BackwardWarpMap:
-    """Buffers of a flow, reused from frame to frame.
+    """UV and depth of a frame on a coarse grid; the buffers are reused from frame to frame.
 
     Parameters
     ----------
@@ -30,13 +40,20 @@ class BackwardWarpMap:
         Output size, pixels.
     stride : int
         Output pixels per cell.
+
+    Attributes
+    ----------
+    uv : ndarray, shape (GH, GW, 2), float32
+        Photo place (x, y pixels) of the output pixel (j * stride, i * stride).
+    z_buffer : ndarray, shape (GH, GW), float32
+        Depth of the nearest surface, outer-eye distances toward the viewer; ``FAR`` where none is.
     """
 
     def __init__(self, width: int, height: int, stride: int) -> None:
         self.stride = stride
         shape = ((height - 1) // stride + 2, (width - 1) // stride + 2)
-        self.source: NDArray[np.float32] = np.zeros((*shape, 2), np.float32)
-        self.nearest: NDArray[np.float32] = np.zeros(shape, np.float32)
+        self.uv: NDArray[np.float32] = np.zeros((*shape, 2), np.float32)
+        self.z_buffer: NDArray[np.float32] = np.zeros(shape, np.float32)
 
     def fill(
         self,
@@ -44,8 +61,9 @@ class BackwardWarpMap:
         pixels: NDArray[np.float32],
         depth: NDArray[np.float32],
         far_side: bool = False,
+        corrections: Corrections = ALL_CORRECTIONS,
     ) -> None:
-        """Rasterise the posed mesh.
+        """Rasterise the posed mesh; nodes next to it continue its UV by one cell.
 
         Parameters
         ----------
@@ -55,59 +73,47 @@ class BackwardWarpMap:
         depth : ndarray, shape (N,)
             Their depth, growing toward the viewer.
         far_side : bool
-            Draw the side that the photo does not show.
+            Draw the mirrored skin of the side that the photo does not show.
+        corrections : Corrections
+            Of them ``lip_shadow``.
         """
-        points, depths, sources, triangles = flow_mesh(mesh, pixels, depth, far_side)
-        self.nearest.fill(FAR)
+        points, depths, uv, triangles = warp_mesh(mesh, pixels, depth, far_side, corrections)
+        self.z_buffer.fill(FAR)
         raster_attributes(
-            points / np.float32(self.stride),
-            depths,
-            sources,
-            triangles,
-            self.source,
-            self.nearest,
+            points / np.float32(self.stride), depths, uv, triangles, self.uv, self.z_buffer
         )
-        grow_by_one(self.source, self.nearest)
+        grow_by_one(self.uv, self.z_buffer)
 
 
-def flow_mesh(
+def warp_mesh(
     mesh: PortraitMesh,
     pixels: NDArray[np.float32],
     depth: NDArray[np.float32],
     far_side: bool,
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
-    """Collect what is rasterised: see :meth:`BackwardWarpMap.fill` for the parameters.
-
-    Returns
-    -------
-    points (M, 2) in output pixels, depth (M,), source (M, 2), triangles (T, 3)
-    """
-    points, depths = [pixels], [depth + mesh.bias]
-    home = mesh.lips.places(mesh.pixels, *lips_moved(mesh, pixels, depth))
-    home = without_seam(mesh.mouth, pixels, home)
-    sources, triangles = [home], [mesh.far_triangles if far_side else mesh.triangles]
+    corrections: Corrections = ALL_CORRECTIONS,
+) -> WarpMesh:
+    """Collect the posed mesh and its skirts; see :meth:`BackwardWarpMap.fill` for parameters."""
+    uv = mesh.lips.places(mesh.pixels, *mouth_contraction(mesh, pixels, depth))
+    if corrections.lip_shadow:
+        uv = without_lip_shadow(mesh.mouth, pixels, uv)
+    triangles = mesh.far_triangles if far_side else mesh.triangles
+    parts: list[WarpMesh] = [(pixels, depth + mesh.bias, uv, triangles)]
     start = len(pixels)
     for opening in (mesh.mouth, mesh.eye_left, mesh.eye_right):
-        p, z, s, t = curtains(opening, pixels, depth, home)
-        points.append(p)
-        depths.append(z)
-        sources.append(s)
-        triangles.append(t + start)
-        start += len(p)
-    return (
-        np.concatenate(points),
-        np.concatenate(depths),
-        np.concatenate(sources),
-        np.concatenate(triangles),
-    )
+        points, depths, uvs, triangles = skirts(opening, pixels, depth, uv)
+        parts.append((points, depths, uvs, triangles + start))
+        start += len(points)
+    points, depths, uvs, triangles = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return points, depths, uvs, triangles
 
 
-def lips_moved(
+def mouth_contraction(
     mesh: PortraitMesh, pixels: NDArray[np.float32], depth: NDArray[np.float32]
 ) -> tuple[float, float]:
-    """How much narrower and less open than at rest the mouth is, of its width and its height.
+    """How much narrower and less open than at rest the mouth is, as shares of width and height.
 
-    See :meth:`BackwardWarpMap.fill` for the parameters. A head that turns narrows no mouth.
+    Lengths are measured in space, so that a turn of the head does not count. See
+    :meth:`BackwardWarpMap.fill` for the parameters.
     """
     upper, lower = mesh.mouth.upper, mesh.mouth.lower
     ends = np.array([[upper[0], upper[-1]], [upper[len(upper) // 2], lower[len(lower) // 2]]])
@@ -120,69 +126,69 @@ def lips_moved(
     return float(share[0]), float(share[1])
 
 
-def without_seam(
-    mouth: Opening, pixels: NDArray[np.float32], home: NDArray[np.float32]
+def without_lip_shadow(
+    mouth: Opening, pixels: NDArray[np.float32], uv: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Find colours of parting lips beside the dark line that closed lips have between them.
+    """Move the UV of parting lips off the dark line that closed lips have between them.
 
     Parameters
     ----------
     mouth : Opening
     pixels : ndarray, shape (N, 2)
         Posed vertices in output pixels.
-    home : ndarray, shape (N, 2)
-        Where they find their colours, photo pixels.
+    uv : ndarray, shape (N, 2)
+        Photo pixels.
 
     Returns
     -------
     ndarray, shape (N, 2)
-        ``home``, with the lips' contours moved into the lips as far as they parted.
+        ``uv`` with the lips' contours moved into the lips, in proportion to how far they parted;
+        ``uv`` itself where they did not.
     """
-    across = home[mouth.upper[-1]] - home[mouth.upper[0]]
+    across = uv[mouth.upper[-1]] - uv[mouth.upper[0]]
     width = max(float(np.hypot(*across)), 1e-3)
     down = np.array([-across[1], across[0]], np.float32) / np.float32(width)
     top, low = (run[len(run) // 2] for run in (mouth.upper, mouth.lower))
-    own = float((home[low] - home[top]) @ down) / width
-    apart = [float(np.hypot(*(at[low] - at[top]))) for at in (pixels, home)]
-    opened = (apart[0] - apart[1]) / width - SEAM_KEPT
-    share = min(1.0, max(0.0, opened / SEAM_PARTED)) * min(1.0, max(0.0, 1.0 - own / SEAM_CLOSED))
+    photo_gap = float((uv[low] - uv[top]) @ down) / width
+    gaps = [float(np.hypot(*(at[low] - at[top]))) for at in (pixels, uv)]
+    parted = (gaps[0] - gaps[1]) / width - SHADOW_KEPT
+    share = min(1.0, max(0.0, parted / SHADOW_PARTED)) * min(
+        1.0, max(0.0, 1.0 - photo_gap / SHADOW_FREE)
+    )
     if share == 0.0:
-        return home
-    home = home.copy()
-    for run, way in ((mouth.upper[1:-1], -1.0), (mouth.lower[1:-1], 1.0)):
+        return uv
+    uv = uv.copy()
+    for run, sign in ((mouth.upper[1:-1], -1.0), (mouth.lower[1:-1], 1.0)):
         along = np.linspace(-1.0, 1.0, len(run) + 2, dtype=np.float32)[1:-1]
         taper = np.sqrt(1.0 - along * along)
-        home[run] += np.float32(way * share * SEAM * width) * taper[:, None] * down
-    return home
+        uv[run] += np.float32(sign * share * SHADOW_DEPTH * width) * taper[:, None] * down
+    return uv
 
 
-def curtains(
+def skirts(
     opening: Opening,
     pixels: NDArray[np.float32],
     depth: NDArray[np.float32],
-    source: NDArray[np.float32],
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
-    """Continue both edges of an opening to its middle with the edges' own flow.
+    uv: NDArray[np.float32],
+) -> WarpMesh:
+    """Continue both edges of an opening to its middle with the edges' own displacement.
 
-    The opening itself is painted over later with a sharp outline; the curtains only give the
-    bilinear look-up of the flow something smooth to read on the far side of that outline.
-
-    Returns
-    -------
-    points (M, 2), depth (M,), source (M, 2), triangles (T, 3)
-        Triangles count from 0 at the first of the M points.
+    The opening itself is composited over later with a sharp outline; the skirts only give the
+    bilinear look-up of the map something smooth to read on the far side of that outline.
+    Triangles count from 0 at the first of the skirts' own points.
     """
     upper, lower = opening.upper, opening.lower
     parts = []
     for edge, other, flip in ((upper, lower, False), (lower, upper, True)):
-        left, share, quad = _strip(len(edge), len(other), flip)
+        left, share, quad = _skirt_topology(len(edge), len(other), flip)
         facing = pixels[other[left]] * (1 - share) + pixels[other[left + 1]] * share
         middle = (pixels[edge] + facing) * np.float32(0.5)
         point = np.concatenate([pixels[edge], middle])
-        origin = np.concatenate([source[edge], source[edge] + (middle - pixels[edge])])
+        origin = np.concatenate([uv[edge], uv[edge] + (middle - pixels[edge])])
         across = depth[other[left]] * (1 - share[:, 0]) + depth[other[left + 1]] * share[:, 0]
-        inner = np.minimum(depth[edge], across) - MIDDLE_BEHIND
-        parts.append((point, np.concatenate([depth[edge] - CURTAIN_BEHIND, inner]), origin, quad))
+        inner = np.minimum(depth[edge], across) - SKIRT_MIDDLE_BEHIND
+        depths = np.concatenate([depth[edge] - SKIRT_EDGE_BEHIND, inner])
+        parts.append((point, depths, origin, quad))
     first = len(parts[0][0])
     return (
         np.concatenate([parts[0][0], parts[1][0]]).astype(np.float32),
@@ -193,17 +199,19 @@ def curtains(
 
 
 @functools.cache
-def _strip(
+def _skirt_topology(
     count: int, across: int, flip: bool
 ) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.intp]]:
-    """Lay out a curtain of ``count`` edge points opposite ``across`` others, once and for all.
+    """Triangles of a skirt of ``count`` edge points opposite ``across`` others.
 
     Returns
     -------
-    left (count,), share (count, 1)
-        Between which two points of the other edge each one looks, and how far along.
-    triangles (T, 3)
-        ``count`` edge points first, then as many of the middle.
+    left : ndarray, shape (count,)
+    share : ndarray, shape (count, 1)
+        Each point faces a place between points ``left`` and ``left + 1`` of the other edge, this
+        share of the way along.
+    triangles : ndarray, shape (T, 3)
+        Of ``count`` edge points, then as many of the middle; ``flip`` reverses their winding.
     """
     at = np.linspace(0.0, across - 1.0, count)
     left = np.minimum(at.astype(int), across - 2)

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Painting what is behind the openings: eyeballs and the inside of the mouth."""
+"""Eyeballs and the inside of the mouth, composited into a frame through their openings.
+
+An eyeball is a textured sphere, looked up turned back to where the photo shows it. The mouth is
+the face model's own, rasterised with the portrait's colours, and over it, as far as it fits, what
+the photo shows between the lips. A tongue that comes out is drawn before the lips.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +24,20 @@ from heat_backend.layers.eyeballs import RIM, SHADE_LEAST, SHADE_REACH, EyeLayer
 from heat_backend.layers.mouth_interior import MouthLayer
 from heat_backend.layers.photographed_mouth import PhotographedMouth
 
-CLEAN_FROM = np.radians(5.0)
-SETTLED = 0.012  # outer-eye distances that lips move before their rim lets go of the teeth
-LIP_SHADE_REACH = 0.045  # outer-eye distances
-LIP_SHADE_LEAST = 0.55
+# Tuned by eye on the test portraits; lengths are outer-eye distances unless said otherwise.
+CLEAN_FROM = np.radians(5.0)  # a turn from which an eye has its clean texture, without lid shade
+RIM_LOW, RIM_RANGE = 0.62, 0.33  # of a softened outline: where the eyeball begins, until it is full
+LIPS_SETTLED = 0.012  # move of the lips by which their rim lets go of the photo's teeth
+LIP_SHADE_REACH = 0.045
+LIP_SHADE_LEAST = 0.55  # light right under the lips, of full light
 TONGUE_OUT = EXPRESSION_INDEX["tongueOut"]
-TONGUE_ROOM = 0.05  # outer-eye distances behind the lip from where the tongue lies on it
-TONGUE_LIT = 0.25  # outer-eye distances behind the lips from where light reaches a tongue
+TONGUE_ROOM = 0.05  # behind the lower lip: from where the tongue lies on it
+TONGUE_LIT = 0.25  # behind the lips: from where light reaches a tongue
 TONGUE_EDGE = 0.8  # pixels of softness: its outline is not cut by the lips
-TONGUE_SHADE, TONGUE_SHADE_REACH = 0.3, 0.02  # of the lip under it; outer-eye distances
-TONGUE_REACH = 0.5  # outer-eye distances that a tongue reaches beyond the lips at most
+TONGUE_SHADE, TONGUE_SHADE_REACH = 0.3, 0.02  # of the lip under it
+TONGUE_REACH = 0.5  # that a tongue reaches beyond the lips at most
+MOUTH_SOFT = 0.004  # blur of the rendered mouth
+TONGUE_RAMP = 2.0  # over the weight of ``tongueOut``: half of it brings the tongue between the lips
 
 
 def composite_eye(
@@ -40,7 +49,7 @@ def composite_eye(
     gaze: NDArray[np.float32],
     lids_moved: float,
 ) -> None:
-    """Paint one eyeball into a frame through its lids' outline.
+    """Composite one eyeball through its lids' outline.
 
     Parameters
     ----------
@@ -67,7 +76,7 @@ def composite_eye(
     turned = min(1.0, turned)
     texture = eye.texture if turned == 0.0 else eye.texture + turned * (eye.clean - eye.texture)
     back = np.ascontiguousarray((pose.rotation @ gaze).T, np.float32)
-    _paint_ball(
+    _composite_ball(
         out,
         inner,
         patch.left,
@@ -86,12 +95,12 @@ def composite_eye(
 
 def rim_mask(mask: NDArray[np.float32], rim: float) -> NDArray[np.float32]:
     """Shrink an eye's outline softly by the rim, which moves with the lids."""
-    inner: NDArray[np.float32] = np.clip((soften(mask, rim) - 0.62) / 0.33, 0.0, 1.0) * mask
+    inner: NDArray[np.float32] = np.clip((soften(mask, rim) - RIM_LOW) / RIM_RANGE, 0.0, 1.0) * mask
     return inner
 
 
 @njit(cache=True, fastmath=True)
-def _paint_ball(
+def _composite_ball(
     out: NDArray[np.uint8],
     mask: NDArray[np.float32],
     left: int,
@@ -106,7 +115,7 @@ def _paint_ball(
     back: NDArray[np.float32],
     shade: NDArray[np.float32],
 ) -> None:
-    """Look each pixel up on the ball, turned back to where the photo saw it."""
+    """Look each pixel up on the ball, turned back to where the photo shows it."""
     for i in range(mask.shape[0]):
         for j in range(mask.shape[1]):
             m = mask[i, j]
@@ -147,7 +156,7 @@ def composite_mouth(
     expression: NDArray[np.float32],
     deformed: float,
 ) -> None:
-    """Paint teeth, tongue and cavity into a frame through the lips' outline.
+    """Composite teeth, tongue and cavity through the lips' outline.
 
     Parameters
     ----------
@@ -166,7 +175,7 @@ def composite_mouth(
     rendered = _rendered_mouth(patch, mouth, camera, pose, expression)
     inner = rendered.inside
     if mouth.own is not None:
-        still = float(np.exp(-((deformed / (SETTLED * camera.scale)) ** 2)))
+        still = float(np.exp(-((deformed / (LIPS_SETTLED * camera.scale)) ** 2)))
         own, known = _own_mouth(patch, mouth.own, camera, pose, expression, still)
         if rendered.tongue is not None:
             known *= 1.0 - rendered.tongue.shown * out_share(expression)
@@ -174,22 +183,22 @@ def composite_mouth(
     view = out[patch.top : patch.top + h, patch.left : patch.left + w, :3]
     lips = view.astype(np.float32)
     if rendered.tongue is not None:
-        _lay_over_lip(lips, rendered.tongue, patch.mask, camera.scale)
+        _composite_tongue(lips, rendered.tongue, patch.mask, camera.scale)
     mixed = lips + patch.mask[..., None] * (inner - lips)
     np.copyto(view, np.rint(np.clip(mixed, 0, 255)), casting="unsafe")
 
 
-def _lay_over_lip(
+def _composite_tongue(
     lips: NDArray[np.float32], tongue: _Tongue, opening: NDArray[np.float32], unit: float
 ) -> None:
-    """Paint what of a tongue is before the lips (h, w, 3), and its shadow on them."""
+    """Composite a tongue before the lips (h, w, 3), and its shadow on them."""
     near = cv2.GaussianBlur(tongue.over, (0, 0), max(0.6, TONGUE_SHADE_REACH * unit))
     lips *= (1.0 - TONGUE_SHADE * near * (1.0 - opening))[..., None]
     lips += tongue.over[..., None] * (tongue.colour - lips)
 
 
 def mouth_margin(camera: Camera, expression: NDArray[np.float32]) -> int:
-    """Return by how many pixels what is painted reaches beyond the lips: the tongue may."""
+    """Return by how many pixels the mouth reaches beyond the lips' outline: the tongue may."""
     return 2 + round(float(max(0.0, expression[TONGUE_OUT])) * TONGUE_REACH * camera.scale)
 
 
@@ -233,17 +242,17 @@ def _rendered_mouth(
     tongue_out = bool(expression[TONGUE_OUT] > 0.0)
     if tongue_out:
         expressed = mouth.path.lifted(expressed, mouth.forward, mouth.up)
-        attributes = _look_out(mouth, expressed, out_share(expression))
+        attributes = _tongue_out_look(mouth, expressed, out_share(expression))
     posed = apply_head_pose(expressed, pose)
     points = camera.project(posed).astype(np.float32) - np.array(
         (patch.left, patch.top), np.float32
     )
     h, w = patch.mask.shape
     look = np.zeros((h, w, attributes.shape[1]), np.float32)
-    nearest = np.full((h, w), FAR, np.float32)
+    z_buffer = np.full((h, w), FAR, np.float32)
     depth = np.ascontiguousarray(posed[:, 2])
-    raster_attributes(points, depth, attributes, mouth.triangles, look, nearest)
-    softness = max(TONGUE_EDGE if tongue_out else 0.5, 0.004 * camera.scale)
+    raster_attributes(points, depth, attributes, mouth.triangles, look, z_buffer)
+    softness = max(TONGUE_EDGE if tongue_out else 0.5, MOUTH_SOFT * camera.scale)
     soft = _softened(look, softness)
     shade = contact_shade(patch.mask, LIP_SHADE_REACH * camera.scale, LIP_SHADE_LEAST)
     shade = shade + soft[..., 4] * (1.0 - shade)
@@ -257,19 +266,19 @@ def _rendered_mouth(
 
 
 def _softened(look: NDArray[np.float32], softness: float) -> NDArray[np.float32]:
-    """Blur a picture (h, w, C) of any number of channels."""
+    """Gaussian blur of a picture (h, w, C) with any number of channels."""
     parts = [look[..., k : k + 4] for k in range(0, look.shape[2], 4)]
     return np.dstack([cv2.GaussianBlur(part, (0, 0), softness) for part in parts])
 
 
-def _look_out(
+def _tongue_out_look(
     mouth: MouthLayer, expressed: NDArray[np.float32], share: float
 ) -> NDArray[np.float32]:
-    """Attributes (N, 6) with the tongue between the lips: ``mouth.look``, and how lit it is."""
+    """Vertex attributes (N, 6) with the tongue between the lips: ``mouth.look``, and its light."""
     ahead = expressed @ mouth.forward
     ahead -= ahead[mouth.path.lower_lip]
     look = mouth.look.copy()
-    # What of it is about to come out is no longer in the lips' shadow.
+    # The part that is about to come out is no longer in the lips' shadow.
     lit = look[:, 3] * np.clip(ahead / TONGUE_LIT + 1.0, 0.0, 1.0)
     look[:, 4] = np.maximum(look[:, 4], share * lit)
     look[:, 3] *= np.clip(ahead / TONGUE_ROOM + 1.0, 0.0, 1.0)
@@ -279,7 +288,7 @@ def _look_out(
 
 def out_share(expression: NDArray[np.float32]) -> float:
     """How far the tongue is between the lips, 0..1."""
-    return float(np.clip(2.0 * expression[TONGUE_OUT], 0.0, 1.0))
+    return float(np.clip(TONGUE_RAMP * expression[TONGUE_OUT], 0.0, 1.0))
 
 
 def _own_mouth(
@@ -290,16 +299,16 @@ def _own_mouth(
     expression: NDArray[np.float32],
     still: float,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Move what the photo shows: colour (h, w, 3) in 0..255, and how much is shown (h, w)."""
+    """Warp the photographed mouth: colour (h, w, 3), 0..255, and its opacity (h, w)."""
     posed = apply_head_pose(apply_blendshapes(own.rest, own.deltas, expression), pose)
     points = camera.project(posed).astype(np.float32) - np.array(
         (patch.left, patch.top), np.float32
     )
     h, w = patch.mask.shape
     found = np.zeros((h, w, 3), np.float32)
-    nearest = np.full((h, w), FAR, np.float32)
+    z_buffer = np.full((h, w), FAR, np.float32)
     depth = posed[:, 2] + own.before
-    raster_attributes(points, depth, own.at(still), own.triangles, found, nearest)
+    raster_attributes(points, depth, own.at(still), own.triangles, found, z_buffer)
     colour = cv2.remap(
         own.photo, found[..., :2], None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The painter on a GPU: flow, resampling and seams in torch, the same on any torch device.
+"""The renderer on a GPU: warp map, resampling and occlusion boundaries in torch.
 
-It follows ``flow``, ``compose`` and ``seams`` step by step; a test holds both to the same frames.
-What is behind the openings is small and is painted on the CPU in either case.
+Each step is that of :mod:`heat_backend.warp.warp_renderer` and
+:mod:`heat_backend.warp.occlusion_boundaries`, on any torch device; a test holds both to the same
+frames. Eyeballs and mouth are small and are composited on the CPU in either case.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from heat_backend.geometry.rasterizer import FAR, NOWHERE
-from heat_backend.warp.backward_warp import flow_mesh
+from heat_backend.warp.backward_warp import warp_mesh
 from heat_backend.warp.occlusion_boundaries import SHARPEN
 from heat_backend.warp.warp_renderer import JUMP_CELLS, WarpInputs
 
@@ -25,16 +26,16 @@ _NOWHERE = float(NOWHERE)
 class TorchWarpRenderer:
     """See :class:`heat_backend.warp.warp_renderer.WarpRenderer`."""
 
-    def __init__(self, scene: WarpInputs, device: str) -> None:
-        self._scene = scene
+    def __init__(self, inputs: WarpInputs, device: str) -> None:
+        self._inputs = inputs
         self._device = torch.device(device)
-        left, top, right, bottom = scene.region
-        matting = scene.matting
-        self._wall = self._to_device(matting.background[top:bottom, left:right]).float()
+        left, top, right, bottom = inputs.region
+        matting = inputs.matting
+        self._background = self._to_device(matting.background[top:bottom, left:right]).float()
         self.set_foreground(matting.foreground)
-        self._cells = (
-            (scene.height - 1) // scene.stride + 2,
-            (scene.width - 1) // scene.stride + 2,
+        self._nodes = (
+            (inputs.height - 1) // inputs.stride + 2,
+            (inputs.width - 1) // inputs.stride + 2,
         )
         # Pinned memory: the copy back then runs at the full speed of the bus.
         pinned = self._device.type == "cuda"
@@ -44,76 +45,76 @@ class TorchWarpRenderer:
     def _to_device(self, array: NDArray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self._device, non_blocking=True)
 
-    def set_foreground(self, person: NDArray[np.uint8]) -> None:
-        """Take the person's colours from another picture; see the protocol."""
-        self._person = self._to_device(person).float().permute(2, 0, 1)[None].contiguous()
+    def set_foreground(self, foreground: NDArray[np.uint8]) -> None:
+        """Render another foreground; see the protocol."""
+        self._foreground = self._to_device(foreground).float().permute(2, 0, 1)[None].contiguous()
 
     @torch.inference_mode()
-    def paint(
+    def render(
         self,
         out: NDArray[np.uint8],
         pixels: NDArray[np.float32],
         depth: NDArray[np.float32],
         far_side: bool,
     ) -> None:
-        """Write the scene's region of a frame; see the protocol."""
-        left, top, right, bottom = self._scene.region
+        """Write the inputs' region of a frame; see the protocol."""
+        left, top, right, bottom = self._inputs.region
         if right <= left or bottom <= top:
             return
-        source, nearest = self._flow(pixels, depth, far_side)
-        frame = self._over_wall(self._resampled(self._interpolated(source)))
-        self._mix_seams(frame, source, nearest)
+        uv, z_buffer = self._warp_map(pixels, depth, far_side)
+        frame = self._blend_over(self._resampled(self._interpolated(uv)))
+        self._blend_boundaries(frame, uv, z_buffer)
         rgba = functional.pad(frame.to(torch.uint8), (0, 1), value=255)
         self._host.copy_(rgba, non_blocking=True)
         if self._device.type == "cuda":
             torch.cuda.current_stream(self._device).synchronize()
         out[top:bottom, left:right] = self._host.numpy()
 
-    def _flow(
+    def _warp_map(
         self, pixels: NDArray[np.float32], depth: NDArray[np.float32], far_side: bool
     ) -> tuple[Tensor, Tensor]:
-        """Source (GH, GW, 2) and depth (GH, GW) of the flow's cells."""
-        points, depths, sources, triangles = (
-            self._to_device(part) for part in flow_mesh(self._scene.mesh, pixels, depth, far_side)
-        )
-        points = points / self._scene.stride
-        source, nearest = raster(points, depths, sources, triangles.long(), self._cells)
-        return grown_by_one(source, nearest), nearest
+        """UV (GH, GW, 2) and depth (GH, GW); see ``BackwardWarpMap``."""
+        inputs = self._inputs
+        mesh = warp_mesh(inputs.mesh, pixels, depth, far_side, inputs.corrections)
+        points, depths, vertex_uv, triangles = (self._to_device(part) for part in mesh)
+        points = points / inputs.stride
+        uv, z_buffer = raster(points, depths, vertex_uv, triangles.long(), self._nodes)
+        return grown_by_one(uv, z_buffer), z_buffer
 
-    def _interpolated(self, source: Tensor) -> Tensor:
-        """Places (h, w, 2) in the person's picture, in whole 32nds of a pixel as on the CPU."""
-        left, top, right, bottom = self._scene.region
-        stride = self._scene.stride
+    def _interpolated(self, uv: Tensor) -> Tensor:
+        """Places (h, w, 2) in the foreground, in whole 32nds of a pixel as on the CPU."""
+        left, top, right, bottom = self._inputs.region
+        stride = self._inputs.stride
         y = torch.arange(top, bottom, device=self._device)
         x = torch.arange(left, right, device=self._device)
         i, j = y // stride, x // stride
         fy = ((y % stride) / stride)[:, None, None]
         fx = ((x % stride) / stride)[None, :, None]
-        rows = source[i] + fy * (source[i + 1] - source[i])
+        rows = uv[i] + fy * (uv[i + 1] - uv[i])
         places = rows[:, j] + fx * (rows[:, j + 1] - rows[:, j])
-        return torch.floor((places + self._scene.matting.pad) * 32 + 0.5) / 32
+        return torch.floor((places + self._inputs.matting.pad) * 32 + 0.5) / 32
 
     def _resampled(self, places: Tensor) -> Tensor:
-        """Person (h, w, 4) at places (h, w, 2), 0 outside of its picture, in whole levels."""
-        height, width = self._person.shape[2:]
+        """Foreground (h, w, 4) at places (h, w, 2), 0 outside of it, in whole levels."""
+        height, width = self._foreground.shape[2:]
         extent = torch.tensor([width - 1, height - 1], device=self._device)
         grid = places.clamp(-4.0, 4.0 + max(height, width)) * (2.0 / extent) - 1.0
         fetched = functional.grid_sample(
-            self._person, grid[None], "bilinear", "zeros", align_corners=True
+            self._foreground, grid[None], "bilinear", "zeros", align_corners=True
         )
         return torch.round(fetched[0].permute(1, 2, 0))
 
-    def _over_wall(self, person: Tensor) -> Tensor:
-        """Blend premultiplied (h, w, 4) over the wall: (h, w, 3) in whole levels."""
-        through = torch.round(self._wall * (255.0 - person[..., 3:]) / 255.0)
-        return (person[..., :3] + through).clamp(max=255.0)
+    def _blend_over(self, foreground: Tensor) -> Tensor:
+        """Blend premultiplied (h, w, 4) over the background: (h, w, 3) in whole levels."""
+        through = torch.round(self._background * (255.0 - foreground[..., 3:]) / 255.0)
+        return (foreground[..., :3] + through).clamp(max=255.0)
 
-    def _mix_seams(self, frame: Tensor, source: Tensor, nearest: Tensor) -> None:
-        """Repaint the pixels near seams; see ``heat_backend.warp.occlusion_boundaries``."""
-        left, top, right, bottom = self._scene.region
-        stride = self._scene.stride
-        rows, columns = nearest.shape
-        near = _seams(source, nearest, JUMP_CELLS * stride)
+    def _blend_boundaries(self, frame: Tensor, uv: Tensor, z_buffer: Tensor) -> None:
+        """Render the pixels near occlusion boundaries, in place."""
+        left, top, right, bottom = self._inputs.region
+        stride = self._inputs.stride
+        rows, columns = z_buffer.shape
+        near = _boundaries(uv, z_buffer, JUMP_CELLS * stride)
         near = functional.max_pool2d(near.float()[None, None], 3, 1, 1)[0, 0] > 0
         y = torch.arange(top, bottom, device=self._device)
         x = torch.arange(left, right, device=self._device)
@@ -122,20 +123,20 @@ class TorchWarpRenderer:
         v, u = torch.nonzero(near[i][:, j] & inside, as_tuple=True)
         if len(v) == 0:
             return
-        frame[v, u] = self._mixed(v, u, source, nearest)
+        frame[v, u] = self._blended(v, u, uv, z_buffer)
 
-    def _mixed(self, v: Tensor, u: Tensor, source: Tensor, nearest: Tensor) -> Tensor:
-        """Colours (M, 3) of pixels (v, u) of the region, near seams."""
-        left, top = self._scene.region[:2]
-        stride = self._scene.stride
+    def _blended(self, v: Tensor, u: Tensor, uv: Tensor, z_buffer: Tensor) -> Tensor:
+        """Colours (M, 3) of pixels (v, u) of the region, near occlusion boundaries."""
+        left, top = self._inputs.region[:2]
+        stride = self._inputs.stride
         y, x = v + top, u + left
         i, j = y // stride, x // stride
         around = torch.arange(-1, 3, device=self._device)
         p = (i[:, None, None] + around[:, None]).expand(-1, 4, 4).reshape(-1, 16)
         q = (j[:, None, None] + around).expand(-1, 4, 4).reshape(-1, 16)
-        depth = nearest[p, q]
+        depth = z_buffer[p, q]
         there = depth > _FAR
-        move = source[p, q] - torch.stack([q, p], -1) * stride  # (M, 16, 2)
+        move = uv[p, q] - torch.stack([q, p], -1) * stride  # (M, 16, 2)
         each = torch.arange(len(y), device=self._device)
         front = move[each, depth.argmax(1)]
         apart = ((move - front[:, None]) ** 2).sum(-1)
@@ -157,31 +158,33 @@ class TorchWarpRenderer:
         share = ((shares[0] - 0.5) * SHARPEN + 0.5).clamp(0.0, 1.0)
         rest = 1.0 - share
         hidden = rest * shares[1] / (shares[1] + empty).clamp(min=1e-6)
-        wall = self._wall[v, u]
+        background = self._background[v, u]
         place = torch.stack([x, y], -1)
-        value = (rest - hidden)[:, None] * wall
-        value = value + share[:, None] * self._fetched(place + moves[0], wall)
-        value = value + hidden[:, None] * self._fetched(place + moves[1], wall)
+        value = (rest - hidden)[:, None] * background
+        value = value + share[:, None] * self._sampled_over(place + moves[0], background)
+        value = value + hidden[:, None] * self._sampled_over(place + moves[1], background)
         value = torch.floor((value + 0.5).clamp(max=255.0))
-        bare = ~split & self._transparent(place + front, 2 * stride)
-        return torch.where((bare | ~there.any(1))[:, None], wall, value)
+        transparent = ~split & self._transparent(place + front, 2 * stride)
+        return torch.where((transparent | ~there.any(1))[:, None], background, value)
 
-    def _fetched(self, places: Tensor, wall: Tensor) -> Tensor:
-        """Person at photo places (M, 2) over the wall's colours (M, 3), in levels."""
-        height, width = self._person.shape[2:]
+    def _sampled_over(self, places: Tensor, background: Tensor) -> Tensor:
+        """Foreground at photo places (M, 2) over background colours (M, 3), in levels."""
+        height, width = self._foreground.shape[2:]
         most = torch.tensor([width - 1.001, height - 1.001], device=self._device)
-        at = torch.minimum((places + self._scene.matting.pad).clamp(min=0.0), most)
+        at = torch.minimum((places + self._inputs.matting.pad).clamp(min=0.0), most)
         scale = 2.0 / torch.tensor([width - 1, height - 1], device=self._device)
         grid = (at * scale - 1.0)[None, None]
-        found = functional.grid_sample(self._person, grid, "bilinear", "border", align_corners=True)
+        found = functional.grid_sample(
+            self._foreground, grid, "bilinear", "border", align_corners=True
+        )
         colour = found[0, :, 0].T
-        return colour[:, :3] + (1.0 - colour[:, 3:] / 255.0) * wall
+        return colour[:, :3] + (1.0 - colour[:, 3:] / 255.0) * background
 
     def _transparent(self, places: Tensor, reach: int) -> Tensor:
-        """Whether the person has no opacity at and around photo places (M, 2)."""
-        alpha = self._person[0, 3]
+        """Whether the foreground is transparent at and around photo places (M, 2)."""
+        alpha = self._foreground[0, 3]
         height, width = alpha.shape
-        at = (places + self._scene.matting.pad).long()
+        at = (places + self._inputs.matting.pad).long()
         q = at[:, 0].clamp(min=reach, max=width - 1 - reach)
         p = at[:, 1].clamp(min=reach, max=height - 1 - reach)
         clear = torch.ones(len(q), dtype=torch.bool, device=self._device)
@@ -191,18 +194,18 @@ class TorchWarpRenderer:
         return clear
 
 
-def _seams(source: Tensor, nearest: Tensor, jump: float) -> Tensor:
+def _boundaries(uv: Tensor, z_buffer: Tensor, jump: float) -> Tensor:
     """Cells (GH, GW), by their top left node, whose corners are not on one surface."""
 
     def corners(field: Tensor) -> Tensor:
         return torch.stack([field[:-1, :-1], field[:-1, 1:], field[1:, :-1], field[1:, 1:]])
 
-    covered = corners(nearest > _FAR).sum(0)
-    nodes = corners(source)
-    torn = ((nodes.amax(0) - nodes.amin(0)) > jump).any(-1)
-    grown = source[:-1, :-1, 0] > _NOWHERE
-    seam = torch.where(covered == 0, grown, (covered < 4) | torn)
-    return functional.pad(seam, (0, 1, 0, 1))
+    covered = corners(z_buffer > _FAR).sum(0)
+    nodes = corners(uv)
+    on_two = ((nodes.amax(0) - nodes.amin(0)) > jump).any(-1)
+    grown = uv[:-1, :-1, 0] > _NOWHERE
+    boundary = torch.where(covered == 0, grown, (covered < 4) | on_two)
+    return functional.pad(boundary, (0, 1, 0, 1))
 
 
 def _spline(t: Tensor) -> Tensor:
@@ -218,7 +221,7 @@ def _spline(t: Tensor) -> Tensor:
     )
 
 
-_COVERS = -1e-4  # least barycentric weight that still counts as inside
+_COVERS = -1e-4  # least barycentric weight that counts as inside: on an edge they round below 0
 
 
 def raster(
@@ -240,7 +243,7 @@ def raster(
     -------
     target : Tensor, shape (H, W, C)
         0 where nothing is.
-    nearest : Tensor, shape (H, W)
+    z_buffer : Tensor, shape (H, W)
         ``FAR`` where nothing is.
     """
     height, width = shape
@@ -261,11 +264,11 @@ def raster(
     z = (weights * depth[triangles[owner]]).sum(1).float()
     z = torch.where(weights.amin(1) >= _COVERS, z, _FAR)
     cell = y * width + x
-    nearest = torch.full((height * width,), _FAR, device=points.device)
-    nearest = nearest.scatter_reduce(0, cell, z, "amax")
+    z_buffer = torch.full((height * width,), _FAR, device=points.device)
+    z_buffer = z_buffer.scatter_reduce(0, cell, z, "amax")
     # Of equally near triangles the first one wins, whatever the order of the threads.
     none = len(triangles)
-    claim = torch.where((z == nearest[cell]) & (z > _FAR), owner, none)
+    claim = torch.where((z == z_buffer[cell]) & (z > _FAR), owner, none)
     winner = torch.full((height * width,), none, device=points.device, dtype=torch.long)
     winner = winner.scatter_reduce(0, cell, claim, "amin")
     covered = winner < none
@@ -275,7 +278,7 @@ def raster(
     found = (weights[..., None] * attributes[triangles[winner]]).sum(1)
     # Not a product: what is not covered may be the place of a triangle without area, and NaN.
     target = torch.where(covered[:, None], found, 0.0)
-    return target.float().reshape(height, width, -1), nearest.reshape(height, width)
+    return target.float().reshape(height, width, -1), z_buffer.reshape(height, width)
 
 
 def _barycentric(corners: Tensor, area: Tensor, x: Tensor, y: Tensor) -> Tensor:
@@ -287,14 +290,14 @@ def _barycentric(corners: Tensor, area: Tensor, x: Tensor, y: Tensor) -> Tensor:
     return torch.stack([wa, wb, 1.0 - wa - wb], 1)
 
 
-def grown_by_one(target: Tensor, nearest: Tensor) -> Tensor:
+def grown_by_one(target: Tensor, z_buffer: Tensor) -> Tensor:
     """Extend attributes (H, W, C) by one pixel, continuing their slope; ``NOWHERE`` beyond."""
     height, width, _ = target.shape
-    covered = nearest > _FAR
+    covered = z_buffer > _FAR
     value = functional.pad(target.permute(2, 0, 1), (2, 2, 2, 2))
     there = functional.pad(covered, (2, 2, 2, 2))
     total = torch.zeros_like(target.permute(2, 0, 1))
-    count = torch.zeros_like(nearest)
+    count = torch.zeros_like(z_buffer)
 
     def shifted(field: Tensor, dy: int, dx: int) -> Tensor:
         return field[..., 2 + dy : 2 + dy + height, 2 + dx : 2 + dx + width]

@@ -19,7 +19,7 @@ from heat_backend.edits.photo_fit import fit_photo
 from heat_backend.engines.protocol import EngineSettings, frame_drawer
 from heat_backend.engines.registry import make_engine
 from heat_backend.media.photo import Photo
-from heat_backend.warp.warp_engine import WarpPortrait
+from heat_backend.warp.portrait import WarpPortrait
 from tests import portraits
 from tools.measures import edits as measures
 from tools.measures import known_heads

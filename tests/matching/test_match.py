@@ -14,7 +14,7 @@ from heat_backend.matching.light import match_light
 from heat_backend.matching.match import EXPRESSION, LIGHT, POSE, SKIN_TONE, Matched, match
 from heat_backend.matching.skin import is_grey, match_skin, skin_colour
 from heat_backend.media.photo import Photo
-from heat_backend.warp.warp_engine import WarpPortrait
+from heat_backend.warp.portrait import WarpPortrait
 from tests import portraits
 
 SETTINGS = EngineSettings(size=384, device="cpu")

@@ -15,7 +15,7 @@ from heat_backend.fit.lip_edges import align_lips_to_edges
 from heat_backend.geometry.face_landmarks import FaceLandmarks
 from heat_backend.geometry.head_pose import apply_head_pose, head_pose
 from heat_backend.geometry.landmark_contours import LIP_RINGS
-from heat_backend.warp.backward_warp import lips_moved
+from heat_backend.warp.backward_warp import mouth_contraction
 from tests import portraits
 
 CORNERS = [61, 291]  # FaceMesh: the mouth's corners
@@ -89,8 +89,8 @@ def test_closed_lips_stay_where_they_are_tracked(smiling: np.ndarray, relaxed: A
 
 
 def test_a_turn_of_the_head_narrows_no_mouth(relaxed: Any) -> None:
-    layers = relaxed._layers
+    layers = relaxed.layers
     pose = head_pose(np.radians([0.0, 30.0, 0.0]), np.zeros(3), layers.rotation)
     turned = apply_head_pose(layers.mesh.rest, pose)
     pixels = layers.camera.project(turned).astype(np.float32)
-    assert np.abs(lips_moved(layers.mesh, pixels, turned[:, 2])).max() < 0.05
+    assert np.abs(mouth_contraction(layers.mesh, pixels, turned[:, 2])).max() < 0.05

@@ -15,7 +15,7 @@ from heat_backend.geometry import landmark_measures
 from heat_backend.geometry.face_landmarks import FaceLandmarks
 from heat_backend.geometry.head_pose import apply_blendshapes
 from heat_backend.media.photo import Photo
-from heat_backend.warp.backward_warp import without_seam
+from heat_backend.warp.backward_warp import without_lip_shadow
 from tests import portraits
 from tools.measures import fidelity
 from tools.measures.thin_plate import ThinPlatePortrait
@@ -71,18 +71,18 @@ def test_a_rising_lip_shows_more_of_the_same_teeth(smiling, astronaut):
 
 
 def test_parting_lips_take_all_colours_from_the_photo(relaxed):
-    mouth, home = relaxed._portrait._layers.mesh.mouth, relaxed._portrait._layers.mesh.pixels
+    mouth, home = relaxed.portrait.layers.mesh.mouth, relaxed.portrait.layers.mesh.pixels
     shut = home.copy()
     middle = 0.5 * (home[mouth.upper[10]] + home[mouth.lower[10]])
     shut[mouth.upper[1:-1], 1] = shut[mouth.lower[1:-1], 1] = middle[1]
     parted = shut.copy()
     parted[mouth.lower[1:-1], 1] += 40.0
-    found = without_seam(mouth, parted, shut)
+    found = without_lip_shadow(mouth, parted, shut)
     assert np.isfinite(found).all()
     moved = found[:, 1] - shut[:, 1]
     assert moved[mouth.lower[3:-3]].mean() > 0.3
     assert moved[mouth.upper[3:-3]].mean() < -0.3
-    assert without_seam(mouth, shut, shut) is shut
+    assert without_lip_shadow(mouth, shut, shut) is shut
 
 
 def test_rolled_lips_stay_shut(relaxed):
@@ -124,11 +124,11 @@ def test_a_tongue_hangs_over_the_lower_lip(relaxed):
 
 @pytest.mark.parametrize("out", [0.3, 0.5, 0.8])
 def test_a_tongue_on_its_way_out_passes_over_the_lip(relaxed, out):
-    portrait = relaxed._portrait
-    mouth = portrait._layers.mouth
-    asked = portrait._driven(Coefficients.of(expression={"tongueOut": out, "jawOpen": 0.25}))
+    mouth = relaxed.portrait.layers.mouth
+    asked = Coefficients.of(expression={"tongueOut": out, "jawOpen": 0.25})
+    weights = relaxed.portrait.posed(asked).expression
     points = mouth.path.lifted(
-        apply_blendshapes(mouth.rest, mouth.deltas, asked), mouth.forward, mouth.up
+        apply_blendshapes(mouth.rest, mouth.deltas, weights), mouth.forward, mouth.up
     )
     ahead, height = points @ mouth.forward, points @ mouth.up
     lip = mouth.path.lower_lip

@@ -14,7 +14,7 @@ from heat_backend.geometry.head_pose import head_pose
 from heat_backend.warp.control_calibration import (
     LEAST_GAIN,
     MOST_GAIN,
-    UNCORRECTED,
+    UNCALIBRATED,
     calibrate_turns,
 )
 from tests import portraits
@@ -47,7 +47,7 @@ def misread(gain: float, until: float = 90.0):
 def test_a_turn_that_reads_wrong_is_corrected(gain):
     response = calibrate_turns(misread(gain))
     for degrees in (-30.0, -14.0, 5.0, 10.0, 25.0):
-        turned = response.answer(np.array([0.0, np.radians(degrees), 0.0]))
+        turned = response.rotation_to_apply(np.array([0.0, np.radians(degrees), 0.0]))
         seen = gain * np.degrees(turned[1])
         assert seen == pytest.approx(degrees, abs=2.2)
         assert turned[0] == pytest.approx(0.0, abs=1e-9)
@@ -57,18 +57,18 @@ def test_a_turn_that_reads_wrong_is_corrected(gain):
 def test_corrections_stay_within_bounds_and_grow_with_what_is_asked(gain):
     response = calibrate_turns(misread(gain))
     asked = np.radians(np.linspace(-45.0, 45.0, 181))
-    got = np.array([response.answer(np.array([0.0, a, 0.0]))[1] for a in asked])
+    got = np.array([response.rotation_to_apply(np.array([0.0, a, 0.0]))[1] for a in asked])
     assert (np.diff(got) > 0.0).all()
-    assert abs(response.answer(np.zeros(3))).max() < 1e-12
+    assert abs(response.rotation_to_apply(np.zeros(3))).max() < 1e-12
     share = got[asked != 0.0] / asked[asked != 0.0]
     assert share.min() > 0.6 * LEAST_GAIN
     assert share.max() < 1.1 * MOST_GAIN
 
 
 def test_unreadable_turns_are_left_alone_and_held_ones_continue_their_neighbours():
-    assert calibrate_turns(lambda _: None) is UNCORRECTED
+    assert calibrate_turns(lambda _: None) is UNCALIBRATED.turns
     response = calibrate_turns(misread(0.8, until=26.0))
-    turned = np.degrees(response.answer(np.array([0.0, np.radians(30.0), 0.0]))[1])
+    turned = np.degrees(response.rotation_to_apply(np.array([0.0, np.radians(30.0), 0.0]))[1])
     assert turned > 31.0
 
 
@@ -78,7 +78,7 @@ def test_heads_are_held_at_about_forty_degrees_farther_only_to_the_photos_own_si
             np.radians([0.0, asked, 0.0]), np.zeros(3), rotation_matrix(np.radians([0.0, own, 0.0]))
         )
         angle = np.degrees(np.arcsin(-pose.rotation[2, 0]))
-        assert pose.held == (abs(angle - asked) > 0.1)
+        assert pose.limited == (abs(angle - asked) > 0.1)
         return own + float(angle)
 
     for way in (1.0, -1.0):
@@ -106,7 +106,7 @@ def _colour(frame: np.ndarray, points: np.ndarray, which: tuple[int, ...]) -> np
 def test_the_far_side_of_a_turned_photo_has_skin_in_its_own_light(turned_photo):
     asked = Coefficients.of(rotation=(0.0, np.radians(-28.0), 0.0))
     frame = turned_photo.frame(asked)
-    points = turned_photo._portrait.landmarks(asked)
+    points = turned_photo.portrait.landmarks(asked)
     skin, wall = _colour(frame, points, MID_CHEEK), frame[40:80, -60:-20].reshape(-1, 3).mean(0)
     for landmark in FAR_CHEEK:
         far = _colour(frame, points, (landmark,))
@@ -128,7 +128,7 @@ def test_a_far_side_comes_to_view_without_a_jump(turned_photo):
 def test_hair_of_the_near_temple_is_on_the_far_one_too(turned_photo):
     asked = Coefficients.of(rotation=(0.0, np.radians(-28.0), 0.0))
     frame = turned_photo.frame(asked)
-    points = turned_photo._portrait.landmarks(asked)
+    points = turned_photo.portrait.landmarks(asked)
     skin, temple = _colour(frame, points, MID_CHEEK), points[FAR_TEMPLE, :2]
     beside = temple + 0.12 * landmark_measures.eye_distance(turned_photo.still) * np.array(
         [1.0, -1.0]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where frames are made: the torch painter gives the CPU's frames, and devices are told plainly."""
+"""The torch renderer gives the CPU's frames, and unusable devices are refused plainly."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,8 @@ from heat_backend.engines import device
 from heat_backend.engines.protocol import EngineSettings
 from heat_backend.engines.registry import make_engine
 from heat_backend.media.photo import Photo
-from heat_backend.warp import warp_engine, warp_renderer
+from heat_backend.warp import portrait as portrait_module
+from heat_backend.warp import warp_renderer
 from heat_backend.warp.torch_warp_renderer import TorchWarpRenderer
 from tools.measures import fidelity
 
@@ -29,7 +30,7 @@ CASES = {
 }
 
 
-def prepare(pixels: np.ndarray, **settings: object) -> warp_engine.WarpPortrait:
+def prepare(pixels: np.ndarray, **settings: object) -> portrait_module.WarpPortrait:
     return make_engine("warp").prepare(
         Photo(pixels, "test photo"), EngineSettings(**settings), lambda *_: None, lambda: False
     )
@@ -43,23 +44,41 @@ def photos() -> Iterator[np.ndarray]:
         yield load_photo(KIT / "p02_synth_man.jpg").pixels
 
 
+class Switched:
+    """Renders on the CPU or by torch, as ``kind`` says."""
+
+    def __init__(self, inputs: warp_renderer.WarpInputs, device: str) -> None:
+        self.kinds = {
+            "cpu": warp_renderer.CpuWarpRenderer(inputs),
+            "torch": TorchWarpRenderer(inputs, device),
+        }
+        self.kind = "cpu"
+
+    def render(self, *given: object) -> None:
+        self.kinds[self.kind].render(*given)
+
+    def set_foreground(self, foreground: np.ndarray) -> None:
+        for kind in self.kinds.values():
+            kind.set_foreground(foreground)
+
+
 def test_torch_gives_the_same_frames(monkeypatch: pytest.MonkeyPatch) -> None:
-    scenes: list[warp_renderer.WarpInputs] = []
+    made: list[Switched] = []
 
-    def recorded(scene: warp_renderer.WarpInputs, device: str) -> warp_renderer.WarpRenderer:
-        scenes.append(scene)
-        return warp_renderer.CpuWarpRenderer(scene)
+    def switched(inputs: warp_renderer.WarpInputs, device: str) -> Switched:
+        made.append(Switched(inputs, device))
+        return made[-1]
 
-    monkeypatch.setattr(warp_engine, "make_warp_renderer", recorded)
+    monkeypatch.setattr(portrait_module, "make_warp_renderer", switched)
     for pixels in photos():
+        made.clear()
         portrait = prepare(pixels, size=480, device="cpu")
-        other = TorchWarpRenderer(scenes[-1], "cpu")
         for name, case in CASES.items():
             coefficients = Coefficients.of(**case)
+            made[0].kind = "cpu"
             plain = portrait.render(coefficients).copy()
-            with monkeypatch.context() as patch:
-                patch.setattr(portrait, "_painter", other)
-                same = portrait.render(coefficients)
+            made[0].kind = "torch"
+            same = portrait.render(coefficients)
             assert fidelity.psnr(same, plain) >= 50.0, name
             worst = np.abs(same.astype(int) - plain.astype(int)).max(axis=2)
             assert (worst > 8).mean() < 1e-3, name

@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 
 from bridge.coefficients import Coefficients
-from heat_backend.geometry.head_pose import apply_blendshapes, apply_head_pose
+from heat_backend.geometry.head_pose import apply_head_pose
 from heat_backend.layers.matte import find_loose_hair
 from heat_backend.layers.matting_layers import separate_layers
-from heat_backend.warp.warp_engine import WarpPortrait
+from heat_backend.warp.backward_warp import BackwardWarpMap
+from heat_backend.warp.portrait import WarpPortrait
 from tests import portraits
 
 SMILE, CURLS = "p06_smile_teeth.jpg", "p03_illustration_man.png"
 WIDE = {"jawOpen": 1.0, "mouthFunnel": 1.0}
 LEFT, RIGHT = np.radians(-25.0), np.radians(25.0)
+CELL = 2  # frame pixels to a cell of the warp map
 STRETCHED = 5.0  # frame pixels to a photo pixel: skin that far drawn out shows as streaks
 
 
@@ -32,21 +34,15 @@ def polygon(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return mask
 
 
-def posed(portrait: WarpPortrait, asked: Coefficients) -> np.ndarray:
-    """Pixels of the mesh in a frame."""
-    layers, expression = portrait._layers, portrait._driven(asked)
-    mesh = layers.mesh
-    moved = apply_blendshapes(mesh.rest, mesh.deltas, expression)
-    turned = apply_head_pose(moved, portrait._pose(asked), mesh.follow, mesh.carried)
-    return layers.camera.project(turned)
-
-
-def sources(portrait: WarpPortrait, asked: Coefficients, how: int = cv2.INTER_LINEAR) -> np.ndarray:
-    """Where in the photo each pixel of a frame comes from (H, W, 2); the frame is rendered."""
-    portrait.render(asked)
-    flow = portrait._painter._flow
-    y, x = np.mgrid[: portrait.height, : portrait.width].astype(np.float32) / flow.stride
-    return cv2.remap(flow.source, x, y, how)
+def backward_warp(
+    portrait: WarpPortrait, asked: Coefficients, how: int = cv2.INTER_LINEAR
+) -> np.ndarray:
+    """Where in the photo each pixel of a frame comes from (H, W, 2)."""
+    frame = portrait.posed(asked)
+    warp = BackwardWarpMap(portrait.width, portrait.height, CELL)
+    warp.fill(portrait.layers.mesh, frame.pixels, frame.depth, frame.far_share > 0.0)
+    y, x = np.mgrid[: portrait.height, : portrait.width].astype(np.float32) / CELL
+    return cv2.remap(warp.uv, x, y, how)
 
 
 @smiling_and_relaxed
@@ -54,10 +50,10 @@ def sources(portrait: WarpPortrait, asked: Coefficients, how: int = cv2.INTER_LI
 def test_nothing_of_the_photos_mouth_shows_beside_the_opening(relaxed, yaw):
     smile = prepare(SMILE, relaxed)
     asked = Coefficients.of(expression=WIDE, rotation=(0.0, yaw, 0.0))
-    mesh, shape = smile._layers.mesh, (smile.height, smile.width)
-    opening = polygon(mesh.mouth.outline(posed(smile, asked)), shape)
+    mesh, shape = smile.layers.mesh, (smile.height, smile.width)
+    opening = polygon(mesh.mouth.outline(smile.posed(asked).pixels), shape)
     inside = cv2.erode(polygon(mesh.mouth.outline(mesh.pixels), shape), np.ones((3, 3), np.uint8))
-    source = sources(smile, asked, cv2.INTER_NEAREST)
+    source = backward_warp(smile, asked, cv2.INTER_NEAREST)
     torn = cv2.remap(inside, source[..., 0], source[..., 1], cv2.INTER_NEAREST) > 0
     torn &= cv2.dilate(opening, np.ones((7, 7), np.uint8)) == 0
     # A hair's breadth beside the far corner, where skin turns away, is all that may be.
@@ -68,10 +64,10 @@ def test_nothing_of_the_photos_mouth_shows_beside_the_opening(relaxed, yaw):
 def test_what_the_photo_shows_of_a_mouth_reaches_into_its_turned_corners(yaw):
     smile = prepare(SMILE, False)
     asked = Coefficients.of(rotation=(0.0, yaw, 0.0))
-    layers, shape = smile._layers, (smile.height, smile.width)
-    opening = polygon(layers.mesh.mouth.outline(posed(smile, asked)), shape)
+    layers, shape = smile.layers, (smile.height, smile.width)
+    opening = polygon(layers.mesh.mouth.outline(smile.posed(asked).pixels), shape)
     own = layers.mouth.own
-    corners = layers.camera.project(apply_head_pose(own.rest, smile._pose(asked)))
+    corners = layers.camera.project(apply_head_pose(own.rest, smile.posed(asked).pose))
     shown = np.zeros(shape, np.uint8)
     for triangle in np.rint(corners * 16.0).astype(np.int32)[own.triangles]:
         cv2.fillConvexPoly(shown, triangle, 1, shift=4)
@@ -84,7 +80,7 @@ def test_what_the_photo_shows_of_a_mouth_reaches_into_its_turned_corners(yaw):
 def test_the_cheek_that_comes_to_view_is_not_drawn_out_into_streaks(relaxed, yaw):
     smile = prepare(SMILE, relaxed)
     asked = Coefficients.of(expression=WIDE, rotation=(0.0, yaw, 0.0))
-    source = sources(smile, asked)
+    source = backward_warp(smile, asked)
     steps = cv2.blur(np.abs(np.gradient(source[..., 0], axis=1)), (5, 5))
     points = smile.landmarks(asked)[:468, :2]
     lid, lip, near_corner = points[159], points[17], points[61 if yaw > 0 else 291]
@@ -96,7 +92,7 @@ def test_the_cheek_that_comes_to_view_is_not_drawn_out_into_streaks(relaxed, yaw
 
 def test_curls_and_tufts_go_with_the_head():
     portrait = prepare(CURLS)
-    wall = portrait._layers.matting.background.min(axis=2)
+    wall = portrait.layers.matting.background.min(axis=2)
     # Dark hair on a light wall: at the sides of the head nothing of it may stay behind.
     assert np.count_nonzero(wall[:300] < 120) == 0
 

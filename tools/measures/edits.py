@@ -26,7 +26,7 @@ from heat_backend.engines.protocol import EngineSettings
 from heat_backend.engines.registry import make_engine
 from heat_backend.geometry.landmark_measures import upright
 from heat_backend.media.photo import load_photo
-from heat_backend.warp.warp_engine import WarpPortrait
+from heat_backend.warp.portrait import WarpPortrait
 from tools.measures.fidelity import PICTURES, psnr
 from tools.measures.optical_flow import Follower
 from tools.measures.tracking import Row, Tracker

@@ -32,13 +32,13 @@ class Tracker:
     """Renders and tracks in one call."""
 
     def __init__(self, portrait: Portrait, detector: Detector) -> None:
-        self._portrait = portrait
-        self._detector = detector
+        self.portrait = portrait
+        self.detector = detector
         self.still = self.at(Coefficients.zero())
 
     def frame(self, coefficients: Coefficients) -> NDArray[np.uint8]:
         """RGB frame (H, W, 3)."""
-        return np.ascontiguousarray(self._portrait.render(coefficients)[..., :3])
+        return np.ascontiguousarray(self.portrait.render(coefficients)[..., :3])
 
     def at(self, coefficients: Coefficients) -> NDArray[np.floating]:
         """Landmarks (478, 3) of a rendered frame; NaN where no face is found."""
@@ -46,7 +46,7 @@ class Tracker:
 
     def on(self, frame: NDArray[np.uint8]) -> NDArray[np.floating]:
         """Landmarks (478, 3) of an RGB frame; NaN where no face is found."""
-        faces = self._detector.detect(frame)
+        faces = self.detector.detect(frame)
         return faces[0].points if faces else np.full((478, 3), np.nan)
 
     def expressed(self, **weights: float) -> NDArray[np.floating]:
