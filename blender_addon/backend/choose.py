@@ -9,7 +9,7 @@ from pathlib import Path
 from .. import __path__ as addon_path
 from .. import bridge, is_packed
 from ..core.setup import environment, interpreter
-from ..data import data_folder, preferences
+from ..data import preferences
 from .owner import BackendOwner, Choice, LocalBackend, RemoteBackend, owner
 
 _SERVE = "serve"
@@ -99,7 +99,7 @@ def addon_folder() -> Path:
 
 
 def _own_python() -> Path:
-    folder = data_folder.environment()
+    folder = preferences.environment()
     state = environment.state_of(folder, None)
     if state == environment.ABSENT:
         raise bridge.errors.MissingHere("The backend is not set up yet: see the preferences")
@@ -124,5 +124,5 @@ def _local(python: Path, variables: dict[str, str]) -> LocalBackend:
     if not is_packed():
         variables["PYTHONPATH"] = str(addon_folder().parent)
     return LocalBackend(
-        (str(python), "-m", "heat_backend", _SERVE), variables, data_folder.backend_log()
+        (str(python), "-m", "heat_backend", _SERVE), variables, preferences.backend_log()
     )

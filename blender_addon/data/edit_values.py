@@ -9,8 +9,8 @@ from typing import Any
 
 from .. import bridge
 from ..core.edit import edit_groups
-from . import edit_animation
-from .lookup import find_portrait
+from . import property_animation
+from .portraits import find_portrait
 
 # Rounding of drivers and curves: what is nearer to 0 than this is off and costs nothing.
 _NOISE = 1e-4
@@ -129,9 +129,9 @@ def set_values(portrait: Any, wanted: Mapping[str, float]) -> None:
 def set_again(portrait: Any, names: Iterable[str]) -> str | None:
     """Return in a line which of some edits keyframes or drivers will set again, or None."""
     scene = portrait.id_data
-    held = edit_animation.driven(scene)
+    held = property_animation.driven(scene)
     if not scene.tool_settings.use_keyframe_insert_auto:
-        held |= edit_animation.keyed(scene)
-    paths = {name: edit_animation.path_of(*place(portrait, name)) for name in names}
+        held |= property_animation.keyed(scene)
+    paths = {name: property_animation.path_of(*place(portrait, name)) for name in names}
     found = sorted(name for name, path in paths.items() if path in held)
     return f"Keyframes or drivers will set again: {', '.join(found[:6])}" if found else None

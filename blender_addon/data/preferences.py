@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the add-on's preferences say: where the backend and its weights come from."""
 
+from __future__ import annotations
+
 import os
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -47,3 +50,36 @@ def named_python(prefs: Any) -> str:
 def weights_folder(prefs: Any) -> str:
     """Return the weights folder that the preferences name, or ""."""
     return str(bpy.path.abspath(prefs.weights_folder)) if prefs.weights_folder else ""
+
+
+def data_folder() -> Path:
+    """Return the folder; it may not exist yet. Never the extension's own folder."""
+    try:
+        return Path(
+            bpy.utils.extension_path_user(str(__package__.rpartition(".")[0]), create=False)
+        )
+    except ValueError:
+        # Not installed as an extension: a checkout, or a legacy add-on folder.
+        return Path(bpy.utils.user_resource("DATAFILES", path="heat"))
+
+
+def make_data_folder() -> Path:
+    """Return the folder, made if need be."""
+    folder = data_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def environment() -> Path:
+    """Return the folder of the backend's environment."""
+    return data_folder() / "backend"
+
+
+def setup_log() -> Path:
+    """Return the log of the last set-up."""
+    return data_folder() / "setup.log"
+
+
+def backend_log() -> Path:
+    """Return the log of the backend."""
+    return data_folder() / "backend.log"

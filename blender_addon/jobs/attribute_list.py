@@ -13,7 +13,7 @@ from .. import bridge
 from ..backend import choose, command
 from ..core import engine_edits
 from ..data import edit_values
-from ..data.lookup import find_portrait
+from ..data.portraits import find_portrait
 from ..preview import tagging
 
 _TICK = 0.25

@@ -9,8 +9,8 @@ import numpy as np
 
 from .. import bridge, versions
 from ..core import engine_edits, engines
-from ..data import edit_animation, edit_values, engine_options
-from ..data.photo_source import frame_range
+from ..data import edit_values, engine_options, property_animation
+from ..data.portraits import frame_range
 from ..preview import sessions
 
 # Panels draw often: a longer shot is looked at in so many places.
@@ -34,7 +34,7 @@ def line(scene: Any, portrait: Any) -> str | None:
         if not engine_edits.has(portrait.engine, name):
             continue
         owner, field = edit_values.place(portrait, name)
-        path = edit_animation.path_of(owner, field) if curves or unknown else ""
+        path = property_animation.path_of(owner, field) if curves or unknown else ""
         if path in unknown:
             left_out.append(name)
         elif path in curves:
@@ -76,4 +76,4 @@ def _curves(scene: Any) -> tuple[dict[str, Any], frozenset[str]]:
     curves = {c.data_path: c for c in versions.curves_of(data) if not c.mute}
     strips = [strip for track in data.nla_tracks for strip in track.strips]
     layered = {c.data_path for strip in strips for c in versions.curves_of(strip)}
-    return curves, edit_animation.driven(scene) | layered
+    return curves, property_animation.driven(scene) | layered

@@ -15,7 +15,7 @@ from .. import bridge
 from ..backend import choose
 from ..backend.clip_command import ClipOrder, ClipRun
 from ..backend.command import Words
-from ..data import photo_source
+from ..data import portraits
 from .machine import BackgroundJob, JobList
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def start(scene: Any, portrait: Any, order: FaceOrder) -> FaceJob:
 
 def _photo_file(portrait: Any) -> Path:
     """Return the photo as a file; an image of the .blend is written to one."""
-    source = photo_source.source_of(portrait)
+    source = portraits.portrait_source(portrait)
     if source.path is not None:
         return Path(source.path)
     assert source.pixels is not None

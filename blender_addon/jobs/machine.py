@@ -11,7 +11,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from .. import bridge
-from ..data.lookup import find_portrait
+from ..data.portraits import find_portrait
 
 log = logging.getLogger(__name__)
 

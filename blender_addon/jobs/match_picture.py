@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .. import bridge
 from ..core.edit import edit_groups
 from ..core.rig import map_inverse
-from ..data import edit_animation, edit_values, map_rows
+from ..data import edit_values, property_animation, rig_maps
 from ..scene import baking, sampling
 from .face_job import FaceOrder
 
@@ -76,7 +76,7 @@ def set_expression(portrait: Any, expression: NDArray[np.floating]) -> tuple[str
         What to tell, the outcome first.
     """
     keys = sampling.shape_keys(portrait.mesh)
-    facts, rig_map = baking.face_facts(keys), map_rows.to_rig_map(portrait)
+    facts, rig_map = baking.face_facts(keys), rig_maps.to_rig_map(portrait)
     wanted = np.ones(len(expression), bool)
     table = np.asarray(expression, np.float64)[None]
     found = map_inverse.inverse_keys(rig_map, table, wanted, facts.limits, frozenset(facts.paths))
@@ -96,7 +96,7 @@ def set_expression(portrait: Any, expression: NDArray[np.floating]) -> tuple[str
         notes.append(f"No shape key serves {_named(found.left_out)}")
     if found.short:
         notes.append(f"The limits of the shape keys hold back {_named(found.short)}")
-    if not keyed and edit_animation.keyed(keys) & {facts.paths[name] for name in values}:
+    if not keyed and property_animation.keyed(keys) & {facts.paths[name] for name in values}:
         notes.append(_HELD)
     return (f"Expression matched: {moved} shape keys", *notes)
 

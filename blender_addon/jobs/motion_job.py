@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 from .. import bridge
 from ..backend import choose, clip_command
 from ..backend.clip_command import Reading
-from ..data import data_folder
+from ..data import preferences
 from .machine import BackgroundJob, JobList
 
 if TYPE_CHECKING:
     from ..backend.clip_command import ClipOrder, Reading
-    from ..core.motion.bake_plan import BakePlan
-    from ..core.motion.plan_run import ClipFiles, PlanRun
+    from ..core.motion.bake_plan import BakePlan, ClipFiles, PlanRun
     from ..scene.motion_source import MotionSource
 
 _ELSEWHERE = (
@@ -61,7 +60,7 @@ class MotionJob(BackgroundJob):
             self._planning.cancel()
 
     def _go_on(self) -> None:
-        from ..core.motion.plan_run import PlanRun
+        from ..core.motion.bake_plan import PlanRun
         from ..scene import baking
 
         if self._planning is not None:
@@ -78,7 +77,7 @@ class MotionJob(BackgroundJob):
         self._planning = PlanRun(baking.order_for(portrait, self._source, files.begin), files)
 
     def _files(self, portrait: Any) -> ClipFiles:
-        from ..core.motion.plan_run import ClipFiles
+        from ..core.motion.bake_plan import ClipFiles
 
         if not self._orders:
             return ClipFiles(self._source.path)
@@ -87,13 +86,13 @@ class MotionJob(BackgroundJob):
         return ClipFiles(first.out, first.begin, voice, portrait.motion.voice_share)
 
     def _write(self, plan: BakePlan) -> None:
-        from ..scene import baking, voice_strip
+        from ..scene import baking, motion_source
 
         scene, portrait = self._place()
         baked = baking.write(portrait, self._source, plan)
         told = self._reading.notes
         if portrait.motion.add_sound:
-            note = voice_strip.add(scene, self._source, baked.first, baked.frames)
+            note = motion_source.add_sound_strip(scene, self._source, baked.first, baked.frames)
             told = (*told, note) if note else told
         self.state, self.message = "done", baked.line()
         self.notes = (*baked.notes, *told)
@@ -131,7 +130,7 @@ def _orders(scene: Any, portrait: Any, source: MotionSource) -> tuple[ClipOrder,
     from ..scene.motion_source import BOTH, FACE, VOICE
     from ..scene.range_sampling import scene_fps
 
-    folder, settings = data_folder.path() / "motion", portrait.motion
+    folder, settings = preferences.data_folder() / "motion", portrait.motion
     orders = []
     if source.kind in {FACE, BOTH}:
         span = (source.begin, source.end)
@@ -148,7 +147,7 @@ def _reading(orders: tuple[ClipOrder, ...]) -> Reading:
     if not all(order.out.is_file() for order in orders):  # else no backend is needed
         program = choose.command(_ELSEWHERE)
         command, environment = program.command, choose.whole_environment(program)
-        data_folder.make()
+        preferences.make_data_folder()
         for order in orders:
             order.out.parent.mkdir(parents=True, exist_ok=True)
     return Reading(orders, lambda order: clip_command.ClipRun(command, environment, order))

@@ -15,11 +15,11 @@ from typing import Any
 import bpy
 
 from .. import bridge
-from ..core.takes import take_clip, take_record
-from ..core.takes.take_record import TakeFiles, TakeRecord
-from ..data import map_rows, photo_source
-from ..data.lookup import find_portrait
-from ..scene import range_sampling, rig_source, take_strip
+from ..core.takes import take
+from ..core.takes.take import TakeFiles, TakeRecord
+from ..data import portraits, rig_maps
+from ..data.portraits import find_portrait
+from ..scene import range_sampling, sampling, take_strip
 
 SAMPLING = "sampling"
 RENDERING = "rendering"
@@ -169,8 +169,8 @@ class RenderTask:
         steps = range_sampling.sample_range(
             scene,
             _view_layer(scene),
-            lambda: rig_source.rig_source(portrait),
-            map_rows.to_rig_map(portrait),
+            lambda: sampling.rig_source(portrait),
+            rig_maps.to_rig_map(portrait),
             times[len(self._samples) :],
             SAMPLING_BUDGET,
         )
@@ -178,10 +178,10 @@ class RenderTask:
         if len(self._samples) == len(times):
             record = self.record
             own = bridge.portrait_source.EngineOptions.read(record.options).engine_options
-            made = take_clip.clip_of(self._samples, record.rate, record.engine, own)
+            made = take.clip_of(self._samples, record.rate, record.engine, own)
             bridge.motion_clip.save(made.clip, self.files.motion)
             self._notes, self._cost = made.notes, made.cost
-            take_record.save(self.record, self.files.record)
+            take.save_record(self.record, self.files.record)
             self.state = RENDERING
 
     def _watch(self) -> None:
@@ -236,7 +236,7 @@ class RenderTask:
         if strip is None:
             return
         self.strip_name = strip.name
-        take_record.finished(self.record, self.files.record)
+        take.mark_finished(self.record, self.files.record)
         self.record = replace(self.record, done=True)
         notes = "".join(f". {note}" for note in (*self._notes, *self._status.notes))
         self._end(DONE, f'{self.record.count} frames are in the strip "{strip.name}"{notes}')
@@ -257,7 +257,7 @@ def photo_of(scene: Any, uid: str) -> bridge.client.PortraitSource:
     portrait = find_portrait(scene, uid)
     if portrait is None:
         raise bridge.errors.BadInput("The portrait of the unfinished take is not in this scene")
-    return photo_source.source_of(portrait)
+    return portraits.portrait_source(portrait)
 
 
 def take_files(record_path: Path, record: TakeRecord) -> TakeFiles:

@@ -13,9 +13,9 @@ from bpy.app.handlers import persistent
 
 from .. import bridge
 from ..backend import choose, status_lines
-from ..core.takes import take_record
-from ..data import photo_source
-from ..data.lookup import find_portrait
+from ..core.takes import take
+from ..data import portraits
+from ..data.portraits import find_portrait
 from .machine import push_undo
 
 if TYPE_CHECKING:
@@ -43,14 +43,14 @@ def reason_against(scene: Any, portrait: Any) -> str | None:
     """Return why a portrait cannot be rendered now, in a line, or None."""
     if running(portrait.uid):
         return "This portrait is being rendered"
-    wrong = photo_source.complaint(portrait)
+    wrong = portraits.photo_complaint(portrait)
     if wrong:
         return wrong
     if portrait.mesh is None and portrait.armature is None:
         return "Pick a face mesh or an armature"
     if not portrait.key_rows and not portrait.bone_rows:
         return "The rig map has no rows yet: use Auto-Map"
-    first, last = photo_source.frame_range(scene, portrait)
+    first, last = portraits.frame_range(scene, portrait)
     if last < first:
         return f"The last frame ({last}) is before the first ({first})"
     return _folder_complaint(portrait) or status_lines.missing()
@@ -79,14 +79,14 @@ def start(scene: Any, portrait: Any) -> RenderTask:
     reason = reason_against(scene, portrait)
     if reason:
         raise bridge.errors.BadInput(reason)
-    source = photo_source.source_of(portrait)
+    source = portraits.portrait_source(portrait)
     owner = choose.ready()
     rate: Fraction = range_sampling.scene_fps(scene)
-    first, last = photo_source.frame_range(scene, portrait)
+    first, last = portraits.frame_range(scene, portrait)
     folder = Path(bpy.path.abspath(portrait.output.folder))
-    files = take_record.next_take(folder, portrait.name, portrait.output.file_format == "MP4")
-    options = photo_source.engine_options(portrait, portrait.size)
-    record = take_record.TakeRecord(
+    files = take.next_take(folder, portrait.name, portrait.output.file_format == "MP4")
+    options = portraits.engine_options(portrait, portrait.size)
+    record = take.TakeRecord(
         uid=portrait.uid,
         portrait=portrait.name,
         out=files.out.name,
@@ -115,7 +115,7 @@ def resume(scene: Any, portrait: Any) -> RenderTask:
     path = unfinished(portrait)
     if path is None:
         raise bridge.errors.BadInput("There is no unfinished take to resume")
-    record = take_record.load(path)
+    record = take.load_record(path)
     if record.uid != portrait.uid:
         raise bridge.errors.BadInput("The unfinished take belongs to another portrait")
     source = render_job.photo_of(scene, record.uid)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.edit import fit_reading
-from ..scene import auto_mapping, fitted_head, free_place, sample_rig
+from ..scene import auto_mapping, head_materials, head_rig
 from .face_job import FaceOrder
 
 
@@ -30,7 +30,7 @@ def add(context: Any, portrait: Any, path: Path, *, lit: bool) -> tuple[str, ...
     path : Path
         The file that `heat fit` wrote.
     lit : bool
-        See `fitted_head.give`.
+        See `head_materials.give_photo_materials`.
 
     Returns
     -------
@@ -44,21 +44,21 @@ def add(context: Any, portrait: Any, path: Path, *, lit: bool) -> tuple[str, ...
     """
     fit = fit_reading.read(path)
     name = (portrait.name or "Portrait")[:40]
-    head = sample_rig.Head(
+    head = head_rig.Head(
         f"{name} Fit",
         f"{name} Head",
         f"{name} Armature",
         fit.vertices,
         fit.shapes,
-        lambda data: fitted_head.give(data, fit, name, lit=lit),
+        lambda data: head_materials.give_photo_materials(data, fit, name, lit=lit),
     )
-    mesh, armature = sample_rig.add_head(context, head)
+    mesh, armature = head_rig.add_head(context, head)
     if portrait.mesh is not None or portrait.armature is not None:
         return (
             f'"{mesh.name}" is in the scene',
             f'The portrait keeps its rig: choose "{mesh.name}" as its face mesh to pose it by that',
         )
     portrait.mesh, portrait.armature = mesh, armature
-    auto_mapping.apply(portrait)
-    free_place.show_selected(context.scene)
+    auto_mapping.map_portrait(portrait)
+    head_rig.show_selected(context.scene)
     return (f'"{mesh.name}" is in the scene and drives the portrait',)

@@ -12,7 +12,7 @@ from .. import bridge
 from ..backend import choose, status_lines
 from ..backend.owner import owner
 from ..core.setup import environment, interpreter, setup_run, torch_build
-from ..data import data_folder
+from ..data import preferences
 
 _TICK = 0.25
 _run: setup_run.SetupRun | None = None
@@ -45,14 +45,14 @@ def plan(prefs: Any) -> setup_run.SetupPlan:
             "folder of packages, or use an environment that exists"
         )
     return setup_run.SetupPlan(
-        folder=data_folder.environment(),
+        folder=preferences.environment(),
         wheel=environment.packed_wheel(choose.addon_folder()),
         interpreter=interpreter.find(
             bpy.path.abspath(prefs.base_python) if prefs.base_python else ""
         ),
         build=torch_build.choose(prefs.torch_build),
         wheel_folder=wheel_folder,
-        log_path=data_folder.setup_log(),
+        log_path=preferences.setup_log(),
     )
 
 
@@ -70,7 +70,7 @@ def start(what: setup_run.SetupPlan) -> setup_run.SetupRun:
     # An environment in use cannot be changed under it.
 
     owner().stop()
-    data_folder.make()
+    preferences.make_data_folder()
     run = setup_run.SetupRun(what)
     run.start()
     _run = run
@@ -100,7 +100,7 @@ def lines(prefs: Any) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     if run is not None and run.status.state in {setup_run.FAILED, setup_run.CANCELLED}:
         found.append(("ERROR", run.status.text))
-    state = environment.state_of(data_folder.environment(), _wheel())
+    state = environment.state_of(preferences.environment(), _wheel())
     told = {
         environment.ABSENT: ("INFO", "The backend is not set up yet."),
         environment.UNFINISHED: ("ERROR", "The set-up was not finished: run it again."),

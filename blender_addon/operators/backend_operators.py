@@ -11,7 +11,7 @@ from bpy.types import Operator
 
 from .. import bridge
 from ..backend import choose, owner, status_lines
-from ..data import data_folder
+from ..data import preferences
 from ..preview import live
 from .operator_helpers import report_errors
 
@@ -52,7 +52,7 @@ class HEAT_OT_open_log(Operator):
     @report_errors
     def execute(self, _context: Any) -> set[str]:
         """Open it."""
-        path = data_folder.setup_log() if self.which == "SETUP" else data_folder.backend_log()
+        path = preferences.setup_log() if self.which == "SETUP" else preferences.backend_log()
         if not path.is_file():
             raise bridge.errors.BadInput("There is no log yet")
         _show(path)

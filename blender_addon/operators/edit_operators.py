@@ -12,7 +12,7 @@ from bpy.types import Operator
 from .. import bridge
 from ..core import dirty_flags
 from ..core.edit import before_after
-from ..data import edit_animation, edit_values
+from ..data import edit_values, property_animation
 from ..jobs import attribute_list
 from .operator_helpers import DialogOperator, PortraitOperator, chosen_portrait, report_errors
 
@@ -40,8 +40,8 @@ class HEAT_OT_edit_reset(PortraitOperator, Operator):
         names = (self.edit,) if self.edit else edit_values.names_of(portrait, self.group)
         if self.animation:
             places = (edit_values.place(portrait, name) for name in names)
-            paths = frozenset(edit_animation.path_of(*place) for place in places)
-            edit_animation.clear(context.scene, paths)
+            paths = frozenset(property_animation.path_of(*place) for place in places)
+            property_animation.clear(context.scene, paths)
         edit_values.set_values(portrait, dict.fromkeys(names, 0.0))
         held = edit_values.set_again(portrait, names)
         if held:
@@ -103,9 +103,9 @@ class HEAT_OT_edit_attribute_remove(PortraitOperator, Operator):
         index = edits.attributes.find(self.attribute)
         if index < 0:
             raise bridge.errors.UsageError(f'There is no attribute "{self.attribute}" to remove')
-        path = edit_animation.path_of(edits, "attributes")
+        path = property_animation.path_of(edits, "attributes")
         edits.attributes.remove(index)
-        edit_animation.item_removed(context.scene, path, index)
+        property_animation.item_removed(context.scene, path, index)
         dirty_flags.rig_changed()
         return {"FINISHED"}
 

@@ -64,7 +64,9 @@ class HEAT_OT_auto_map(Operator):
         from ..scene import auto_mapping
 
         portrait = chosen_portrait(self, context)
-        notes = auto_mapping.apply(portrait, preset=self.preset, use_geometry=self.use_geometry)
+        notes = auto_mapping.map_portrait(
+            portrait, preset=self.preset, use_geometry=self.use_geometry
+        )
         for note in notes:
             self.report({"INFO"}, note)
         return {"FINISHED"}
@@ -156,10 +158,10 @@ class HEAT_OT_map_row_repair(Operator):
     def execute(self, context: Any) -> set[str]:
         """Repair what has a plain successor and tell of the rest."""
         from ..core.rig import rig_map
-        from ..data import map_rows
+        from ..data import rig_maps
 
         portrait = chosen_portrait(self, context)
-        dead = rig_map.dead_rows(map_rows.to_rig_map(portrait), map_rows.key_names(portrait.mesh))
+        dead = rig_map.dead_rows(rig_maps.to_rig_map(portrait), rig_maps.key_names(portrait.mesh))
         taken: set[str] = set()
         for row in dead:
             if row.suggestion and row.suggestion not in taken:
@@ -194,11 +196,11 @@ class HEAT_OT_map_save_preset(DialogOperator, Operator):
     @report_errors
     def execute(self, context: Any) -> set[str]:
         """Write the file."""
-        from ..data import map_presets, map_rows
+        from ..data import rig_maps
 
         portrait = chosen_portrait(self, context)
-        path = Path(self.filepath) if self.filepath else map_presets.path_of(self.preset)
-        map_presets.save(path, map_rows.to_rig_map(portrait))
+        path = Path(self.filepath) if self.filepath else rig_maps.preset_path(self.preset)
+        rig_maps.save_preset(path, rig_maps.to_rig_map(portrait))
         self.report({"INFO"}, f"Rig map saved as {path.name}")
         return {"FINISHED"}
 
@@ -222,11 +224,11 @@ class HEAT_OT_map_load_preset(Operator):
     @report_errors
     def execute(self, context: Any) -> set[str]:
         """Read the file and fill the rows."""
-        from ..data import map_presets, map_rows
+        from ..data import rig_maps
 
         portrait = chosen_portrait(self, context)
-        path = Path(self.filepath) if self.filepath else map_presets.path_of(self.preset)
-        map_rows.fill(portrait, map_presets.load(path))
+        path = Path(self.filepath) if self.filepath else rig_maps.preset_path(self.preset)
+        rig_maps.fill(portrait, rig_maps.load_preset(path))
         return {"FINISHED"}
 
 
@@ -238,11 +240,11 @@ class HEAT_MT_map_presets(Menu):
 
     def draw(self, _context: Any) -> None:
         """List them."""
-        from ..data import map_presets
+        from ..data import rig_maps
 
         layout = self.layout
         layout.label(text="Saved maps")
-        saved = map_presets.names()
+        saved = rig_maps.preset_names()
         for name in saved:
             layout.operator("heat.map_load_preset", text=name).preset = name
         if not saved:
@@ -268,10 +270,10 @@ CLASSES = (
 
 
 def _first_unused_key(portrait: Any) -> str:
-    from ..data import map_rows
+    from ..data import rig_maps
 
     used = {row.shape_key for row in portrait.key_rows}
-    names = map_rows.key_names(portrait.mesh)
+    names = rig_maps.key_names(portrait.mesh)
     return next((name for name in names if name not in used), "")
 
 

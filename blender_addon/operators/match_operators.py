@@ -9,7 +9,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from bpy.types import Operator
 
-from ..data import photo_source
+from ..data import portraits
 from ..jobs import face_job, machine
 from .operator_helpers import FileBrowserOperator, PortraitOperator, chosen_portrait, report_errors
 
@@ -22,7 +22,7 @@ class IdleFaceOperator(PortraitOperator):
         """Not while the face is being worked on, and not without a photo."""
         if face_job.running(portrait.uid):
             return face_job.BUSY
-        return photo_source.complaint(portrait)
+        return portraits.photo_complaint(portrait)
 
 
 class HEAT_OT_match_picture(FileBrowserOperator, IdleFaceOperator, Operator):

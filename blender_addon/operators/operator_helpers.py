@@ -9,7 +9,7 @@ import bpy
 from bpy.props import StringProperty
 
 from .. import bridge
-from ..data.lookup import active_portrait, find_portrait
+from ..data.portraits import active_portrait, find_portrait
 
 Execute = Callable[[Any, Any], set[str]]
 

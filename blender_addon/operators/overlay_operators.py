@@ -11,7 +11,7 @@ from typing import Any
 from bpy.types import Gizmo, GizmoGroup
 
 from ..core.preview import overlay_rect
-from ..data.lookup import find_portrait
+from ..data.portraits import find_portrait
 from ..preview import overlay_layout, sessions
 
 

@@ -8,8 +8,8 @@ import bpy
 from bpy.props import StringProperty
 from bpy.types import Operator
 
-from ..data import edit_animation, engine_options
-from ..data.lookup import active_portrait, new_uid
+from ..data import engine_options, property_animation
+from ..data.portraits import active_portrait, new_uid
 from ..jobs import render_jobs
 from ..preview import live
 from .operator_helpers import PortraitOperator, allow, chosen_portrait, report_errors
@@ -93,7 +93,7 @@ class HEAT_OT_portrait_remove(PortraitOperator, Operator):
         lamp_rig.release(portrait)
         number = next(i for i, p in enumerate(heat.portraits) if p.uid == uid)
         heat.portraits.remove(number)
-        edit_animation.item_removed(context.scene, "heat.portraits", number)
+        property_animation.item_removed(context.scene, "heat.portraits", number)
         heat.active_index = max(0, min(heat.active_index, len(heat.portraits) - 1))
         return {"FINISHED"}
 
@@ -117,16 +117,16 @@ class HEAT_OT_add_sample_rig(Operator):
     @report_errors
     def execute(self, context: Any) -> set[str]:
         """Add the rig; it is mapped to the active portrait, or to a new one."""
-        from ..scene import auto_mapping, free_place, sample_rig
+        from ..scene import auto_mapping, head_rig
 
-        mesh, armature = sample_rig.add_sample_rig(context)
+        mesh, armature = head_rig.add_sample_rig(context)
         portrait = active_portrait(context.scene)
         if portrait is None or portrait.mesh is not None:
             # A rig that is already there is somebody's work: it gets a neighbour instead.
             portrait = add_portrait(context.scene, "Portrait")
         portrait.mesh, portrait.armature = mesh, armature
-        auto_mapping.apply(portrait)
-        free_place.show_selected(context.scene)
+        auto_mapping.map_portrait(portrait)
+        head_rig.show_selected(context.scene)
         return {"FINISHED"}
 
 

@@ -8,7 +8,7 @@ import bpy
 from bpy.types import Operator
 
 from ..jobs import render_jobs
-from ..scene import take_view, view_transform
+from ..scene import take_strip
 from .operator_helpers import PortraitOperator, allow, chosen_portrait, report_errors
 
 
@@ -89,7 +89,7 @@ class HEAT_OT_fix_view_transform(Operator):
 
     def execute(self, context: Any) -> set[str]:
         """Set it."""
-        view_transform.fix(context.scene)
+        take_strip.show_srgb(context.scene)
         return {"FINISHED"}
 
 
@@ -108,7 +108,7 @@ class HEAT_OT_match_resolution(PortraitOperator, Operator):
     def execute(self, context: Any) -> set[str]:
         """Set it."""
         portrait = chosen_portrait(self, context)
-        width, height = take_view.match_resolution(context.scene, portrait.uid)
+        width, height = take_strip.match_resolution(context.scene, portrait.uid)
         self.report({"INFO"}, f"The scene renders {width} x {height} now")
         return {"FINISHED"}
 
@@ -128,7 +128,7 @@ class HEAT_OT_open_sequencer(Operator):
 
     def execute(self, context: Any) -> set[str]:
         """Show it."""
-        take_view.open_sequencer(context)
+        take_strip.open_sequencer(context)
         return {"FINISHED"}
 
 

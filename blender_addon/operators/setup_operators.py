@@ -11,7 +11,7 @@ from bpy.types import Operator
 from .. import text_lines
 from ..backend import status_lines
 from ..core.setup import interpreter
-from ..data import data_folder, preferences
+from ..data import preferences
 from ..jobs import setup_job
 from .operator_helpers import allow, report_errors
 
@@ -51,7 +51,7 @@ class HEAT_OT_setup_backend(Operator):
         prefs = preferences.current()
         column = self.layout.column()
         text_lines.draw_wide(column, context, setup_job.size_line(prefs) + ".", 400)
-        text_lines.draw_wide(column, context, f"Into {data_folder.environment()}", 400)
+        text_lines.draw_wide(column, context, f"Into {preferences.environment()}", 400)
         text_lines.draw_wide(column, context, self._found, 400)
         if isinstance(prefs, bpy.types.AddonPreferences):
             column.prop(prefs, "torch_build")

@@ -11,7 +11,7 @@ from .. import text_lines
 from ..core import engine_edits
 from ..core.edit import before_after, edit_groups
 from ..data import edit_values
-from ..data.lookup import active_portrait
+from ..data.portraits import active_portrait
 from ..jobs import attribute_list
 from .heat_tab import PortraitPanel
 

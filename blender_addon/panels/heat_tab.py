@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..data.lookup import active_portrait
+from ..data.portraits import active_portrait
 
 
 class HeatTabPanel:

@@ -9,7 +9,7 @@ from bpy.types import Panel, UIList
 
 from .. import text_lines
 from ..core.rig import expression_menu
-from ..data.lookup import active_portrait
+from ..data.portraits import active_portrait
 from .heat_tab import HeatTabPanel, PortraitPanel
 
 # Rows of the automatic map that are less certain than this (0..1) are marked; tuned by eye.
@@ -78,11 +78,11 @@ class HEAT_PT_map(PortraitPanel, Panel):
 
     def draw(self, context: Any) -> None:
         """Draw the rows."""
-        from ..data import map_rows
+        from ..data import rig_maps
 
         layout = self.layout
         portrait = active_portrait(context.scene)
-        text_lines.draw(layout, context, *map_rows.state_line(portrait))
+        text_lines.draw(layout, context, *rig_maps.state_line(portrait))
         # The list gets the whole width: two names stand in each row.
         layout.template_list(
             "HEAT_UL_key_rows", "", portrait, "key_rows", portrait, "key_index", rows=4
@@ -144,9 +144,9 @@ def _draw_key_row(layout: Any, portrait: Any, row: Any) -> None:
 
 
 def _draw_complaints(layout: Any, context: Any, portrait: Any) -> None:
-    from ..data import map_rows
+    from ..data import rig_maps
 
-    complaints = map_rows.row_complaints(portrait)
+    complaints = rig_maps.row_complaints(portrait)
     if not complaints:
         return
     box = layout.box()

@@ -9,7 +9,7 @@ from bpy.types import Panel
 
 from .. import bridge, text_lines
 from ..backend import status_lines
-from ..data.lookup import active_portrait
+from ..data.portraits import active_portrait
 from ..jobs import motion_job
 from .heat_tab import HeatTabPanel, PortraitPanel
 

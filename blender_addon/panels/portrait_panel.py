@@ -10,8 +10,8 @@ from bpy.types import Panel, UIList
 from .. import registration, text_lines
 from ..backend import status_lines
 from ..core import engines
-from ..data import engine_options, photo_source
-from ..data.lookup import active_portrait
+from ..data import engine_options, portraits
+from ..data.portraits import active_portrait
 from ..jobs import weights_job
 from ..preview import sessions
 from .heat_tab import HeatTabPanel, PortraitPanel
@@ -33,7 +33,7 @@ class HEAT_UL_portraits(UIList):
         _flag: int = 0,
     ) -> None:
         """Draw one portrait."""
-        wrong = photo_source.complaint(item)
+        wrong = portraits.photo_complaint(item)
         layout.prop(item, "name", text="", emboss=False, icon="ERROR" if wrong else "USER")
         if sessions.session_of(item.uid) is not None:
             layout.label(text="", icon="RADIOBUT_ON")
@@ -76,8 +76,8 @@ class HEAT_PT_photo(PortraitPanel, Panel):
 
     def draw(self, context: Any) -> None:
         """Draw the choices in the order in which one makes them."""
-        from ..data import map_rows, photo_source
-        from ..scene import rig_source
+        from ..data import portraits, rig_maps
+        from ..scene import sampling
 
         layout = self.layout
         portrait = active_portrait(context.scene)
@@ -87,7 +87,7 @@ class HEAT_PT_photo(PortraitPanel, Panel):
             column.prop(portrait, "photo_path", text="")
         else:
             column.template_ID(portrait, "photo_image", open="image.open")
-        wrong = photo_source.complaint(portrait)
+        wrong = portraits.photo_complaint(portrait)
         if wrong:
             text_lines.draw(column, context, wrong, "ERROR")
         layout.separator(factor=0.5)
@@ -101,13 +101,13 @@ class HEAT_PT_photo(PortraitPanel, Panel):
         if portrait.armature is not None:
             bones = portrait.armature.data
             column.prop_search(portrait, "head_bone", bones, "bones", text="", icon="BONE_DATA")
-        for text in rig_source.complaints(portrait):
+        for text in sampling.rig_problems(portrait):
             text_lines.draw(column, context, text, "INFO")
         if portrait.mesh is not None or portrait.armature is not None:
             row = column.row(align=True)
             row.operator("heat.auto_map", icon="FILE_REFRESH")
             row.menu("HEAT_MT_map_presets", text="Presets")
-            text_lines.draw(column, context, *map_rows.state_line(portrait))
+            text_lines.draw(column, context, *rig_maps.state_line(portrait))
 
 
 class HEAT_PT_engine(HeatTabPanel, Panel):

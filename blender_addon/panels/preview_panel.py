@@ -9,7 +9,7 @@ from bpy.types import Panel
 
 from .. import text_lines
 from ..backend import status_lines
-from ..data.lookup import active_portrait
+from ..data.portraits import active_portrait
 from ..preview import sessions, software_drawing
 from .heat_tab import HeatTabPanel, PortraitPanel
 

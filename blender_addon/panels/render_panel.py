@@ -8,8 +8,8 @@ from typing import Any
 from bpy.types import Panel
 
 from .. import text_lines
-from ..data.lookup import active_portrait
-from ..scene import take_view, view_transform
+from ..data.portraits import active_portrait
+from ..scene import take_strip
 from .heat_tab import PortraitPanel
 
 
@@ -31,7 +31,7 @@ class HEAT_PT_render(PortraitPanel, Panel):
         column = layout.column()
         column.enabled = not busy
         _draw_settings(column, portrait)
-        wrong = view_transform.complaint(context.scene)
+        wrong = take_strip.colour_complaint(context.scene)
         if wrong:
             box = layout.box()
             text_lines.draw(box, context, wrong, "COLOR", in_box=True)
@@ -60,12 +60,12 @@ class HEAT_PT_render(PortraitPanel, Panel):
 
 def _draw_take(layout: Any, context: Any, portrait: Any) -> None:
     """Draw where the finished take is, and what the scene's own render would make of it."""
-    place = take_view.place_line(context.scene, portrait.uid)
+    place = take_strip.place_line(context.scene, portrait.uid)
     if place is None:
         return
     text_lines.draw(layout, context, place, "SEQUENCE")
     layout.operator("heat.open_sequencer", icon="WINDOW")
-    wrong = take_view.complaint(context.scene, portrait.uid)
+    wrong = take_strip.resolution_complaint(context.scene, portrait.uid)
     if wrong:
         box = layout.box()
         text_lines.draw(box, context, wrong, "INFO", in_box=True)

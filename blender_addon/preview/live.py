@@ -20,8 +20,8 @@ from .. import bridge
 from ..backend import choose
 from ..core import dirty_flags, engine_edits
 from ..core.edit import before_after
-from ..data import photo_source
-from ..data.lookup import find_portrait
+from ..data import portraits
+from ..data.portraits import find_portrait
 from . import tagging
 from .sessions import by_uid, sessions
 
@@ -46,9 +46,9 @@ def start(portrait: Any) -> None:
     """
     from .session import Session
 
-    source = photo_source.source_of(portrait)
+    source = portraits.portrait_source(portrait)
     owner = choose.ready()
-    options = photo_source.engine_options(portrait, portrait.preview.render_size)
+    options = portraits.engine_options(portrait, portrait.preview.render_size)
     dirty_flags.forget_source(portrait.uid)
     old = by_uid.pop(portrait.uid, None)
     live = bridge.preview.LivePreview(owner.client, source, portrait.engine or None, options)
@@ -150,8 +150,8 @@ def _sample_if_changed() -> None:
 
 
 def _sample(session: Session) -> None:
-    from ..data import map_rows
-    from ..scene import curve_window, range_sampling, rig_source, sampling
+    from ..data import rig_maps
+    from ..scene import neighbour_frames, range_sampling, sampling
 
     if range_sampling.is_sampling():
         dirty_flags.rig_changed()  # a render moves the scene's time just now: look again later
@@ -161,13 +161,13 @@ def _sample(session: Session) -> None:
         return
     try:
         graph = layer.depsgraph or bpy.context.evaluated_depsgraph_get()
-        rows = map_rows.to_rig_map(portrait)
-        source = rig_source.rig_source(portrait)
+        rows = rig_maps.to_rig_map(portrait)
+        source = sampling.rig_source(portrait)
         now = sampling.sample(source, rows, graph)
         around = None
         if session.wants_neighbours():
-            shot = photo_source.frame_range(scene, portrait)
-            around = curve_window.neighbours(source, rows, graph, now, shot)
+            shot = portraits.frame_range(scene, portrait)
+            around = neighbour_frames.neighbours(source, rows, graph, now, shot)
         before = before_after.shows_before(session.uid)
         edits = {} if before else engine_edits.usable(portrait.engine, now.edits)
         session.send(replace(now, edits=edits), around)

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from .. import bridge
-from ..core.motion import regions, shaping
+from ..core.motion import shaping
 from ..core.motion.bake_plan import BakeOrder, BakePlan, EditFacts, FaceFacts, HeadFacts
-from ..core.rig.facing import axes_of
-from ..data import edit_animation, edit_values, map_rows
+from ..core.rig.head_bone import axes_of
+from ..data import edit_values, property_animation, rig_maps
 from . import action_layers, sampling
 from .action_layers import Layer
 from .motion_source import MotionSource
-from .rig_source import rig_source
+from .sampling import rig_source
 
 
 @dataclass(frozen=True)
@@ -65,14 +65,14 @@ def order_for(portrait: Any, source: MotionSource, clip_begin: float) -> BakeOrd
     if wrong:
         raise bridge.errors.BadInput(wrong)
     settings = portrait.motion
-    taken = frozenset(name for name in regions.REGIONS if getattr(settings, f"take_{name}"))
+    taken = frozenset(name for name in shaping.REGIONS if getattr(settings, f"take_{name}"))
     targets, _ = _targets(portrait, source.identity)
-    has_head = "head" in targets and regions.HEAD in taken and not settings.only.strip()
+    has_head = "head" in targets and shaping.HEAD in taken and not settings.only.strip()
     return BakeOrder(
-        rig_map=map_rows.to_rig_map(portrait),
+        rig_map=rig_maps.to_rig_map(portrait),
         face=face_facts(targets["face"]) if "face" in targets else None,
         head=_head_facts(portrait) if has_head else None,
-        wanted=regions.chosen(taken, settings.only),
+        wanted=shaping.expression_mask(taken, settings.only),
         use_shift=settings.use_shift,
         tolerance=settings.tolerance,
         timing=shaping.Timing(
@@ -82,7 +82,7 @@ def order_for(portrait: Any, source: MotionSource, clip_begin: float) -> BakeOrd
             frames=source.frames,
         ),
         shaping=shaping.Shaping(
-            {region: getattr(settings, f"gain_{region}") for region in regions.REGIONS},
+            {region: getattr(settings, f"gain_{region}") for region in shaping.REGIONS},
             settings.smooth,
             settings.mirror,
         ),
@@ -124,8 +124,8 @@ def _write_edits(portrait: Any, source: MotionSource, plan: BakePlan) -> list[st
 
 def _edit_facts(portrait: Any) -> EditFacts:
     places = {n: edit_values.place(portrait, n) for n in edit_values.names_of(portrait)}
-    paths = {name: edit_animation.path_of(*place) for name, place in places.items()}
-    return EditFacts(paths, edit_animation.driven(portrait.id_data))
+    paths = {name: property_animation.path_of(*place) for name, place in places.items()}
+    return EditFacts(paths, property_animation.driven(portrait.id_data))
 
 
 def _targets(portrait: Any, identity: str) -> tuple[dict[str, Any], list[str]]:
@@ -177,7 +177,7 @@ def face_facts(keys: Any) -> FaceFacts:
     """Return which keys of a mesh may be set, and where their values lie."""
     blocks = [block for block in keys.key_blocks if block != keys.reference_key]
     paths = {block.name: str(block.path_from_id("value")) for block in blocks}
-    driven = edit_animation.driven(keys)
+    driven = property_animation.driven(keys)
     limits = {
         block.name: (block.slider_min, block.slider_max)
         for block in blocks
@@ -196,5 +196,5 @@ def _head_facts(portrait: Any) -> HeadFacts:
         rotation_mode=bone.rotation_mode,
         eye_distance=sampling.armature_eye_distance(source),
         connected=bool(bone.bone.use_connect),
-        driven=edit_animation.driven(portrait.armature),
+        driven=property_animation.driven(portrait.armature),
     )

@@ -15,10 +15,9 @@ import bpy
 from mathutils import Matrix, Vector
 
 from .. import bridge
-from ..core.rig.facing import axes_of
-from ..data import edit_animation
-from .rig_source import rig_source
-from .sampling import resolved_facing
+from ..core.rig.head_bone import axes_of
+from ..data import property_animation
+from .sampling import resolved_facing, rig_source
 
 UID_KEY = "heat_lamp"
 YAW, PITCH, AMOUNT = "light_direction_yaw", "light_direction_pitch", "light_amount"
@@ -77,7 +76,7 @@ def release(portrait: Any) -> None:
     scene = portrait.id_data
     values = {name: getattr(portrait.edits, name) for name in DRIVEN}
     for name in DRIVEN:
-        if edit_animation.path_of(portrait.edits, name) in edit_animation.driven(scene):
+        if property_animation.path_of(portrait.edits, name) in property_animation.driven(scene):
             portrait.edits.driver_remove(name)
             setattr(portrait.edits, name, values[name])
     for thing in [o for o in scene.objects if o.get(UID_KEY) == portrait.uid]:
@@ -86,8 +85,8 @@ def release(portrait: Any) -> None:
 
 def is_driven(portrait: Any) -> bool:
     """Return whether drivers set the direction of a portrait's light."""
-    paths = edit_animation.driven(portrait.id_data)
-    return edit_animation.path_of(portrait.edits, YAW) in paths
+    paths = property_animation.driven(portrait.id_data)
+    return property_animation.path_of(portrait.edits, YAW) in paths
 
 
 def _head_axes(portrait: Any) -> Any:
@@ -149,7 +148,7 @@ def redirect(edits: Any) -> None:
     would depend on itself.
     """
     data = edits.id_data.animation_data
-    paths = {edit_animation.path_of(edits, name): name for name in (YAW, PITCH)}
+    paths = {property_animation.path_of(edits, name): name for name in (YAW, PITCH)}
     for curve in data.drivers if data is not None else ():
         if curve.data_path in paths and UID_KEY in _follower_of(curve.driver):
             is_sun = "w" in curve.driver.variables

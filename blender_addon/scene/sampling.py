@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from .. import bridge
-from ..core.rig.facing import AUTO, FACINGS, axes_of, guess_facing, head_pose
+from ..core.rig.head_bone import AUTO, FACINGS, axes_of, guess_facing, head_pose
 from ..core.rig.rig_map import HeadPose, RigMap, evaluate
+from ..data import edit_values
 
 # Mean outer-eye-corner distance of adults, metres: used until the mesh's own is known.
 USUAL_EYE_DISTANCE = 0.09
@@ -233,3 +234,22 @@ def _armature_problems(source: RigSource) -> list[str]:
     if armature.data.pose_position == "REST":
         return [f'"{armature.name}" is shown in its Rest Position: the head will not turn']
     return []
+
+
+def rig_source(portrait: Any) -> RigSource:
+    """Return what to sample for a portrait. Made anew for each use: undo replaces objects."""
+    return RigSource(
+        mesh=portrait.mesh,
+        armature=portrait.armature,
+        head_bone=portrait.head_bone,
+        facing=portrait.facing,
+        eye_distance=portrait.eye_distance,
+        edits=edit_values.source_of(portrait).read,
+    )
+
+
+def rig_problems(portrait: Any) -> tuple[str, ...]:
+    """Return in plain lines what keeps the rig from performing; empty when all is well."""
+    if portrait.mesh is None and portrait.armature is None:
+        return ()
+    return problems(rig_source(portrait))

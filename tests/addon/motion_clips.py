@@ -28,11 +28,11 @@ def saved(clip, folder, name="take one.npz"):
 
 def sampled(portrait, frames):
     """What the rig map reads on some frames: (N, 52), (N, 3), (N, 3)."""
-    from blender_addon.data import map_rows
+    from blender_addon.data import rig_maps
     from blender_addon.scene import sampling
-    from blender_addon.scene.rig_source import rig_source
+    from blender_addon.scene.sampling import rig_source
 
-    rig_map, scene = map_rows.to_rig_map(portrait), bpy.context.scene
+    rig_map, scene = rig_maps.to_rig_map(portrait), bpy.context.scene
     found = []
     for frame in frames:
         scene.frame_set(int(frame), subframe=float(frame % 1.0))

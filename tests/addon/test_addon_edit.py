@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Edits: keyed and driven values arrive in previews and clips; reset, attributes, unknown names."""
 
+import json
 import time
 import types
 from pathlib import Path
@@ -21,14 +22,14 @@ def fresh_knowledge():
 
 def at_frame(blender, portrait, frame):
     """Return the edits that would be sent at a frame."""
-    from blender_addon.data import map_rows
+    from blender_addon.data import rig_maps
     from blender_addon.scene import sampling
-    from blender_addon.scene.rig_source import rig_source
+    from blender_addon.scene.sampling import rig_source
 
     scene = blender.context.scene
     scene.frame_set(frame)
     graph = blender.context.evaluated_depsgraph_get()
-    return dict(sampling.sample(rig_source(portrait), map_rows.to_rig_map(portrait), graph).edits)
+    return dict(sampling.sample(rig_source(portrait), rig_maps.to_rig_map(portrait), graph).edits)
 
 
 def take(blender):
@@ -278,7 +279,8 @@ def described():
     from blender_addon.core import engines
     from heat_backend.engines.registry import descriptions
 
-    engines.learn({"engine_descriptions": [one.for_clients().header() for one in descriptions()]})
+    sent = [one.for_clients().header() for one in descriptions()]
+    engines.learn({"engine_descriptions": json.loads(json.dumps(sent))})
     yield
     engines._described.clear()
 
@@ -318,7 +320,7 @@ def test_a_sampled_take_knows_what_its_edits_cost(described):
     from fractions import Fraction
 
     from blender_addon import bridge
-    from blender_addon.core.takes.take_clip import clip_of
+    from blender_addon.core.takes.take import clip_of
 
     poses = [bridge.coefficients.Coefficients.of(edits={"skin_tone": 1.0})] * 3
     assert clip_of(poses, Fraction(24), "styleheat").cost.startswith("1 inversion ")

@@ -32,9 +32,9 @@ def properties(blender):
 
 
 def own(portrait, size=0):
-    from blender_addon.data import photo_source
+    from blender_addon.data import portraits
 
-    return photo_source.engine_options(portrait, size).engine_options
+    return portraits.engine_options(portrait, size).engine_options
 
 
 def test_options_of_any_engine_are_drawn_and_sent(blender, portrait, learnt):
@@ -103,11 +103,11 @@ def test_a_description_that_is_none_is_ignored(learnt):
 
 def test_options_are_kept_in_a_take(blender, portrait, backend, learnt):
     """A take is rendered, and could be resumed, with the options it was begun with."""
-    from blender_addon.core.takes import take_record
+    from blender_addon.core.takes import take
     from blender_addon.jobs import render_jobs
 
     portrait.output.frame_start = portrait.output.frame_end = 1
     portrait.output.range_source = "OWN"
     blender.ops.heat.render()
     files = render_jobs.task_of(portrait.uid).files
-    assert take_record.load(files.record).options["engine_options"] == {}
+    assert take.load_record(files.record).options["engine_options"] == {}

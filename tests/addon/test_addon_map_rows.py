@@ -6,7 +6,7 @@ import pytest
 
 def test_rows_become_the_pure_map_and_back(addon, blender, portrait):
     from blender_addon.core.rig import rig_map
-    from blender_addon.data import map_rows
+    from blender_addon.data import rig_maps
 
     rows = rig_map.RigMap(
         (
@@ -15,8 +15,8 @@ def test_rows_become_the_pure_map_and_back(addon, blender, portrait):
         ),
         (rig_map.BoneRow("rz", "roll", -1.0, 0.5, False),),
     )
-    map_rows.fill(portrait, rows)
-    assert map_rows.to_rig_map(portrait) == rows
+    rig_maps.fill(portrait, rows)
+    assert rig_maps.to_rig_map(portrait) == rows
 
 
 def test_rows_are_added_and_removed(addon, blender, portrait):
@@ -31,22 +31,22 @@ def test_rows_are_added_and_removed(addon, blender, portrait):
 
 
 def test_renamed_key_is_told_and_repaired(addon, blender, portrait):
-    from blender_addon.data import map_rows
+    from blender_addon.data import rig_maps
 
     portrait.mesh.data.shape_keys.key_blocks["jawOpen"].name = "jaw_open"
-    complaint = map_rows.row_complaints(portrait)[0]
+    complaint = rig_maps.row_complaints(portrait)[0]
     assert "jawOpen" in complaint and "jaw_open" in complaint
     blender.ops.heat.map_row_repair()
     assert portrait.key_rows[0].shape_key == "jaw_open"
-    assert not map_rows.row_complaints(portrait)
+    assert not rig_maps.row_complaints(portrait)
 
 
 def test_presets_are_saved_and_loaded(addon, blender, portrait, tmp_path):
-    from blender_addon.data import map_presets
+    from blender_addon.data import rig_maps
 
     portrait.key_rows[0].scale = 0.75
     blender.ops.heat.map_save_preset(preset="My rig é")
-    assert "My rig é" in map_presets.names()
+    assert "My rig é" in rig_maps.preset_names()
     blender.ops.heat.map_row_remove(kind="KEY", index=0)
     blender.ops.heat.map_load_preset(preset="My rig é")
     assert [(r.shape_key, r.scale) for r in portrait.key_rows] == [("jawOpen", 0.75)]

@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("bpy")
 
 from blender_addon import versions
+from blender_addon.data import preferences
 from blender_addon.jobs import machine
 from tests.addon.motion_clips import baked_strip, column, notes, performance, sampled, saved
 from tests.addon.test_addon_panels import Drawn, context
@@ -165,14 +166,13 @@ def reader(rigged, blender, tmp_path, monkeypatch):
     """A program in the backend's place that brings a made-up clip; gives its log."""
     from blender_addon.backend import choose
     from blender_addon.backend.owner import LocalBackend
-    from blender_addon.data import data_folder
 
     log, program = tmp_path / "log.txt", tmp_path / "reader.py"
     clip = saved(performance(50), tmp_path, "made up.npz")
     program.write_text(READER.replace("{log!r}", repr(str(log))).replace("{clip!r}", repr(clip)))
     local = LocalBackend((sys.executable, str(program)), {}, tmp_path / "backend.log")
     monkeypatch.setattr(choose, "command", lambda _elsewhere="": local)
-    monkeypatch.setattr(data_folder, "path", lambda: tmp_path / "own")
+    monkeypatch.setattr(preferences, "data_folder", lambda: tmp_path / "own")
     return log
 
 
@@ -229,7 +229,7 @@ def test_face_and_voice_of_a_film_are_mixed(rigged, blender, reader, tmp_path):
 
 
 def test_a_voice_is_laid_over_the_mouth_alone_and_in_step(tmp_path):
-    from blender_addon.core.motion.plan_run import ClipFiles
+    from blender_addon.core.motion.bake_plan import ClipFiles
 
     face, voice = performance(50), performance(100)
     paths = [tmp_path / "face.npz", tmp_path / "voice.npz"]

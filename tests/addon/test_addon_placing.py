@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("bpy")
 
-from blender_addon.core.takes import take_record
+from blender_addon.core.takes import take
 from blender_addon.core.takes.strip_placing import Span, place
 
 
@@ -60,32 +60,32 @@ def test_take_elsewhere_is_left_alone():
 
 
 def test_takes_never_share_a_name(tmp_path):
-    first = take_record.next_take(tmp_path, 'a/b: "c"', movie=False)
+    first = take.next_take(tmp_path, 'a/b: "c"', movie=False)
     assert first.out.parent.parent == tmp_path
     first.out.mkdir(parents=True)
     (first.out.parent / "notes.txt").write_text("somebody's")
-    second = take_record.next_take(tmp_path, 'a/b: "c"', movie=True)
+    second = take.next_take(tmp_path, 'a/b: "c"', movie=True)
     assert second.out.name == "take_002.mp4"
     second.record.write_text("{}")
-    assert take_record.next_take(tmp_path, 'a/b: "c"', movie=False).out.name == "take_003"
-    assert take_record.folder_name(" ..") == "portrait"
+    assert take.next_take(tmp_path, 'a/b: "c"', movie=False).out.name == "take_003"
+    assert take.folder_name(" ..") == "portrait"
 
 
 def test_record_survives_the_disk_and_refuses_damage(tmp_path):
     from blender_addon import bridge
-    from blender_addon.core.takes import take_record
+    from blender_addon.core.takes import take
 
-    record = take_record.TakeRecord(
+    record = take.TakeRecord(
         "u", "P", "take_001", "take_001.npz", -3, 8, (24000, 1001), "warp", {"size": 256}
     )
     path = tmp_path / "take_001.json"
-    take_record.save(record, path)
-    assert take_record.load(path) == record
+    take.save_record(record, path)
+    assert take.load_record(path) == record
     assert (record.rate, record.count) == (Fraction(24000, 1001), 12)
     for damage in ("", "{}", path.read_text().replace("take_001.npz", "../x.npz")):
         path.write_text(damage)
         with pytest.raises(bridge.errors.BadInput, match="render afresh"):
-            take_record.load(path)
+            take.load_record(path)
     path.unlink()
     with pytest.raises(bridge.errors.BadInput, match="gone"):
-        take_record.load(path)
+        take.load_record(path)

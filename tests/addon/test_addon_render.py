@@ -212,15 +212,15 @@ def test_sampling_leaves_frame_and_interface_alone(blender, portrait, backend):
 
 
 def test_view_transform_is_told_and_fixed(addon, blender):
-    from blender_addon.scene import view_transform
+    from blender_addon.scene import take_strip
 
     scene = blender.context.scene
     scene.view_settings.view_transform = "AgX"
-    assert "AgX" in view_transform.complaint(scene)
+    assert "AgX" in take_strip.colour_complaint(scene)
     blender.ops.heat.fix_view_transform()
-    assert view_transform.complaint(scene) is None
+    assert take_strip.colour_complaint(scene) is None
     scene.view_settings.exposure = 1.0
-    assert "exposure" in view_transform.complaint(scene)
+    assert "exposure" in take_strip.colour_complaint(scene)
 
 
 def test_reasons_against_a_render(addon, blender, portrait, backend):

@@ -36,12 +36,12 @@ def test_reopened_file_has_everything(addon, blender, portrait, tmp_path):
 
 
 def test_missing_photo_is_told(addon, blender, portrait, photo, backend):
-    from blender_addon.data import photo_source
+    from blender_addon.data import portraits
     from blender_addon.jobs import render_jobs
 
     photo.unlink()
-    photo_source._seen.clear()
-    assert "my phöto.png" in photo_source.complaint(portrait)
+    portraits._seen.clear()
+    assert "my phöto.png" in portraits.photo_complaint(portrait)
     assert "not there" in render_jobs.reason_against(blender.context.scene, portrait)
     with pytest.raises(RuntimeError, match="not there any more"):
         blender.ops.heat.preview_start()
@@ -71,7 +71,7 @@ def test_several_portraits_have_names_and_corners_of_their_own(addon, blender):
 def test_image_of_the_blend_serves_as_photo(addon, blender, portrait):
     import numpy as np
 
-    from blender_addon.data import photo_source
+    from blender_addon.data import portraits
 
     image = blender.data.images.new("painted", 6, 4)
     values = np.zeros((4, 6, 4), np.float32)
@@ -79,8 +79,8 @@ def test_image_of_the_blend_serves_as_photo(addon, blender, portrait):
     values[3, 0] = (1.0, 0.5, 0.25, 1.0)  # top left: Blender's rows start at the bottom
     image.pixels.foreach_set(values.reshape(-1))
     portrait.photo_source, portrait.photo_image = "IMAGE", image
-    assert photo_source.complaint(portrait) is None
-    pixels = photo_source.source_of(portrait).pixels
+    assert portraits.photo_complaint(portrait) is None
+    pixels = portraits.portrait_source(portrait).pixels
     assert pixels.shape == (4, 6, 3)
     assert tuple(pixels[0, 0]) == (255, 128, 64)
     assert not pixels[1:].any()
@@ -89,8 +89,8 @@ def test_image_of_the_blend_serves_as_photo(addon, blender, portrait):
 def test_float_image_is_taken_as_linear_light(addon, blender):
     import numpy as np
 
-    from blender_addon.data import photo_source
+    from blender_addon.data import portraits
 
     image = blender.data.images.new("linear", 1, 1, float_buffer=True)
     image.pixels.foreach_set(np.array([0.5, 0.5, 0.5, 1.0], np.float32))
-    assert tuple(photo_source.image_bytes(image)[0, 0]) == (188, 188, 188)
+    assert tuple(portraits.image_bytes(image)[0, 0]) == (188, 188, 188)

@@ -145,10 +145,10 @@ def test_full_disk_is_told_before_anything_is_done(plan, monkeypatch):
 
 def test_operator_sets_up_and_the_backend_is_found(addon, blender, plan, monkeypatch):
     from blender_addon.backend import choose
-    from blender_addon.data import data_folder, preferences
+    from blender_addon.data import preferences
 
     monkeypatch.setattr(choose, "addon_folder", lambda: plan.wheel.parents[1])
-    monkeypatch.setattr(data_folder, "path", lambda: plan.log_path.parent)
+    monkeypatch.setattr(preferences, "data_folder", lambda: plan.log_path.parent)
     prefs = preferences.current()
     prefs.base_python, prefs.wheel_folder = sys.executable, str(plan.wheel_folder)
     assert choose.missing() is not None

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 import bridge
-from blender_addon.core.motion import key_reduction, regions, shaping
+from blender_addon.core.motion import key_reduction, shaping
 from blender_addon.core.motion.shaping import Shaping, Timing
-from blender_addon.core.rig import bounded_fit, map_inverse
+from blender_addon.core.rig import map_inverse
 from blender_addon.core.rig.rig_map import (
     BoneRow,
     HeadPose,
@@ -107,14 +107,14 @@ def test_gain_is_the_regions_own_and_smoothing_has_no_lag():
 
 
 def test_parts_and_names_choose_the_expressions():
-    mouth = regions.chosen(frozenset({"mouth"}))
+    mouth = shaping.expression_mask(frozenset({"mouth"}))
     named = {name for name, taken in zip(EXPRESSION_NAMES, mouth, strict=True) if taken}
     assert {"jawOpen", "tongueOut", "mouthSmileLeft"} <= named
     assert not any(name.startswith(("brow", "eye", "cheek", "nose")) for name in named)
-    only = regions.chosen(frozenset(regions.REGIONS), "jaw*, mouthClose")
+    only = shaping.expression_mask(frozenset(shaping.REGIONS), "jaw*, mouthClose")
     assert only.sum() == 5
     with pytest.raises(bridge.errors.BadInput, match='"jawOpne" is not an expression'):
-        regions.chosen(frozenset(regions.REGIONS), "jawOpne")
+        shaping.expression_mask(frozenset(shaping.REGIONS), "jawOpne")
 
 
 # --- the map read backwards ---
@@ -125,7 +125,7 @@ def test_bounded_fit_is_the_best_within_the_bounds():
     for _ in range(20):
         matrix, target = rng.normal(size=(7, 5)), rng.normal(size=(11, 7))
         low, high = np.full(5, -0.2), rng.uniform(0.1, 0.6, 5)
-        found = bounded_fit.solve(matrix, target, low, high)
+        found = map_inverse.bounded_least_squares(matrix, target, low, high)
         assert (found >= low - 1e-12).all()
         assert (found <= high + 1e-12).all()
         slope = (found @ matrix.T - target) @ matrix
@@ -138,7 +138,7 @@ def test_bounded_fit_agrees_with_scipy():
     optimize = pytest.importorskip("scipy.optimize")
     rng = np.random.default_rng(6)
     matrix, target = rng.normal(size=(6, 6)), rng.normal(size=(4, 6))
-    found = bounded_fit.solve(matrix, target, np.zeros(6), np.ones(6))
+    found = map_inverse.bounded_least_squares(matrix, target, np.zeros(6), np.ones(6))
     for row, goal in zip(found, target, strict=True):
         best = optimize.lsq_linear(matrix, goal, (0.0, 1.0)).x
         np.testing.assert_allclose(row, best, atol=1e-3)
@@ -187,7 +187,7 @@ def test_expressions_that_stay_still_or_are_not_chosen_ask_for_no_key():
     table = wanted(jawOpen=[0.2, 0.4], browInnerUp=[0.0, 0.0])
     assert set(map_inverse.inverse_keys(rig_map, table, EVERYTHING, limits).values) == {"jaw"}
     table = wanted(jawOpen=[0.2, 0.4], browInnerUp=[0.1, 0.0])
-    mouth = regions.chosen(frozenset({"mouth"}))
+    mouth = shaping.expression_mask(frozenset({"mouth"}))
     assert set(map_inverse.inverse_keys(rig_map, table, mouth, limits).values) == {"jaw"}
 
 

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from blender_addon.core.rig.facing import FACINGS, axes_of, guess_facing
+from blender_addon.core.rig.head_bone import FACINGS, axes_of, guess_facing
 
 # A standing character in the contract's axes: x its left, y up, z forward.
 BONES = {

@@ -10,7 +10,7 @@ import pytest
 from blender_addon.core.rig import geometric_match, model_fields
 from blender_addon.core.rig.assignment import best_assignment
 from blender_addon.core.rig.auto_map import SURE, auto_map, notes_of
-from blender_addon.core.rig.facing import axes_of
+from blender_addon.core.rig.head_bone import axes_of
 from blender_addon.core.rig.key_fields import MeshKeys, brute_neighbours, thin_evenly
 from bridge import face_model
 from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES

@@ -4,8 +4,8 @@
 import pytest
 
 import bridge
-from blender_addon.core.rig import motion_window
 from blender_addon.core.rig.rig_map import HeadPose, KeyRow, RigMap, default_bone_rows, evaluate
+from blender_addon.scene import neighbour_frames
 
 MAP = RigMap((KeyRow("jawOpen", "jawOpen", 0.5, 0.1),), default_bone_rows())
 
@@ -17,7 +17,7 @@ def rising(at=0.0):
 def test_the_map_is_evaluated_on_each_frame():
     poses = [HeadPose((0.0, 0.1 * i, 0.0)) for i in range(27)]
     now = evaluate(MAP, rising()[13], poses[13])
-    found = motion_window.window(MAP, rising(), poses, now)
+    found = neighbour_frames.window(MAP, rising(), poses, now)
     assert all(
         one.same_as(evaluate(MAP, values, pose))
         for one, values, pose in zip(found, rising(), poses, strict=True)
@@ -27,16 +27,16 @@ def test_the_map_is_evaluated_on_each_frame():
 def test_curves_that_do_not_tell_what_was_sampled_are_not_believed():
     still = [HeadPose()] * 27
     now = evaluate(MAP, {"jawOpen": 0.9}, HeadPose())
-    assert motion_window.window(MAP, rising(), still, now) is None
+    assert neighbour_frames.window(MAP, rising(), still, now) is None
     turned = evaluate(MAP, rising()[13], HeadPose((0.0, 0.2, 0.0)))
-    assert motion_window.window(MAP, rising(), still, turned) is None
+    assert neighbour_frames.window(MAP, rising(), still, turned) is None
 
 
 def test_a_shots_ends_are_repeated_as_in_an_export():
-    assert motion_window.window_frames(20, 1, 100) == tuple(range(7, 34))
-    assert motion_window.window_frames(1, 1, 100) == (1,) * 13 + tuple(range(1, 15))
-    assert motion_window.window_frames(99.5, 1, 100)[13:16] == (99.5, 100, 100)
-    assert motion_window.window_frames(200, 1, 100) == tuple(range(187, 214))
+    assert neighbour_frames.window_frames(20, 1, 100) == tuple(range(7, 34))
+    assert neighbour_frames.window_frames(1, 1, 100) == (1,) * 13 + tuple(range(1, 15))
+    assert neighbour_frames.window_frames(99.5, 1, 100)[13:16] == (99.5, 100, 100)
+    assert neighbour_frames.window_frames(200, 1, 100) == tuple(range(187, 214))
 
 
 # In Blender
@@ -80,11 +80,11 @@ ROWS = RigMap(
 def around(face=None, armature=None, shot=(1, 250)):
     from rig_scenes import graph
 
-    from blender_addon.scene import curve_window, sampling
+    from blender_addon.scene import neighbour_frames, sampling
 
     source = sampling.RigSource(face, armature, "head" if armature else "")
     at = graph()
-    return curve_window.neighbours(source, ROWS, at, sampling.sample(source, ROWS, at), shot)
+    return neighbour_frames.neighbours(source, ROWS, at, sampling.sample(source, ROWS, at), shot)
 
 
 def assert_as_played(blender, found, face=None, armature=None, first=1):

@@ -11,7 +11,7 @@ import bpy
 from rig_scenes import add_armature, add_face, graph
 
 import bridge
-from blender_addon.scene import map_object, sample_rig, sampling
+from blender_addon.scene import auto_mapping, head_rig, sampling
 from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES
 
 pytestmark = pytest.mark.usefixtures("blender")
@@ -42,7 +42,7 @@ def _part(name):
 
 def test_it_is_a_head_of_human_size_that_faces_minus_y():
     bpy.context.scene.cursor.location = (1.0, 2.0, 3.0)
-    mesh, armature = sample_rig.add_sample_rig(bpy.context)
+    mesh, armature = head_rig.add_sample_rig(bpy.context)
     names = [block.name for block in mesh.data.shape_keys.key_blocks]
     assert names == ["Basis", *EXPRESSION_NAMES]
     assert [bone.name for bone in armature.data.bones] == ["neck", "head"]
@@ -59,9 +59,9 @@ def test_it_is_a_head_of_human_size_that_faces_minus_y():
 
 
 def test_a_second_one_may_follow_even_from_edit_mode():
-    first, _ = sample_rig.add_sample_rig(bpy.context)
+    first, _ = head_rig.add_sample_rig(bpy.context)
     bpy.ops.object.mode_set(mode="EDIT")
-    second, _ = sample_rig.add_sample_rig(bpy.context)
+    second, _ = head_rig.add_sample_rig(bpy.context)
     assert first != second
     assert bpy.context.selected_objects == [second]
 
@@ -70,7 +70,7 @@ def test_it_stands_beside_what_is_at_the_cursor():
     bpy.ops.wm.read_factory_settings()  # the default cube is where the cursor is
     boxes = []
     for _ in range(2):
-        mesh, armature = sample_rig.add_sample_rig(bpy.context)
+        mesh, armature = head_rig.add_sample_rig(bpy.context)
         boxes.append(_shape(mesh))
         assert bpy.context.view_layer.objects.active == mesh
         assert armature.location.z == 0.0
@@ -83,12 +83,12 @@ def test_it_stands_in_a_room_and_on_a_ground_at_the_cursor():
     bpy.ops.mesh.primitive_plane_add(size=2.0)
     bpy.ops.mesh.primitive_cube_add(size=2.0)
     bpy.context.object.hide_set(True)
-    _, armature = sample_rig.add_sample_rig(bpy.context)
+    _, armature = head_rig.add_sample_rig(bpy.context)
     assert tuple(armature.location) == (0.0, 0.0, 0.0)
 
 
 def test_solid_view_shows_where_the_eyes_look():
-    mesh, _ = sample_rig.add_sample_rig(bpy.context)
+    mesh, _ = head_rig.add_sample_rig(bpy.context)
     points = _shape(mesh)
     colours, centres = {}, {}
     for i, material in enumerate(mesh.data.materials):
@@ -115,7 +115,7 @@ def test_solid_view_shows_where_the_eyes_look():
 
 
 def test_eyes_turn_with_the_look_keys():
-    mesh, _ = sample_rig.add_sample_rig(bpy.context)
+    mesh, _ = head_rig.add_sample_rig(bpy.context)
     model = bridge.face_model.load()
     eye = _part("eye_left")
     front = eye & (model.vertices[:, 2] > model.vertices[eye, 2].max() - 0.05)
@@ -134,7 +134,7 @@ def test_eyes_turn_with_the_look_keys():
 
 
 def test_bones_move_head_and_neck_but_not_the_bust():
-    mesh, armature = sample_rig.add_sample_rig(bpy.context)
+    mesh, armature = head_rig.add_sample_rig(bpy.context)
     before = _shape(mesh)
     bone = armature.pose.bones["head"]
     bone.rotation_mode = "XYZ"
@@ -143,15 +143,15 @@ def test_bones_move_head_and_neck_but_not_the_bust():
     assert moved[_part("face")].mean() > 0.02
     bust = _part("neck") & (before[:, 2] < before[:, 2].min() + 0.02)
     assert moved[bust].max() < 0.15 * moved[_part("face")].mean()
-    weights = sample_rig.head_weights(bridge.face_model.load())
+    weights = head_rig.head_weights(bridge.face_model.load())
     assert weights[_part("face")].min() == 1.0
     middle = weights[_part("neck")]
     assert ((middle > 0.2) & (middle < 0.8)).mean() > 0.1
 
 
 def test_auto_map_makes_it_perform():
-    mesh, armature = sample_rig.add_sample_rig(bpy.context)
-    mapped = map_object.map_object(mesh)
+    mesh, armature = head_rig.add_sample_rig(bpy.context)
+    mapped = auto_mapping.map_object(mesh)
     assert mapped.armature == armature
     assert mapped.head_bone == "head"
     assert mapped.preset == "ARKit"
@@ -173,19 +173,19 @@ def test_auto_map_makes_it_perform():
 
 
 def test_renamed_keys_are_found_by_shape():
-    mesh, _ = sample_rig.add_sample_rig(bpy.context)
+    mesh, _ = head_rig.add_sample_rig(bpy.context)
     mesh.scale = (40.0, 40.0, 40.0)
     for i, block in enumerate(mesh.data.shape_keys.key_blocks[1:]):
         block.name = f"Key {(i * 7) % 52}"
     truth = {f"Key {(i * 7) % 52}": name for i, name in enumerate(EXPRESSION_NAMES)}
-    mapped = map_object.map_object(mesh)
+    mapped = auto_mapping.map_object(mesh)
     right = [r for r in mapped.rig_map.keys if r.expression == truth[r.shape_key] and not r.mute]
     assert len(right) >= 50
-    assert not map_object.map_object(mesh, use_geometry=False).rig_map.keys[0].expression
+    assert not auto_mapping.map_object(mesh, use_geometry=False).rig_map.keys[0].expression
 
 
 def test_a_key_relative_to_another_is_compared_with_that():
-    mesh, _ = sample_rig.add_sample_rig(bpy.context)
+    mesh, _ = head_rig.add_sample_rig(bpy.context)
     blocks = mesh.data.shape_keys.key_blocks
     base, wink = blocks["jawOpen"], blocks["eyeBlinkLeft"]
     flat, rest = (np.empty(len(mesh.data.vertices) * 3, np.float32) for _ in range(2))
@@ -196,7 +196,7 @@ def test_a_key_relative_to_another_is_compared_with_that():
     wink.points.foreach_set("co", on_base + flat - rest)
     wink.relative_key = base
     wink.name = "mystery"
-    mapped = map_object.map_object(mesh)
+    mapped = auto_mapping.map_object(mesh)
     (row,) = [row for row in mapped.rig_map.keys if row.shape_key == "mystery"]
     assert row.expression == "eyeBlinkLeft"
 
@@ -205,14 +205,14 @@ def test_linked_and_overridden_rigs(tmp_path):
     _save_library(tmp_path)
     instance, linked = _link(tmp_path)
     assert "Library Override" in sampling.problems(sampling.RigSource(instance))[0]
-    mapped = map_object.map_object(linked.objects[sample_rig.MESH_NAME])
+    mapped = auto_mapping.map_object(linked.objects[head_rig.MESH_NAME])
     assert len(mapped.rig_map.keys) == 52
     assert mapped.head_bone == "head"
     scene, layer = bpy.context.scene, bpy.context.view_layer
     override = linked.override_hierarchy_create(scene, layer, reference=instance)
     mesh = next(o for o in override.all_objects if o.type == "MESH")
     assert mesh.override_library is not None
-    mapped = map_object.map_object(mesh)
+    mapped = auto_mapping.map_object(mesh)
     assert mapped.armature.override_library is not None
     bone = mapped.armature.pose.bones["head"]
     bone.rotation_mode = "XYZ"
@@ -237,11 +237,11 @@ def test_a_missing_library_is_told(tmp_path):
     assert sampling.read_rig(source, graph()).key_values == {}
     for lost in (mesh, next(o for o in bpy.data.objects if o.is_missing)):
         with pytest.raises(bridge.errors.BadInput, match="missing"):
-            map_object.map_object(lost)
+            auto_mapping.map_object(lost)
 
 
 def _save_library(folder):
-    sample_rig.add_sample_rig(bpy.context)
+    head_rig.add_sample_rig(bpy.context)
     path = folder / "héros library.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(path))
     bpy.ops.wm.read_factory_settings(use_empty=True)
@@ -251,8 +251,8 @@ def _save_library(folder):
 def _link(folder):
     path = str(folder / "héros library.blend")
     with bpy.data.libraries.load(path, link=True) as (_, wanted):
-        wanted.collections = [sample_rig.COLLECTION_NAME]
-    collection = bpy.data.collections[sample_rig.COLLECTION_NAME]
+        wanted.collections = [head_rig.COLLECTION_NAME]
+    collection = bpy.data.collections[head_rig.COLLECTION_NAME]
     instance = bpy.data.objects.new("Hero", None)
     instance.instance_type = "COLLECTION"
     instance.instance_collection = collection
@@ -261,39 +261,39 @@ def _link(folder):
 
 
 def test_mapping_what_has_no_keys_or_no_armature():
-    mapped = map_object.map_object(add_face(keys=()))
+    mapped = auto_mapping.map_object(add_face(keys=()))
     assert mapped.rig_map.keys == ()
     assert "no shape keys" in mapped.notes[0]
     assert any("No armature" in line for line in mapped.notes)
-    mapped = map_object.map_object(None, add_armature())
+    mapped = auto_mapping.map_object(None, add_armature())
     assert mapped.head_bone == "head"
     assert len(mapped.rig_map.bones) == 6
     nameless = add_armature(name="Nameless")
     for bone in nameless.data.bones:
         bone.name = f"b {bone.name[0]}"
-    mapped = map_object.map_object(add_face(), nameless)
+    mapped = auto_mapping.map_object(add_face(), nameless)
     assert mapped.head_bone == ""
     assert any("choose it by hand" in line for line in mapped.notes)
     with pytest.raises(bridge.errors.BadInput, match="not a mesh"):
-        map_object.map_object(nameless)
+        auto_mapping.map_object(nameless)
 
 
 def test_the_armature_is_found_by_modifier_and_by_parents():
     face, armature = add_face(), add_armature()
     modifier = face.modifiers.new("Armature", "ARMATURE")
     modifier.object = armature
-    assert map_object.find_armature(face) == armature
+    assert auto_mapping.find_armature(face) == armature
     child = add_face(name="Lashes")
     child.parent = add_face(name="Group")
     child.parent.parent = armature
-    assert map_object.find_armature(child) == armature
-    assert map_object.find_armature(add_face(name="Alone")) is None
+    assert auto_mapping.find_armature(child) == armature
+    assert auto_mapping.find_armature(add_face(name="Alone")) is None
 
 
 def test_the_tree_finds_the_same_neighbours():
     rng = np.random.default_rng(0)
     points, queries = rng.normal(size=(9000, 3)), rng.normal(size=(2400, 3))
-    distance, index = map_object.tree_neighbours(points, queries, 2)
-    brute = map_object.brute_neighbours(points, queries, 2)
+    distance, index = auto_mapping.tree_neighbours(points, queries, 2)
+    brute = auto_mapping.brute_neighbours(points, queries, 2)
     assert math.isclose(np.abs(distance - brute[0]).max(), 0.0, abs_tol=1e-3)
     assert (index == brute[1]).mean() > 0.999

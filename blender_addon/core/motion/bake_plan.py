@@ -6,16 +6,18 @@ No bpy here, so that a thread can do it.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ... import bridge
-from ..rig import bone_motion, map_inverse
+from ..rig import head_bone, map_inverse
 from ..rig.rig_map import RigMap
-from . import key_reduction, regions, shaping
+from . import key_reduction, shaping
 from .key_reduction import Keys
 
 Array = NDArray[np.float64]
@@ -180,10 +182,10 @@ def _edit_curves(
     wanted = {name: values for name, values in motion.edits.items() if values.any()}
     missing = tuple(name for name in wanted if name not in facts.paths)
     if missing:
-        notes.append(f"Add these under Attributes to bake them: {regions.short_list(missing)}")
+        notes.append(f"Add these under Attributes to bake them: {shaping.short_list(missing)}")
     driven = tuple(n for n in wanted if facts.paths.get(n) in facts.driven)
     if driven:
-        notes.append(f"Driven edits are left alone: {regions.short_list(driven)}")
+        notes.append(f"Driven edits are left alone: {shaping.short_list(driven)}")
     curves = []
     for name in sorted(set(wanted) - {*missing, *driven}):
         edit = bridge.edits.EDIT_BY_NAME.get(name)
@@ -209,14 +211,14 @@ def _face_curves(
         keys = key_reduction.reduced(values[:, None], order.tolerance / found.gain[name])
         curves.append(Curve(facts.paths[name], 0, "", keys))
     if found.left_out:
-        notes.append(f"No shape key serves {regions.short_list(found.left_out)}: left out")
+        notes.append(f"No shape key serves {shaping.short_list(found.left_out)}: left out")
     if found.short:
-        short = regions.short_list(found.short)
+        short = shaping.short_list(found.short)
         notes.append(f"Held back by limits of shape keys, or by keys they share: {short}")
     mapped = {row.shape_key for row in order.rig_map.keys if row.expression and not row.mute}
     idle = tuple(name for name in facts.paths if name in mapped and name not in facts.limits)
     if idle:
-        notes.append(f"Muted or driven shape keys are left alone: {regions.short_list(idle)}")
+        notes.append(f"Muted or driven shape keys are left alone: {shaping.short_list(idle)}")
     return tuple(curves)
 
 
@@ -229,15 +231,15 @@ def _head_curves(
         shift = None
     found = map_inverse.inverse_pose(order.rig_map.bones, motion.rotation, shift)
     if found.left_out:
-        missing = regions.short_list(found.left_out)
+        missing = shaping.short_list(found.left_out)
         notes.append(f"No head bone row serves {missing}: left out")
     curves: list[Curve] = []
     if found.rotation is not None:
-        turns = bone_motion.bone_turns(found.rotation, facts.rest, facts.axes)
+        turns = head_bone.bone_turns(found.rotation, facts.rest, facts.axes)
         curves += _rotation_curves(facts, turns, order.tolerance)
     if found.translation is not None:
         size = facts.eye_distance
-        table = bone_motion.bone_shifts(found.translation, facts.rest, facts.axes, size)
+        table = head_bone.bone_shifts(found.translation, facts.rest, facts.axes, size)
         curves += _curves(facts, "location", table, order.tolerance * size)
     if any(curve.path in facts.driven for curve in curves):
         notes.append(f'"{facts.name}" has drivers: the head is left alone')
@@ -249,10 +251,10 @@ def _rotation_curves(facts: HeadFacts, turns: Array, tolerance: float) -> list[C
     """Return the curves of a bone's rotation, in the mode that the bone is set to."""
     mode = facts.rotation_mode
     if mode not in _ROTATION_FIELDS:
-        return _curves(facts, "rotation_euler", bone_motion.euler_angles(turns, mode), tolerance)
-    table = bone_motion.quaternions(turns)
+        return _curves(facts, "rotation_euler", head_bone.euler_angles(turns, mode), tolerance)
+    table = head_bone.quaternions(turns)
     if mode == "AXIS_ANGLE":
-        table = bone_motion.axis_angles(table)
+        table = head_bone.axis_angles(table)
     else:
         tolerance /= 2.0  # a quaternion changes by half the angle
     return _curves(facts, _ROTATION_FIELDS[mode], table, tolerance)
@@ -262,3 +264,93 @@ def _curves(facts: HeadFacts, name: str, table: Array, tolerance: float) -> list
     keys = key_reduction.reduced(np.asarray(table, float), tolerance)
     path = f"{facts.path}.{name}"
     return [Curve(path, i, facts.name, keys, i) for i in range(table.shape[1])]
+
+
+@dataclass(frozen=True)
+class ClipFiles:
+    """The motion clip to bake, and the voice's that is laid over its mouth, if any.
+
+    Attributes
+    ----------
+    clip : Path
+    begin : float
+        Seconds of the media before the clip's first frame.
+    voice : Path or None
+        Clip of the voice, from the media's first second on.
+    voice_share : float
+        0..1, how much of the mouth is the voice's.
+    """
+
+    clip: Path
+    begin: float = 0.0
+    voice: Path | None = None
+    voice_share: float = 1.0
+
+    def load(self) -> bridge.motion_clip.MotionClip:
+        """Return the clip, mixed.
+
+        Raises
+        ------
+        HeatError
+            A file is no clip, or the two do not overlap.
+        """
+        clip = bridge.motion_clip.load(self.clip)
+        if self.voice is None:
+            return clip
+        voice, share = bridge.motion_clip.load(self.voice), {"mouth": self.voice_share}
+        return bridge.motion_mix.laid_over(clip, voice, share, -self.begin)
+
+
+class PlanRun:
+    """A plan on its way.
+
+    Parameters
+    ----------
+    order : BakeOrder
+    clips : ClipFiles
+    """
+
+    def __init__(self, order: BakeOrder, clips: ClipFiles) -> None:
+        self.fraction = 0.0
+        self._order, self._clips = order, clips
+        self._result: BakePlan | None = None
+        self._error: Exception | None = None
+        self._cancelled = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heat-bake", daemon=True)
+        self._thread.start()
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is a result, or an error."""
+        return not self._thread.is_alive()
+
+    def cancel(self) -> None:
+        """Stop soon."""
+        self._cancelled.set()
+
+    def result(self) -> BakePlan:
+        """Wait for the plan.
+
+        Raises
+        ------
+        Cancelled
+            It was stopped.
+        HeatError
+            The clip cannot be read, or nothing would be baked.
+        """
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        assert self._result is not None
+        return self._result
+
+    def _run(self) -> None:
+        try:
+            self._result = plan(self._order, self._clips.load(), self._told)
+        except Exception as error:  # raised again where the result is asked for
+            self._error = error
+
+    def _told(self, fraction: float) -> None:
+        if self._cancelled.is_set():
+            raise bridge.errors.Cancelled("Stopped: nothing was baked")
+        self.fraction = fraction

@@ -6,6 +6,7 @@ No bpy here.
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -13,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import bridge
-from . import regions
 
 Array = NDArray[np.float64]
 _PAIRS = ("Left", "Right")
@@ -51,7 +51,7 @@ class Shaping:
     Attributes
     ----------
     gains : mapping of str to float
-        Factor for each of ``regions.REGIONS``; 1 where a region is not named.
+        Factor for each of ``REGIONS``; 1 where a region is not named.
     smooth : float
         Standard deviation of a Gaussian in scene frames; 0 for none.
     mirror : bool
@@ -109,7 +109,7 @@ def shaped(clip: bridge.motion_clip.MotionClip, timing: Timing, shaping: Shaping
         )
     names = bridge.coefficients.EXPRESSION_NAMES
     gains = np.array([shaping.gains.get(bridge.regions.region_of(name), 1.0) for name in names])
-    head = shaping.gains.get(regions.HEAD, 1.0)
+    head = shaping.gains.get(HEAD, 1.0)
     return Motion(
         motion.first, expression * gains, rotation * head, translation * head, motion.edits
     )
@@ -180,3 +180,52 @@ def _other_side(name: str) -> str:
         if name.endswith(side):
             return name.removesuffix(side) + other
     return name
+
+
+HEAD: str = bridge.motion_mix.HEAD
+FACE_REGIONS: tuple[str, ...] = bridge.regions.REGIONS
+REGIONS: tuple[str, ...] = bridge.motion_mix.LAYERS
+
+
+def expression_mask(regions: frozenset[str], only: str = "") -> NDArray[np.bool_]:
+    """Return which of the 52 expressions are wanted.
+
+    Parameters
+    ----------
+    regions : frozenset of str
+        Out of `REGIONS`.
+    only : str
+        Names of expressions apart by commas or spaces, ``*`` standing for anything, such as
+        "jaw*, mouthClose"; empty for all of the regions.
+
+    Returns
+    -------
+    (52,) bool array
+
+    Raises
+    ------
+    BadInput
+        A name in `only` is no expression's.
+    """
+    names = bridge.coefficients.EXPRESSION_NAMES
+    taken = bridge.regions.region_mask(regions - {HEAD})
+    patterns = only.replace(",", " ").split()
+    if not patterns:
+        return taken
+    named = np.zeros(len(names), bool)
+    for pattern in patterns:
+        hits = [fnmatch.fnmatchcase(name.casefold(), pattern.casefold()) for name in names]
+        if not any(hits):
+            raise bridge.errors.BadInput(
+                f'"{pattern}" is not an expression: names are like jawOpen or mouthSmileLeft, '
+                "and * stands for anything"
+            )
+        named |= np.array(hits)
+    return taken & named
+
+
+def short_list(names: tuple[str, ...], most: int = 4) -> str:
+    """Return names for a sentence, a long list cut short: "a, b and 3 more"."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} more"

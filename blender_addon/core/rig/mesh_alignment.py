@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ... import bridge
 from .assignment import best_assignment
-from .facing import FACINGS, axes_of
+from .head_bone import FACINGS, axes_of
 from .key_fields import Floats, MeshKeys, Neighbours, energy_centres, resample, thin_evenly
 from .model_fields import ModelFields, target_field
 

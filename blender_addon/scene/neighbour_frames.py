@@ -6,16 +6,16 @@ Evaluating the scene at 27 frames would hold Blender up at every step; curves co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import bpy
+import numpy as np
 from mathutils import Euler, Matrix, Quaternion, Vector
 
 from .. import bridge, versions
-from ..core.rig.facing import axes_of, head_pose
-from ..core.rig.motion_window import window, window_frames
-from ..core.rig.rig_map import HeadPose, RigMap
+from ..core.rig.head_bone import axes_of, head_pose
+from ..core.rig.rig_map import HeadPose, RigMap, evaluate
 from .sampling import RigSource, armature_eye_distance, resolved_facing, shape_keys
 
 Curves = dict[tuple[str, int], Any]
@@ -170,3 +170,66 @@ def _basis(bone: Any, curves: Curves, path: str, frame: float) -> Any:
     else:
         turn = Euler(channel("rotation_euler"), bone.rotation_mode)
     return Matrix.LocRotScale(place, turn, Vector(channel("scale")))
+
+
+RADIUS = bridge.packing.NEIGHBOURS // 2
+# How far curves may be from what Blender evaluated: more means that something else has its say.
+_AGREES = 1e-3
+
+
+def window_frames(now: float, first: int, last: int) -> tuple[float, ...]:
+    """Return the 27 frames around `now`; a shot's end is repeated while `now` is within the shot.
+
+    Parameters
+    ----------
+    now : float
+        The current frame.
+    first, last : int
+        The shot's frames: an export repeats the first and the last.
+    """
+    frames = now + np.arange(-RADIUS, RADIUS + 1)
+    if first <= now <= last:
+        frames = np.clip(frames, first, last)
+    return tuple(frames.tolist())
+
+
+def window(
+    rig_map: RigMap,
+    key_values: Sequence[Mapping[str, float]],
+    poses: Sequence[HeadPose],
+    now: bridge.coefficients.Coefficients,
+) -> tuple[bridge.coefficients.Coefficients, ...] | None:
+    """Evaluate the rig map on 27 frames.
+
+    Parameters
+    ----------
+    rig_map : RigMap
+        The rows.
+    key_values : sequence of 27 mappings
+        Value of each shape key.
+    poses : sequence of 27 HeadPose
+        Head pose relative to rest.
+    now : Coefficients
+        As sampled from the evaluated rig.
+
+    Returns
+    -------
+    tuple of 27 Coefficients, or None
+        None where the middle frame is not what was sampled: a slider that was moved and not
+        keyed, or a cause that the curves do not show.
+
+    Raises
+    ------
+    BadInput
+        The map names an unknown expression or axis.
+    """
+    found = tuple(
+        evaluate(rig_map, values, pose) for values, pose in zip(key_values, poses, strict=True)
+    )
+    middle = found[RADIUS]
+    apart = max(
+        float(np.abs(middle.expression - now.expression).max()),
+        float(np.abs(middle.rotation - now.rotation).max()),
+        float(np.abs(middle.translation - now.translation).max()),
+    )
+    return found if apart <= _AGREES else None

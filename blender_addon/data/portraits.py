@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The photo of a portrait: where it is, what is wrong with it, and how the backend gets it."""
+"""Finding a portrait of a scene."""
 
 from __future__ import annotations
 
 import time
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,25 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .. import bridge
+
+
+def active_portrait(scene: Any) -> Any:
+    """Return the portrait selected in the scene's list, or None when there is none."""
+    heat = getattr(scene, "heat", None)
+    if heat is None or not 0 <= heat.active_index < len(heat.portraits):
+        return None
+    return heat.portraits[heat.active_index]
+
+
+def find_portrait(scene: Any, uid: str) -> Any:
+    """Return the scene's portrait with that identifier, or None."""
+    return next((p for p in scene.heat.portraits if p.uid == uid), None)
+
+
+def new_uid() -> str:
+    """Return an identifier for a new portrait, unique across files."""
+    return uuid.uuid4().hex
+
 
 # Panels draw often and a network drive may be slow: a path's state is kept this long, seconds.
 _LOOK_AGAIN = 2.0
@@ -31,7 +51,7 @@ def photo_path(portrait: Any) -> Path | None:
     return Path(bpy.path.abspath(image.filepath, library=image.library))
 
 
-def complaint(portrait: Any) -> str | None:
+def photo_complaint(portrait: Any) -> str | None:
     """Return what is wrong with the photo in one plain line, or None. Cheap enough to draw."""
     if portrait.photo_source == "IMAGE":
         return _image_complaint(portrait.photo_image)
@@ -43,7 +63,7 @@ def complaint(portrait: Any) -> str | None:
     return None
 
 
-def source_of(portrait: Any) -> bridge.client.PortraitSource:
+def portrait_source(portrait: Any) -> bridge.client.PortraitSource:
     """Return what the backend is to be given.
 
     Raises
@@ -54,7 +74,7 @@ def source_of(portrait: Any) -> bridge.client.PortraitSource:
     from .. import bridge
 
     _seen.clear()
-    wrong = complaint(portrait)
+    wrong = photo_complaint(portrait)
     if wrong:
         raise bridge.errors.BadInput(wrong)
     path = photo_path(portrait)
