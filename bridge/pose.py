@@ -76,46 +76,9 @@ def rotation_angles(matrix: ArrayLike) -> Array:
     return np.stack([pitch, yaw, roll], axis=-1)
 
 
-def blender_to_contract(vectors: ArrayLike) -> Array:
-    """Turn (..., 3) vectors in Blender's axes into the contract's axes."""
-    return np.asarray(vectors, np.float64) @ BLENDER_TO_CONTRACT.T
-
-
 def contract_to_blender(vectors: ArrayLike) -> Array:
     """Turn (..., 3) vectors in the contract's axes into Blender's axes."""
     return np.asarray(vectors, np.float64) @ BLENDER_TO_CONTRACT
-
-
-def blender_to_contract_rotation(matrix: ArrayLike) -> Array:
-    """Express (..., 3, 3) rotations about Blender's axes about the contract's axes."""
-    return BLENDER_TO_CONTRACT @ np.asarray(matrix, np.float64) @ BLENDER_TO_CONTRACT.T
-
-
-def contract_to_blender_rotation(matrix: ArrayLike) -> Array:
-    """Express (..., 3, 3) rotations about the contract's axes about Blender's axes."""
-    return BLENDER_TO_CONTRACT.T @ np.asarray(matrix, np.float64) @ BLENDER_TO_CONTRACT
-
-
-def relative_rotation(rest: ArrayLike, posed: ArrayLike) -> Array:
-    """Return the turn that leads from the rest to the posed orientation.
-
-    Parameters
-    ----------
-    rest, posed : (..., 3, 3)
-        Orientations of one bone in the same parent space (its own axes as columns). The roll of
-        the bone cancels: posed = turn · rest.
-
-    Returns
-    -------
-    (..., 3, 3) float64
-        The turn about the axes of that parent space.
-    """
-    return np.asarray(posed, np.float64) @ np.linalg.inv(np.asarray(rest, np.float64))
-
-
-def wrap(angles: ArrayLike) -> Array:
-    """Bring angles in radians into [-pi, pi)."""
-    return (np.asarray(angles, np.float64) + np.pi) % (2.0 * np.pi) - np.pi
 
 
 def unwrap(angles: ArrayLike) -> Array:

@@ -105,7 +105,6 @@ FROM_LANDMARKS: dict[str, Callable[[Points], Points]] = {
 }
 DEPTHS = ("chin_forward", "cheek_fullness", "nose_bridge")  # hardly seen from the front
 GUESSED = ("forehead_height",)  # a tracker puts the hairline where its idea of a face has it
-BEHIND_THE_FACE = ("ear_size", "neck_width")  # no landmarks there
 
 
 def measured(points: Points) -> dict[str, Points]:

@@ -41,35 +41,12 @@ def test_a_nose_straight_to_the_side_still_gives_its_rotation_back(yaw):
 
 
 def test_blenders_axes():
-    np.testing.assert_array_equal(pose.blender_to_contract((1, 0, 0)), (1, 0, 0))
-    np.testing.assert_array_equal(pose.blender_to_contract((0, 0, 1)), (0, 1, 0))
-    np.testing.assert_array_equal(pose.blender_to_contract((0, -1, 0)), (0, 0, 1))
-    points = np.random.default_rng(2).normal(size=(7, 3))
-    np.testing.assert_allclose(
-        pose.contract_to_blender(pose.blender_to_contract(points)), points, atol=1e-12
-    )
+    np.testing.assert_array_equal(pose.contract_to_blender((1, 0, 0)), (1, 0, 0))
+    np.testing.assert_array_equal(pose.contract_to_blender((0, 1, 0)), (0, 0, 1))
+    np.testing.assert_array_equal(pose.contract_to_blender((0, 0, 1)), (0, -1, 0))
 
 
-def test_a_turn_in_blender_is_the_same_turn_in_the_contract():
-    angles = np.array([0.2, -0.4, 0.1])
-    in_blender = pose.contract_to_blender_rotation(pose.rotation_matrix(angles))
-    point = np.array([0.3, -1.0, 0.5])
-    moved = pose.blender_to_contract(in_blender @ point)
-    np.testing.assert_allclose(
-        moved, pose.rotation_matrix(angles) @ pose.blender_to_contract(point), atol=1e-12
-    )
-    back = pose.blender_to_contract_rotation(in_blender)
-    np.testing.assert_allclose(pose.rotation_angles(back), angles, atol=1e-12)
-
-
-def test_the_relative_turn_does_not_depend_on_the_bones_own_roll():
-    turn = pose.rotation_matrix((0.1, 0.2, 0.3))
-    for roll in (0.0, 1.0, 2.5):
-        rest = pose.rotation_matrix((0.7, -0.3, roll))
-        np.testing.assert_allclose(pose.relative_rotation(rest, turn @ rest), turn, atol=1e-12)
-
-
-def test_wrap_and_unwrap():
-    np.testing.assert_allclose(pose.wrap([3.5, -3.5, 0.5]), [3.5 - 2 * np.pi, 2 * np.pi - 3.5, 0.5])
+def test_unwrap_removes_whole_turns():
     turning = np.linspace(0, 20, 200)[:, None] * (1, -1, 0.5)
-    np.testing.assert_allclose(pose.unwrap(pose.wrap(turning)), turning, atol=1e-9)
+    wrapped = (turning + np.pi) % (2 * np.pi) - np.pi
+    np.testing.assert_allclose(pose.unwrap(wrapped), turning, atol=1e-9)
