@@ -20,17 +20,10 @@ import numpy as np
 
 from bridge import motion_clip
 from bridge.coefficients import Coefficients
-
-try:
-    from heat_backend.cli.control_sheet import shots
-    from heat_backend.engines.protocol import EngineSettings, Portrait
-    from heat_backend.engines.registry import make_engine
-    from heat_backend.media.photo import load_photo
-except ImportError:
-    from heat_backend.cli.control_sheet import shots
-    from heat_backend.engines.protocol import EngineSettings, Portrait
-    from heat_backend.engines.registry import make_engine
-    from heat_backend.media.photo import load_photo
+from heat_backend.cli.control_sheet import shots
+from heat_backend.engines.protocol import EngineSettings, Portrait
+from heat_backend.engines.registry import make_engine
+from heat_backend.media.photo import load_photo
 
 SUFFIXES = (".jpg", ".png")
 SIZE = 768
