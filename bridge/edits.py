@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Names, ranges and meanings of the edits of the photo itself: shape, texture and light.
 
-An edit is a named number in ``Coefficients.edits``; 0 is the photo as it is. Engines may have others
-besides: an engine's attributes, such as age, are those that its own files bring.
+An edit is a named number in ``Coefficients.edits``; 0 is the photo as it is. Engines may have
+others besides: an engine's attributes, such as age, are those that its own files bring.
 """
 
 from __future__ import annotations

@@ -32,6 +32,13 @@ def learn(told: Mapping[str, Any]) -> None:
         _described.update({one.name: one for one in found})
 
 
+def forget() -> None:
+    """Forget all that backends have told."""
+    _names.clear()
+    _names.add(DEFAULT)
+    _described.clear()
+
+
 def names() -> tuple[str, ...]:
     """Return the known names, sorted."""
     return tuple(sorted(_names))

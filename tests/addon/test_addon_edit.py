@@ -282,7 +282,7 @@ def described():
     sent = [one.for_clients().header() for one in descriptions()]
     engines.learn({"engine_descriptions": json.loads(json.dumps(sent))})
     yield
-    engines._described.clear()
+    engines.forget()
 
 
 def test_what_edits_cost_in_styleheat_is_told_before_it_starts(

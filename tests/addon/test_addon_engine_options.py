@@ -23,8 +23,7 @@ def learnt():
         }
     )
     yield engines
-    engines._described.clear()
-    engines._names.discard("tiny")
+    engines.forget()
 
 
 def properties(blender):
@@ -82,10 +81,10 @@ def test_properties_of_saved_portraits_stay_the_values_of_their_options(blender,
     assert not portrait.engine_values
 
 
-def test_before_any_backend_has_answered_only_what_was_set_is_sent(blender, portrait, monkeypatch):
+def test_before_any_backend_has_answered_only_what_was_set_is_sent(blender, portrait):
     from blender_addon.core import engines
 
-    monkeypatch.setattr(engines, "_described", {})
+    engines.forget()
     portrait.engine = ""
     portrait.inversion = "coarse"
     assert own(portrait) == {}, "the default engine has no options"
@@ -95,10 +94,9 @@ def test_before_any_backend_has_answered_only_what_was_set_is_sent(blender, port
 
 
 def test_a_description_that_is_none_is_ignored(learnt):
-    before = dict(learnt._described)
+    before = learnt.description("tiny")
     learnt.learn({"engines": ["odd"], "engine_descriptions": [{"name": 3}]})
-    assert learnt._described == before and "odd" in learnt.names()
-    learnt._names.discard("odd")
+    assert learnt.description("tiny") == before and "odd" in learnt.names()
 
 
 def test_options_are_kept_in_a_take(blender, portrait, backend, learnt):

@@ -124,12 +124,11 @@ def test_from_nothing_to_all_weights_by_buttons(weights, blender, portrait):
     assert "StyleHEAT paints the face anew" in panel.text
 
 
-def test_engines_are_suggested_before_anything_runs(weights, blender, portrait, monkeypatch):
+def test_engines_are_suggested_before_anything_runs(weights, blender, portrait):
     from blender_addon.core import engines
     from blender_addon.jobs import weights_job
 
-    monkeypatch.setattr(engines, "_names", set())
-    monkeypatch.setattr(engines, "_described", {})
+    engines.forget()
     portrait.engine = "warp"
     assert "Warp moves" not in drawn(blender, "HEAT_PT_engine").text
     wait_for_report()
