@@ -115,3 +115,10 @@ def test_readme_examples_use_options_that_the_commands_have() -> None:
     assert len(lines) >= 8
     for line in lines:
         build_parser().parse_args(shlex.split(line))
+
+
+def test_architecture_page_names_places_that_exist() -> None:
+    page = (ROOT / "docs" / "ARCHITECTURE.md").read_text("utf-8")
+    places = set(re.findall(r"`((?:blender_addon|bridge|heat_backend|tools|tests)/[\w/.]+)`", page))
+    assert len(places) > 40
+    assert not sorted(place for place in places if not (ROOT / place).exists())
