@@ -26,22 +26,22 @@ from heat_backend.cli.script import run_script
 from heat_backend.detect.detector import choose_face, make_detector
 from heat_backend.engines.device import chosen_device
 from heat_backend.media.photo import load_photo
-from heat_backend.styleheat.crops.deep3d import sixty_eight
+from heat_backend.styleheat.crops.deep3d import landmarks_68
 from heat_backend.styleheat.crops.ffhq import crop_portrait
 from heat_backend.styleheat.editing.attribute_region import REGIONS
 from heat_backend.styleheat.editing.directions import FOLDER
-from heat_backend.styleheat.inversion.cache import as_tensor, reduced
+from heat_backend.styleheat.inversion.cache import resized_to_256, uint8_to_image
 from heat_backend.styleheat.inversion.loaded import Networks
-from heat_backend.styleheat.memory import told_when_short
+from heat_backend.styleheat.memory import report_out_of_memory
 from heat_backend.styleheat.weights.folder import WeightsFolder, find_folder
 
 Floats = NDArray[np.float64]
 
-FEWEST = 4
+MIN_EXAMPLES = 4
 """Examples of each kind without which nothing can be held out."""
 FOLDS = 5
 RIDGE = 1e-4  # against codes of length 1: enough where there are fewer examples than numbers
-_TURNS = 300
+_MAX_ITERATIONS = 300
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Boundary:
     ----------
     direction : ndarray, shape (18, 512)
         Of length 1 in all, from the examples without to those with.
-    apart : float
+    separation : float
         How far the middles of the two sets lie apart along it, where examples are measured along
         a direction that was found without them.
     accuracy : float
@@ -61,16 +61,16 @@ class Boundary:
     """
 
     direction: Floats
-    apart: float
+    separation: float
     accuracy: float
 
 
-def find_boundary(having: NDArray[np.floating], lacking: NDArray[np.floating]) -> Boundary:
+def find_boundary(positive: NDArray[np.floating], negative: NDArray[np.floating]) -> Boundary:
     """Find the boundary between codes by logistic regression with a ridge.
 
     Parameters
     ----------
-    having, lacking : ndarray, shape (n, 18, 512)
+    positive, negative : ndarray, shape (n, 18, 512)
         Codes of examples with and without the attribute; at least four of each.
 
     Raises
@@ -78,29 +78,29 @@ def find_boundary(having: NDArray[np.floating], lacking: NDArray[np.floating]) -
     BadInput
         When there are too few, or all are the same.
     """
-    counts = len(having), len(lacking)
-    if min(counts) < FEWEST:
+    counts = len(positive), len(negative)
+    if min(counts) < MIN_EXAMPLES:
         raise BadInput(
-            f"{min(counts)} usable pictures in a folder: {FEWEST} at least are needed, and "
+            f"{min(counts)} usable pictures in a folder: {MIN_EXAMPLES} at least are needed, and "
             "dozens for a good direction"
         )
-    codes = np.concatenate([having, lacking]).reshape(sum(counts), -1).astype(np.float64)
-    kind = np.repeat([1.0, 0.0], counts)
+    codes = np.concatenate([positive, negative]).reshape(sum(counts), -1).astype(np.float64)
+    labels = np.repeat([1.0, 0.0], counts)
     if not np.ptp(codes, axis=0).any():
         raise BadInput("all pictures have the same codes: give different ones")
-    direction, _ = _fit(codes, kind)
-    apart, accuracy = _held_out(codes, kind)
-    return Boundary(direction.reshape(having.shape[1:]), apart, accuracy)
+    direction, _ = _fit_hyperplane(codes, labels)
+    separation, accuracy = _cross_validate(codes, labels)
+    return Boundary(direction.reshape(positive.shape[1:]), separation, accuracy)
 
 
-def _fit(codes: Floats, kind: Floats) -> tuple[Floats, float]:
+def _fit_hyperplane(codes: Floats, labels: Floats) -> tuple[Floats, float]:
     """Fit a plane between codes (n, D) of kind 0 and 1: its normal (D,), and its place on it."""
     middle = codes.mean(axis=0)
     length = float(np.sqrt(np.square(codes - middle).sum(axis=1).mean())) or 1.0
     x = (codes - middle) / length
     # Both kinds count alike, however many pictures there are of each.
-    share = np.where(kind == 1, 0.5 / kind.sum(), 0.5 / (len(kind) - kind.sum()))
-    sign = 2.0 * kind - 1.0
+    share = np.where(labels == 1, 0.5 / labels.sum(), 0.5 / (len(labels) - labels.sum()))
+    sign = 2.0 * labels - 1.0
 
     def loss(values: Floats) -> tuple[float, Floats]:
         margin = sign * (x @ values[:-1] + values[-1])
@@ -110,37 +110,38 @@ def _fit(codes: Floats, kind: Floats) -> tuple[Floats, float]:
         return float(share @ np.logaddexp(0.0, -margin)) + ridge, slope
 
     start = np.zeros(codes.shape[1] + 1)
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": _TURNS}).x
-    steep = max(float(np.linalg.norm(found[:-1])), 1e-12)
-    normal = found[:-1] / steep
-    return normal, float(middle @ normal - found[-1] / steep * length)
+    options = {"maxiter": _MAX_ITERATIONS}
+    solution = minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x
+    steep = max(float(np.linalg.norm(solution[:-1])), 1e-12)
+    normal = solution[:-1] / steep
+    return normal, float(middle @ normal - solution[-1] / steep * length)
 
 
-def _held_out(codes: Floats, kind: Floats) -> tuple[float, float]:
+def _cross_validate(codes: Floats, labels: Floats) -> tuple[float, float]:
     """Judge examples by boundaries found without them: how far apart they lie, how many right."""
-    folds = int(min(FOLDS, kind.sum(), len(kind) - kind.sum()))
-    order = np.random.default_rng(0).permutation(len(kind))
-    fold = np.empty(len(kind), int)
+    folds = int(min(FOLDS, labels.sum(), len(labels) - labels.sum()))
+    order = np.random.default_rng(0).permutation(len(labels))
+    fold = np.empty(len(labels), int)
     for value in (0.0, 1.0):  # as many of each kind in every fold
-        members = order[kind[order] == value]
+        members = order[labels[order] == value]
         fold[members] = np.arange(len(members)) % folds
-    beyond = np.zeros(len(kind))
+    beyond = np.zeros(len(labels))
     for number in range(folds):
         out = fold == number
-        normal, place = _fit(codes[~out], kind[~out])
+        normal, place = _fit_hyperplane(codes[~out], labels[~out])
         beyond[out] = codes[out] @ normal - place
-    apart = float(beyond[kind == 1].mean() - beyond[kind == 0].mean())
-    right = (beyond > 0.0) == (kind == 1.0)
-    return apart, float(0.5 * (right[kind == 1].mean() + right[kind == 0].mean()))
+    separation = float(beyond[labels == 1].mean() - beyond[labels == 0].mean())
+    right = (beyond > 0.0) == (labels == 1.0)
+    return separation, float(0.5 * (right[labels == 1].mean() + right[labels == 0].mean()))
 
 
 Bytes = NDArray[np.uint8]
 Encode = Callable[[Bytes], NDArray[np.float32]]
 """Turns an aligned crop (1024, 1024, 3) into codes (18, 512)."""
-Told = Callable[[str, float], None]
+ProgressReport = Callable[[str, float], None]
 
-MOST_NAMED = 5
-GUESSING = 0.65  # accuracy below which a direction is hardly one
+MAX_LISTED = 5
+MIN_ACCURACY = 0.65  # accuracy below which a direction is hardly one
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ class Examples:
     left_out: tuple[str, ...]
 
 
-def read_examples(folder: Path, crop: Callable[[Path], Bytes], encode: Encode, told: Told) -> Examples:  # fmt: skip # noqa: E501
+def read_examples(folder: Path, crop: Callable[[Path], Bytes], encode: Encode, report_progress: ProgressReport) -> Examples:  # fmt: skip # noqa: E501
     """Encode every picture of a folder.
 
     Parameters
@@ -167,7 +168,7 @@ def read_examples(folder: Path, crop: Callable[[Path], Bytes], encode: Encode, t
     crop : callable
         Reads a picture and cuts the aligned crop out; HeatError where it holds no face.
     encode : callable
-    told : callable (text, share)
+    report_progress : callable (text, share)
 
     Raises
     ------
@@ -179,7 +180,7 @@ def read_examples(folder: Path, crop: Callable[[Path], Bytes], encode: Encode, t
     files = sorted(path for path in folder.iterdir() if path.is_file() and path.name[0] != ".")
     codes, left_out = [], []
     for number, path in enumerate(files):
-        told(f"{folder.name}: {path.name}", number / len(files))
+        report_progress(f"{folder.name}: {path.name}", number / len(files))
         try:
             codes.append(encode(crop(path)))
         except HeatError as error:
@@ -190,7 +191,7 @@ def read_examples(folder: Path, crop: Callable[[Path], Bytes], encode: Encode, t
     return Examples(np.stack(codes), tuple(left_out))
 
 
-def write_direction(found: Boundary, path: Path, region: str | None) -> None:
+def write_direction(boundary: Boundary, path: Path, region: str | None) -> None:
     """Write a direction, and beside it how far 1 goes: as far as the two folders lie apart.
 
     Raises
@@ -198,19 +199,19 @@ def write_direction(found: Boundary, path: Path, region: str | None) -> None:
     BadInput
         When it cannot be written.
     """
-    about: dict[str, object] = {"strength": round(found.apart, 4)}
+    about: dict[str, object] = {"strength": round(boundary.separation, 4)}
     if region is not None:
         about["region"] = region
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as part:
-            torch.save(torch.from_numpy(found.direction.astype(np.float32))[None], part)
+            torch.save(torch.from_numpy(boundary.direction.astype(np.float32))[None], part)
         path.with_suffix(".json").write_text(json.dumps(about) + "\n", "utf-8")
     except OSError as error:
         raise BadInput(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def target(out: Path, folder: WeightsFolder) -> Path:
+def output_path(out: Path, folder: WeightsFolder) -> Path:
     """Return where a direction goes: a bare name, into the weights' folder of directions.
 
     Raises
@@ -226,18 +227,20 @@ def target(out: Path, folder: WeightsFolder) -> Path:
     return folder.path / FOLDER / out.name if out.parent == Path() else out
 
 
-def report(found: Boundary, having: Examples, lacking: Examples, path: Path) -> list[str]:
+def report(boundary: Boundary, positive: Examples, negative: Examples, path: Path) -> list[str]:
     """Say how good a direction is, and which pictures did not count."""
-    counts = f"{len(having.codes)} pictures with, {len(lacking.codes)} without"
-    lines = [f"{path}: {found.accuracy:.0%} of held-out pictures lie on the right side ({counts})"]
-    if found.accuracy < GUESSING:
+    counts = f"{len(positive.codes)} pictures with, {len(negative.codes)} without"
+    lines = [
+        f"{path}: {boundary.accuracy:.0%} of held-out pictures lie on the right side ({counts})"
+    ]
+    if boundary.accuracy < MIN_ACCURACY:
         lines.append(
             "that is hardly better than guessing: give more pictures, that differ in this only"
         )
-    left_out = having.left_out + lacking.left_out
-    lines += [f"left out: {line}" for line in left_out[:MOST_NAMED]]
-    if len(left_out) > MOST_NAMED:
-        lines.append(f"left out: {len(left_out) - MOST_NAMED} more")
+    left_out = positive.left_out + negative.left_out
+    lines += [f"left out: {line}" for line in left_out[:MAX_LISTED]]
+    if len(left_out) > MAX_LISTED:
+        lines.append(f"left out: {len(left_out) - MAX_LISTED} more")
     return lines
 
 
@@ -248,7 +251,7 @@ def cropper(detector: str) -> Callable[[Path], Bytes]:
     def crop(path: Path) -> Bytes:
         photo = load_photo(path)
         face = choose_face(finder.detect(photo.pixels), None, photo.name)
-        return crop_portrait(photo.pixels, sixty_eight(face.points[:, :2])).pixels
+        return crop_portrait(photo.pixels, landmarks_68(face.points[:, :2])).pixels
 
     return crop
 
@@ -259,11 +262,13 @@ def encoder(networks: Networks) -> Encode:
 
     @torch.no_grad()
     def encode(crop: Bytes) -> NDArray[np.float32]:
-        codes = average(network(as_tensor(reduced(crop), networks.device)))  # -> (1,18,512)
+        codes = average(
+            network(uint8_to_image(resized_to_256(crop), networks.device))
+        )  # -> (1,18,512)
         if not bool(torch.isfinite(codes).all()):
             raise BadInput("the encoder gives no numbers for it")
-        found: NDArray[np.float32] = codes[0].float().cpu().numpy()
-        return found
+        row: NDArray[np.float32] = codes[0].float().cpu().numpy()
+        return row
 
     return encode
 
@@ -271,8 +276,10 @@ def encoder(networks: Networks) -> Encode:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("having", type=Path, metavar="WITH", help="folder of faces that have it")
-    parser.add_argument("lacking", type=Path, metavar="WITHOUT", help="folder of those that do not")
+    parser.add_argument("positive", type=Path, metavar="WITH", help="folder of faces that have it")
+    parser.add_argument(
+        "negative", type=Path, metavar="WITHOUT", help="folder of those that do not"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="NAME.pt",
                         help="a bare name goes into the weights' folder `directions`")  # fmt: skip
     parser.add_argument("--region", choices=REGIONS, help="where it shows, for --keep-identity")
@@ -280,24 +287,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--detector", default="mediapipe")
     args = parser.parse_args(arguments)
     folder = find_folder(None)
-    path = target(args.out, folder)
+    path = output_path(args.out, folder)
     folder.require_engine()
     networks = Networks(folder, chosen_device(args.device))
     progress = Progress(json_lines=False)
     try:
-        with native_logs_hidden(), told_when_short(networks.device):
+        with native_logs_hidden(), report_out_of_memory(networks.device):
             crop, encode = cropper(args.detector), encoder(networks)
-            having, lacking = (
+            positive, negative = (
                 read_examples(place, crop, encode, progress.preparing)
-                for place in (args.having, args.lacking)
+                for place in (args.positive, args.negative)
             )
     finally:
         progress.clear()
-    found = find_boundary(having.codes, lacking.codes)
-    write_direction(found, path, args.region)
-    said = report(found, having, lacking, path)
-    print(said[0])
-    print("\n".join(said[1:]), end="\n" if said[1:] else "", file=sys.stderr)
+    boundary = find_boundary(positive.codes, negative.codes)
+    write_direction(boundary, path, args.region)
+    lines = report(boundary, positive, negative, path)
+    print(lines[0])
+    print("\n".join(lines[1:]), end="\n" if lines[1:] else "", file=sys.stderr)
     return 0
 
 

@@ -17,7 +17,7 @@ from bridge.errors import MissingHere
 NEEDED = {"cpu": "about 4 GB of free memory", "cuda": "about 4 GB of free GPU memory"}
 
 
-def give_back() -> None:
+def release_freed_memory() -> None:
     """Hand memory that was freed back to the system.
 
     The C library keeps what lies between blocks in use, a gigabyte once the encoders are gone.
@@ -28,7 +28,7 @@ def give_back() -> None:
             ctypes.CDLL(None).malloc_trim(0)
 
 
-def is_shortage(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory ran out; torch tells of the CPU's by words only."""
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return True
@@ -39,7 +39,7 @@ def is_shortage(error: BaseException) -> bool:
 
 
 @contextmanager
-def told_when_short(device: str) -> Iterator[None]:
+def report_out_of_memory(device: str) -> Iterator[None]:
     """Turn a shortage of memory into one line that says what to do.
 
     Raises
@@ -50,7 +50,7 @@ def told_when_short(device: str) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        if not is_shortage(error):
+        if not is_out_of_memory(error):
             raise
         if device == "cuda":
             torch.cuda.empty_cache()

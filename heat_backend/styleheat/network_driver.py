@@ -10,60 +10,60 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from heat_backend.styleheat.driving.cuda_graph import Begun, FrameGraph, FrameWays
+from heat_backend.styleheat.driving.cuda_graph import CaptureStrategy, FrameGraph, PendingFrame
 from heat_backend.styleheat.driving.prepared_portrait import PreparedPortrait
 from heat_backend.styleheat.editing.frame_edits import NOTHING, FrameEdits
-from heat_backend.styleheat.memory import is_shortage, told_when_short
+from heat_backend.styleheat.memory import is_out_of_memory, report_out_of_memory
 
-WINDOWS_AT_ONCE = 64
-LIGHTER = "memory ran short: this portrait is computed in half precision from here on"
+WINDOW_BATCH = 64
+HALF_PRECISION_NOTE = "memory ran short: this portrait is computed in half precision from here on"
 
-Maker = Callable[[FrameEdits, bool], PreparedPortrait]
+PreparePortrait = Callable[[FrameEdits, bool], PreparedPortrait]
 
 
-class Ready:
+class CapturedPortrait:
     """A portrait made ready; on CUDA its frame is recorded and played after that.
 
     Parameters
     ----------
     portrait : PreparedPortrait
     device : str
-    ways : FrameWays
+    capture : CaptureStrategy
     once : bool
         It may be drawn once only, as a frame between two keys is: recorded at the second time.
     """
 
     def __init__(
-        self, portrait: PreparedPortrait, device: str, ways: FrameWays, once: bool = False
+        self, portrait: PreparedPortrait, device: str, capture: CaptureStrategy, once: bool = False
     ) -> None:
         self.portrait = portrait
         self._once = once
         self._device = device
-        self._ways: FrameWays | None = ways
+        self._capture: CaptureStrategy | None = capture
         self._graph: FrameGraph | None = None
-        self._ahead: tuple[bytes, Begun] | None = None
+        self._pending: tuple[bytes, PendingFrame] | None = None
 
     def picture(self, descriptor: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Draw the crop (1024, 1024, 3) under a descriptor (256,)."""
         if self._once:
             self._once = False
             return self.portrait.picture(_column(descriptor).to(self._device))
-        if self._ways is not None:
-            self._graph = self._ways.recorded(self.portrait)
-            self._ways = None
+        if self._capture is not None:
+            self._graph = self._capture.capture_graph(self.portrait)
+            self._capture = None
         if self._graph is None:
             return self.portrait.picture(_column(descriptor).to(self._device))
-        if self._ahead is not None and self._ahead[0] == descriptor.tobytes():
-            found = self._graph.fetch(self._ahead[1])
-            self._ahead = None
-            if found is not None:
-                return found
+        if self._pending is not None and self._pending[0] == descriptor.tobytes():
+            result = self._graph.fetch(self._pending[1])
+            self._pending = None
+            if result is not None:
+                return result
         return self._graph.picture(_column(descriptor))
 
-    def expect(self, descriptor: NDArray[np.float32]) -> None:
+    def prefetch(self, descriptor: NDArray[np.float32]) -> None:
         """Begin a frame that :meth:`picture` is likely asked for next, where that is possible."""
         if self._graph is not None:
-            self._ahead = descriptor.tobytes(), self._graph.begin(_column(descriptor))
+            self._pending = descriptor.tobytes(), self._graph.begin(_column(descriptor))
 
 
 def _column(descriptor: NDArray[np.float32]) -> Tensor:
@@ -82,41 +82,41 @@ class NetworkDriver:
         Begin in half precision.
     """
 
-    def __init__(self, make: Maker, device: str, half: bool) -> None:
+    def __init__(self, make: PreparePortrait, device: str, half: bool) -> None:
         self._make = make
         self._device = device
         self._half = half
-        self._at_once = WINDOWS_AT_ONCE
-        self._plain: Ready | None = None
+        self._batch = WINDOW_BATCH
+        self._unedited: CapturedPortrait | None = None
         # Only the newest edit is kept: each holds the generator's weights once more.
-        self._edited: tuple[FrameEdits, Ready] | None = None
-        self._ways = FrameWays(device)
-        self._told: tuple[str, ...] = ()
+        self._edited: tuple[FrameEdits, CapturedPortrait] | None = None
+        self._capture = CaptureStrategy(device)
+        self._notes: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a user should know of how the portrait is computed by now."""
-        return self._told + self._ways.notes
+        return self._notes + self._capture.notes
 
     def descriptors(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Describe motion: (T, 73, 27) to (T, 256)."""
         done: list[NDArray[np.float32]] = []
         first = 0
-        with told_when_short(self._device):
+        with report_out_of_memory(self._device):
             while first < len(windows):
                 try:
-                    part = windows[first : first + self._at_once]
-                    found = self._prepared(NOTHING).portrait.descriptors(part)
-                    done.append(found.flatten(1).cpu().numpy())  # (n,256,1) -> (n,256)
+                    part = windows[first : first + self._batch]
+                    result = self._prepared(NOTHING).portrait.descriptors(part)
+                    done.append(result.flatten(1).cpu().numpy())  # (n,256,1) -> (n,256)
                     first += len(part)
                 except (RuntimeError, MemoryError) as error:
-                    if not is_shortage(error) or self._at_once == 1:
+                    if not is_out_of_memory(error) or self._batch == 1:
                         raise
-                    self._at_once //= 2
+                    self._batch //= 2
         return np.concatenate(done)
 
     def picture(
-        self, descriptor: NDArray[np.float32], asked: FrameEdits = NOTHING
+        self, descriptor: NDArray[np.float32], frame_edits: FrameEdits = NOTHING
     ) -> NDArray[np.uint8]:
         """Draw the crop (1024, 1024, 3) under one descriptor (256,) and some edits.
 
@@ -127,48 +127,52 @@ class NetworkDriver:
         UsageError
             An edit is unknown.
         """
-        with told_when_short(self._device):
+        with report_out_of_memory(self._device):
             try:
-                return self._drawn(descriptor, asked)
+                return self._drawn(descriptor, frame_edits)
             except (RuntimeError, MemoryError) as error:
-                if not is_shortage(error) or self._half:
+                if not is_out_of_memory(error) or self._half:
                     raise
-            self._lighten()
-            return self._drawn(descriptor, asked)
+            self._switch_to_half()
+            return self._drawn(descriptor, frame_edits)
 
-    def _drawn(self, descriptor: NDArray[np.float32], asked: FrameEdits) -> NDArray[np.uint8]:
-        return self._prepared(asked).picture(descriptor)
+    def _drawn(self, descriptor: NDArray[np.float32], frame_edits: FrameEdits) -> NDArray[np.uint8]:
+        return self._prepared(frame_edits).picture(descriptor)
 
-    def expect(self, descriptor: NDArray[np.float32], asked: FrameEdits = NOTHING) -> None:
+    def prefetch(self, descriptor: NDArray[np.float32], frame_edits: FrameEdits = NOTHING) -> None:
         """Begin the frame that is likely asked for next; on CUDA it is drawn meanwhile.
 
         Nothing is begun that would need another portrait made ready, nor where memory is short.
         """
-        ready = self._plain if asked == NOTHING else None
-        if self._edited is not None and self._edited[0] == asked:
+        ready = self._unedited if frame_edits == NOTHING else None
+        if self._edited is not None and self._edited[0] == frame_edits:
             ready = self._edited[1]
         if ready is None:
             return
         try:
-            ready.expect(descriptor)
+            ready.prefetch(descriptor)
         except (RuntimeError, MemoryError) as error:
-            if not is_shortage(error):
+            if not is_out_of_memory(error):
                 raise
 
-    def _lighten(self) -> None:
+    def _switch_to_half(self) -> None:
         self._half = True
-        self._plain = self._edited = None
+        self._unedited = self._edited = None
         if self._device == "cuda":
             torch.cuda.empty_cache()
-        self._told = (*self._told, LIGHTER)
+        self._notes = (*self._notes, HALF_PRECISION_NOTE)
 
-    def _prepared(self, asked: FrameEdits) -> Ready:
-        if asked == NOTHING:
-            if self._plain is None:
-                self._plain = Ready(self._make(asked, self._half), self._device, self._ways)
-            return self._plain
-        if self._edited is None or self._edited[0] != asked:
+    def _prepared(self, frame_edits: FrameEdits) -> CapturedPortrait:
+        if frame_edits == NOTHING:
+            if self._unedited is None:
+                self._unedited = CapturedPortrait(
+                    self._make(frame_edits, self._half), self._device, self._capture
+                )
+            return self._unedited
+        if self._edited is None or self._edited[0] != frame_edits:
             self._edited = None
-            made = Ready(self._make(asked, self._half), self._device, self._ways, once=True)
-            self._edited = (asked, made)
+            captured = CapturedPortrait(
+                self._make(frame_edits, self._half), self._device, self._capture, once=True
+            )
+            self._edited = (frame_edits, captured)
         return self._edited[1]

@@ -21,7 +21,11 @@ from heat_backend.styleheat.bfm.expression_map import ExpressionMap
 from heat_backend.styleheat.bfm.head_pose import HeadMotion
 from heat_backend.styleheat.crops.paste_back import PasteBack
 from heat_backend.styleheat.driving import paper_motion
-from heat_backend.styleheat.driving.paper_motion import RADIUS, motion_window, still_window
+from heat_backend.styleheat.driving.paper_motion import (
+    WINDOW_RADIUS,
+    constant_window,
+    motion_window,
+)
 from heat_backend.styleheat.editing.frame_edits import NOTHING, FrameEdits
 
 Bytes = NDArray[np.uint8]
@@ -43,11 +47,11 @@ class Driver(Protocol):
         """Describe motion: (T, 73, 27) to (T, 256)."""
         ...
 
-    def picture(self, descriptor: Vectors, asked: FrameEdits = NOTHING) -> Bytes:
+    def picture(self, descriptor: Vectors, frame_edits: FrameEdits = NOTHING) -> Bytes:
         """Draw the crop (1024, 1024, 3) under one descriptor (256,) and some edits."""
         ...
 
-    def expect(self, descriptor: Vectors, asked: FrameEdits = NOTHING) -> None:
+    def prefetch(self, descriptor: Vectors, frame_edits: FrameEdits = NOTHING) -> None:
         """Begin the frame that is likely asked for next, where the device works meanwhile."""
         ...
 
@@ -116,7 +120,7 @@ class StyleHeatPortrait(BasePortrait):
     def __init__(
         self,
         driver: Driver,
-        puppet: CoefficientMapper,
+        mapper: CoefficientMapper,
         paste: PasteBack,
         notes: tuple[str, ...],
         editing: Editing | None = None,
@@ -124,7 +128,7 @@ class StyleHeatPortrait(BasePortrait):
         self.height, self.width = paste.photo.shape[:2]
         self._notes = notes
         self._driver = driver
-        self._puppet = puppet
+        self._mapper = mapper
         self._paste = paste
         self._editing = editing or Editing()
 
@@ -166,9 +170,9 @@ class StyleHeatPortrait(BasePortrait):
 
     def render(self, coefficients: Coefficients, out: Bytes | None = None) -> Bytes:
         """Render one frame, shape (height, width, 4); the pose counts as held."""
-        window = still_window(self._puppet.vector(coefficients))
+        window = constant_window(self._mapper.vector(coefficients))
         descriptor = self._driver.descriptors(window[None])[0]
-        return self._drawn(descriptor, self._held(coefficients), out)
+        return self._draw(descriptor, self._held(coefficients), out)
 
     def render_within(
         self,
@@ -177,23 +181,25 @@ class StyleHeatPortrait(BasePortrait):
         out: Bytes | None = None,
     ) -> Bytes:
         """Render one frame within the 27 poses around it, of which it is the middle one."""
-        around = np.stack([self._puppet.vector(one) for one in neighbours])  # (27,73)
-        around[RADIUS] = self._puppet.vector(coefficients)
-        descriptor = self._driver.descriptors(motion_window(around, RADIUS)[None])[0]
-        return self._drawn(descriptor, self._held(coefficients), out)
+        neighbour_vectors = np.stack([self._mapper.vector(one) for one in neighbours])  # (27,73)
+        neighbour_vectors[WINDOW_RADIUS] = self._mapper.vector(coefficients)
+        descriptor = self._driver.descriptors(
+            motion_window(neighbour_vectors, WINDOW_RADIUS)[None]
+        )[0]
+        return self._draw(descriptor, self._held(coefficients), out)
 
     def clip_drawer(self, clip: MotionClip, cancelled: CancelCheck = never) -> FrameDrawer:
         """Return what draws frames of a clip, each within the motion around it.
 
         The edited photo is inverted when a frame first needs it; ``cancelled`` is asked meanwhile.
         """
-        described = self._described(self._puppet.vectors(clip))
+        descriptors = self._descriptors(self._mapper.vectors(clip))
         keys = self._keys(clip)
 
-        def asked(index: int) -> FrameEdits:
+        def frame_edits(index: int) -> FrameEdits:
             return FrameEdits.between(keys, index, clip.frame(index).edits)
 
-        return self._drawer(described, asked, cancelled)
+        return self._drawer(descriptors, frame_edits, cancelled)
 
     def vector_drawer(self, vectors: Vectors) -> FrameDrawer:
         """Return what draws the frames of a motion in the paper's own values (T, 73).
@@ -203,12 +209,12 @@ class StyleHeatPortrait(BasePortrait):
         BadInput
             When a vector holds no number.
         """
-        return self._drawer(self._described(vectors), lambda _: NOTHING, never)
+        return self._drawer(self._descriptors(vectors), lambda _: NOTHING, never)
 
     def _drawer(
         self,
-        described: Vectors,
-        asked: Callable[[int], FrameEdits],
+        descriptors: Vectors,
+        frame_edits: Callable[[int], FrameEdits],
         cancelled: CancelCheck,
     ) -> FrameDrawer:
         """Return what draws frames; while one is pasted and encoded, the next is begun."""
@@ -216,19 +222,19 @@ class StyleHeatPortrait(BasePortrait):
         def draw(index: int, out: Bytes | None = None) -> Bytes:
             self._editing.set_cancel_check(cancelled)
             try:
-                drawn = self._driver.picture(described[index], asked(index))
-                if index + 1 < len(described):
-                    self._driver.expect(described[index + 1], asked(index + 1))
-                return self._pasted(drawn, asked(index), out)
+                crop = self._driver.picture(descriptors[index], frame_edits(index))
+                if index + 1 < len(descriptors):
+                    self._driver.prefetch(descriptors[index + 1], frame_edits(index + 1))
+                return self._paste_frame(crop, frame_edits(index), out)
             finally:
                 self._editing.set_cancel_check(never)
 
         return draw
 
-    def _drawn(self, descriptor: Vectors, asked: FrameEdits, out: Bytes | None) -> Bytes:
-        return self._pasted(self._driver.picture(descriptor, asked), asked, out)
+    def _draw(self, descriptor: Vectors, frame_edits: FrameEdits, out: Bytes | None) -> Bytes:
+        return self._paste_frame(self._driver.picture(descriptor, frame_edits), frame_edits, out)
 
-    def _described(self, vectors: Vectors) -> Vectors:
+    def _descriptors(self, vectors: Vectors) -> Vectors:
         """Describe the motion around each frame of (T, 73): (T, 256)."""
         wrong = ~np.isfinite(vectors).all(axis=1)
         if wrong.any():
@@ -240,9 +246,9 @@ class StyleHeatPortrait(BasePortrait):
             parts.append(self._driver.descriptors(windows))
         return np.concatenate(parts)
 
-    def _pasted(self, drawn: Bytes, asked: FrameEdits, out: Bytes | None) -> Bytes:
+    def _paste_frame(self, crop: Bytes, frame_edits: FrameEdits, out: Bytes | None) -> Bytes:
         if out is None:
             out = np.empty((self.height, self.width, 4), np.uint8)
-        under = self._editing.paste
-        paste = self._paste if under is None else under(asked)
-        return paste.paste(drawn, out)
+        paste_for = self._editing.paste
+        paste = self._paste if paste_for is None else paste_for(frame_edits)
+        return paste.paste(crop, out)

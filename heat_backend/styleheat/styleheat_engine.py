@@ -28,21 +28,21 @@ from heat_backend.media.photo import Photo
 from heat_backend.styleheat.bfm.basel import read_standard_head
 from heat_backend.styleheat.bfm.expression_map import ExpressionMap, cached_expression_map
 from heat_backend.styleheat.bfm.head_pose import HeadMotion
-from heat_backend.styleheat.crops.deep3d import PICTURE_SIZE, cut, five_points, sixty_eight
+from heat_backend.styleheat.crops.deep3d import PICTURE_SIZE, cut, five_points, landmarks_68
 from heat_backend.styleheat.crops.ffhq import SIZE, PortraitCrop, crop_portrait
 from heat_backend.styleheat.crops.paste_back import PasteBack, paste_back
 from heat_backend.styleheat.description import DESCRIPTION, StyleHeatOptions
 from heat_backend.styleheat.driving import paper_motion
-from heat_backend.styleheat.driving.paper_motion import still_window
+from heat_backend.styleheat.driving.paper_motion import constant_window
 from heat_backend.styleheat.editing.directions import find_edits
 from heat_backend.styleheat.editing.edited_inversion import EditablePortrait, InversionCache
 from heat_backend.styleheat.editing.frame_edits import NOTHING, Amounts, FrameEdits
 from heat_backend.styleheat.editing.photo_edits import EditedPastes, EditedPhoto, PhotoEditor
 from heat_backend.styleheat.inversion import methods
-from heat_backend.styleheat.inversion.cache import Inverting, as_bytes, reduced
+from heat_backend.styleheat.inversion.cache import PortraitInverter, image_to_uint8, resized_to_256
 from heat_backend.styleheat.inversion.loaded import Networks
-from heat_backend.styleheat.inversion.methods import Watch
-from heat_backend.styleheat.memory import told_when_short
+from heat_backend.styleheat.inversion.methods import InversionMonitor
+from heat_backend.styleheat.memory import report_out_of_memory
 from heat_backend.styleheat.network_driver import NetworkDriver
 from heat_backend.styleheat.networks.forward import Inversion
 from heat_backend.styleheat.portrait import CoefficientMapper, Editing, StyleHeatPortrait
@@ -50,8 +50,8 @@ from heat_backend.styleheat.weights.catalogue import find_file
 from heat_backend.styleheat.weights.folder import find_folder
 from heat_backend.styleheat.weights.load import cache_folder
 
-LOST = 0.7  # share of an expression's motion without which it counts as not shown
-MOST_NAMED = 6
+MAX_RESIDUAL = 0.7  # share of an expression's motion without which it counts as not shown
+MAX_LISTED = 6
 SYNTHETIC_NOTE = (
     "SYNTHETIC-WEIGHTS TEST: the weights are made up, the picture means nothing; "
     "for results, run `heat weights fetch`"
@@ -79,7 +79,7 @@ class StyleHeatEngine:
         """Do all per-portrait work; see the protocol for what it raises."""
         methods.check_method(settings.engine_options(StyleHeatOptions).inversion)
         networks = self._loaded(chosen_device(settings.device))
-        with told_when_short(networks.device):
+        with report_out_of_memory(networks.device):
             return _Preparation(networks, self._caches(), photo, settings).run(progress, cancelled)
 
     def _loaded(self, device: str) -> Networks:
@@ -123,7 +123,7 @@ class _Preparation:
         step("finding the face", 0.0)
         faces = make_detector(self.settings.detector).detect(photo.pixels)
         face = choose_face(faces, self.settings.face, photo.name)
-        landmarks = sixty_eight(face.points[:, :2])
+        landmarks = landmarks_68(face.points[:, :2])
         crop = crop_portrait(photo.pixels, landmarks)
         step("reading the Basel Face Model", 0.05)
         basel = networks.folder.place(find_file("BFM"))
@@ -133,18 +133,20 @@ class _Preparation:
         vector = self._vector(crop, standard)
         step("loading the networks", 0.2)
         networks.driving()
-        watch = Watch(
-            lambda text, share: step(text, 0.3 + 0.5 * share), cancelled, _shower(progress)
+        monitor = InversionMonitor(
+            lambda text, share: step(text, 0.3 + 0.5 * share),
+            cancelled,
+            _progress_image_report(progress),
         )
-        inverting = Inverting(networks, self.cache, self.options.inversion)
-        found = inverting.invert(crop.pixels, inverting.key(crop.pixels), watch)
-        watch.show(found.ix)
+        inverter = PortraitInverter(networks, self.cache, self.options.inversion)
+        inversion = inverter.invert(crop.pixels, inverter.key(crop.pixels), monitor)
+        monitor.show(inversion.ix)
         step("drawing the portrait at rest", 0.85)
         pivot = expressions.pivot.astype(np.float64)
-        puppet = CoefficientMapper(
+        mapper = CoefficientMapper(
             HeadMotion(vector, standard, pivot, expressions.unit), expressions
         )
-        portrait = self._portrait(crop, landmarks, inverting, found, puppet)
+        portrait = self._portrait(crop, landmarks, inverter, inversion, mapper)
         step("ready", 1.0)
         return portrait
 
@@ -152,42 +154,42 @@ class _Preparation:
         self,
         crop: PortraitCrop,
         landmarks: NDArray[np.float64],
-        inverting: Inverting,
-        found: Inversion,
-        puppet: CoefficientMapper,
+        inverter: PortraitInverter,
+        inversion: Inversion,
+        mapper: CoefficientMapper,
     ) -> StyleHeatPortrait:
         """Put together what draws, edits and pastes the portrait."""
         photo, networks = self.photo, self.networks
         edits = find_edits(networks.folder)
         editor = PhotoEditor(photo.pixels, landmarks, self._warp_portrait(crop))
-        own = EditedPhoto(photo.pixels, crop.pixels)
-        looks = InversionCache(inverting, own, found, editor, edits, crop.landmarks)
-        editable = EditablePortrait(networks, looks.at, self.options.inversion, edits)
+        original = EditedPhoto(photo.pixels, crop.pixels)
+        inversions = InversionCache(inverter, original, inversion, editor, edits, crop.landmarks)
+        editable = EditablePortrait(networks, inversions.at, self.options.inversion, edits)
         driver = NetworkDriver(editable.prepared, networks.device, half=networks.device == "cuda")
-        pastes = self._pastes(crop, driver, puppet, looks)
-        seconds = inverting.seconds(inverting.key(crop.pixels))
+        pastes = self._pastes(crop, driver, mapper, inversions)
+        seconds = inverter.seconds(inverter.key(crop.pixels))
         editing = Editing(
             edits.names,
             self.options.keep_identity,
             seconds,
             pastes,
-            looks.set_cancel_check,
+            inversions.set_cancel_check,
             lambda: editor.notes,
         )
-        notes = (*photo.notes, *crop.notes, *edits.problems, *_unshown(puppet.expressions))
+        notes = (*photo.notes, *crop.notes, *edits.problems, *_unrepresented(mapper.expressions))
         if networks.synthetic:
             notes = (SYNTHETIC_NOTE, *notes)
-        return StyleHeatPortrait(driver, puppet, pastes(NOTHING), notes, editing)
+        return StyleHeatPortrait(driver, mapper, pastes(NOTHING), notes, editing)
 
     def _vector(self, crop: PortraitCrop, standard: NDArray[np.float64]) -> NDArray[np.float32]:
         """Measure the photo's own 73-vector on the aligned crop."""
         factor = PICTURE_SIZE / SIZE
-        small = cut(reduced(crop.pixels), (crop.landmarks + 0.5) * factor - 0.5, standard)
+        small = cut(resized_to_256(crop.pixels), (crop.landmarks + 0.5) * factor - 0.5, standard)
         picture = torch.from_numpy(small.pixels.copy()).permute(2, 0, 1)[None]
         network = self.networks.module("deep3d_recon")
         with torch.no_grad():
-            found = network(picture.to(self.networks.device).float() / 255.0)
-        vector = paper_motion.assemble(found.cpu().numpy(), small.transform[None])[0]
+            coefficients = network(picture.to(self.networks.device).float() / 255.0)
+        vector = paper_motion.assemble(coefficients.cpu().numpy(), small.transform[None])[0]
         if not np.isfinite(vector).all():
             raise BadInput(
                 "the reconstruction network gives no numbers for this photo: check the weights "
@@ -205,7 +207,7 @@ class _Preparation:
         settings = replace(self.settings, size=size, neutralise=False, options=None)
 
         def prepare() -> Portrait:
-            return make_engine(DEFAULT_ENGINE).prepare(self.photo, settings, _untold, never)
+            return make_engine(DEFAULT_ENGINE).prepare(self.photo, settings, _no_progress, never)
 
         return prepare
 
@@ -213,8 +215,8 @@ class _Preparation:
         self,
         crop: PortraitCrop,
         driver: NetworkDriver,
-        puppet: CoefficientMapper,
-        looks: InversionCache,
+        mapper: CoefficientMapper,
+        inversions: InversionCache,
     ) -> EditedPastes:
         """Return where drawn crops go back to, at the size of the frames."""
         shape = self.photo.pixels.shape
@@ -223,35 +225,35 @@ class _Preparation:
             factor = self.settings.size / max(shape[:2])
         to_photo = crop.for_photo_scaled(factor)
         size = (max(1, round(shape[1] * factor)), max(1, round(shape[0] * factor)))
-        way = cv2.INTER_AREA if factor < 1.0 else cv2.INTER_CUBIC
+        interpolation = cv2.INTER_AREA if factor < 1.0 else cv2.INTER_CUBIC
 
         def make(edits: Amounts) -> PasteBack:
-            photo = looks.photo(edits)
+            photo = inversions.photo(edits)
             pixels = photo.pixels
             if factor != 1.0:
-                pixels = np.asarray(cv2.resize(pixels, size, interpolation=way), np.uint8)
-            window = still_window(puppet.motion.vector)
-            asked = FrameEdits(before=edits, after=edits)
-            at_rest = driver.picture(driver.descriptors(window[None])[0], asked)
+                pixels = np.asarray(cv2.resize(pixels, size, interpolation=interpolation), np.uint8)
+            window = constant_window(mapper.motion.vector)
+            frame_edits = FrameEdits(before=edits, after=edits)
+            at_rest = driver.picture(driver.descriptors(window[None])[0], frame_edits)
             return paste_back(np.ascontiguousarray(pixels), to_photo, photo.crop, at_rest)
 
         return EditedPastes(make(()), make)
 
 
-def _shower(progress: ProgressReport) -> Callable[[torch.Tensor], None] | None:
+def _progress_image_report(progress: ProgressReport) -> Callable[[torch.Tensor], None] | None:
     """Return what shows a reconstruction (1, 3, H, W) to who looks at it."""
     take = progress_image_taker(progress)
-    return None if take is None else lambda image: take(as_bytes(image))
+    return None if take is None else lambda image: take(image_to_uint8(image))
 
 
-def _untold(text: str, share: float) -> None:
+def _no_progress(text: str, share: float) -> None:
     """Take progress that nobody waits for."""
 
 
-def _unshown(expressions: ExpressionMap) -> tuple[str, ...]:
+def _unrepresented(expressions: ExpressionMap) -> tuple[str, ...]:
     """Tell which expressions the Basel model's basis cannot show."""
-    names = [name for name, share, _ in expressions.report() if share > LOST]
+    names = [name for name, share, _ in expressions.report() if share > MAX_RESIDUAL]
     if not names:
         return ()
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return (f"this engine hardly shows {', '.join(names[:MOST_NAMED])}{more}",)
+    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+    return (f"this engine hardly shows {', '.join(names[:MAX_LISTED])}{more}",)

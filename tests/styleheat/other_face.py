@@ -18,7 +18,7 @@ from scipy.spatial import cKDTree
 
 from bridge.face_model import FaceModel, landmarks
 from heat_backend.styleheat.bfm.surface import SurfacePoints
-from heat_backend.styleheat.crops.deep3d import sixty_eight
+from heat_backend.styleheat.crops.deep3d import landmarks_68
 
 UNIT = 0.892  # decimetres per outer-eye distance
 SHIFT = np.array([0.3, -1.2, 4.0])
@@ -85,14 +85,14 @@ def make(model: FaceModel, rows: int = 120, columns: int = 110, seed: int = 7) -
     skin = model.part("face")
     triangles = skin.triangles.astype(np.int64)
     points, faces = grid_on(model, rows, columns)
-    who = 0.7 * rng.standard_normal(len(model.identity))
-    person = model.vertices + np.tensordot(who, model.identity, 1)
+    who = 0.7 * rng.standard_normal(len(model.files_fingerprint))
+    person = model.vertices + np.tensordot(who, model.files_fingerprint, 1)
     person = person.astype(np.float64)
     person += 0.01 * np.sin(2.5 * person[:, [1, 2, 0]] + rng.uniform(0, 6, 3))
     mean = points.of(person[skin.index], triangles)
     shapes = np.moveaxis(points.of(skin.expression.astype(np.float64), triangles), 0, -1) * UNIT
     basis, matrix = _mixed(shapes, mean, rng)
-    marks = sixty_eight(landmarks(model, person))
+    marks = landmarks_68(landmarks(model, person))
     keypoints = cKDTree(mean).query(marks)[1]
     return OtherFace(mean * UNIT + SHIFT, basis, faces, keypoints, matrix, shapes)
 

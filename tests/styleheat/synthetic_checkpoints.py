@@ -15,7 +15,7 @@ from scipy.io import savemat
 from torch import Tensor
 
 from bridge import face_model
-from heat_backend.styleheat.crops.deep3d import sixty_eight
+from heat_backend.styleheat.crops.deep3d import landmarks_68
 from heat_backend.styleheat.inversion.loaded import SYNTHETIC_MARK
 from heat_backend.styleheat.weights.manifest import TensorLayout, load_manifest
 
@@ -59,6 +59,6 @@ def write(folder: Path) -> Path:
 def write_standard_head(folder: Path) -> None:
     """Our own model's landmarks in place of the published standard head's."""
     model = face_model.load()
-    marks = sixty_eight(face_model.landmarks(model, model.vertices)) * 0.892
+    marks = landmarks_68(face_model.landmarks(model, model.vertices)) * 0.892
     folder.mkdir(parents=True, exist_ok=True)
     savemat(folder / "similarity_Lm3D_all.mat", {"lm": marks - (0.0, 0.3, 0.9)})

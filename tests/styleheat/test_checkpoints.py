@@ -19,7 +19,7 @@ from heat_backend.styleheat.weights.folder import (
     find_folder,
     write_record,
 )
-from heat_backend.styleheat.weights.load import HOME, load_network
+from heat_backend.styleheat.weights.load import CHECKPOINT_OF, load_network
 from heat_backend.styleheat.weights.manifest import load_manifest
 from tests.styleheat import layout_files
 
@@ -66,7 +66,7 @@ def test_layout_of_every_file_is_checked_without_reading_its_numbers(tmp_path: P
     from heat_backend.styleheat.weights.checkpoints import check_layout
 
     layout_files.write_checkpoints(tmp_path)
-    for place in dict.fromkeys(HOME.values()):
+    for place in dict.fromkeys(CHECKPOINT_OF.values()):
         check_layout(tmp_path / place, place)
 
 

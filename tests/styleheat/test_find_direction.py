@@ -43,7 +43,7 @@ def test_the_true_direction_is_found_and_held_out_examples_are_told_apart(truth)
     assert found.accuracy > 0.95
     assert np.linalg.norm(found.direction) == pytest.approx(1.0)
     share = cosine(found.direction, truth) * 3.0 * np.linalg.norm(truth)
-    assert found.apart == pytest.approx(share, rel=0.15)
+    assert found.separation == pytest.approx(share, rel=0.15)
 
 
 def test_without_a_difference_held_out_accuracy_is_guessing(truth) -> None:
@@ -135,17 +135,17 @@ def test_folders_without_faces_are_told(folders, truth, tmp_path) -> None:
 def test_names_that_cannot_be_edits_are_refused(tmp_path) -> None:
     weights = WeightsFolder(tmp_path)
     with pytest.raises(UsageError, match="ends in"):
-        find_direction.target(Path("glasses.npz"), weights)
+        find_direction.output_path(Path("glasses.npz"), weights)
     with pytest.raises(UsageError, match="another edit's name"):
-        find_direction.target(Path("blush.pt"), weights)
-    assert find_direction.target(Path("hat.pt"), weights) == tmp_path / "directions" / "hat.pt"
-    assert find_direction.target(tmp_path / "hat.pt", weights) == tmp_path / "hat.pt"
+        find_direction.output_path(Path("blush.pt"), weights)
+    assert find_direction.output_path(Path("hat.pt"), weights) == tmp_path / "directions" / "hat.pt"
+    assert find_direction.output_path(tmp_path / "hat.pt", weights) == tmp_path / "hat.pt"
 
 
 def test_a_poor_direction_is_told(truth) -> None:
     found = find_boundary(codes(20, 1, 0 * truth), codes(20, 2, 0 * truth))
     examples = find_direction.Examples(codes(20, 1, truth), tuple(f"{n}.png: no" for n in range(9)))
     lines = find_direction.report(found, examples, examples, Path("a.pt"))
-    if found.accuracy < find_direction.GUESSING:
+    if found.accuracy < find_direction.MIN_ACCURACY:
         assert "hardly better than guessing" in lines[1]
     assert lines[-1] == "left out: 13 more"

@@ -13,7 +13,7 @@ from heat_backend.styleheat.bfm.head_pose import (
     deep3d_rotation,
     project,
 )
-from heat_backend.styleheat.crops.deep3d import fit_scale
+from heat_backend.styleheat.crops.deep3d import fit_orthographic
 
 # Eyes, nose tip and mouth corners of a head, decimetres.
 STANDARD = np.array(
@@ -101,7 +101,7 @@ def consistent_vector() -> np.ndarray:
     angles = VECTOR[64:67].astype(np.float64)
     seen = project(STANDARD, angles, VECTOR[67:70])
     picture = (seen - 112.0) / VECTOR[70] + VECTOR[71:73]
-    shift, scale = fit_scale(picture, STANDARD)
+    shift, scale = fit_orthographic(picture, STANDARD)
     in_crop = (picture - shift) * (102.0 / scale) + 112.0
     at = _translation_in_crop(STANDARD @ rotation_matrix(angles).T, in_crop)
     return np.array([*np.zeros(64), *angles, *at, 102.0 / scale, *shift], np.float32)

@@ -21,7 +21,7 @@ class SmallEye(torch.nn.Module):
         return [torch.nn.functional.avg_pool2d(images, size) for size in (2, 4)]
 
 
-def watching(shown: list, cancel_after: int | None = None) -> methods.Watch:
+def watching(clamped_256: list, cancel_after: int | None = None) -> methods.InversionMonitor:
     told: list = []
 
     def progress(text: str, share: float) -> None:
@@ -30,9 +30,9 @@ def watching(shown: list, cancel_after: int | None = None) -> methods.Watch:
     def cancelled() -> bool:
         return cancel_after is not None and len(told) >= cancel_after
 
-    watch = methods.Watch(progress, cancelled, shown.append)
-    object.__setattr__(watch, "told", told)
-    return watch
+    monitor = methods.InversionMonitor(progress, cancelled, clamped_256.append)
+    object.__setattr__(monitor, "told", told)
+    return monitor
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def small():
     """A generator of 64 px, its inversion of a picture of its own, and what judges it."""
     torch.manual_seed(5)
     generator = build_network("stylegan", size=64).eval().requires_grad_(False)
-    judge = methods.Judge(
+    loss_models = methods.LossModels(
         SmallEye(), CodeStatistics(torch.zeros(512), torch.eye(16, 512), torch.full((16,), 3.0))
     )
     with torch.no_grad():
@@ -48,14 +48,14 @@ def small():
         made = generator(codes)
         start = Inversion(made.image, codes, made.f_latent, None)
         target = generator(codes + 0.3 * torch.randn_like(codes)).image
-    return generator, start, target, judge
+    return generator, start, target, loss_models
 
 
 def test_optimising_comes_nearer_and_keeps_the_coarse_rows(small) -> None:
-    generator, start, target, judge = small
-    shown: list = []
-    watch = watching(shown)
-    found = methods.optimize(generator, start, target, judge, watch, steps=6)
+    generator, start, target, loss_models = small
+    clamped_256: list = []
+    monitor = watching(clamped_256)
+    found = methods.optimize(generator, start, target, loss_models, monitor, steps=6)
     before = (start.ix - target).square().mean()
     with torch.no_grad():
         again = generator(found.wplus, methods.Conditions(f=found.fx)).image
@@ -64,22 +64,24 @@ def test_optimising_comes_nearer_and_keeps_the_coarse_rows(small) -> None:
     assert not torch.equal(found.wplus[:, 9:], start.wplus[:, 9:])
     assert found.condition is None
     assert found.ix.shape == (1, 3, 256, 256)
-    assert len(shown) >= 2 and shown[0].shape == (1, 3, 64, 64)
-    shares = [share for _, share in watch.told]
+    assert len(clamped_256) >= 2 and clamped_256[0].shape == (1, 3, 64, 64)
+    shares = [share for _, share in monitor.told]
     assert shares == sorted(shares) and len(shares) == 6
 
 
 def test_cancel_stops_between_steps(small) -> None:
-    watch = watching([], cancel_after=2)
+    monitor = watching([], cancel_after=2)
     with pytest.raises(Cancelled):
-        methods.optimize(*small, watch, steps=50)
-    assert len(watch.told) == 2
+        methods.optimize(*small, monitor, steps=50)
+    assert len(monitor.told) == 2
 
 
 def test_numbers_without_end_are_told(small) -> None:
-    generator, start, target, judge = small
+    generator, start, target, loss_models = small
     with pytest.raises(BadInput, match="encode"):
-        methods.optimize(generator, start, target * float("nan"), judge, watching([]), steps=2)
+        methods.optimize(
+            generator, start, target * float("nan"), loss_models, watching([]), steps=2
+        )
 
 
 def test_unknown_method_names_those_there_are() -> None:
@@ -121,7 +123,7 @@ def test_damaged_kept_inversion_is_none(tmp_path: Path) -> None:
 
 
 def test_only_the_newest_are_kept(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(cache, "KEPT", 2)
+    monkeypatch.setattr(cache, "MAX_CACHED", 2)
     for number in range(4):
         cache.save_inversion(tmp_path, f"{number}", some(number))
     assert len(list(tmp_path.iterdir())) == 2

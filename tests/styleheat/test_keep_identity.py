@@ -11,13 +11,13 @@ from bridge.coefficients import Coefficients
 from bridge.errors import BadInput
 from heat_backend.styleheat.editing import attribute_region
 from heat_backend.styleheat.editing.attribute_region import region_mask, region_of
-from heat_backend.styleheat.editing.edited_inversion import refined
+from heat_backend.styleheat.editing.edited_inversion import refine_edited_inversion
 from heat_backend.styleheat.inversion import methods
 from heat_backend.styleheat.inversion.methods import (
     CodeStatistics,
     Conditions,
-    Judge,
-    Watch,
+    InversionMonitor,
+    LossModels,
 )
 from heat_backend.styleheat.networks.forward import Inversion
 
@@ -26,10 +26,10 @@ from heat_backend.styleheat.networks.forward import Inversion
 def marks() -> np.ndarray:
     """The shipped face's 68 landmarks, as they lie in an aligned crop."""
     from bridge import face_model
-    from heat_backend.styleheat.crops.deep3d import sixty_eight
+    from heat_backend.styleheat.crops.deep3d import landmarks_68
 
     model = face_model.load()
-    points = sixty_eight(face_model.landmarks(model, model.vertices))[:, :2]
+    points = landmarks_68(face_model.landmarks(model, model.vertices))[:, :2]
     points = points * (1.0, -1.0)
     middle = points[36:48].mean(axis=0)
     return (points - middle) * 330.0 + (512.0, 480.0)
@@ -88,7 +88,7 @@ class SmallGenerator:
 
 def test_refining_brings_the_photo_back_outside_and_keeps_the_edit_inside() -> None:
     torch.manual_seed(5)
-    judge = Judge(
+    loss_models = LossModels(
         SmallEye(), CodeStatistics(torch.zeros(512), torch.eye(16, 512), torch.full((16,), 3.0))
     )
     photo = 0.5 * torch.rand(1, 3, 64, 64)
@@ -97,10 +97,10 @@ def test_refining_brings_the_photo_back_outside_and_keeps_the_edit_inside() -> N
     edited = Inversion(photo, torch.zeros(1, 18, 512), feature, None)
     region = torch.zeros(1, 1, 64, 64)
     region[..., 40:, :] = 1.0
-    shown: list = []
-    watch = Watch(lambda text, share: None, lambda: False, shown.append)
+    clamped_256: list = []
+    monitor = InversionMonitor(lambda text, share: None, lambda: False, clamped_256.append)
     generator = SmallGenerator()
-    found = refined(generator, edited, photo, region, judge, watch)
+    found = refine_edited_inversion(generator, edited, photo, region, loss_models, monitor)
     after = generator(found.wplus, Conditions(f=found.fx)).image
     before = feature[:, :3]
     outside, inside = slice(0, 40), slice(40, None)
@@ -110,7 +110,7 @@ def test_refining_brings_the_photo_back_outside_and_keeps_the_edit_inside() -> N
 
     assert apart(after, photo, outside) < 0.6 * apart(before, photo, outside)
     assert apart(after, before, inside) < 0.5 * apart(photo, before, inside)
-    assert len(shown) >= 2
+    assert len(clamped_256) >= 2
 
 
 def test_keep_identity_is_an_option_of_command_and_bridge() -> None:

@@ -17,14 +17,13 @@ from heat_backend.engines.registry import make_engine
 from heat_backend.media.photo import Photo
 from heat_backend.styleheat.bfm.expression_map import ExpressionMap
 from heat_backend.styleheat.bfm.head_pose import HeadMotion
-from heat_backend.styleheat.crops.deep3d import sixty_eight
+from heat_backend.styleheat.crops.deep3d import landmarks_68
 from heat_backend.styleheat.crops.paste_back import paste_back
-from heat_backend.styleheat.editing import edited_inversion as looks_module
 from heat_backend.styleheat.editing.directions import Direction, EditList, LatentEdit
-from heat_backend.styleheat.editing.edited_inversion import InversionCache
+from heat_backend.styleheat.editing.edited_inversion import INVERSIONS_IN_MEMORY, InversionCache
 from heat_backend.styleheat.editing.frame_edits import NOTHING, FrameEdits
 from heat_backend.styleheat.editing.photo_edits import EditedPastes, EditedPhoto, PhotoEditor
-from heat_backend.styleheat.inversion.cache import Inverting
+from heat_backend.styleheat.inversion.cache import PortraitInverter, read_inversion, save_inversion
 from heat_backend.styleheat.networks.forward import Inversion
 from heat_backend.styleheat.portrait import CoefficientMapper, Editing, StyleHeatPortrait
 
@@ -51,39 +50,41 @@ class Toner:
         return EditedPhoto(*pictures)
 
 
-class Brightness(Inverting):
+class Brightness(PortraitInverter):
     """Stands for the networks: the inversion is the crop's brightness."""
 
     made: list = []  # noqa: RUF012
+    calls: list = []  # noqa: RUF012
 
-    def invert(self, crop, key, watch):
-        kept = looks_module.read_inversion(self.cache, key)
+    def invert(self, crop, key, monitor):
+        self.calls.append(key)
+        kept = read_inversion(self.cache, key)
         if kept is not None:
             return kept
-        watch.step("inverting", 0.0)
+        monitor.step("inverting", 0.0)
         self.made.append(float(crop.mean()))
         found = inversion_of(float(crop.mean()))
-        looks_module.save_inversion(self.cache, key, found, 12.0)
+        save_inversion(self.cache, key, found, 12.0)
         return found
 
 
 class Watched:
-    """Stands for the driver: draws the brightness of the look."""
+    """Stands for the driver: draws the brightness of the inversion."""
 
     notes: tuple[str, ...] = ()
 
-    def __init__(self, looks):
-        self.looks, self.asked = looks, []
+    def __init__(self, inversions):
+        self.inversions, self.frame_edits = inversions, []
 
     def descriptors(self, windows):
         return windows.mean(axis=2)
 
-    def picture(self, descriptor, asked=NOTHING):
-        self.asked.append(asked)
-        level = float(self.looks.at(asked).found.fx.mean())
+    def picture(self, descriptor, frame_edits=NOTHING):
+        self.frame_edits.append(frame_edits)
+        level = float(self.inversions.at(frame_edits).inversion.fx.mean())
         return np.full((1024, 1024, 3), round(level), np.uint8)
 
-    def expect(self, descriptor, asked=NOTHING):
+    def prefetch(self, descriptor, frame_edits=NOTHING):
         pass
 
 
@@ -94,14 +95,14 @@ def made(tmp_path):
 
 
 def portrait(folder: Path) -> SimpleNamespace:
-    networks = SimpleNamespace(inverting_identity="w", device="cpu")
+    networks = SimpleNamespace(inversion_fingerprint="w", device="cpu")
     age = LatentEdit("age", Direction(torch.ones(512)), 5.0, "age.pt")
     edits = EditList({"age": age})
     own = EditedPhoto(SMALL, CROP)
-    looks = InversionCache(
+    inversions = InversionCache(
         Brightness(networks, folder, "encode"), own, inversion_of(100.0), Toner(), edits, MARKS
     )
-    driver = Watched(looks)
+    driver = Watched(inversions)
     blank = np.zeros(52, np.float32)
     expressions = ExpressionMap(
         np.zeros((64, 52), np.float32), blank, blank, np.zeros(3, np.float32), 0.9
@@ -114,14 +115,14 @@ def portrait(folder: Path) -> SimpleNamespace:
     )
 
     def paste(amounts):
-        photo = looks.photo(amounts)
+        photo = inversions.photo(amounts)
         return paste_back(photo.pixels, TO_PHOTO, photo.crop, photo.crop)
 
     editing = Editing(
-        edits.names, False, 12.0, EditedPastes(paste(()), paste), looks.set_cancel_check
+        edits.names, False, 12.0, EditedPastes(paste(()), paste), inversions.set_cancel_check
     )
     whole = StyleHeatPortrait(driver, puppet, paste(()), (), editing)
-    return SimpleNamespace(portrait=whole, driver=driver, looks=looks)
+    return SimpleNamespace(portrait=whole, driver=driver, inversions=inversions)
 
 
 def clip(frames: int, **curves) -> MotionClip:
@@ -139,9 +140,9 @@ def test_codes_and_features_are_interpolated_between_few_inversions(made) -> Non
     assert inside == [100 + index for index in range(21)]
     corner = [int(frame[2, 2, 0]) for frame in frames]
     assert corner == inside, "the photo around the square is edited, too"
-    look = made.looks.at(made.driver.asked[5])
-    assert float(look.found.wplus.mean()) == pytest.approx(105.0)
-    assert float(look.picture.mean()) == pytest.approx(105.0 / 127.5 - 1.0, abs=1e-3)
+    inverted = made.inversions.at(made.driver.frame_edits[5])
+    assert float(inverted.inversion.wplus.mean()) == pytest.approx(105.0)
+    assert float(inverted.picture.mean()) == pytest.approx(105.0 / 127.5 - 1.0, abs=1e-3)
 
 
 def test_the_cost_is_told_before_and_is_what_it_comes_to(made, tmp_path) -> None:
@@ -164,10 +165,10 @@ def test_a_pose_held_under_edits_is_inverted_once(made) -> None:
         frame = made.portrait.render(bright)
     assert Brightness.made == [115.0]
     assert frame[45, 40, 0] == 115
-    asked = made.driver.asked[-1]
-    assert dict(asked.live) == {"age": 0.25}, "attributes stay live"
+    frame_edits = made.driver.frame_edits[-1]
+    assert dict(frame_edits.live) == {"age": 0.25}, "attributes stay live"
     assert made.portrait.render(Coefficients.zero())[45, 40, 0] == 100
-    assert made.driver.asked[-1] == NOTHING
+    assert made.driver.frame_edits[-1] == NOTHING
 
 
 def test_an_export_can_be_stopped_while_an_inversion_goes_on(made) -> None:
@@ -187,8 +188,8 @@ def test_unknown_edits_are_refused_before_any_work(made) -> None:
 
 
 def test_attributes_have_keys_of_their_own_where_identity_is_kept() -> None:
-    asked = FrameEdits.held({"age": 0.5, "blush": 0.0}, keep_identity=True)
-    assert asked.live == () and dict(asked.before) == {"age": 0.5}
+    frame_edits = FrameEdits.held({"age": 0.5, "blush": 0.0}, keep_identity=True)
+    assert frame_edits.live == () and dict(frame_edits.before) == {"age": 0.5}
     assert FrameEdits.held({"age": 0.0}) == NOTHING
 
 
@@ -199,13 +200,18 @@ def test_what_a_preview_inverted_serves_an_export() -> None:
     assert FrameEdits.between(clip_keys, 2, posed) == FrameEdits.held(posed)
 
 
-def test_few_looks_are_held_in_memory(made) -> None:
-    for step in range(8):
-        made.looks.at(FrameEdits.held({"skin_tone": 0.25 * step}))
-    assert len(made.looks._held) <= looks_module.AT_ONCE
+def test_only_the_newest_inversions_stay_in_memory(made) -> None:
+    frames = [FrameEdits.held({"skin_tone": 0.25 * step}) for step in range(1, 8)]
+    for frame in frames:
+        made.inversions.at(frame)
     assert len(Brightness.made) == 7
-    made.looks.at(FrameEdits.held({"skin_tone": 0.25}))
-    assert len(Brightness.made) == 7, "read from the disk again"
+    before = len(Brightness.calls)
+    for frame in frames[-INVERSIONS_IN_MEMORY:]:
+        made.inversions.at(frame)
+    assert len(Brightness.calls) == before, "the newest are in memory"
+    made.inversions.at(frames[0])
+    assert len(Brightness.calls) == before + 1, "the oldest is not"
+    assert len(Brightness.made) == 7, "but on the disk"
 
 
 def test_the_warp_engine_edits_the_photo_and_leaves_what_is_not_edited() -> None:
@@ -213,7 +219,7 @@ def test_the_warp_engine_edits_the_photo_and_leaves_what_is_not_edited() -> None
     from heat_backend.detect.detector import make_detector
 
     photo = np.ascontiguousarray(data.astronaut())
-    marks = sixty_eight(make_detector("mediapipe").detect(photo)[0].points[:, :2])
+    marks = landmarks_68(make_detector("mediapipe").detect(photo)[0].points[:, :2])
     prepared: list = []
 
     def prepare():

@@ -7,7 +7,7 @@ import pytest
 
 from bridge.errors import BadInput
 from heat_backend.detect.detector import make_detector
-from heat_backend.styleheat.crops.deep3d import sixty_eight
+from heat_backend.styleheat.crops.deep3d import landmarks_68
 from heat_backend.styleheat.crops.ffhq import SIZE, crop_portrait
 from heat_backend.styleheat.crops.paste_back import FEATHER, paste_back
 from tools.measures.fidelity import psnr
@@ -24,7 +24,7 @@ def photo() -> np.ndarray:
 @pytest.fixture(scope="module")
 def marks(photo: np.ndarray) -> np.ndarray:
     (face,) = make_detector("mediapipe").detect(photo)
-    return sixty_eight(face.points[:, :2])
+    return landmarks_68(face.points[:, :2])
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_crop_is_upright_and_its_landmarks_are_the_photos(photo, marks, crop) ->
     np.testing.assert_allclose(again, marks, atol=1e-6)
     # What the crop shows at a landmark is what the photo shows there.
     (found,) = make_detector("mediapipe").detect(crop.pixels)
-    away = np.hypot(*(sixty_eight(found.points[:, :2]) - crop.landmarks)[17:].T)
+    away = np.hypot(*(landmarks_68(found.points[:, :2]) - crop.landmarks)[17:].T)
     assert np.median(away) < 0.01 * SIZE
 
 

@@ -28,6 +28,7 @@ from heat_backend.styleheat.portrait import CoefficientMapper, Editing, StyleHea
 
 RNG = np.random.default_rng(2)
 VECTOR = RNG.normal(0, 0.3, 73).astype(np.float32)
+EXPRESSION_MATRIX = RNG.normal(0, 0.5, (64, 52)).astype(np.float32)
 VECTOR[67:73] = 0, 0, 0.4, 0.6, 128, 128
 STANDARD = np.array(
     [[-0.3, 0.3, 0.1], [0.3, 0.3, 0.1], [0, 0, 0.5], [-0.25, -0.4, 0.2], [0.25, -0.4, 0.2]]
@@ -47,19 +48,18 @@ class Recorder:
         self.windows.append(windows)
         return windows.mean(axis=2)
 
-    def picture(self, descriptor, asked=NOTHING):
-        self.edits.append(asked)
+    def picture(self, descriptor, frame_edits=NOTHING):
+        self.edits.append(frame_edits)
         tone = int(abs(descriptor[0]) * 1000) % 256
         return np.full((1024, 1024, 3), tone, np.uint8)
 
-    def expect(self, descriptor, asked=NOTHING):
+    def prefetch(self, descriptor, frame_edits=NOTHING):
         self.expected.append(descriptor)
 
 
-def puppet() -> CoefficientMapper:
-    matrix = RNG.normal(0, 0.5, (64, 52)).astype(np.float32)
+def mapper() -> CoefficientMapper:
     blank = np.zeros(52, np.float32)
-    expressions = ExpressionMap(matrix, blank, blank, np.zeros(3, np.float32), 0.9)
+    expressions = ExpressionMap(EXPRESSION_MATRIX, blank, blank, np.zeros(3, np.float32), 0.9)
     return CoefficientMapper(
         HeadMotion(VECTOR, STANDARD, np.array([0, -0.2, -0.9]), 0.9), expressions
     )
@@ -69,7 +69,7 @@ def portrait_of(driver) -> StyleHeatPortrait:
     photo = np.full((96, 80, 3), 90, np.uint8)
     to_photo = np.array([[0.05, 0.0, 15.0], [0.0, 0.05, 20.0]])
     editing = Editing(("age",))
-    return StyleHeatPortrait(driver, puppet(), paste_back(photo, to_photo), ("note",), editing)
+    return StyleHeatPortrait(driver, mapper(), paste_back(photo, to_photo), ("note",), editing)
 
 
 def moving(frames: int, **more) -> MotionClip:
@@ -89,7 +89,7 @@ def test_zero_coefficients_are_exactly_the_photos_vector_held() -> None:
 
 
 def test_expression_is_added_to_the_photos_own() -> None:
-    made = puppet()
+    made = mapper()
     moved = made.vector(Coefficients.of(expression={"jawOpen": 0.5}))
     wanted = VECTOR[:64] + 0.5 * made.expressions.matrix[:, EXPRESSION_INDEX["jawOpen"]]
     np.testing.assert_allclose(moved[:64], wanted, atol=1e-6)
@@ -115,7 +115,7 @@ def test_export_sees_the_clip_around_each_frame_and_preview_a_held_pose(tmp_path
     assert len(result.files) == 3
     (windows,) = driver.windows
     assert windows.shape == (40, 73, 27)
-    vectors = portrait._puppet.vectors(clip)
+    vectors = mapper().vectors(clip)
     np.testing.assert_array_equal(windows[20], vectors[7:34].T)
     np.testing.assert_array_equal(windows[0][:, :14], np.repeat(vectors[:1], 14, axis=0).T)
     np.testing.assert_array_equal(driver.expected, windows[21:24].mean(axis=2))
@@ -130,9 +130,11 @@ def test_a_preview_with_neighbours_is_the_exported_frame() -> None:
     clip = moving(40)
     exported = frame_drawer(portrait, clip)(20, None)
     neighbours = tuple(clip.frame(index) for index in range(7, 34))
-    shown = LockedPortrait(portrait, FairLock()).render_within(clip.frame(20), neighbours, None)
+    clamped_256 = LockedPortrait(portrait, FairLock()).render_within(
+        clip.frame(20), neighbours, None
+    )
     np.testing.assert_array_equal(driver.windows[-1][0], driver.windows[0][20])
-    np.testing.assert_array_equal(shown, exported)
+    np.testing.assert_array_equal(clamped_256, exported)
 
 
 def test_frames_of_other_engines_are_rendered_one_by_one() -> None:
@@ -200,9 +202,9 @@ class Short:
 def test_shortage_is_met_by_half_precision_and_told() -> None:
     driver = network_driver.NetworkDriver(lambda edits, half: Short(half, half), "cpu", half=False)
     assert driver.picture(np.zeros(256, np.float32)).shape == (4, 4, 3)
-    assert driver.notes == (network_driver.LIGHTER,)
+    assert driver.notes == (network_driver.HALF_PRECISION_NOTE,)
     driver.picture(np.zeros(256, np.float32))
-    assert driver.notes == (network_driver.LIGHTER,), "told once"
+    assert driver.notes == (network_driver.HALF_PRECISION_NOTE,), "told once"
 
 
 def test_shortage_even_so_says_what_to_do() -> None:
@@ -273,12 +275,12 @@ def test_bench_of_this_engine_is_its_stages_only(monkeypatch) -> None:
 
 
 def test_expressions_that_the_basis_cannot_show_are_told() -> None:
-    from heat_backend.styleheat.styleheat_engine import _unshown
+    from heat_backend.styleheat.styleheat_engine import _unrepresented
 
     shares = np.zeros(52, np.float32)
     shares[EXPRESSION_INDEX["tongueOut"]] = 0.9
     blank = np.zeros((64, 52), np.float32)
-    (note,) = _unshown(ExpressionMap(blank, shares, shares, np.zeros(3, np.float32), 0.9))
+    (note,) = _unrepresented(ExpressionMap(blank, shares, shares, np.zeros(3, np.float32), 0.9))
     assert "tongueOut" in note and "jawOpen" not in note
 
 

@@ -24,8 +24,8 @@ STATISTICS = "ffhq_PCA.npz"
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "_PAUSE", 0.0)
-    monkeypatch.setattr(download, "_PIECE", 4096)
+    monkeypatch.setattr(download, "_RETRY_PAUSE", 0.0)
+    monkeypatch.setattr(download, "_CHUNK", 4096)
 
 
 @pytest.fixture

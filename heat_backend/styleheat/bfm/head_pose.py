@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bridge.pose import rotation_angles, rotation_matrix
-from heat_backend.styleheat.crops.deep3d import CROP_SIZE, fit_scale
+from heat_backend.styleheat.crops.deep3d import CROP_SIZE, fit_orthographic
 from heat_backend.styleheat.driving import paper_motion
 
 Floats = NDArray[np.float64]
@@ -136,7 +136,7 @@ class HeadMotion:
         scale, *middle = self.vector[paper_motion.CROP].astype(np.float64)
         seen = _seen(self.standard @ rotation.T + translation)
         picture = (seen - CENTRE) / scale + middle
-        shift, fitted = fit_scale(picture, self.standard)
+        shift, fitted = fit_orthographic(picture, self.standard)
         crop_scale = FACE_PIXELS / fitted
         in_crop = (picture - shift) * crop_scale + CENTRE
         return _Placed(_translation_in_crop(self.standard @ rotation.T, in_crop), crop_scale, shift)

@@ -23,13 +23,13 @@ from heat_backend.styleheat.bfm.surface import (
     closest_points,
     on_border,
 )
-from heat_backend.styleheat.crops.deep3d import STEADY, sixty_eight
+from heat_backend.styleheat.crops.deep3d import WITHOUT_JAW, landmarks_68
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 SKIN = ("face", "head")
-STEADY_COUNT = STEADY.stop - STEADY.start
+WITHOUT_JAW_COUNT = WITHOUT_JAW.stop - WITHOUT_JAW.start
 SAMPLE = 6000  # points of the other face that steer the fit
 IDENTITY_ROUNDS = 30
 FIELD_STIFFNESS = (10.0, 3.0, 1.0, 0.3, 0.1, 0.1)  # of the smooth field, round by round
@@ -119,15 +119,15 @@ class _Fit:
         self.triangles = skin.triangles.astype(np.int64)
         self.vertices = skin.vertices.astype(np.float64)
         self.identity = model.identity[:, self.index].astype(np.float64)
-        marks = sixty_eight(landmarks(model, model.vertices))
+        marks = landmarks_68(landmarks(model, model.vertices))
         self.identity_marks = np.stack(
-            [sixty_eight(landmarks(model, field)) for field in model.identity]
+            [landmarks_68(landmarks(model, field)) for field in model.identity]
         )
         self.marks = marks
         self.theirs = mean
         self.keypoints = keypoints
         self.scale: float | None = None
-        self.to_ours = similarity_between(mean[keypoints[STEADY]], marks[STEADY])
+        self.to_ours = similarity_between(mean[keypoints[WITHOUT_JAW]], marks[WITHOUT_JAW])
         normals = vertex_normals(mean, triangles)
         # Their triangles may wind either way; a face's normals point to the viewer on the whole.
         self.their_normals = normals * np.sign(normals[:, 2].sum() or 1.0)
@@ -174,9 +174,9 @@ class _Fit:
             right = ((targets - on_surface.of(neutral, self.triangles)) * normals).sum(axis=1)
             # Two tables of 68 points mean places a little apart: they only lead the way.
             pull = LANDMARK_PULL * max(0.0, 1.0 - 2.0 * share) + 0.001
-            marks = self.identity_marks[:, STEADY].reshape(len(weights), -1).T
-            wanted = self.to_ours(self.theirs[self.keypoints[STEADY]])
-            off = (wanted - neutral_marks[STEADY]).ravel()
+            marks = self.identity_marks[:, WITHOUT_JAW].reshape(len(weights), -1).T
+            wanted = self.to_ours(self.theirs[self.keypoints[WITHOUT_JAW]])
+            off = (wanted - neutral_marks[WITHOUT_JAW]).ravel()
             normal = rows.T @ rows + pull * marks.T @ marks
             # Pairs are many and alike: one in a hundred counts as a measurement of its own.
             prior = IDENTITY_SIGMA**2 * len(kept) / 100.0
@@ -191,10 +191,12 @@ class _Fit:
     def _align_again(self, kept: Ints, on_surface: SurfacePoints, pull: float) -> None:
         """Fit the similarity to the pairs, slid along the surface no farther than they say."""
         theirs = np.concatenate(
-            [self.theirs[self.sample[kept]], self.theirs[self.keypoints[STEADY]]]
+            [self.theirs[self.sample[kept]], self.theirs[self.keypoints[WITHOUT_JAW]]]
         )
-        ours = np.concatenate([on_surface.of(self.vertices, self.triangles), self.marks[STEADY]])
-        weights = np.concatenate([np.ones(len(kept)), np.full(STEADY_COUNT, 20.0 * pull)])
+        ours = np.concatenate(
+            [on_surface.of(self.vertices, self.triangles), self.marks[WITHOUT_JAW]]
+        )
+        weights = np.concatenate([np.ones(len(kept)), np.full(WITHOUT_JAW_COUNT, 20.0 * pull)])
         self.to_ours = similarity_between(theirs, ours, weights, self.scale)
 
     def fit_field(self) -> None:

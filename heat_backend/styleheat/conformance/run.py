@@ -45,7 +45,9 @@ class Measure:
         return self.error / self.limit if self.limit > 0.0 else float("inf")
 
 
-def judge(case: CaseFile, name: str, output: NDArray[Any], factor: float = 1.0) -> list[Measure]:
+def compare_output(
+    case: CaseFile, name: str, output: NDArray[Any], factor: float = 1.0
+) -> list[Measure]:
     """Compare one output with what was recorded.
 
     Parameters
@@ -69,20 +71,22 @@ def judge(case: CaseFile, name: str, output: NDArray[Any], factor: float = 1.0) 
     if list(output.shape) != list(info["shape"]):
         return [Measure("shape", float("inf"), 0.0)]
     values = output.astype(np.float64)
-    want, got = _recorded(case, name, info, values)
-    singles = not name.startswith(GRADIENT)
-    near = limits.elements * factor
+    expected_values, actual = _recorded(case, name, info, values)
+    enforce_elements = not name.startswith(GRADIENT)
+    limit = limits.elements * factor
     found = [
-        Measure("elements", _largest(got - want), near, singles),
-        Measure("rms", float(np.sqrt(np.mean((got - want) ** 2))), limits.rms * factor),
+        Measure("elements", _largest(actual - expected_values), limit, enforce_elements),
+        Measure(
+            "rms", float(np.sqrt(np.mean((actual - expected_values) ** 2))), limits.rms * factor
+        ),
     ]
     edge = case.arrays.get(f"out.{name}.edge")
     if edge is not None:
         face = values[0, 0]
         rim = np.concatenate([face[0], face[-1], face[:, 0], face[:, -1]])
-        found.append(Measure("edge", _largest(rim - edge), near, singles))
+        found.append(Measure("edge", _largest(rim - edge), limit, enforce_elements))
     found += [
-        Measure(key, abs(value - float(info[key])), near, singles or key != "absmax")
+        Measure(key, abs(value - float(info[key])), limit, enforce_elements or key != "absmax")
         for key, value in _statistics(values).items()
         if key in info
     ]
@@ -211,7 +215,7 @@ def run_cases(
 
 def run_case(case: CaseFile, networks: SyntheticNetworks, factor: float = 1.0) -> CaseReport:
     """Run one case and judge each of its outputs."""
-    began = time.monotonic()
+    start = time.monotonic()
     reports: list[OutputReport] = []
     failure: str | None = None
     function = ALL_CASES.get(case.name)
@@ -223,7 +227,7 @@ def run_case(case: CaseFile, networks: SyntheticNetworks, factor: float = 1.0) -
                 outputs = function(CaseRun(case.inputs(), networks))
             arrays = {key: _array(value) for key, value in outputs.items()}
             reports = [
-                OutputReport(name, tuple(judge(case, name, arrays[name], factor)))
+                OutputReport(name, tuple(compare_output(case, name, arrays[name], factor)))
                 for name in case.outputs
                 if name in arrays
             ]
@@ -235,7 +239,7 @@ def run_case(case: CaseFile, networks: SyntheticNetworks, factor: float = 1.0) -
             failure = "not enough memory on this device"
         except Exception as error:  # one broken case must not hide the others
             failure = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-    return CaseReport(case.name, case.seed, tuple(reports), time.monotonic() - began, failure)
+    return CaseReport(case.name, case.seed, tuple(reports), time.monotonic() - start, failure)
 
 
 def pick_device(name: str) -> torch.device:

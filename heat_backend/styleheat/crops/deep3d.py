@@ -15,11 +15,11 @@ from PIL import Image
 
 from heat_backend.geometry.landmark_contours import JAW_68, LANDMARKS_68
 
-STEADY = slice(len(JAW_68), len(LANDMARKS_68))
+WITHOUT_JAW = slice(len(JAW_68), len(LANDMARKS_68))
 """All but the jaw, whose points are the outline of a picture rather than places on the skin."""
 
 
-def sixty_eight(points: NDArray[np.floating]) -> NDArray[np.float64]:
+def landmarks_68(points: NDArray[np.floating]) -> NDArray[np.float64]:
     """Pick the 68 landmarks out of FaceMesh's.
 
     Parameters
@@ -66,7 +66,7 @@ def five_points(landmarks: NDArray) -> NDArray[np.float64]:
     return np.stack([*eyes, landmarks[30], landmarks[48], landmarks[54]]).astype(np.float64)
 
 
-def fit_scale(points: NDArray, standard: NDArray) -> tuple[NDArray[np.float64], float]:
+def fit_orthographic(points: NDArray, standard: NDArray) -> tuple[NDArray[np.float64], float]:
     """Fit a scaled orthographic view by linear least squares.
 
     Parameters
@@ -110,7 +110,7 @@ def cut(pixels: NDArray[np.uint8], landmarks: NDArray, standard: NDArray) -> Dee
         upward = np.array(landmarks, np.float64)
         upward[:, 1] = height - 1 - upward[:, 1]
         points = five_points(upward)
-    (tx, ty), fitted = fit_scale(points, np.asarray(standard, np.float64))
+    (tx, ty), fitted = fit_orthographic(points, np.asarray(standard, np.float64))
     scale = _SCALE / fitted
     wide, high = int(width * scale), int(height * scale)
     left = int(wide / 2 - CROP_SIZE / 2 + (tx - width / 2) * scale)

@@ -120,9 +120,9 @@ def _reduced(size: tuple[int, int], shrink: int) -> tuple[int, int]:
 
 
 SIZE = TRANSFORM_SIZE
-TOLD_FROM = 0.02  # share of the crop beyond the photo's edge from which on the user is told
-MOST_BEYOND = 0.5  # of the crop; more than that is no portrait any more
-SOFT_SHARE = 0.02  # of the crop's side: how soft the continued picture becomes
+NOTE_THRESHOLD = 0.02  # share of the crop beyond the photo's edge from which on the user is told
+MAX_OUTSIDE = 0.5  # of the crop; more than that is no portrait any more
+BLUR_SHARE = 0.02  # of the crop's side: how soft the continued picture becomes
 
 
 @dataclass(frozen=True)
@@ -174,31 +174,31 @@ def crop_portrait(pixels: NDArray[np.uint8], landmarks: NDArray[np.floating]) ->
     """
     corners, side = quad_corners(np.asarray(landmarks, np.float64))
     height, width = pixels.shape[:2]
-    beyond = share_beyond(corners, (width, height))
-    if beyond > MOST_BEYOND:
+    outside = share_outside(corners, (width, height))
+    if outside > MAX_OUTSIDE:
         raise BadInput(
-            f"the face is so near to the photo's edge that {beyond:.0%} of its surroundings are "
+            f"the face is so near to the photo's edge that {outside:.0%} of its surroundings are "
             "missing: use a photo with more room around the head"
         )
     pad = _padding(corners, side, (width, height))
-    padded = _continued(pixels, pad, side)
+    padded = _mirror_padded(pixels, pad, side)
     moved = np.asarray(landmarks, np.float64) + np.array(pad[:2])
     quad = find_quad(moved, (padded.shape[1], padded.shape[0]), SIZE)
-    drawn = np.asarray(draw(Image.fromarray(padded), quad, SIZE))
+    aligned = np.asarray(draw(Image.fromarray(padded), quad, SIZE))
     to_photo = _crop_to_picture(quad.in_picture, quad.shrink, padded.shape)
     to_photo[:, 2] -= (pad[0], pad[1])
     inverse = cv2.invertAffineTransform(to_photo)
     notes: tuple[str, ...] = ()
-    if beyond > TOLD_FROM:
+    if outside > NOTE_THRESHOLD:
         notes = (
-            f"{beyond:.0%} of the square around the head lies outside the photo and is "
+            f"{outside:.0%} of the square around the head lies outside the photo and is "
             "mirrored there: a photo with more room around the head looks better",
         )
     placed = np.asarray(landmarks, np.float64) @ inverse[:, :2].T + inverse[:, 2]
-    return PortraitCrop(np.ascontiguousarray(drawn), to_photo, placed, notes)
+    return PortraitCrop(np.ascontiguousarray(aligned), to_photo, placed, notes)
 
 
-def share_beyond(corners: NDArray[np.float64], size: tuple[int, int]) -> float:
+def share_outside(corners: NDArray[np.float64], size: tuple[int, int]) -> float:
     """Share of the quad (4, 2) that lies outside a picture of ``size`` (width, height)."""
     width, height = size
     picture = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
@@ -218,7 +218,7 @@ def _padding(
     return left, top, right, bottom
 
 
-def _continued(
+def _mirror_padded(
     pixels: NDArray[np.uint8], pad: tuple[int, int, int, int], side: float
 ) -> NDArray[np.uint8]:
     """Mirror the photo over its edges, softer the farther out, so that nothing reads as twice."""
@@ -227,15 +227,17 @@ def _continued(
         return pixels
     height, width = pixels.shape[:2]
     mirrored = np.pad(pixels, ((top, bottom), (left, right), (0, 0)), "symmetric")
-    sigma = max(1.0, SOFT_SHARE * side)
-    soft = cv2.GaussianBlur(mirrored, (0, 0), sigma)
+    sigma = max(1.0, BLUR_SHARE * side)
+    blurred = cv2.GaussianBlur(mirrored, (0, 0), sigma)
     x = np.arange(mirrored.shape[1]) - left
     y = np.arange(mirrored.shape[0]) - top
     out_x = np.maximum(np.maximum(-x, x - (width - 1)), 0)
     out_y = np.maximum(np.maximum(-y, y - (height - 1)), 0)
     share = np.clip(np.hypot(out_y[:, None], out_x[None]) / (3.0 * sigma), 0.0, 1.0)
-    mixed = mirrored + share[..., None].astype(np.float32) * (soft.astype(np.float32) - mirrored)
-    return np.ascontiguousarray(np.rint(mixed), np.uint8)
+    blended = mirrored + share[..., None].astype(np.float32) * (
+        blurred.astype(np.float32) - mirrored
+    )
+    return np.ascontiguousarray(np.rint(blended), np.uint8)
 
 
 def _crop_to_picture(
@@ -247,7 +249,7 @@ def _crop_to_picture(
     shift = origin + linear @ (0.5, 0.5)
     if shrink > 1:
         reduced = np.rint(np.array(shape[1::-1]) / shrink)
-        grown = np.array(shape[1::-1]) / reduced
-        linear = linear * grown[:, None]
-        shift = (shift + 0.5) * grown - 0.5
+        ratio = np.array(shape[1::-1]) / reduced
+        linear = linear * ratio[:, None]
+        shift = (shift + 0.5) * ratio - 0.5
     return np.concatenate([linear, shift[:, None]], axis=1)

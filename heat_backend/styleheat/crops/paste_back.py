@@ -23,7 +23,7 @@ FEATHER = 0.07  # of the crop's side: from unseen to full
 MARGIN = 0.01  # of the crop's side at its edge that is never shown
 TONE_CELLS = 64  # cells along the crop in which colours are compared
 TONE_REACH = 3.0  # cells: standard deviation of the smoothing
-MOST_TONE = 60.0  # of 255; more is another picture, not another tone
+MAX_TONE = 60.0  # of 255; more is another picture, not another tone
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class PasteBack:
         if right <= left or bottom <= top:
             return out
         size = (right - left, bottom - top)
-        over = _resampled(driven, self.side, self.matrix, size)
+        over = _resample_crop(driven, self.side, self.matrix, size)
         shared = cv2.multiply(over, self.weight, dtype=cv2.CV_32F)
         # Rounds and clips to bytes on the way.
         out[top:bottom, left:right, :3] = cv2.add(shared, self.base, dtype=cv2.CV_8U)
@@ -111,28 +111,28 @@ def paste_back(
     side = SIZE if scale >= 0.75 else max(16, round(SIZE * scale))
     matrix = _region_to_crop(to_photo, (left, top), side)
     size = (region[2] - left, region[3] - top)
-    mask = _drawn(_soft_square(), matrix, size, side, cv2.BORDER_CONSTANT)
+    mask = _resample_field(_feathered_square(), matrix, size, side, cv2.BORDER_CONSTANT)
     weight = np.repeat(np.clip(mask, 0.0, 1.0)[..., None], 3, axis=2)
-    under = photo[top : region[3], left : region[2]].astype(np.float32)
-    base = under * (1.0 - weight)
+    background = photo[top : region[3], left : region[2]].astype(np.float32)
+    base = background * (1.0 - weight)
     if crop is not None and at_rest is not None:
-        base += weight * _drawn(
-            tone_between(crop, at_rest), matrix, size, side, cv2.BORDER_REPLICATE
+        base += weight * _resample_field(
+            tone_offset(crop, at_rest), matrix, size, side, cv2.BORDER_REPLICATE
         )
     return PasteBack(photo, region, matrix, side, weight, base)
 
 
-def tone_between(crop: Bytes, at_rest: Bytes) -> Floats:
+def tone_offset(crop: Bytes, at_rest: Bytes) -> Floats:
     """Tell what a picture at rest lacks of the crop's colours, smooth: (64, 64, 3), of 255."""
     cells = (TONE_CELLS, TONE_CELLS)
     small = [
         cv2.resize(picture, cells, interpolation=cv2.INTER_AREA).astype(np.float32)
         for picture in (crop, at_rest)
     ]
-    lacking = cv2.GaussianBlur(
+    offset = cv2.GaussianBlur(
         small[0] - small[1], (0, 0), TONE_REACH, borderType=cv2.BORDER_REPLICATE
     )
-    return np.asarray(np.clip(lacking, -MOST_TONE, MOST_TONE), np.float32)
+    return np.asarray(np.clip(offset, -MAX_TONE, MAX_TONE), np.float32)
 
 
 def _region_to_crop(
@@ -147,7 +147,7 @@ def _region_to_crop(
     return np.asarray(back, np.float64)
 
 
-def _resampled(
+def _resample_crop(
     driven: Bytes, side: int, matrix: NDArray[np.float64], size: tuple[int, int]
 ) -> Bytes:
     """Draw the crop into the region: (h, w, 3), uint8."""
@@ -163,7 +163,7 @@ def _resampled(
     return np.asarray(placed, np.uint8)
 
 
-def _soft_square() -> Floats:
+def _feathered_square() -> Floats:
     """Share of the crop (64 cells a side and more) that is seen: full inside, 0 at the edge."""
     cells = 256
     place = (np.arange(cells) + 0.5) / cells
@@ -172,7 +172,7 @@ def _soft_square() -> Floats:
     return np.asarray(ramp[:, None] * ramp[None], np.float32)
 
 
-def _drawn(
+def _resample_field(
     field: Floats, matrix: NDArray[np.float64], size: tuple[int, int], side: int, border: int
 ) -> Floats:
     """Draw a coarse field that spans the crop of ``side`` into the region, smoothly."""

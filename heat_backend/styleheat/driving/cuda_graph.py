@@ -14,16 +14,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from heat_backend.styleheat.driving.prepared_portrait import PreparedPortrait, frame_colours
-from heat_backend.styleheat.memory import is_shortage
+from heat_backend.styleheat.driving.prepared_portrait import PreparedPortrait, frame_pixels
+from heat_backend.styleheat.memory import is_out_of_memory
 
 
 @dataclass(frozen=True)
-class Begun:
+class PendingFrame:
     """A frame that the device is at, or has done."""
 
     slot: int
-    turn: int
+    number: int
 
 
 class FrameGraph:
@@ -35,17 +35,17 @@ class FrameGraph:
     Parameters
     ----------
     portrait : PreparedPortrait
-    colours : callable, optional
-        Draws the portrait's frame, as ``portrait.colours`` does, perhaps compiled.
+    pixels : callable, optional
+        Draws the portrait's frame, as ``portrait.pixels`` does, perhaps compiled.
     """
 
     SLOTS = 3
     """Frames at a time: one being copied, one computed, and one for a preview in between."""
 
     def __init__(
-        self, portrait: PreparedPortrait, colours: Callable[[Tensor], Tensor] | None = None
+        self, portrait: PreparedPortrait, pixels: Callable[[Tensor], Tensor] | None = None
     ) -> None:
-        draw = portrait.colours if colours is None else colours
+        draw = portrait.pixels if pixels is None else pixels
         device = portrait.place.device
         with torch.inference_mode():
             self._descriptor = torch.zeros(1, 256, 1, device=device)
@@ -58,69 +58,69 @@ class FrameGraph:
             torch.cuda.current_stream(device).wait_stream(warm)
             self._graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(self._graph):
-                self._colours = draw(self._descriptor)  # (size,size,3) uint8
-            shape = self._colours.shape
-            self._device = [torch.empty_like(self._colours) for _ in range(self.SLOTS)]
+                self._pixels = draw(self._descriptor)  # (size,size,3) uint8
+            shape = self._pixels.shape
+            self._device = [torch.empty_like(self._pixels) for _ in range(self.SLOTS)]
             self._host = [
                 torch.empty(shape, dtype=torch.uint8, pin_memory=True) for _ in range(self.SLOTS)
             ]
-        self._arrived = [torch.cuda.Event() for _ in range(self.SLOTS)]
-        self._turn = 0
+        self._copied = [torch.cuda.Event() for _ in range(self.SLOTS)]
+        self._submitted = 0
 
     @torch.inference_mode()
-    def begin(self, descriptor: Tensor) -> Begun:
+    def begin(self, descriptor: Tensor) -> PendingFrame:
         """Set the device to work on a descriptor (256, 1); returns before the frame is done."""
-        self._turn += 1
-        slot = self._turn % self.SLOTS
+        self._submitted += 1
+        slot = self._submitted % self.SLOTS
         self._descriptor.copy_(descriptor.reshape(1, -1, 1), non_blocking=True)
         self._graph.replay()
         # A frame begun there and never fetched may still be on its way to the host.
-        torch.cuda.current_stream().wait_event(self._arrived[slot])
-        self._device[slot].copy_(self._colours)
+        torch.cuda.current_stream().wait_event(self._copied[slot])
+        self._device[slot].copy_(self._pixels)
         self._copies.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._copies):
             self._host[slot].copy_(self._device[slot], non_blocking=True)
-            self._arrived[slot].record()
-        return Begun(slot, self._turn)
+            self._copied[slot].record()
+        return PendingFrame(slot, self._submitted)
 
-    def fetch(self, begun: Begun) -> NDArray[np.uint8] | None:
+    def fetch(self, pending: PendingFrame) -> NDArray[np.uint8] | None:
         """Wait for a frame (size, size, 3); None when later ones have taken its place."""
-        if self._turn - begun.turn >= self.SLOTS:
+        if self._submitted - pending.number >= self.SLOTS:
             return None
-        self._arrived[begun.slot].synchronize()
-        return self._host[begun.slot].numpy().copy()
+        self._copied[pending.slot].synchronize()
+        return self._host[pending.slot].numpy().copy()
 
     def picture(self, descriptor: Tensor) -> NDArray[np.uint8]:
         """Draw one frame, (size, size, 3) uint8."""
-        found = self.fetch(self.begin(descriptor))
-        assert found is not None
-        return found
+        frame = self.fetch(self.begin(descriptor))
+        assert frame is not None
+        return frame
 
 
-SWITCH = "HEAT_COMPILE"
+COMPILE_VARIABLE = "HEAT_COMPILE"
 """Environment variable; 0 keeps the compiler off."""
-APART = 1.0
+MAX_COMPILED_DIFFERENCE = 1.0
 """Mean difference, in levels of 255, at which a compiled frame is not believed."""
 NOT_COMPILED = "frames are drawn without torch.compile, more slowly: {}"
-NOT_RECORDED = "frames are drawn step by step, more slowly: they cannot be recorded here ({})"
+NOT_CAPTURED = "frames are drawn step by step, more slowly: they cannot be recorded here ({})"
 
-Colours = Callable[[Tensor], Tensor]
+DrawPixels = Callable[[Tensor], Tensor]
 """Descriptor (1, 256, 1) to colours (size, size, 3) uint8, both on the device."""
 
 
-def compiled(portrait: PreparedPortrait, backend: str = "inductor") -> Colours:
+def compiled(portrait: PreparedPortrait, backend: str = "inductor") -> DrawPixels:
     """Compile a portrait's frame; portraits of one size and precision share the compilation."""
-    made = torch.compile(frame_colours, backend=backend, fullgraph=True, dynamic=False)
-    return partial(made, portrait)
+    compiled_frame = torch.compile(frame_pixels, backend=backend, fullgraph=True, dynamic=False)
+    return partial(compiled_frame, portrait)
 
 
 @dataclass(frozen=True)
 class _Attempt:
-    make: Callable[[PreparedPortrait], Colours]
+    make: Callable[[PreparedPortrait], DrawPixels]
     note: str
 
 
-class FrameWays:
+class CaptureStrategy:
     """Chooses the way for one portrait after another, and does not try twice what failed.
 
     Parameters
@@ -132,42 +132,42 @@ class FrameWays:
     """
 
     def __init__(self, device: str, record: Callable[..., Any] = FrameGraph) -> None:
-        self._record = record
+        self._make_graph = record
         self._attempts: list[_Attempt] = []
         self.notes: tuple[str, ...] = ()
         if device != "cuda":
             return
-        if os.environ.get(SWITCH, "").strip().lower() not in ("0", "off", "no", "false"):
-            self._attempts.append(_Attempt(_believed, NOT_COMPILED))
-        self._attempts.append(_Attempt(lambda portrait: portrait.colours, NOT_RECORDED))
+        if os.environ.get(COMPILE_VARIABLE, "").strip().lower() not in ("0", "off", "no", "false"):
+            self._attempts.append(_Attempt(_verified_compilation, NOT_COMPILED))
+        self._attempts.append(_Attempt(lambda portrait: portrait.pixels, NOT_CAPTURED))
 
-    def recorded(self, portrait: PreparedPortrait) -> FrameGraph | None:
+    def capture_graph(self, portrait: PreparedPortrait) -> FrameGraph | None:
         """Record a portrait's frame in the quickest way that works; None where none does."""
         while self._attempts:
             attempt = self._attempts[0]
             try:
-                graph: FrameGraph = self._record(portrait, attempt.make(portrait))
+                graph: FrameGraph = self._make_graph(portrait, attempt.make(portrait))
                 return graph
             except Exception as error:  # compilers fail in ways of their own, none may end a frame
-                if is_shortage(error):
+                if is_out_of_memory(error):
                     torch.cuda.empty_cache()  # a plainer way needs less
                 self._attempts.pop(0)
-                self.notes = (*self.notes, attempt.note.format(_short(error)))
+                self.notes = (*self.notes, attempt.note.format(_first_line(error)))
         return None
 
 
 @torch.inference_mode()
-def _believed(portrait: PreparedPortrait) -> Colours:
+def _verified_compilation(portrait: PreparedPortrait) -> DrawPixels:
     """Compile a portrait's frame, and compare one with the same drawn step by step."""
-    made = compiled(portrait)
+    compiled_frame = compiled(portrait)
     z = torch.zeros(1, 256, 1, device=portrait.place.device)
-    apart = (made(z).float() - portrait.colours(z).float()).abs().mean()
-    if not float(apart) <= APART:
-        raise RuntimeError(f"its frames differ by {float(apart):.1f} levels of 255")
-    return made
+    difference = (compiled_frame(z).float() - portrait.pixels(z).float()).abs().mean()
+    if not float(difference) <= MAX_COMPILED_DIFFERENCE:
+        raise RuntimeError(f"its frames differ by {float(difference):.1f} levels of 255")
+    return compiled_frame
 
 
-def _short(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     """Give an error's kind, and its first line that says something."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0][:160]}" if lines else type(error).__name__

@@ -37,7 +37,7 @@ from heat_backend.styleheat.networks.warper import STAGES, WARPER_SLOPE, Warping
 
 
 @dataclass(frozen=True)
-class Place:
+class Placement:
     """Where and how exactly to compute."""
 
     device: torch.device
@@ -83,7 +83,7 @@ class FoldedUpConv:
         return self.blur(x)  # -> (B,outer,2H,2W)
 
 
-def styled(layer: StyledConv, w: Tensor, place: Place) -> FoldedConv | FoldedUpConv:
+def fold_styled_conv(layer: StyledConv, w: Tensor, place: Placement) -> FoldedConv | FoldedUpConv:
     """Fold a layer of the generator for one row (1, 512) of W+."""
     weight = layer.conv.modulated(w)[0] * GAIN
     bias = place.bias(layer.activate.bias * GAIN)
@@ -95,12 +95,12 @@ def styled(layer: StyledConv, w: Tensor, place: Place) -> FoldedConv | FoldedUpC
     return FoldedUpConv(place.weight(weight.transpose(0, 1)), blur)
 
 
-def colours(layer: ToRgb, w: Tensor, place: Place) -> FoldedConv:
+def fold_to_rgb(layer: ToRgb, w: Tensor, place: Placement) -> FoldedConv:
     """Fold the step from feature to colours for one row (1, 512) of W+."""
     return FoldedConv(place.weight(layer.conv.modulated(w)[0]), place.bias(layer.bias.flatten()))
 
 
-def sequence(layers: nn.Module, place: Place, gain: float = 1.0) -> list[FoldedConv]:
+def fold_sequence(layers: nn.Module, place: Placement, gain: float = 1.0) -> list[FoldedConv]:
     """Fold blurs, scaled convolutions and activations of an ``nn.Sequential``.
 
     Parameters
@@ -112,34 +112,40 @@ def sequence(layers: nn.Module, place: Place, gain: float = 1.0) -> list[FoldedC
         Factor on the last layer's output; not negative.
     """
     assert isinstance(layers, nn.Sequential)
-    found: list[FoldedConv] = []
-    rest = list(layers)
-    while rest:
-        layer = rest.pop(0)
+    folded: list[FoldedConv] = []
+    remaining = list(layers)
+    while remaining:
+        layer = remaining.pop(0)
         if isinstance(layer, Blur):
-            found.append(_blur(layer, rest[0], place))
+            folded.append(fold_blur(layer, remaining[0], place))
             continue
         assert isinstance(layer, EqualConv2d)
-        act = rest.pop(0) if rest and not isinstance(rest[0], EqualConv2d | Blur) else None
-        factor = (gain if not rest else 1.0) * (GAIN if act is not None else 1.0)
-        found.append(scaled(layer, act, factor, place))
-    return found
+        activation = (
+            remaining.pop(0)
+            if remaining and not isinstance(remaining[0], EqualConv2d | Blur)
+            else None
+        )
+        factor = (gain if not remaining else 1.0) * (GAIN if activation is not None else 1.0)
+        folded.append(fold_equal_conv(layer, activation, factor, place))
+    return folded
 
 
-def scaled(conv: EqualConv2d, act: nn.Module | None, factor: float, place: Place) -> FoldedConv:
+def fold_equal_conv(
+    conv: EqualConv2d, activation: nn.Module | None, factor: float, place: Placement
+) -> FoldedConv:
     """Fold one scaled convolution, its activation and a factor."""
-    assert act is None or isinstance(act, FusedLeakyReLU | ScaledLeakyReLU)
-    bias = act.bias if isinstance(act, FusedLeakyReLU) else conv.bias
+    assert activation is None or isinstance(activation, FusedLeakyReLU | ScaledLeakyReLU)
+    bias = activation.bias if isinstance(activation, FusedLeakyReLU) else conv.bias
     return FoldedConv(
         place.weight(conv.weight * (conv.scale * factor)),
         place.bias(None if bias is None else bias * factor),
         conv.stride,
         conv.padding,
-        slope=None if act is None else LEAK,
+        slope=None if activation is None else LEAK,
     )
 
 
-def _blur(blur: Blur, following: nn.Module, place: Place) -> FoldedConv:
+def fold_blur(blur: Blur, following: nn.Module, place: Placement) -> FoldedConv:
     """Fold a blur before a convolution of stride 2; before a 1x1, it skips what is not read."""
     assert isinstance(following, EqualConv2d)
     channels = following.weight.shape[1]
@@ -148,7 +154,7 @@ def _blur(blur: Blur, following: nn.Module, place: Place) -> FoldedConv:
     return FoldedConv(place.weight(kernel), None, padding=blur.pad[0], groups=channels)
 
 
-def plain(conv: nn.Conv2d, place: Place, slope: float | None = None) -> FoldedConv:
+def fold_conv(conv: nn.Conv2d, place: Placement, slope: float | None = None) -> FoldedConv:
     """Take an ordinary convolution as it is."""
     padding, stride = conv.padding[0], conv.stride[0]
     assert isinstance(padding, int)
@@ -157,12 +163,12 @@ def plain(conv: nn.Conv2d, place: Place, slope: float | None = None) -> FoldedCo
     )
 
 
-def colour_kernel(device: torch.device) -> Tensor:
-    """Return the kernel of :func:`raise_colours`, (3, 1, 4, 4) float32."""
+def rgb_upsample_kernel(device: torch.device) -> Tensor:
+    """Return the kernel of :func:`upsample_rgb`, (3, 1, 4, 4) float32."""
     return blur_kernel(4.0).to(device).expand(3, 1, -1, -1).contiguous()
 
 
-def raise_colours(rgb: Tensor, kernel: Tensor) -> Tensor:
+def upsample_rgb(rgb: Tensor, kernel: Tensor) -> Tensor:
     """Bring colours (1, 3, H, W) to twice the size as the generator does.
 
     Spreading the samples and blurring them is a transposed convolution by the same kernel.
@@ -170,7 +176,7 @@ def raise_colours(rgb: Tensor, kernel: Tensor) -> Tensor:
     return F.conv_transpose2d(rgb, kernel, stride=2, padding=1, groups=3)  # -> (1,3,2H,2W)
 
 
-def _recoloured(normed: Tensor, norm: Adain, z: Tensor) -> Tensor:
+def _modulate(normed: Tensor, norm: Adain, z: Tensor) -> Tensor:
     """Scale and shift a normalised feature by the code, then activate."""
     h = norm.mlp_shared(z)  # (1,256) -> (1,128)
     gamma = norm.mlp_gamma(h)[:, :, None, None]  # -> (1,C,1,1)
@@ -201,13 +207,13 @@ class PortraitFlow:
             if i > 0:
                 features.append(block(features[-1], z))  # H,W -> H/2,W/2
                 continue
-            x = block.conv_0(_recoloured(self.first, block.norm_0, z))  # -> (1,64,128,128)
+            x = block.conv_0(_modulate(self.first, block.norm_0, z))  # -> (1,64,128,128)
             features.append(block.conv_1(F.leaky_relu_(block.norm_1(x, z), WARPER_SLOPE)))
         feature = self.net.hourglass.decoder(features, z)  # -> (1,256,64,64)
         return deformation(self.net.flow_out(feature))  # (1,2,64,64) -> (1,64,64,2)
 
 
-HALF = 1.0 / GAIN
+HALF_GAIN = 1.0 / GAIN
 """The residual blocks divide their sum by sqrt(2); here both branches come divided."""
 
 
@@ -223,9 +229,9 @@ class _Down:
     skip: list[FoldedConv]
 
     @classmethod
-    def of(cls, block: DownBlock, place: Place) -> _Down:
-        body = sequence(block.conv1, place) + sequence(block.conv2, place, HALF)
-        return cls(body, sequence(block.skip, place, HALF))
+    def of(cls, block: DownBlock, place: Placement) -> _Down:
+        body = fold_sequence(block.conv1, place) + fold_sequence(block.conv2, place, HALF_GAIN)
+        return cls(body, fold_sequence(block.skip, place, HALF_GAIN))
 
     def __call__(self, x: Tensor) -> Tensor:
         return _run(self.body, x).add_(_run(self.skip, x))  # (1,256,H,W) -> (1,256,H/2,W/2)
@@ -238,28 +244,30 @@ class _Up:
     skip: FoldedConv
 
     @classmethod
-    def of(cls, block: UpBlock, place: Place) -> _Up:
+    def of(cls, block: UpBlock, place: Placement) -> _Up:
         return cls(
-            sequence(block.conv1, place), _up_conv(block.conv2, place), _up_conv(block.skip, place)
+            fold_sequence(block.conv1, place),
+            _up_conv(block.conv2, place),
+            _up_conv(block.skip, place),
         )
 
     def __call__(self, x: Tensor) -> Tensor:
-        out = self.conv2(_twice(_run(self.conv1, x)))  # (1,256,H,W) -> (1,256,2H,2W)
-        return out.add_(_twice(self.skip(x)))  # a 1x1 and a resize may change places
+        out = self.conv2(_double_size(_run(self.conv1, x)))  # (1,256,H,W) -> (1,256,2H,2W)
+        return out.add_(_double_size(self.skip(x)))  # a 1x1 and a resize may change places
 
 
-def _twice(x: Tensor) -> Tensor:
+def _double_size(x: Tensor) -> Tensor:
     return resize(x, (2 * x.shape[2], 2 * x.shape[3]))  # (1,C,H,W) -> (1,C,2H,2W)
 
 
-def _up_conv(layer: ConvUpLayer, place: Place) -> FoldedConv:
+def _up_conv(layer: ConvUpLayer, place: Placement) -> FoldedConv:
     """Fold the convolution and activation of a layer, and the block's division."""
-    act = layer.activation
-    active = isinstance(act, FusedLeakyReLU)
-    factor = HALF * (GAIN if active else 1.0)
+    activation = layer.activation
+    active = isinstance(activation, FusedLeakyReLU)
+    factor = HALF_GAIN * (GAIN if active else 1.0)
     return FoldedConv(
         place.weight(layer.weight * (layer.scale * factor)),
-        place.bias(act.bias * factor) if isinstance(act, FusedLeakyReLU) else None,
+        place.bias(activation.bias * factor) if isinstance(activation, FusedLeakyReLU) else None,
         padding=layer.padding,
         slope=LEAK if active else None,
     )
@@ -273,15 +281,17 @@ class _Inject:
     norm2: Adain
 
     @classmethod
-    def of(cls, block: InjectBlock, place: Place) -> _Inject:
-        return cls(plain(block.conv1, place), plain(block.conv2, place), block.norm1, block.norm2)
+    def of(cls, block: InjectBlock, place: Placement) -> _Inject:
+        return cls(
+            fold_conv(block.conv1, place), fold_conv(block.conv2, place), block.norm1, block.norm2
+        )
 
     def __call__(self, x: Tensor, z: Tensor) -> Tensor:
-        x = F.leaky_relu_(_normed(self.conv1(x), self.norm1, z), INJECT_SLOPE)
-        return _normed(self.conv2(x), self.norm2, z).add_(x)
+        x = F.leaky_relu_(_adain(self.conv1(x), self.norm1, z), INJECT_SLOPE)
+        return _adain(self.conv2(x), self.norm2, z).add_(x)
 
 
-def _normed(x: Tensor, norm: Adain, z: Tensor) -> Tensor:
+def _adain(x: Tensor, norm: Adain, z: Tensor) -> Tensor:
     """Normalise, scale and shift in one pass; statistics and factors in float32."""
     var, mean = torch.var_mean(x.float(), dim=(2, 3), correction=0, keepdim=True)  # (1,C,1,1)
     h = norm.mlp_shared(z)  # (1,256) -> (1,128)
@@ -306,12 +316,12 @@ class PortraitCalibration:
     shift: FoldedConv
 
     @classmethod
-    def of(cls, net: CalibrationNet, place: Place) -> PortraitCalibration:
+    def of(cls, net: CalibrationNet, place: Placement) -> PortraitCalibration:
         """Fold the network's weights."""
-        below = Place(place.device, torch.float32)
+        below = Placement(place.device, torch.float32)
         places = [*[below] * (len(net.conv_body_up) - 1), place]
-        scale = sequence(net.condition_scale[-1], place)
-        shift = sequence(net.condition_shift[-1], place)
+        scale = fold_sequence(net.condition_scale[-1], place)
+        shift = fold_sequence(net.condition_shift[-1], place)
         biases = [layer.bias for layer in (scale[0], shift[0]) if layer.bias is not None]
         heads = FoldedConv(
             place.weight(torch.cat([scale[0].weight, shift[0].weight])),
@@ -321,9 +331,9 @@ class PortraitCalibration:
         )
         return cls(
             net,
-            sequence(net.conv_body_first, below),
+            fold_sequence(net.conv_body_first, below),
             [_Down.of(block, below) for block in net.conv_body_down],  # type: ignore[arg-type]
-            sequence(net.final_conv, below),
+            fold_sequence(net.final_conv, below),
             [_Up.of(b, p) for b, p in zip(net.conv_body_up, places, strict=True)],  # type: ignore[arg-type]
             [_Inject.of(b, p) for b, p in zip(net.inject_3dmm, places, strict=True)],  # type: ignore[arg-type]
             heads,
@@ -350,15 +360,15 @@ class PortraitCalibration:
         return torch.addcmul(shift.to(feature.dtype), feature, scale.to(feature.dtype) + 1.0)
 
 
-CLAMP = 256.0
+FLOAT16_CLAMP = 256.0
 """Bound of features in float16, far above what they reach; as StyleGAN's training does."""
 
 
 @dataclass(frozen=True)
 class _Resolution:
-    raised: FoldedConv | FoldedUpConv | None
+    up_conv: FoldedConv | FoldedUpConv | None
     conv: FoldedConv | FoldedUpConv
-    colours: FoldedConv
+    to_rgb: FoldedConv
 
 
 @dataclass(frozen=True)
@@ -373,31 +383,31 @@ class UpperGenerator:
     clamp: bool
 
     @classmethod
-    def of(cls, net: Generator, wplus: Tensor, place: Place) -> UpperGenerator:
+    def of(cls, net: Generator, wplus: Tensor, place: Placement) -> UpperGenerator:
         """Run what is below the injection, and fold what is above, for codes (1, rows, 512)."""
         _, rgb = net.below_injection(wplus)  # rgb (1,3,32,32)
         layers = []
         for index in range(INJECTION, len(net.to_rgbs)):
             rows = [wplus[:, 2 * index + turn] for turn in (1, 2, 3)]
-            raised = None
+            up_conv = None
             if index > INJECTION:
-                raised = styled(net.convs[2 * index], rows[0], place)  # type: ignore[arg-type]
-            conv = styled(net.convs[2 * index + 1], rows[1], place)  # type: ignore[arg-type]
-            rgb_layer = colours(net.to_rgbs[index], rows[2], place)  # type: ignore[arg-type]
-            layers.append(_Resolution(raised, conv, rgb_layer))
+                up_conv = fold_styled_conv(net.convs[2 * index], rows[0], place)  # type: ignore[arg-type]
+            conv = fold_styled_conv(net.convs[2 * index + 1], rows[1], place)  # type: ignore[arg-type]
+            rgb_layer = fold_to_rgb(net.to_rgbs[index], rows[2], place)  # type: ignore[arg-type]
+            layers.append(_Resolution(up_conv, conv, rgb_layer))
         clamp = place.dtype == torch.float16  # bfloat16 has the range of float32
-        kernel = colour_kernel(place.device)
-        return cls(raise_colours(rgb, kernel), kernel, layers, clamp)
+        kernel = rgb_upsample_kernel(place.device)
+        return cls(upsample_rgb(rgb, kernel), kernel, layers, clamp)
 
     def __call__(self, x: Tensor) -> Tensor:
         rgb = self.start
         for layer in self.resolutions:
-            if layer.raised is not None:
-                rgb = raise_colours(rgb, self.kernel)  # (1,3,H,W) -> (1,3,2H,2W)
-                x = self._bounded(layer.raised(x))  # (1,c,H,W) -> (1,c/2,2H,2W)
-            x = self._bounded(layer.conv(x))
-            rgb = rgb + layer.colours(x)  # (1,c,H,W) -> (1,3,H,W), summed in float32
+            if layer.up_conv is not None:
+                rgb = upsample_rgb(rgb, self.kernel)  # (1,3,H,W) -> (1,3,2H,2W)
+                x = self._clamped(layer.up_conv(x))  # (1,c,H,W) -> (1,c/2,2H,2W)
+            x = self._clamped(layer.conv(x))
+            rgb = rgb + layer.to_rgb(x)  # (1,c,H,W) -> (1,3,H,W), summed in float32
         return rgb
 
-    def _bounded(self, x: Tensor) -> Tensor:
-        return x.clamp_(-CLAMP, CLAMP) if self.clamp else x
+    def _clamped(self, x: Tensor) -> Tensor:
+        return x.clamp_(-FLOAT16_CLAMP, FLOAT16_CLAMP) if self.clamp else x

@@ -124,7 +124,7 @@ def load_paper_clip(path: Path) -> NDArray[np.float32]:
 
 def for_portrait(
     clip: NDArray[np.float32],
-    own: NDArray,
+    portrait_vector: NDArray,
     *,
     expression_only: bool = False,
     match_crop: bool = False,
@@ -135,7 +135,7 @@ def for_portrait(
     ----------
     clip : ndarray, shape (T, 73)
         The motion; it is not changed.
-    own : ndarray, shape (73,)
+    portrait_vector : ndarray, shape (73,)
         The portrait's own vector.
     expression_only : bool
         Keep the portrait's own head pose and crop.
@@ -148,9 +148,9 @@ def for_portrait(
     """
     fitted = np.array(clip, np.float32)
     if match_crop:
-        fitted[:, CROP_SCALE] *= crop_ratio(own, fitted)
+        fitted[:, CROP_SCALE] *= crop_ratio(portrait_vector, fitted)
     if expression_only:
-        fitted[:, ANGLES.start :] = own[ANGLES.start :]
+        fitted[:, ANGLES.start :] = portrait_vector[ANGLES.start :]
     return fitted
 
 
@@ -190,9 +190,9 @@ def _checked(path: Path, vectors: NDArray) -> NDArray[np.float32]:
     if not 0 < len(vectors) <= _MOST_FRAMES:
         raise BadInput(f"{path.name} holds {len(vectors)} frames: give a clip of one or more")
     clip = np.ascontiguousarray(vectors, np.float32)
-    wrong = ~np.isfinite(clip).all(axis=1)
-    if wrong.any():
-        raise BadInput(f"{path.name}: frame {int(wrong.argmax()) + 1} holds a NaN or infinity")
+    invalid = ~np.isfinite(clip).all(axis=1)
+    if invalid.any():
+        raise BadInput(f"{path.name}: frame {int(invalid.argmax()) + 1} holds a NaN or infinity")
     return clip
 
 
@@ -281,13 +281,13 @@ def load_motion(path: Path) -> PaperMotion:
     """
     vectors = load_paper_clip(path)
     count = len(vectors)
-    still = np.zeros((count, 52), np.float32), np.zeros((count, 3), np.float32)
-    clip = MotionClip(PAPER_FPS, still[0], still[1], still[1], source=path.name)
+    zeros = np.zeros((count, 52), np.float32), np.zeros((count, 3), np.float32)
+    clip = MotionClip(PAPER_FPS, zeros[0], zeros[1], zeros[1], source=path.name)
     return PaperMotion(clip, vectors)
 
 
-RADIUS = 13
-LENGTH = 2 * RADIUS + 1
+WINDOW_RADIUS = 13
+WINDOW_LENGTH = 2 * WINDOW_RADIUS + 1
 
 MEL_BANDS = 80
 MEL_RATE = 80  # rows a second
@@ -298,7 +298,7 @@ _MEL_LEAD = {16: 2, 32: 4, 48: 7, 80: 12}
 
 def window_indices(frame: int, count: int) -> NDArray[np.int64]:
     """Return the 27 indices around ``frame`` of a clip of ``count`` frames, ends repeated."""
-    return np.clip(np.arange(frame - RADIUS, frame + RADIUS + 1), 0, count - 1)
+    return np.clip(np.arange(frame - WINDOW_RADIUS, frame + WINDOW_RADIUS + 1), 0, count - 1)
 
 
 def motion_window(vectors: NDArray, frame: int) -> NDArray:
@@ -314,9 +314,9 @@ def motion_window(vectors: NDArray, frame: int) -> NDArray:
     return np.ascontiguousarray(vectors[window_indices(frame, len(vectors))].T)
 
 
-def still_window(vector: NDArray) -> NDArray:
+def constant_window(vector: NDArray) -> NDArray:
     """Return the (73, 27) window of a pose (73,) that is held."""
-    return np.repeat(vector[:, None], LENGTH, axis=1)
+    return np.repeat(vector[:, None], WINDOW_LENGTH, axis=1)
 
 
 def mel_start(frame: int, length: int = 32) -> int:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from bridge.errors import BadInput
 from heat_backend.styleheat.driving.folded_networks import (
-    Place,
+    Placement,
     PortraitCalibration,
     PortraitFlow,
     UpperGenerator,
@@ -38,7 +38,7 @@ class PreparedPortrait:
     generator: UpperGenerator
     fx: Tensor
     """(1, 512, 64, 64) float32, the portrait's feature."""
-    place: Place
+    place: Placement
 
     @classmethod
     def from_inversion(
@@ -67,7 +67,7 @@ class PreparedPortrait:
         if not all(bool(torch.isfinite(t).all()) for t in tensors):
             raise BadInput("the portrait's inversion is not finite: invert it again")
         ix, wplus, fx = (t.detach().to(device, torch.float32) for t in tensors)
-        place = Place(device, HALF_ON[device.type] if half else torch.float32)
+        place = Placement(device, HALF_ON[device.type] if half else torch.float32)
         with torch.inference_mode():
             return cls(
                 networks.video_warper.mapping_net,
@@ -111,30 +111,30 @@ class PreparedPortrait:
         Tensor
             (3, size, size) float32, about -1 to 1, not clamped.
         """
-        return frame_values(self, descriptor.reshape(1, -1, 1))  # -> (1,256,1)
+        return frame_tensor(self, descriptor.reshape(1, -1, 1))  # -> (1,256,1)
 
     @torch.inference_mode()
-    def colours(self, descriptor: Tensor) -> Tensor:
+    def pixels(self, descriptor: Tensor) -> Tensor:
         """Render one frame as colours on the device, (size, size, 3) uint8.
 
         They are rounded down, as published.
         """
-        return frame_colours(self, descriptor.reshape(1, -1, 1))  # -> (1,256,1)
+        return frame_pixels(self, descriptor.reshape(1, -1, 1))  # -> (1,256,1)
 
     def picture(self, descriptor: Tensor) -> NDArray[np.uint8]:
         """Render one frame as colours in the host's memory, (size, size, 3) uint8."""
-        found: NDArray[np.uint8] = self.colours(descriptor).cpu().numpy()
+        found: NDArray[np.uint8] = self.pixels(descriptor).cpu().numpy()
         return found
 
 
-def frame_values(portrait: PreparedPortrait, z: Tensor) -> Tensor:
+def frame_tensor(portrait: PreparedPortrait, z: Tensor) -> Tensor:
     """Turn a descriptor (1, 256, 1) into (3, size, size); sets no mode, so it can be compiled."""
     feature = warp(portrait.fx, portrait.flow(z))  # (1,512,64,64)
     feature = portrait.calibration(feature.contiguous(memory_format=torch.channels_last), z)
     return portrait.generator(feature.to(portrait.place.dtype))[0]  # -> (3,size,size)
 
 
-def frame_colours(portrait: PreparedPortrait, z: Tensor) -> Tensor:
+def frame_pixels(portrait: PreparedPortrait, z: Tensor) -> Tensor:
     """Turn a descriptor (1, 256, 1) into (size, size, 3) uint8; sets no mode either."""
-    values = frame_values(portrait, z).clamp(-1.0, 1.0).add_(1.0).mul_(127.5)
+    values = frame_tensor(portrait, z).clamp(-1.0, 1.0).add_(1.0).mul_(127.5)
     return values.to(torch.uint8).permute(1, 2, 0).contiguous()  # (3,H,W) -> (H,W,3)

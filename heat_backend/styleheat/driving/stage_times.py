@@ -12,7 +12,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from heat_backend.styleheat.driving.cuda_graph import FrameGraph, FrameWays
+from heat_backend.styleheat.driving.cuda_graph import CaptureStrategy, FrameGraph
 from heat_backend.styleheat.driving.prepared_portrait import PreparedPortrait
 from heat_backend.styleheat.networks.flow import warp
 from heat_backend.styleheat.networks.forward import Inversion, StyleHeat, forward
@@ -88,8 +88,8 @@ def measure(
             timed("picture", partial(portrait.picture, z))
             timed("mapping", partial(portrait.descriptors, windows))
             _stages(portrait, z[None], timed)
-    ways = FrameWays(device.type)
-    streamed = _streamed(ways.recorded(portrait), descriptors, clock)
+    ways = CaptureStrategy(device.type)
+    streamed = _streamed(ways.capture_graph(portrait), descriptors, clock)
     middle = {name: statistics.median(values) for name, values in taken.items()}
     whole = ("published", "frame", "picture", "mapping")
     return StageTimes(

@@ -18,7 +18,7 @@ FACE, LOWER_FACE, MOUTH, EYES, NOSE, HAIR, ALL = (
     "face", "lower_face", "mouth", "eyes", "nose", "hair", "all",
 )  # fmt: skip
 REGIONS = (FACE, LOWER_FACE, MOUTH, EYES, NOSE, HAIR, ALL)
-WORDS: Mapping[str, str] = {
+REGION_OF_WORD: Mapping[str, str] = {
     **dict.fromkeys(("lip", "lips", "mouth", "smile", "smiling", "teeth", "lipstick"), MOUTH),
     **dict.fromkeys(("beard", "goatee", "mustache", "moustache", "stubble", "chin"), LOWER_FACE),
     **dict.fromkeys(("eye", "eyes", "glasses", "eyeglasses", "brow", "brows", "gaze"), EYES),
@@ -27,7 +27,7 @@ WORDS: Mapping[str, str] = {
     **dict.fromkeys(("pose", "yaw", "pitch", "roll", "rotation", "background"), ALL),
 }
 """Words in an attribute's name, and what they are about; every other name is about the face."""
-SOFT = 0.03  # of the outer-eye distance's double: how soft the edge is
+BLUR = 0.03  # of the outer-eye distance's double: how soft the edge is
 _FOREHEAD = 0.9  # of the distance from brows to chin that the forehead is high, at most
 _REACH = 0.12  # outer-eye distances about a feature that belong to it
 
@@ -35,8 +35,8 @@ _REACH = 0.12  # outer-eye distances about a feature that belong to it
 def region_of(name: str) -> str:
     """Return which region an attribute's name is about."""
     for word in name.lower().replace("-", "_").split("_"):
-        if word in WORDS:
-            return WORDS[word]
+        if word in REGION_OF_WORD:
+            return REGION_OF_WORD[word]
     return FACE
 
 
@@ -63,7 +63,7 @@ def region_mask(regions: Iterable[str], landmarks: NDArray[np.floating]) -> Floa
         0 where the photo is to stay, 1 where the attribute may show, soft between.
     """
     points = np.asarray(landmarks, np.float64)
-    unit = float(np.hypot(*(points[45] - points[36])))
+    eye_distance = float(np.hypot(*(points[45] - points[36])))
     mask = np.zeros((SIZE, SIZE), np.uint8)
     for region in regions:
         if region == ALL:
@@ -71,23 +71,23 @@ def region_mask(regions: Iterable[str], landmarks: NDArray[np.floating]) -> Floa
         if region == HAIR:
             mask |= _above_brows(points)
         else:
-            mask |= _hull(_outline(region, points, unit))
-    sigma = max(1.0, SOFT * 2.0 * unit)
+            mask |= _hull(_outline(region, points, eye_distance))
+    sigma = max(1.0, BLUR * 2.0 * eye_distance)
     soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), sigma)
     return np.asarray(np.clip(soft, 0.0, 1.0), np.float32)
 
 
-def _outline(region: str, points: NDArray[np.float64], unit: float) -> NDArray[np.float64]:
+def _outline(region: str, points: NDArray[np.float64], eye_distance: float) -> NDArray[np.float64]:
     """Points (n, 2) whose hull is a region."""
     if region == MOUTH:
-        return _grown(points[48:60], _REACH * unit)
+        return _dilated(points[48:60], _REACH * eye_distance)
     if region == EYES:
-        return _grown(points[17:48][np.r_[0:10, 19:31]], _REACH * unit)
+        return _dilated(points[17:48][np.r_[0:10, 19:31]], _REACH * eye_distance)
     if region == NOSE:
-        return _grown(points[27:36], _REACH * unit)
+        return _dilated(points[27:36], _REACH * eye_distance)
     jaw = points[:17]
     if region == LOWER_FACE:
-        below = jaw[2:15] + 0.5 * _REACH * unit * _down(points)
+        below = jaw[2:15] + 0.5 * _REACH * eye_distance * _down(points)
         return np.concatenate([jaw[2:15], below, points[31:36]])
     brows = points[17:27]
     up = _down(points) * -_FOREHEAD * 0.5 * np.hypot(*(points[8] - brows.mean(axis=0)))
@@ -96,11 +96,11 @@ def _outline(region: str, points: NDArray[np.float64], unit: float) -> NDArray[n
 
 def _down(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Direction (2,) from the brows to the chin."""
-    way = points[8] - points[17:27].mean(axis=0)
-    return np.asarray(way / np.hypot(*way), np.float64)
+    vector = points[8] - points[17:27].mean(axis=0)
+    return np.asarray(vector / np.hypot(*vector), np.float64)
 
 
-def _grown(points: NDArray[np.float64], by: float) -> NDArray[np.float64]:
+def _dilated(points: NDArray[np.float64], by: float) -> NDArray[np.float64]:
     """Add points (8 n, 2) around each."""
     angle = np.arange(8) * np.pi / 4
     ring = by * np.stack([np.cos(angle), np.sin(angle)], axis=1)

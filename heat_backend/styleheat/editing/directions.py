@@ -61,13 +61,13 @@ class Component:
     deviation: float
     rows: tuple[int, int]
 
-    def apply(self, rows: Tensor, place: float) -> Tensor:
-        """Return w+ (B, 18, 512) brought to ``place`` deviations along the component.
+    def apply(self, rows: Tensor, target: float) -> Tensor:
+        """Return w+ (B, 18, 512) brought to ``target`` deviations along the component.
 
         Where it stands is read from row 0 for all rows, as published.
         """
-        standing = ((rows[:, 0] - self.mean) @ self.vector) / self.deviation  # (B,)
-        step = (place - standing)[:, None] * self.vector * self.deviation  # (B, 512)
+        current = ((rows[:, 0] - self.mean) @ self.vector) / self.deviation  # (B,)
+        step = (target - current)[:, None] * self.vector * self.deviation  # (B, 512)
         moved = torch.zeros(rows.shape[1], dtype=rows.dtype, device=rows.device)
         moved[self.rows[0] : self.rows[1] + 1] = 1
         return rows + step[:, None] * moved[:, None]
@@ -108,7 +108,7 @@ class LatentEdit:
     ----------
     name : str
         As in ``edits``: 0 is off, 1 the full strength.
-    what : Direction or Component
+    direction : Direction or Component
     strength : float
         What the full strength is, in the direction's unit or the component's deviations.
     source : str
@@ -120,7 +120,7 @@ class LatentEdit:
     """
 
     name: str
-    what: Direction | Component
+    direction: Direction | Component
     strength: float
     source: str
     signed: bool = True
@@ -128,7 +128,7 @@ class LatentEdit:
 
     def step(self, rows: Tensor, amount: float) -> Tensor:
         """Return by how much w+ (B, 18, 512) moves."""
-        return amount * (self.what.apply(rows, self.strength) - rows)
+        return amount * (self.direction.apply(rows, self.strength) - rows)
 
 
 @dataclass(frozen=True)
@@ -141,8 +141,8 @@ class EditList:
     @property
     def names(self) -> tuple[str, ...]:
         """All that may be asked for, by other names too."""
-        also = (name for name, (known, _) in ALIASES.items() if known in self.edits)
-        return (*self.edits, *also)
+        aliases = (name for name, (known, _) in ALIASES.items() if known in self.edits)
+        return (*self.edits, *aliases)
 
     def known(self, name: str) -> LatentEdit:
         """Return an edit by one of its names."""
@@ -219,17 +219,17 @@ def _read(path: Path) -> Iterator[LatentEdit]:
     if path.name == _COMPONENTS:
         yield from _published_components(path, content)
         return
-    told = _told(path)
+    metadata = _read_metadata(path)
     if isinstance(content, Tensor):
         default = POSE if _is_published(path, "pose") else _STRENGTH
-        strength = _number(path, told.get("strength", default), "strength")
-        what = Direction(_direction(path, content))
-        yield LatentEdit(path.stem, what, strength, path.name, region=_region(path, told))
+        strength = _number(path, metadata.get("strength", default), "strength")
+        direction = Direction(_direction(path, content))
+        yield LatentEdit(path.stem, direction, strength, path.name, region=_region(path, metadata))
         return
     statistics = _statistics(path, content)
-    if "edits" in told:
-        for one in _list(path, told["edits"]):
-            yield replace(_named_component(path, statistics, one), region=_region(path, one))
+    if "edits" in metadata:
+        for entry in _checked_list(path, metadata["edits"]):
+            yield replace(_named_component(path, statistics, entry), region=_region(path, entry))
         return
     for number in range(min(_FIRST_COMPONENTS, len(statistics["comp"]))):
         unit = component(statistics, number, (0, ROWS - 1))
@@ -243,16 +243,16 @@ def _published_components(path: Path, content: Any) -> Iterator[LatentEdit]:
         ("beard", BEARD_COMPONENT, BEARD_ROWS, BEARD),
         ("lip", LIP_COMPONENT, LIP_ROWS, LIP),
     )
-    for name, number, rows, place in published:
+    for name, number, rows, target in published:
         if number < len(statistics["comp"]):
-            what = component(statistics, number, rows)
-            yield LatentEdit(name, what, place, path.name, signed=False)
+            direction = component(statistics, number, rows)
+            yield LatentEdit(name, direction, target, path.name, signed=False)
 
 
-def _named_component(path: Path, statistics: Mapping[str, Tensor], one: Any) -> LatentEdit:
+def _named_component(path: Path, statistics: Mapping[str, Tensor], entry: Any) -> LatentEdit:
     try:
-        name, number = str(one["name"]), int(one["component"])
-        first, last = (int(row) for row in one.get("rows", (0, ROWS - 1)))
+        name, number = str(entry["name"]), int(entry["component"])
+        first, last = (int(row) for row in entry.get("rows", (0, ROWS - 1)))
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise BadInput(f"{path.stem}.json: each edit needs a name and a component") from error
     if not (0 <= number < len(statistics["comp"]) and 0 <= first <= last < ROWS):
@@ -260,9 +260,9 @@ def _named_component(path: Path, statistics: Mapping[str, Tensor], one: Any) -> 
             f"{path.stem}.json: {name} names component {number} and rows {first} to {last}; "
             f"there are {len(statistics['comp'])} components and {ROWS} rows"
         )
-    place = _number(path, one.get("place", _DEVIATIONS), "place")
-    what = component(statistics, number, (first, last))
-    return LatentEdit(name, what, place, path.name, signed=False)
+    target = _number(path, entry.get("place", _DEVIATIONS), "place")
+    direction = component(statistics, number, (first, last))
+    return LatentEdit(name, direction, target, path.name, signed=False)
 
 
 def _direction(path: Path, vector: Tensor) -> Tensor:
@@ -294,21 +294,21 @@ def _finite(path: Path, values: Tensor) -> Tensor:
     return values.float()
 
 
-def _told(path: Path) -> dict[str, Any]:
+def _read_metadata(path: Path) -> dict[str, Any]:
     """Return what the JSON file beside a direction says."""
     beside = path.with_suffix(".json")
     if not beside.is_file():
         return {}
     try:
-        told = json.loads(beside.read_text("utf-8"))
+        metadata = json.loads(beside.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise BadInput(f"{beside.name} cannot be read as JSON: {error}") from error
-    if not isinstance(told, dict):
+    if not isinstance(metadata, dict):
         raise BadInput(f'{beside.name} should hold a table, such as {{"strength": 3}}')
-    return told
+    return metadata
 
 
-def _list(path: Path, value: Any) -> list[Any]:
+def _checked_list(path: Path, value: Any) -> list[Any]:
     if not isinstance(value, list):
         raise BadInput(f"{path.stem}.json: `edits` should be a list")
     return value
@@ -320,11 +320,11 @@ def _number(path: Path, value: Any, name: str) -> float:
     return float(value)
 
 
-def _region(path: Path, told: Mapping[str, Any]) -> str:
-    if "region" not in told:
+def _region(path: Path, metadata: Mapping[str, Any]) -> str:
+    if "region" not in metadata:
         return ""
     try:
-        return check_region(str(told["region"]))
+        return check_region(str(metadata["region"]))
     except BadInput as error:
         raise BadInput(f"{path.stem}.json: {error}") from error
 

@@ -22,31 +22,31 @@ from heat_backend.styleheat.editing.frame_edits import Amounts, FrameEdits
 from heat_backend.styleheat.editing.photo_edits import EditedPhoto, PhotoEditor
 from heat_backend.styleheat.inversion import methods
 from heat_backend.styleheat.inversion.cache import (
-    Inverting,
-    as_tensor,
+    PortraitInverter,
     read_inversion,
-    reduced,
+    resized_to_256,
     save_inversion,
+    uint8_to_image,
 )
-from heat_backend.styleheat.inversion.encoder import Encoded, Inverter, shown
+from heat_backend.styleheat.inversion.encoder import Encoded, Inverter, clamped_256
 from heat_backend.styleheat.inversion.loaded import Networks
-from heat_backend.styleheat.inversion.methods import Judge, Watch
+from heat_backend.styleheat.inversion.methods import InversionMonitor, LossModels
 from heat_backend.styleheat.networks.forward import Inversion
 from heat_backend.styleheat.networks.stylegan import Conditions, Generator
 
 
 @dataclass(frozen=True)
-class Look:
+class InvertedPicture:
     """What a portrait's latent edits start from.
 
     Attributes
     ----------
-    found : Inversion
+    inversion : Inversion
     picture : Tensor
         (1, 3, 256, 256), -1 to 1, what was inverted.
     """
 
-    found: Inversion
+    inversion: Inversion
     picture: Tensor
 
 
@@ -57,7 +57,7 @@ class EditablePortrait:
     Attributes
     ----------
     networks : Networks
-    looks : callable
+    inversion_at : callable
         Gives the portrait as a frame asks for it, its live edits apart.
     method : str
         How it was inverted.
@@ -66,11 +66,11 @@ class EditablePortrait:
     """
 
     networks: Networks
-    looks: Callable[[FrameEdits], Look]
+    inversion_at: Callable[[FrameEdits], InvertedPicture]
     method: str
     edits: EditList
 
-    def prepared(self, asked: FrameEdits, half: bool) -> PreparedPortrait:
+    def prepared(self, frame_edits: FrameEdits, half: bool) -> PreparedPortrait:
         """Make the portrait ready under some edits.
 
         Raises
@@ -78,16 +78,22 @@ class EditablePortrait:
         UsageError
             An edit is unknown, or the portrait was inverted in a way that cannot be edited.
         """
-        look = self.looks(asked)
-        found = look.found
-        if asked.live:
-            found = edited_latently(self.networks, look, dict(asked.live), self.edits, self.method)
-        return PreparedPortrait.from_inversion(self.networks.driving(), found, half)
+        inverted = self.inversion_at(frame_edits)
+        inversion = inverted.inversion
+        if frame_edits.live:
+            inversion = apply_latent_edits(
+                self.networks, inverted, dict(frame_edits.live), self.edits, self.method
+            )
+        return PreparedPortrait.from_inversion(self.networks.driving(), inversion, half)
 
 
 @torch.no_grad()
-def edited_latently(
-    networks: Networks, look: Look, amounts: Mapping[str, float], edits: EditList, method: str
+def apply_latent_edits(
+    networks: Networks,
+    inverted: InvertedPicture,
+    amounts: Mapping[str, float],
+    edits: EditList,
+    method: str,
 ) -> Inversion:
     """Move a look's codes along the directions of some attributes.
 
@@ -97,7 +103,7 @@ def edited_latently(
         An edit is unknown, or the portrait was inverted in a way that cannot be edited.
     """
     device = networks.device
-    codes = edits.apply(look.found.wplus.cpu(), amounts).to(device)
+    codes = edits.apply(inverted.inversion.wplus.cpu(), amounts).to(device)
     generator = networks.driving().generator
     if method == methods.OPTIMIZE:
         raise UsageError(
@@ -106,10 +112,10 @@ def edited_latently(
         )
     if method == methods.COARSE:
         made = generator(codes)
-        return methods.checked(Inversion(shown(made.image), codes, made.f_latent, None))
-    rough = shown(generator(look.found.wplus.to(device)).image)  # -> (1,3,256,256)
-    residual = look.picture.to(device) - rough
-    encoded = Encoded(look.found.wplus.to(device), residual, rough)
+        return methods.checked(Inversion(clamped_256(made.image), codes, made.f_latent, None))
+    rough = clamped_256(generator(inverted.inversion.wplus.to(device)).image)  # -> (1,3,256,256)
+    residual = inverted.picture.to(device) - rough
+    encoded = Encoded(inverted.inversion.wplus.to(device), residual, rough)
     return methods.checked(edited_inversion(networks.decoder(), encoded, codes))
 
 
@@ -127,21 +133,21 @@ def edited_inversion(inverter: Inverter, encoded: Encoded, wplus: Tensor) -> Inv
     wplus : Tensor, shape (B, 18, 512)
         The edited codes.
     """
-    rough = shown(inverter.generator(wplus).image)  # -> (B,3,256,256)
+    rough = clamped_256(inverter.generator(wplus).image)  # -> (B,3,256,256)
     return inverter.decode(Encoded(wplus, encoded.residual, rough))
 
 
-STEPS = 40
+REFINEMENT_STEPS = 40
 
 
-def refined(
+def refine_edited_inversion(
     generator: Generator,
     edited: Inversion,
     photo: Tensor,
     region: Tensor,
-    judge: Judge,
-    watch: Watch,
-    steps: int = STEPS,
+    loss_models: LossModels,
+    monitor: InversionMonitor,
+    steps: int = REFINEMENT_STEPS,
 ) -> Inversion:
     """Optimise an edited inversion against the photo outside the edit's region.
 
@@ -156,23 +162,25 @@ def refined(
         (1, 3, size, size), -1 to 1, of the generator's size.
     region : Tensor
         (1, 1, size, size), 1 where the edit may show, 0 where the photo is to stay.
-    judge : Judge
-    watch : Watch
+    loss_models : LossModels
+    monitor : InversionMonitor
     steps : int
     """
     with torch.no_grad():
         drawn = generator(edited.wplus, Conditions(f=edited.fx)).image.clamp(-1.0, 1.0)
         target = region * drawn + (1.0 - region) * photo
-    return methods.optimize(generator, edited, target, judge, watch, steps)
+    return methods.optimize(generator, edited, target, loss_models, monitor, steps)
 
 
-AT_ONCE = 4  # looks held in memory, 25 MB and a photo each; others are read from disk again
+INVERSIONS_IN_MEMORY = (
+    4  # looks held in memory, 25 MB and a photo each; others are read from disk again
+)
 EDITS_VERSION = 1  # counts changes in what edits make of a photo
 
 
 @dataclass(frozen=True)
-class _Held:
-    look: Look
+class _EditedPortrait:
+    inverted: InvertedPicture
     photo: EditedPhoto
 
 
@@ -181,10 +189,10 @@ class InversionCache:
 
     Parameters
     ----------
-    inverting : Inverting
-    own : EditedPhoto
+    inverting : PortraitInverter
+    original : EditedPhoto
         The photo as it is.
-    found : Inversion
+    inversion : Inversion
         Of it.
     editor : PhotoEditor
     edits : EditList
@@ -195,95 +203,110 @@ class InversionCache:
 
     def __init__(
         self,
-        inverting: Inverting,
-        own: EditedPhoto,
-        found: Inversion,
+        inverting: PortraitInverter,
+        original: EditedPhoto,
+        inversion: Inversion,
         editor: PhotoEditor,
         edits: EditList,
         landmarks: NDArray[np.floating],
     ) -> None:
         self._inverting = inverting
-        self._own = own
+        self._original = original
         self._editor = editor
         self._edits = edits
         self._landmarks = landmarks
-        self._plain = Look(found, as_tensor(reduced(own.crop), "cpu"))
-        self._held: OrderedDict[Amounts, _Held] = OrderedDict()
+        self._unedited = InvertedPicture(
+            inversion, uint8_to_image(resized_to_256(original.crop), "cpu")
+        )
+        self._in_memory: OrderedDict[Amounts, _EditedPortrait] = OrderedDict()
         self._cancelled: CancelCheck = never
 
     def set_cancel_check(self, cancelled: CancelCheck) -> None:
         """Ask ``cancelled`` while an inversion goes on."""
         self._cancelled = cancelled
 
-    def at(self, asked: FrameEdits) -> Look:
+    def at(self, frame_edits: FrameEdits) -> InvertedPicture:
         """Return the portrait as a frame asks for it, its live edits apart."""
-        before = self._find(asked.before).look
-        if asked.before == asked.after:
+        before = self._find(frame_edits.before).inverted
+        if frame_edits.before == frame_edits.after:
             return before
-        return between(before, self._find(asked.after).look, asked.share)
+        return interpolate_inversions(
+            before, self._find(frame_edits.after).inverted, frame_edits.share
+        )
 
     def photo(self, edits: Amounts) -> EditedPhoto:
         """Return the photo under edits that are inverted anew."""
         return self._find(edits).photo
 
-    def _find(self, edits: Amounts) -> _Held:
+    def _find(self, edits: Amounts) -> _EditedPortrait:
         if not edits:
-            return _Held(self._plain, self._own)
-        if edits in self._held:
-            self._held.move_to_end(edits)
-            return self._held[edits]
-        while len(self._held) >= AT_ONCE:
-            self._held.popitem(last=False)
-        self._held[edits] = made = self._made(edits)
+            return _EditedPortrait(self._unedited, self._original)
+        if edits in self._in_memory:
+            self._in_memory.move_to_end(edits)
+            return self._in_memory[edits]
+        while len(self._in_memory) >= INVERSIONS_IN_MEMORY:
+            self._in_memory.popitem(last=False)
+        self._in_memory[edits] = made = self._compute(edits)
         return made
 
-    def _made(self, edits: Amounts) -> _Held:
-        watch = Watch(lambda text, share: None, self._cancelled)
+    def _compute(self, edits: Amounts) -> _EditedPortrait:
+        monitor = InversionMonitor(lambda text, share: None, self._cancelled)
         on_photo = {name: value for name, value in edits if name in EDIT_BY_NAME}
         latent = {name: value for name, value in edits if name not in EDIT_BY_NAME}
-        photo, look = self._own, self._plain
+        photo, inverted = self._original, self._unedited
         if on_photo:
             photo = self._editor.edited(on_photo)
-            key = self._inverting.key(self._own.crop, self._words(on_photo))
-            found = self._inverting.invert(photo.crop, key, watch)
-            look = Look(found, as_tensor(reduced(photo.crop), "cpu"))
+            key = self._inverting.key(self._original.crop, self._description(on_photo))
+            inversion = self._inverting.invert(photo.crop, key, monitor)
+            inverted = InvertedPicture(inversion, uint8_to_image(resized_to_256(photo.crop), "cpu"))
         if latent:
-            key = self._inverting.key(self._own.crop, self._words(dict(edits)))
-            look = Look(self._refined(look, photo, latent, key, watch), look.picture)
-        return _Held(look, photo)
+            key = self._inverting.key(self._original.crop, self._description(dict(edits)))
+            inverted = InvertedPicture(
+                self._refined(inverted, photo, latent, key, monitor), inverted.picture
+            )
+        return _EditedPortrait(inverted, photo)
 
     def _refined(
-        self, look: Look, photo: EditedPhoto, latent: dict[str, float], key: str, watch: Watch
+        self,
+        inverted: InvertedPicture,
+        photo: EditedPhoto,
+        latent: dict[str, float],
+        key: str,
+        monitor: InversionMonitor,
     ) -> Inversion:
         """Edit attributes, and bring the rest of the face back to the photo."""
         kept = read_inversion(self._inverting.cache, key)
         if kept is not None:
             return kept
         networks, device = self._inverting.networks, self._inverting.networks.device
-        edited = edited_latently(networks, look, latent, self._edits, self._inverting.method)
+        edited = apply_latent_edits(networks, inverted, latent, self._edits, self._inverting.method)
         mask = region_mask(self._edits.regions(latent), self._landmarks)
         region = torch.from_numpy(mask)[None, None].to(device)  # (1,1,1024,1024)
-        target = as_tensor(photo.crop, device)
+        target = uint8_to_image(photo.crop, device)
         generator = networks.driving().generator
-        found = refined(generator, edited, target, region, networks.judge(), watch)
-        save_inversion(self._inverting.cache, key, found)
-        return found
+        inversion = refine_edited_inversion(
+            generator, edited, target, region, networks.loss_models(), monitor
+        )
+        save_inversion(self._inverting.cache, key, inversion)
+        return inversion
 
-    def _words(self, edits: dict[str, float]) -> str:
+    def _description(self, edits: dict[str, float]) -> str:
         """Put edits into words that change whenever what they do does."""
         return repr((EDITS_VERSION, sorted(edits.items()), self._edits.fingerprint(edits)))
 
 
-def between(one: Look, other: Look, share: float) -> Look:
+def interpolate_inversions(
+    first: InvertedPicture, second: InvertedPicture, share: float
+) -> InvertedPicture:
     """Interpolate codes, features and pictures of two looks; ``share`` 0 is the first."""
 
-    def mixed(of: Callable[[Look], Tensor]) -> Tensor:
-        return torch.lerp(of(one).float(), of(other).float().to(of(one).device), share)
+    def mixed(of: Callable[[InvertedPicture], Tensor]) -> Tensor:
+        return torch.lerp(of(first).float(), of(second).float().to(of(first).device), share)
 
-    found = Inversion(
-        mixed(lambda look: look.found.ix),
-        mixed(lambda look: look.found.wplus),
-        mixed(lambda look: look.found.fx),
+    inversion = Inversion(
+        mixed(lambda inverted: inverted.inversion.ix),
+        mixed(lambda inverted: inverted.inversion.wplus),
+        mixed(lambda inverted: inverted.inversion.fx),
         None,
     )
-    return Look(found, mixed(lambda look: look.picture))
+    return InvertedPicture(inversion, mixed(lambda inverted: inverted.picture))

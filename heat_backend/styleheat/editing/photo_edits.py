@@ -18,8 +18,8 @@ from heat_backend.styleheat.crops.paste_back import PasteBack
 from heat_backend.styleheat.editing.frame_edits import Amounts, FrameEdits
 
 Bytes = NDArray[np.uint8]
-_MOVED = 1  # of 255: what differs by more was edited
-_AROUND = 5  # pixels about it that are taken along
+_CHANGED = 1  # of 255: what differs by more was edited
+_DILATION = 5  # pixels about it that are taken along
 
 
 @dataclass(frozen=True)
@@ -57,14 +57,14 @@ class PhotoEditor:
         self._landmarks = landmarks
         self._prepare = prepare
         self._portrait: Portrait | None = None
-        self._own_notes: tuple[str, ...] = ()
+        self._initial_notes: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What had to be done to edits that a user should know."""
         if self._portrait is None:
             return ()
-        return tuple(note for note in self._portrait.notes if note not in self._own_notes)
+        return tuple(note for note in self._portrait.notes if note not in self._initial_notes)
 
     def edited(self, edits: Mapping[str, float]) -> EditedPhoto:
         """Return the photo under some edits.
@@ -76,21 +76,21 @@ class PhotoEditor:
         """
         if self._portrait is None:
             self._portrait = self._prepare()
-            self._own_notes = self._portrait.notes
+            self._initial_notes = self._portrait.notes
         drawn = self._portrait.render(Coefficients.of(edits=edits))[..., :3].copy()
         if drawn.shape != self._photo.shape:
             plain = self._portrait.render(Coefficients.zero())[..., :3]
-            drawn = _enlarged(self._photo, plain, drawn)
+            drawn = _upscaled_edit(self._photo, plain, drawn)
         return EditedPhoto(drawn, crop_portrait(drawn, self._landmarks).pixels)
 
 
-def _enlarged(photo: Bytes, plain: Bytes, drawn: Bytes) -> Bytes:
+def _upscaled_edit(photo: Bytes, plain: Bytes, drawn: Bytes) -> Bytes:
     """Bring an edited photo to the photo's size, which stays as sharp as it is elsewhere."""
-    apart = cv2.absdiff(drawn, plain).max(axis=2) > _MOVED
-    around = cv2.dilate(apart.astype(np.uint8), np.ones((_AROUND, _AROUND), np.uint8))
+    changed = cv2.absdiff(drawn, plain).max(axis=2) > _CHANGED
+    dilated = cv2.dilate(changed.astype(np.uint8), np.ones((_DILATION, _DILATION), np.uint8))
     size = (photo.shape[1], photo.shape[0])
     large = cv2.resize(drawn, size, interpolation=cv2.INTER_CUBIC)
-    weight = cv2.resize(around.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)[..., None]
+    weight = cv2.resize(dilated.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)[..., None]
     return np.asarray(np.rint(large * weight + photo * (1.0 - weight)), np.uint8)
 
 
@@ -109,34 +109,34 @@ class EditedPastes:
     """
 
     def __init__(self, plain: PasteBack, make: Callable[[Amounts], PasteBack]) -> None:
-        self._plain = plain
+        self._unedited = plain
         self._make = make
-        self._held: OrderedDict[Amounts, PasteBack] = OrderedDict()
+        self._in_memory: OrderedDict[Amounts, PasteBack] = OrderedDict()
         self._newest: tuple[FrameEdits, PasteBack] | None = None
 
-    def __call__(self, asked: FrameEdits) -> PasteBack:
+    def __call__(self, frame_edits: FrameEdits) -> PasteBack:
         """Return the pasting of a frame."""
-        if asked.before == asked.after:
-            return self._find(asked.before)
-        placed = replace(asked, live=())
+        if frame_edits.before == frame_edits.after:
+            return self._find(frame_edits.before)
+        placed = replace(frame_edits, live=())
         if self._newest is None or self._newest[0] != placed:
-            ends = self._find(asked.before), self._find(asked.after)
-            self._newest = placed, interpolate_pastes(*ends, asked.share)
+            ends = self._find(frame_edits.before), self._find(frame_edits.after)
+            self._newest = placed, interpolate_pastes(*ends, frame_edits.share)
         return self._newest[1]
 
     def _find(self, edits: Amounts) -> PasteBack:
         if not edits:
-            return self._plain
-        if edits not in self._held:
-            while len(self._held) >= PASTES_IN_MEMORY:
-                self._held.popitem(last=False)
-            self._held[edits] = self._make(edits)
-        self._held.move_to_end(edits)
-        return self._held[edits]
+            return self._unedited
+        if edits not in self._in_memory:
+            while len(self._in_memory) >= PASTES_IN_MEMORY:
+                self._in_memory.popitem(last=False)
+            self._in_memory[edits] = self._make(edits)
+        self._in_memory.move_to_end(edits)
+        return self._in_memory[edits]
 
 
-def interpolate_pastes(one: PasteBack, other: PasteBack, share: float) -> PasteBack:
+def interpolate_pastes(first: PasteBack, second: PasteBack, share: float) -> PasteBack:
     """Interpolate two pastings of one place; ``share`` 0 is the first."""
-    photo = cv2.addWeighted(one.photo, 1.0 - share, other.photo, share, 0.0)
-    base = cv2.addWeighted(one.base, 1.0 - share, other.base, share, 0.0)
-    return replace(one, photo=np.asarray(photo, np.uint8), base=np.asarray(base, np.float32))
+    photo = cv2.addWeighted(first.photo, 1.0 - share, second.photo, share, 0.0)
+    base = cv2.addWeighted(first.base, 1.0 - share, second.base, share, 0.0)
+    return replace(first, photo=np.asarray(photo, np.uint8), base=np.asarray(base, np.float32))

@@ -18,14 +18,14 @@ from bridge.whole_file import whole_file
 from heat_backend.styleheat.crops.deep3d import PICTURE_SIZE
 from heat_backend.styleheat.inversion import methods
 from heat_backend.styleheat.inversion.loaded import Networks
-from heat_backend.styleheat.inversion.methods import Watch
-from heat_backend.styleheat.memory import give_back
+from heat_backend.styleheat.inversion.methods import InversionMonitor
+from heat_backend.styleheat.memory import release_freed_memory
 from heat_backend.styleheat.networks.forward import Inversion
 
-KEPT = 32  # the newest; each takes about 25 MB
+MAX_CACHED = 32  # the newest; each takes about 25 MB
 VERSION = 1
 _SECONDS = "seconds"
-_LONGEST = 1e6
+_MAX_SECONDS = 1e6
 
 
 def inversion_key(crop: NDArray[np.uint8], weights: str, method: str, edits: str = "") -> str:
@@ -52,10 +52,10 @@ def read_inversion(folder: Path, key: str) -> Inversion | None:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    place = _place(folder, key)
+    path = _path(folder, key)
     try:
-        found = load_file(place)
-        place.touch()
+        found = load_file(path)
+        path.touch()
         kept = Inversion(
             found["ix"],
             found["wplus"],
@@ -69,16 +69,16 @@ def read_inversion(folder: Path, key: str) -> Inversion | None:
     return kept if whole and finite else None
 
 
-def seconds_taken(folder: Path, key: str) -> float | None:
+def cached_seconds(folder: Path, key: str) -> float | None:
     """Return how long a kept inversion took, None where that is not known."""
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(_place(folder, key), "np") as file:
+        with safe_open(_path(folder, key), "np") as file:
             seconds = float((file.metadata() or {})[_SECONDS])
     except (SafetensorError, OSError, ValueError, KeyError):
         return None
-    return seconds if 0.0 < seconds < _LONGEST else None
+    return seconds if 0.0 < seconds < _MAX_SECONDS else None
 
 
 def save_inversion(folder: Path, key: str, found: Inversion, seconds: float | None = None) -> None:
@@ -92,22 +92,22 @@ def save_inversion(folder: Path, key: str, found: Inversion, seconds: float | No
     tensors = {"ix": found.ix, "wplus": found.wplus, "fx": found.fx}
     if found.condition is not None:
         tensors |= {"scale": found.condition[0], "shift": found.condition[1]}
-    place = _place(folder, key)
+    path = _path(folder, key)
     with contextlib.suppress(OSError, SafetensorError):
         folder.mkdir(parents=True, exist_ok=True)
         flat = {n: t.detach().float().cpu().contiguous() for n, t in tensors.items()}
-        with whole_file(place) as part:
+        with whole_file(path) as part:
             save_file(flat, part, None if seconds is None else {_SECONDS: f"{seconds:.3f}"})
-        _forget_oldest(folder)
+        _evict_oldest(folder)
 
 
-def _place(folder: Path, key: str) -> Path:
+def _path(folder: Path, key: str) -> Path:
     return folder / f"inversion-{key}.safetensors"
 
 
-def _forget_oldest(folder: Path) -> None:
+def _evict_oldest(folder: Path) -> None:
     kept = sorted(folder.glob("inversion-*.safetensors"), key=lambda p: p.stat().st_mtime)
-    for old in kept[:-KEPT]:
+    for old in kept[:-MAX_CACHED]:
         old.unlink(missing_ok=True)
 
 
@@ -115,7 +115,7 @@ Bytes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Inverting:
+class PortraitInverter:
     """How portraits are inverted here.
 
     Attributes
@@ -133,49 +133,49 @@ class Inverting:
 
     def key(self, crop: Bytes, edits: str = "") -> str:
         """Return what names the inversion of a crop (1024, 1024, 3) under edits in words."""
-        return inversion_key(crop, self.networks.inverting_identity, self.method, edits)
+        return inversion_key(crop, self.networks.inversion_fingerprint, self.method, edits)
 
-    def invert(self, crop: Bytes, key: str, watch: Watch) -> Inversion:
+    def invert(self, crop: Bytes, key: str, monitor: InversionMonitor) -> Inversion:
         """Invert a crop (1024, 1024, 3), unless it is at hand under ``key``."""
         kept = read_inversion(self.cache, key)
         if kept is not None:
-            watch.step("the portrait's inversion is at hand", 1.0)
+            monitor.step("the portrait's inversion is at hand", 1.0)
             return kept
-        began = time.monotonic()
-        watch.step("loading the encoders", 0.0)
+        start = time.monotonic()
+        monitor.step("loading the encoders", 0.0)
         inverter = self.networks.inverter()
-        small = as_tensor(reduced(crop), self.networks.device)
+        image_256 = uint8_to_image(resized_to_256(crop), self.networks.device)
         if self.method == methods.COARSE:
-            found = methods.coarse(inverter, small, watch)
+            found = methods.coarse(inverter, image_256, monitor)
         else:
-            found = methods.encode(inverter, small, watch)
+            found = methods.encode(inverter, image_256, monitor)
         generator = inverter.generator
         del inverter
         if self.method == methods.OPTIMIZE:
-            target = as_tensor(crop, self.networks.device)
-            found = methods.optimize(generator, found, target, self.networks.judge(), watch)
-        give_back()
-        save_inversion(self.cache, key, found, time.monotonic() - began)
+            target = uint8_to_image(crop, self.networks.device)
+            found = methods.optimize(generator, found, target, self.networks.loss_models(), monitor)
+        release_freed_memory()
+        save_inversion(self.cache, key, found, time.monotonic() - start)
         return found
 
     def seconds(self, key: str) -> float | None:
         """Return what the inversion kept under ``key`` took, None where that is not known."""
-        return seconds_taken(self.cache, key)
+        return cached_seconds(self.cache, key)
 
 
-def reduced(crop: Bytes) -> Bytes:
+def resized_to_256(crop: Bytes) -> Bytes:
     """Bring the crop (1024, 1024, 3) to the 256 px that encoders and reconstruction look at."""
     picture = Image.fromarray(crop).resize((PICTURE_SIZE, PICTURE_SIZE), Image.Resampling.LANCZOS)
     return np.asarray(picture)
 
 
-def as_bytes(image: torch.Tensor) -> Bytes:
+def image_to_uint8(image: torch.Tensor) -> Bytes:
     """Turn a picture (1, 3, H, W), -1 to 1, into bytes (H, W, 3), rounded down as published."""
     whole = (image[0].detach().clamp(-1.0, 1.0) + 1.0) * 127.5
     return whole.to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
 
 
-def as_tensor(picture: Bytes, device: str) -> torch.Tensor:
+def uint8_to_image(picture: Bytes, device: str) -> torch.Tensor:
     """Turn bytes (H, W, 3) into (1, 3, H, W), -1 to 1."""
     placed = torch.from_numpy(np.array(picture)).to(device)
     return placed.permute(2, 0, 1)[None].float() / 127.5 - 1.0

@@ -47,7 +47,7 @@ class Inverter:
         """Find the codes of a picture (B, 3, H, W), -1 to 1."""
         x = resize(image, SIZE)  # (B,3,H,W) -> (B,3,256,256)
         wplus = self.average(self.encoder(x))  # -> (B,18,512)
-        rough = shown(self.generator(wplus).image)  # -> (B,3,256,256)
+        rough = clamped_256(self.generator(wplus).image)  # -> (B,3,256,256)
         return Encoded(wplus, x - rough, rough)
 
     def condition(self, encoded: Encoded) -> tuple[Tensor, Tensor]:
@@ -60,7 +60,7 @@ class Inverter:
         """Put what was lost back."""
         condition = self.condition(encoded)
         generated = self.generator(encoded.wplus, Conditions(inversion=condition))
-        return Inversion(shown(generated.image), encoded.wplus, generated.f_latent, condition)
+        return Inversion(clamped_256(generated.image), encoded.wplus, generated.f_latent, condition)
 
     def inverse(self, image: Tensor) -> Inversion:
         """Invert a picture (B, 3, H, W), -1 to 1."""
@@ -73,6 +73,6 @@ class Inverter:
         )  # fmt: skip
 
 
-def shown(image: Tensor) -> Tensor:
+def clamped_256(image: Tensor) -> Tensor:
     """Clamp a generated picture and bring it to 256 px."""
     return resize(image.clamp(-1.0, 1.0), SIZE)

@@ -10,15 +10,15 @@ import torch
 
 from bridge.errors import BadInput
 from heat_backend.styleheat.inversion.encoder import Inverter
-from heat_backend.styleheat.inversion.methods import CodeStatistics, Judge
+from heat_backend.styleheat.inversion.methods import CodeStatistics, LossModels
 from heat_backend.styleheat.networks.forward import StyleHeat
 from heat_backend.styleheat.networks.registry import build_network
 from heat_backend.styleheat.weights.catalogue import find_file
 from heat_backend.styleheat.weights.folder import WeightsFolder
-from heat_backend.styleheat.weights.load import HOME, identity, load_network
+from heat_backend.styleheat.weights.load import CHECKPOINT_OF, files_fingerprint, load_network
 
 STATISTICS = "ffhq_PCA.npz"
-INVERTING = ("stylegan", "e4e_encoder", "e4e_latent_avg", "hfgi_aligner", "hfgi_encoder")
+INVERSION_NETWORKS = ("stylegan", "e4e_encoder", "e4e_latent_avg", "hfgi_aligner", "hfgi_encoder")
 SYNTHETIC_MARK = "synthetic-weights.txt"
 """A file of this name in the folder says that the weights are made up, for a test."""
 
@@ -48,10 +48,13 @@ class Networks:
         return (self.folder.path / SYNTHETIC_MARK).is_file()
 
     @property
-    def inverting_identity(self) -> str:
+    def inversion_fingerprint(self) -> str:
         """What changes whenever a file does that an inversion depends on."""
-        places = {HOME[name] for name in INVERTING} | {HOME["video_warper"], STATISTICS}
-        return identity(tuple(self.folder.path / place for place in sorted(places)))
+        places = {CHECKPOINT_OF[name] for name in INVERSION_NETWORKS} | {
+            CHECKPOINT_OF["video_warper"],
+            STATISTICS,
+        }
+        return files_fingerprint(tuple(self.folder.path / place for place in sorted(places)))
 
     def module(self, name: str) -> Any:
         """Load one network, in eval mode and without gradients.
@@ -76,19 +79,19 @@ class Networks:
 
     def inverter(self) -> Inverter:
         """Load the encoders, over a gigabyte; they should not outlive the inversion."""
-        rest = (self.module(name) for name in INVERTING[1:])
-        return Inverter(self.driving().generator, *rest)
+        encoders = (self.module(name) for name in INVERSION_NETWORKS[1:])
+        return Inverter(self.driving().generator, *encoders)
 
     def decoder(self) -> Inverter:
         """Return an inverter that can decode only: its large encoder is an empty shell."""
         if self._decoder is None:
             with torch.device("meta"):
-                shells: list[Any] = [build_network(name) for name in INVERTING[1:3]]
-            details: list[Any] = [self.module(name) for name in INVERTING[3:]]
+                shells: list[Any] = [build_network(name) for name in INVERSION_NETWORKS[1:3]]
+            details: list[Any] = [self.module(name) for name in INVERSION_NETWORKS[3:]]
             self._decoder = Inverter(self.driving().generator, *shells, *details)
         return self._decoder
 
-    def judge(self) -> Judge:
+    def loss_models(self) -> LossModels:
         """Load what the optimised inversion needs besides.
 
         Raises
@@ -99,13 +102,13 @@ class Networks:
             When they are damaged.
         """
         self.folder.require((find_file("vgg19"), find_file(STATISTICS)))
-        tables = read_statistics(self.folder.path / STATISTICS)
-        placed = CodeStatistics(
-            tables.mean.to(self.device),
-            tables.components.to(self.device),
-            tables.deviations.to(self.device),
+        statistics = read_statistics(self.folder.path / STATISTICS)
+        on_device = CodeStatistics(
+            statistics.mean.to(self.device),
+            statistics.components.to(self.device),
+            statistics.deviations.to(self.device),
         )
-        return Judge(self.module("vgg19"), placed)
+        return LossModels(self.module("vgg19"), on_device)
 
 
 def read_statistics(path: Path) -> CodeStatistics:
@@ -124,15 +127,15 @@ def read_statistics(path: Path) -> CodeStatistics:
                 torch.from_numpy(np.asarray(data[name], np.float32))
                 for name in ("X_mean", "X_comp", "X_stdev")
             )
-        found = CodeStatistics(
+        statistics = CodeStatistics(
             mean.reshape(512), components.reshape(-1, 512), deviations.reshape(-1)
         )
     except Exception as error:  # numpy's reader fails in many ways on damaged files
         raise BadInput(
             f"{path.name} cannot be read ({type(error).__name__}): run `heat weights fetch`"
         ) from error
-    tensors = (found.mean, found.components, found.deviations)
-    whole = len(found.deviations) == len(found.components)
+    tensors = (statistics.mean, statistics.components, statistics.deviations)
+    whole = len(statistics.deviations) == len(statistics.components)
     if not whole or not all(bool(torch.isfinite(t).all()) for t in tensors):
         raise BadInput(f"{path.name} is damaged: run `heat weights fetch`")
-    return found
+    return statistics

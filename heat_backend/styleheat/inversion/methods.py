@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bridge.errors import BadInput, Cancelled, UsageError
-from heat_backend.styleheat.inversion.encoder import SIZE, Inverter, shown
+from heat_backend.styleheat.inversion.encoder import SIZE, Inverter, clamped_256
 from heat_backend.styleheat.networks.flow import resize
 from heat_backend.styleheat.networks.forward import Inversion
 from heat_backend.styleheat.networks.losses import Vgg19, perceptual_loss
@@ -19,7 +19,7 @@ from heat_backend.styleheat.networks.stylegan import Conditions, Generator
 
 P_NORM_WEIGHT = 0.001
 FEATURE_WEIGHT = 0.1
-UNFOLD = 5.0
+INVERSE_SLOPE = 5.0
 """Slope that undoes the last leaky ReLU (0.2) of the style MLP."""
 
 
@@ -52,7 +52,7 @@ class EmbeddingLoss:
 
 def p_norm(wplus: Tensor, statistics: CodeStatistics) -> Tensor:
     """Measure how unusual codes (B, rows, 512) are, in deviations squared."""
-    unfolded = F.leaky_relu(wplus, UNFOLD)
+    unfolded = F.leaky_relu(wplus, INVERSE_SLOPE)
     parts = (unfolded - statistics.mean) @ statistics.components.T  # -> (B,rows,C)
     return (parts / statistics.deviations).square().mean()
 
@@ -93,13 +93,13 @@ LEARNING_RATE = 0.01
 BETAS = (0.9, 0.999)
 FIRST_FREE_ROW = 9
 """Rows of W+ below it stay as the encoder found them."""
-STEPS_A_PREVIEW = 10
+STEPS_PER_PREVIEW = 10
 
 Report = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
-class Watch:
+class InversionMonitor:
     """How a long inversion talks to whoever waits for it.
 
     Attributes
@@ -134,7 +134,7 @@ class Watch:
 
 
 @dataclass(frozen=True)
-class Judge:
+class LossModels:
     """What the optimisation needs beside the generator."""
 
     vgg: Vgg19
@@ -153,7 +153,7 @@ def check_method(name: str) -> None:
         raise UsageError(f"no inversion named {name!r}; choose one of: {', '.join(METHODS)}")
 
 
-def encode(inverter: Inverter, picture: Tensor, watch: Watch) -> Inversion:
+def encode(inverter: Inverter, picture: Tensor, monitor: InversionMonitor) -> Inversion:
     """Invert by the encoders.
 
     Parameters
@@ -163,16 +163,16 @@ def encode(inverter: Inverter, picture: Tensor, watch: Watch) -> Inversion:
         (1, 3, 256, 256), -1 to 1.
     """
     with torch.no_grad():
-        watch.step("finding the portrait's codes", 0.0)
+        monitor.step("finding the portrait's codes", 0.0)
         encoded = inverter.encode(picture)
-        watch.show(encoded.rough)
-        watch.step("putting its details back", 0.5)
-        found = inverter.decode(encoded)
-        watch.show(found.ix)
-    return checked(found)
+        monitor.show(encoded.rough)
+        monitor.step("putting its details back", 0.5)
+        inversion = inverter.decode(encoded)
+        monitor.show(inversion.ix)
+    return checked(inversion)
 
 
-def coarse(inverter: Inverter, picture: Tensor, watch: Watch) -> Inversion:
+def coarse(inverter: Inverter, picture: Tensor, monitor: InversionMonitor) -> Inversion:
     """Invert by plain codes: smoother and less alike, but nothing is strained by large turns.
 
     Parameters
@@ -182,20 +182,20 @@ def coarse(inverter: Inverter, picture: Tensor, watch: Watch) -> Inversion:
         (1, 3, 256, 256), -1 to 1.
     """
     with torch.no_grad():
-        watch.step("finding the portrait's codes", 0.0)
+        monitor.step("finding the portrait's codes", 0.0)
         codes = inverter.average(inverter.encoder(resize(picture, SIZE)))  # -> (1,18,512)
-        made = inverter.generator(codes)
-        found = Inversion(shown(made.image), codes, made.f_latent, None)
-        watch.show(found.ix)
-    return checked(found)
+        generated = inverter.generator(codes)
+        inversion = Inversion(clamped_256(generated.image), codes, generated.f_latent, None)
+        monitor.show(inversion.ix)
+    return checked(inversion)
 
 
 def optimize(
     generator: Generator,
     start: Inversion,
     target: Tensor,
-    judge: Judge,
-    watch: Watch,
+    loss_models: LossModels,
+    monitor: InversionMonitor,
     steps: int = STEPS,
 ) -> Inversion:
     """Improve an inversion by gradient descent on the fine rows of W+ and the 64 px feature.
@@ -210,8 +210,8 @@ def optimize(
         By the encoders.
     target : Tensor
         (1, 3, size, size), -1 to 1, of the generator's size.
-    judge : Judge
-    watch : Watch
+    loss_models : LossModels
+    monitor : InversionMonitor
     steps : int
     """
     fixed = start.wplus[:, :FIRST_FREE_ROW].detach()  # (1,18,512) -> (1,9,512)
@@ -220,23 +220,23 @@ def optimize(
     descent = torch.optim.Adam([rows, feature], lr=LEARNING_RATE, betas=BETAS)
     codes, image = start.wplus, target
     for step in range(steps):
-        watch.step(f"optimising the inversion, step {step + 1} of {steps}", step / steps)
+        monitor.step(f"optimising the inversion, step {step + 1} of {steps}", step / steps)
         with torch.enable_grad():
             codes = torch.cat([fixed, rows], dim=1)  # -> (1,18,512)
             image = generator(codes, Conditions(f=feature)).image  # -> (1,3,size,size)
-            terms = embedding_loss(
-                judge.vgg, image, target, codes, feature, start.fx, judge.statistics
+            loss = embedding_loss(
+                loss_models.vgg, image, target, codes, feature, start.fx, loss_models.statistics
             )
         descent.zero_grad(set_to_none=True)
-        _finite(terms.total).backward()
+        _check_loss(loss.total).backward()
         descent.step()
-        if step % STEPS_A_PREVIEW == 0 or step == steps - 1:
-            watch.show(image)
+        if step % STEPS_PER_PREVIEW == 0 or step == steps - 1:
+            monitor.show(image)
     ix = resize(image.detach(), SIZE)
     return checked(Inversion(ix, codes.detach(), feature.detach(), None))
 
 
-def _finite(loss: Tensor) -> Tensor:
+def _check_loss(loss: Tensor) -> Tensor:
     if bool(torch.isfinite(loss)):
         return loss
     raise BadInput(
@@ -245,7 +245,7 @@ def _finite(loss: Tensor) -> Tensor:
     )
 
 
-def checked(found: Inversion) -> Inversion:
+def checked(inversion: Inversion) -> Inversion:
     """Make sure that an inversion is made of numbers.
 
     Raises
@@ -253,8 +253,8 @@ def checked(found: Inversion) -> Inversion:
     BadInput
         When it holds a NaN or infinity.
     """
-    if all(bool(torch.isfinite(t).all()) for t in (found.ix, found.wplus, found.fx)):
-        return found
+    if all(bool(torch.isfinite(t).all()) for t in (inversion.ix, inversion.wplus, inversion.fx)):
+        return inversion
     raise BadInput(
         "the networks give no numbers for this photo: check the weights with `heat weights verify`"
     )

@@ -22,8 +22,8 @@ from bridge.errors import BadInput, MissingHere
 from heat_backend.styleheat.weights.manifest import NetworkLayout, load_manifest
 
 VISUAL = "StyleHEAT_visual.pt"
-_AGAIN = "fetch it again with `heat weights fetch`"
-_MOST_NAMED = 4
+_FETCH_AGAIN = "fetch it again with `heat weights fetch`"
+_MAX_LISTED = 4
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Section:
         What its keys begin with there; keys that begin otherwise belong to others.
     partial : bool
         It may lack keys, or all: those that are there win over another file's.
-    others : tuple of str
+    ignored : tuple of str
         Beginnings of unknown keys that are let pass.
     """
 
@@ -48,14 +48,14 @@ class Section:
     top: str = ""
     prefix: str = ""
     partial: bool = False
-    others: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
 
 def _within_visual(network: str, partial: bool = True) -> Section:
     prefix = load_manifest().network(network).prefix
     # The latent average stands beside the encoder, which another section reads.
-    others = ("encoder.",) if network == "e4e_latent_avg" else ()
-    return Section(network, "net_G_ema", prefix, partial, others)
+    ignored = ("encoder.",) if network == "e4e_latent_avg" else ()
+    return Section(network, "net_G_ema", prefix, partial, ignored)
 
 
 def sections_of(place: str) -> tuple[Section, ...]:
@@ -84,7 +84,7 @@ def sections_of(place: str) -> tuple[Section, ...]:
         "model_ir_se50.pth": (Section("ir_se50"),),
         "video_warper.pth": (Section("video_warper", "net_G_ema"),),
         # torchvision's file has the last layer and the classifier too.
-        "vgg19-dcbd9e9d.pth": (Section("vgg19", others=("features.", "classifier.")),),
+        "vgg19-dcbd9e9d.pth": (Section("vgg19", ignored=("features.", "classifier.")),),
     }
     return sections.get(place, ())
 
@@ -125,13 +125,13 @@ def read_torch_file(path: Path, name: str = "") -> Any:
         if "Unsupported" in str(error) or "GLOBAL" in str(error):
             raise BadInput(
                 f"{name} holds code beside its weights and was not opened: it is not the "
-                f"published file; {_AGAIN}"
+                f"published file; {_FETCH_AGAIN}"
             ) from error
-        raise BadInput(f"{name} is damaged or no torch file: {_AGAIN}") from error
+        raise BadInput(f"{name} is damaged or no torch file: {_FETCH_AGAIN}") from error
     except MemoryError:
         raise
     except Exception as error:  # the reader fails in many ways on a file that was cut off
-        raise BadInput(f"{name} is damaged or cut off ({_size(path)}): {_AGAIN}") from error
+        raise BadInput(f"{name} is damaged or cut off ({_size(path)}): {_FETCH_AGAIN}") from error
 
 
 def read_section(content: Any, section: Section, name: str) -> dict[str, Tensor]:
@@ -176,26 +176,28 @@ def check_entries(
     shapes = {tensor.key: tensor.shape for tensor in layout.tensors}
     missing = [] if section.partial else [key for key in shapes if key not in entries]
     extra = [
-        key for key in entries if key not in shapes and not (key.startswith(section.others or "\0"))
+        key
+        for key in entries
+        if key not in shapes and not (key.startswith(section.ignored or "\0"))
     ]
     misshapen = [
-        f"{key} {_shape_words(entries[key])} in place of {_words(shape)}"
+        f"{key} {_value_shape_text(entries[key])} in place of {_shape_text(shape)}"
         for key, shape in shapes.items()
-        if key in entries and not _fits(entries[key], shape)
+        if key in entries and not _has_shape(entries[key], shape)
     ]
     if len(missing) == len(shapes):
-        begins = ", ".join(list(entries)[:_MOST_NAMED]) or "nothing"
+        begins = ", ".join(list(entries)[:_MAX_LISTED]) or "nothing"
         raise BadInput(
             f"{name} is a checkpoint of another model: it has no key of {layout.name} (it holds "
-            f"{begins}); {_AGAIN}"
+            f"{begins}); {_FETCH_AGAIN}"
         )
-    found = [
-        f"{len(keys)} {what}: {_some(section.prefix, keys)}"
+    problems = [
+        f"{len(keys)} {what}: {_listed(section.prefix, keys)}"
         for what, keys in (("missing", missing), ("unknown", extra), ("misshapen", misshapen))
         if keys
     ]
-    if found:
-        raise BadInput(f"{name}, keys of {layout.name}: {'; '.join(found)}; {_AGAIN}")
+    if problems:
+        raise BadInput(f"{name}, keys of {layout.name}: {'; '.join(problems)}; {_FETCH_AGAIN}")
 
 
 def check_numbers(entries: Mapping[str, Tensor], section: Section, name: str) -> None:
@@ -213,8 +215,8 @@ def check_numbers(entries: Mapping[str, Tensor], section: Section, name: str) ->
     ]
     if wrong:
         raise BadInput(
-            f"{name} holds NaN or infinity in {_some(section.prefix, wrong)}: the file is "
-            f"damaged; {_AGAIN}"
+            f"{name} holds NaN or infinity in {_listed(section.prefix, wrong)}: the file is "
+            f"damaged; {_FETCH_AGAIN}"
         )
 
 
@@ -235,41 +237,41 @@ def _entries(content: Any, section: Section, name: str) -> dict[str, Any]:
     """Return the state dict of a section, keys without its prefix."""
     if section.network == "e4e_latent_avg" and section.top == "latent":
         return _latent_average(content, name)
-    found = content.get(section.top) if section.top and isinstance(content, dict) else content
-    if not isinstance(found, Mapping):
-        held = ", ".join(list(map(str, content))[:_MOST_NAMED]) if isinstance(content, dict) else ""
+    state = content.get(section.top) if section.top and isinstance(content, dict) else content
+    if not isinstance(state, Mapping):
+        held = ", ".join(list(map(str, content))[:_MAX_LISTED]) if isinstance(content, dict) else ""
         raise BadInput(
             f"{name} has no part `{section.top or 'state dict'}` (it holds {held or 'no table'}): "
-            f"it is a checkpoint of another model; {_AGAIN}"
+            f"it is a checkpoint of another model; {_FETCH_AGAIN}"
         )
     cut = len(section.prefix)
-    return {str(k)[cut:]: value for k, value in found.items() if str(k).startswith(section.prefix)}
+    return {str(k)[cut:]: value for k, value in state.items() if str(k).startswith(section.prefix)}
 
 
 def _latent_average(content: Any, name: str) -> dict[str, Any]:
     value = content.get("latent_avg") if isinstance(content, dict) else None
     if value is None:
-        raise BadInput(f"{name} has no `latent_avg`: it is another encoder; {_AGAIN}")
+        raise BadInput(f"{name} has no `latent_avg`: it is another encoder; {_FETCH_AGAIN}")
     if isinstance(value, Tensor) and value.ndim == 3 and value.shape[0] == 1:
         value = value[0]
     return {"latent_avg": value}
 
 
-def _fits(value: Any, shape: tuple[int, ...]) -> bool:
+def _has_shape(value: Any, shape: tuple[int, ...]) -> bool:
     return isinstance(value, Tensor) and tuple(value.shape) == shape and not value.is_complex()
 
 
-def _shape_words(value: Any) -> str:
-    return _words(tuple(value.shape)) if isinstance(value, Tensor) else type(value).__name__
+def _value_shape_text(value: Any) -> str:
+    return _shape_text(tuple(value.shape)) if isinstance(value, Tensor) else type(value).__name__
 
 
-def _words(shape: Iterable[int]) -> str:
+def _shape_text(shape: Iterable[int]) -> str:
     return "x".join(map(str, shape)) or "a number"
 
 
-def _some(prefix: str, keys: list[str]) -> str:
-    more = f" and {len(keys) - _MOST_NAMED} more" if len(keys) > _MOST_NAMED else ""
-    return ", ".join(prefix + key for key in keys[:_MOST_NAMED]) + more
+def _listed(prefix: str, keys: list[str]) -> str:
+    more = f" and {len(keys) - _MAX_LISTED} more" if len(keys) > _MAX_LISTED else ""
+    return ", ".join(prefix + key for key in keys[:_MAX_LISTED]) + more
 
 
 def _size(path: Path) -> str:

@@ -28,16 +28,16 @@ from bridge.errors import BadInput, Cancelled, HeatError, MissingHere, UsageErro
 Report = Callable[[int, int], None]
 CancelCheck = Callable[[], bool]
 
-_PIECE = 1 << 18
+_CHUNK = 1 << 18
 _TIMEOUT = 60.0
-_MOST_FAILURES = 3
-_PAUSE = 1.0
+_MAX_FAILURES = 3
+_RETRY_PAUSE = 1.0
 _RESERVE = 200_000_000  # bytes that stay free on the disk
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _AGENT = "heat-weights/1"
 
 
-class _BrokenError(Exception):
+class _ConnectionLostError(Exception):
     """The connection ended before the file did."""
 
 
@@ -50,14 +50,14 @@ class Version:
     size: int
 
 
-def part_of(place: Path) -> Path:
+def partial_path(place: Path) -> Path:
     """Return where an unfinished download of ``place`` is kept."""
     return place.with_name(place.name + ".part")
 
 
 def discard(place: Path) -> None:
     """Throw an unfinished download away."""
-    for path in (part_of(place), _note_of(place)):
+    for path in (partial_path(place), _metadata_path(place)):
         path.unlink(missing_ok=True)
 
 
@@ -78,7 +78,7 @@ def download(address: str, place: Path, report: Report, cancelled: CancelCheck) 
     Returns
     -------
     Path
-        The whole download (see :func:`part_of`), for the caller to check and move.
+        The whole download (see :func:`partial_path`), for the caller to check and move.
 
     Raises
     ------
@@ -91,105 +91,105 @@ def download(address: str, place: Path, report: Report, cancelled: CancelCheck) 
     """
     if urllib.parse.urlsplit(address).scheme not in {"http", "https"}:
         raise UsageError(f"{address}: give an address that begins with http:// or https://")
-    with _writing(place):
+    with _write_errors(place):
         place.parent.mkdir(parents=True, exist_ok=True)
     failures = 0
     while True:
-        before = _size(part_of(place))
+        before = _size(partial_path(place))
         try:
-            _go_on(address, place, report, cancelled)
-        except _BrokenError as broken:
-            failures = 0 if _size(part_of(place)) > before else failures + 1
-            if failures >= _MOST_FAILURES:
-                raise MissingHere(_broken_line(address, place, str(broken))) from broken
-            time.sleep(_PAUSE * failures)
+            _resume(address, place, report, cancelled)
+        except _ConnectionLostError as lost:
+            failures = 0 if _size(partial_path(place)) > before else failures + 1
+            if failures >= _MAX_FAILURES:
+                raise MissingHere(_lost_message(address, place, str(lost))) from lost
+            time.sleep(_RETRY_PAUSE * failures)
             continue
-        _note_of(place).unlink(missing_ok=True)
-        return part_of(place)
+        _metadata_path(place).unlink(missing_ok=True)
+        return partial_path(place)
 
 
-def _go_on(address: str, place: Path, report: Report, cancelled: CancelCheck) -> None:
+def _resume(address: str, place: Path, report: Report, cancelled: CancelCheck) -> None:
     """One connection: ask for the rest, and append it."""
-    part, kept = part_of(place), _kept_version(address, place)
-    have = _size(part) if kept is not None else 0
-    if kept is not None and have == kept.size:
+    part, partial = partial_path(place), _partial_version(address, place)
+    received = _size(part) if partial is not None else 0
+    if partial is not None and received == partial.size:
         return
     headers = {"User-Agent": _AGENT, "Accept-Encoding": "identity"}
-    if kept is not None and have:
-        headers |= {"Range": f"bytes={have}-", "If-Range": kept.validator}
-    with _answer(urllib.request.Request(address, headers=headers), place) as answer:
-        start, version = _understand(answer, address, have)
-        _check_kind(answer, address)
+    if partial is not None and received:
+        headers |= {"Range": f"bytes={received}-", "If-Range": partial.validator}
+    with _open(urllib.request.Request(address, headers=headers), place) as response:
+        start, version = _resume_position(response, address, received)
+        _check_kind(response, address)
         _check_room(place, version.size - start)
-        with _writing(place):
-            _note_of(place).write_text(json.dumps(asdict(version)), encoding="utf-8")
-        _append(answer, place, start, version.size, report, cancelled)
+        with _write_errors(place):
+            _metadata_path(place).write_text(json.dumps(asdict(version)), encoding="utf-8")
+        _append(response, place, start, version.size, report, cancelled)
     if version.size >= 0 and _size(part) != version.size:
-        raise _BrokenError("the connection ended early")
+        raise _ConnectionLostError("the connection ended early")
 
 
 def _append(
-    answer: Any, place: Path, start: int, size: int, report: Report, cancelled: CancelCheck
+    response: Any, place: Path, start: int, size: int, report: Report, cancelled: CancelCheck
 ) -> None:
     done = start
-    with _writing(place), part_of(place).open("r+b" if start else "wb") as file:
+    with _write_errors(place), partial_path(place).open("r+b" if start else "wb") as file:
         file.seek(start)
         file.truncate()
         report(done, size)
         while True:
             if cancelled():
                 raise Cancelled("stopped; what was fetched is kept, the next fetch goes on there")
-            piece = _read(answer)
-            if not piece:
+            chunk = _read(response)
+            if not chunk:
                 return
-            done += file.write(piece)
+            done += file.write(chunk)
             report(done, size)
 
 
-def _read(answer: Any) -> bytes:
+def _read(response: Any) -> bytes:
     try:
-        return bytes(answer.read(_PIECE))
+        return bytes(response.read(_CHUNK))
     except (OSError, http.client.HTTPException) as error:
-        raise _BrokenError(_reason(error)) from error
+        raise _ConnectionLostError(_reason(error)) from error
 
 
 @contextmanager
-def _answer(request: urllib.request.Request, place: Path) -> Iterator[Any]:
+def _open(request: urllib.request.Request, place: Path) -> Iterator[Any]:
     """Open an address; what the server refuses becomes a line."""
     host = urllib.parse.urlsplit(request.full_url).netloc
     try:
-        answer = urllib.request.urlopen(request, timeout=_TIMEOUT)
+        response = urllib.request.urlopen(request, timeout=_TIMEOUT)
     except urllib.error.HTTPError as error:
         if error.code == 416:  # what is here is not the beginning of what is there
             discard(place)
-            raise _BrokenError("the file has changed on the server") from error
+            raise _ConnectionLostError("the file has changed on the server") from error
         raise _refusal(error, host, place) from error
     except urllib.error.URLError as error:
-        raise _BrokenError(_reason(error.reason)) from error
+        raise _ConnectionLostError(_reason(error.reason)) from error
     except (OSError, http.client.HTTPException) as error:
-        raise _BrokenError(_reason(error)) from error
-    with contextlib.closing(answer):
-        yield answer
+        raise _ConnectionLostError(_reason(error)) from error
+    with contextlib.closing(response):
+        yield response
 
 
-def _understand(answer: Any, address: str, have: int) -> tuple[int, Version]:
+def _resume_position(response: Any, address: str, received: int) -> tuple[int, Version]:
     """Return from which byte the answer goes on, and the version that it is of."""
-    start, size = 0, int(answer.headers.get("Content-Length") or -1)
-    if answer.status == 206:
-        found = re.fullmatch(
-            r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("Content-Range", "").strip()
+    start, size = 0, int(response.headers.get("Content-Length") or -1)
+    if response.status == 206:
+        match = re.fullmatch(
+            r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", "").strip()
         )
-        if found is None or int(found[1]) != have:
+        if match is None or int(match[1]) != received:
             raise BadInput(f"{address}: the server answers with another part than asked for")
-        start, size = have, -1 if found[2] == "*" else int(found[2])
-    tag = answer.headers.get("ETag", "")
+        start, size = received, -1 if match[2] == "*" else int(match[2])
+    tag = response.headers.get("ETag", "")
     # A weak tag does not promise the same bytes.
-    validator = tag if tag.startswith('"') else answer.headers.get("Last-Modified", "")
+    validator = tag if tag.startswith('"') else response.headers.get("Last-Modified", "")
     return start, Version(address, validator, size)
 
 
-def _check_kind(answer: Any, address: str) -> None:
-    if answer.headers.get_content_type() == "text/html":
+def _check_kind(response: Any, address: str) -> None:
+    if response.headers.get_content_type() == "text/html":
         host = urllib.parse.urlsplit(address).netloc
         raise BadInput(
             f"{host} answers with a web page in place of the file: a login or proxy page may be "
@@ -207,33 +207,35 @@ def _check_room(place: Path, needed: int) -> None:
         )
 
 
-def _kept_version(address: str, place: Path) -> Version | None:
+def _partial_version(address: str, place: Path) -> Version | None:
     """Return what is known of the part that is here, or None when it cannot be gone on with."""
     try:
-        raw = json.loads(_note_of(place).read_text("utf-8"))
-        kept = Version(str(raw["address"]), str(raw["validator"]), int(raw["size"]))
+        raw = json.loads(_metadata_path(place).read_text("utf-8"))
+        partial = Version(str(raw["address"]), str(raw["validator"]), int(raw["size"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    usable = kept.address == address and kept.validator and part_of(place).is_file()
-    return kept if usable else None
+    usable = partial.address == address and partial.validator and partial_path(place).is_file()
+    return partial if usable else None
 
 
 def _refusal(error: urllib.error.HTTPError, host: str, place: Path) -> HeatError:
-    said = f"{error.code} {error.reason}".strip()
+    status = f"{error.code} {error.reason}".strip()
     if error.code in {404, 410}:
         return MissingHere(
-            f"{host} does not have {place.name} ({said}): get it elsewhere and put it at {place}"
+            f"{host} does not have {place.name} ({status}): get it elsewhere and put it at {place}"
         )
     if error.code in {401, 403, 407, 451}:
-        return MissingHere(f"{host} refuses {place.name} ({said}): a proxy or login may be needed")
-    return MissingHere(f"{host} cannot serve {place.name} now ({said}): fetch again later")
+        return MissingHere(
+            f"{host} refuses {place.name} ({status}): a proxy or login may be needed"
+        )
+    return MissingHere(f"{host} cannot serve {place.name} now ({status}): fetch again later")
 
 
-def _broken_line(address: str, place: Path, reason: str) -> str:
+def _lost_message(address: str, place: Path, reason: str) -> str:
     host = urllib.parse.urlsplit(address).netloc
-    have, kept = _size(part_of(place)), _kept_version(address, place)
-    if have and kept is not None:
-        share = f"{have / kept.size:.0%}" if kept.size > 0 else f"{have / 1e6:.0f} MB"
+    received, partial = _size(partial_path(place)), _partial_version(address, place)
+    if received and partial is not None:
+        share = f"{received / partial.size:.0%}" if partial.size > 0 else f"{received / 1e6:.0f} MB"
         return (
             f"the connection to {host} broke ({reason}): {share} of {place.name} is kept; "
             "fetch again to go on from there"
@@ -245,12 +247,12 @@ def _broken_line(address: str, place: Path, reason: str) -> str:
 
 
 @contextmanager
-def _writing(place: Path) -> Iterator[None]:
+def _write_errors(place: Path) -> Iterator[None]:
     """Turn the ``OSError`` of a write into the user's line."""
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in _DISK_FULL:
             raise MissingHere(
                 f"the disk of {place.parent} is full: what was fetched is kept; make room, then "
                 "fetch again"
@@ -264,7 +266,7 @@ def _reason(error: object) -> str:
     return " ".join(text.split())[:120]
 
 
-def _note_of(place: Path) -> Path:
+def _metadata_path(place: Path) -> Path:
     return place.with_name(place.name + ".part.json")
 
 

@@ -23,7 +23,7 @@ from heat_backend.styleheat.weights.folder import (
     write_record,
 )
 from heat_backend.styleheat.weights.folder_lock import alone_in
-from heat_backend.styleheat.weights.verify import files_of, look_at
+from heat_backend.styleheat.weights.verify import check_file, files_of
 
 _RESERVE = 200_000_000
 _JUNK = {"__MACOSX", ".DS_Store"}
@@ -128,11 +128,11 @@ class FetchPlan:
 
     def missing(self) -> tuple[WeightFile, ...]:
         """Return those that are not there, or not as long as they were."""
-        known = read_record(self.folder.path)
+        record = read_record(self.folder.path)
         return tuple(
             file
             for file in self.files
-            if self.folder.state(file) != THERE or _resized(self.folder, file, known)
+            if self.folder.state(file) != THERE or _resized(self.folder, file, record)
         )
 
     def address(self, file: WeightFile) -> str:
@@ -199,26 +199,26 @@ def _fetch_one(plan: FetchPlan, file: WeightFile, report: Report, cancelled: Can
         lambda done, size: report(f"fetching {file.name}", done, size),
         cancelled,
     )
-    known = Record(licences=read_record(folder.path).licences) if plan.new_checksum else (
+    record = Record(licences=read_record(folder.path).licences) if plan.new_checksum else (
         read_record(folder.path)
     )  # fmt: skip
 
     def check(path: Path, at: str) -> FileChecksum:
-        told = f"checking {file.name}"
-        return look_at(path, file, at, known, lambda a, b: report(told, a, b), cancelled)
+        text = f"checking {file.name}"
+        return check_file(path, file, at, record, lambda a, b: report(text, a, b), cancelled)
 
     try:
         if file.is_archive:
-            seen = _unpacked(part, file, place, check)
+            checksums = _unpacked(part, file, place, check)
         else:
-            seen = {file.place: check(part, file.place)}
+            checksums = {file.place: check(part, file.place)}
             part.replace(place)
     except BadInput as error:
         discard(landing)
         raise BadInput(f"what {plan.address(file)} gave was thrown away: {error}") from error
     except OSError as error:
         raise _unwritable(place.parent, error) from error
-    _remember(folder, seen)
+    _record_checksums(folder, checksums)
     discard(landing)
 
 
@@ -226,42 +226,42 @@ def _unpacked(
     archive: Path, file: WeightFile, place: Path, check: Callable[[Path, str], FileChecksum]
 ) -> dict[str, FileChecksum]:
     """Unpack beside the place, check, and move the files in one by one."""
-    waiting = place.with_name(f".{place.name}.unpacked")
-    shutil.rmtree(waiting, ignore_errors=True)
+    staging = place.with_name(f".{place.name}.unpacked")
+    shutil.rmtree(staging, ignore_errors=True)
     try:
-        paths = unpack(archive, waiting, file.name)
-        inside = WeightsFolder(waiting.parent)
-        if not any(all((waiting / n).is_file() for n in needed) for needed in file.members):
-            lacks = [n for n in file.members[0] if not (waiting / n).is_file()]
-            raise BadInput(f"the archive of {file.name} lacks {', '.join(lacks)}")
+        paths = unpack(archive, staging, file.name)
+        inside = WeightsFolder(staging.parent)
+        if not any(all((staging / n).is_file() for n in needed) for needed in file.members):
+            missing_names = [n for n in file.members[0] if not (staging / n).is_file()]
+            raise BadInput(f"the archive of {file.name} lacks {', '.join(missing_names)}")
         names = {name for needed in file.members for name in needed}
-        seen: dict[str, FileChecksum] = {}
+        checksums: dict[str, FileChecksum] = {}
         for path in paths:
-            name = path.relative_to(waiting).as_posix()
+            name = path.relative_to(staging).as_posix()
             if name in names:
-                seen[f"{file.place}/{name}"] = check(path, f"{file.place}/{name}")
+                checksums[f"{file.place}/{name}"] = check(path, f"{file.place}/{name}")
         for path in paths:
-            target = place / path.relative_to(inside.path / waiting.name)
+            target = place / path.relative_to(inside.path / staging.name)
             target.parent.mkdir(parents=True, exist_ok=True)
             path.replace(target)
     finally:
-        shutil.rmtree(waiting, ignore_errors=True)
-    return seen
+        shutil.rmtree(staging, ignore_errors=True)
+    return checksums
 
 
-def _remember(folder: WeightsFolder, seen: dict[str, FileChecksum]) -> None:
-    known = read_record(folder.path)
-    for place, found in seen.items():
-        known = known.with_file(place, found)
+def _record_checksums(folder: WeightsFolder, checksums: dict[str, FileChecksum]) -> None:
+    record = read_record(folder.path)
+    for place, found in checksums.items():
+        record = record.with_file(place, found)
     try:
-        write_record(folder.path, known)
+        write_record(folder.path, record)
     except OSError as error:
         raise _unwritable(folder.path, error) from error
 
 
-def _resized(folder: WeightsFolder, file: WeightFile, known: Record) -> bool:
+def _resized(folder: WeightsFolder, file: WeightFile, record: Record) -> bool:
     return any(
-        place in known.files and (folder.path / place).stat().st_size != known.files[place].size
+        place in record.files and (folder.path / place).stat().st_size != record.files[place].size
         for place in files_of(folder, file)
     )
 

@@ -29,7 +29,7 @@ from heat_backend.styleheat.weights.folder import (
 from heat_backend.styleheat.weights.manifest import NetworkLayout, load_manifest
 
 # Network -> the file that is its own. Keys in the visual file win over it, so that is read last.
-HOME = {
+CHECKPOINT_OF = {
     "video_warper": checkpoints.VISUAL,
     "calibrator": checkpoints.VISUAL,
     "audio_warper": checkpoints.VISUAL,
@@ -70,61 +70,61 @@ def load_network(name: str, folder: WeightsFolder, cache: Path | None = None) ->
         A file is damaged, changed since it was fetched, or not the published one.
     """
     layout = load_manifest().network(name)
-    files = tuple(folder.path / place for place in _places(name))
-    kept = cache_path(layout, files, cache or cache_folder())
-    weights = read_cached(kept, layout)
+    files = tuple(folder.path / place for place in _checkpoints_of(name))
+    cached_path = cache_path(layout, files, cache or cache_folder())
+    weights = read_cached(cached_path, layout)
     if weights is None:
-        weights = _read(layout, folder)
-        write_cached(kept, weights)
+        weights = _read_checkpoints(layout, folder)
+        write_cached(cached_path, weights)
     return weights
 
 
-def _places(name: str) -> tuple[str, ...]:
+def _checkpoints_of(name: str) -> tuple[str, ...]:
     """Return the files that a network is read from, in order; later ones win."""
-    own = HOME[name]
+    own = CHECKPOINT_OF[name]
     overlaid = any(
         section.network == name for section in checkpoints.sections_of(checkpoints.VISUAL)
     )
     return (own, checkpoints.VISUAL) if overlaid and own != checkpoints.VISUAL else (own,)
 
 
-def _read(layout: NetworkLayout, folder: WeightsFolder) -> dict[str, Tensor]:
+def _read_checkpoints(layout: NetworkLayout, folder: WeightsFolder) -> dict[str, Tensor]:
     weights: dict[str, Tensor] = {}
-    seen = read_record(folder.path)
-    gone = []
-    for place in _places(layout.name):
+    recorded = read_record(folder.path)
+    absent = []
+    for place in _checkpoints_of(layout.name):
         path = folder.path / place
         if not path.is_file():
-            gone.append(place)
+            absent.append(place)
             continue
-        check_unchanged(path, seen.files.get(place))
+        check_unchanged(path, recorded.files.get(place))
         (section,) = (s for s in checkpoints.sections_of(place) if s.network == layout.name)
-        weights |= _section(path, section)
-    lacking = [tensor.key for tensor in layout.tensors if tensor.key not in weights]
-    if lacking and gone:
+        weights |= _read_section(path, section)
+    missing = [tensor.key for tensor in layout.tensors if tensor.key not in weights]
+    if missing and absent:
         raise MissingHere(
-            f"the StyleHEAT engine needs weights: {gone[0]} not in {folder.path}; run "
+            f"the StyleHEAT engine needs weights: {absent[0]} not in {folder.path}; run "
             "`heat weights fetch`, or press Fetch Weights in the add-on's preferences"
         )
-    if lacking:
-        raise BadInput(f"{path.name} holds no whole {layout.name} (no {lacking[0]})")
-    return {t.key: _settled(weights[t.key], t.dtype) for t in layout.tensors}
+    if missing:
+        raise BadInput(f"{path.name} holds no whole {layout.name} (no {missing[0]})")
+    return {t.key: _to_layout_dtype(weights[t.key], t.dtype) for t in layout.tensors}
 
 
-def _section(path: Path, section: Section) -> dict[str, Tensor]:
+def _read_section(path: Path, section: Section) -> dict[str, Tensor]:
     content = checkpoints.read_torch_file(path)
     entries = checkpoints.read_section(content, section, path.name)
     checkpoints.check_numbers(entries, section, path.name)
     return entries
 
 
-def _settled(tensor: Tensor, dtype: str) -> Tensor:
+def _to_layout_dtype(tensor: Tensor, dtype: str) -> Tensor:
     """Return a tensor of its own memory, off the file, of the layout's type."""
     wanted = torch.int64 if dtype == "int64" else torch.float32
     return tensor.detach().to(wanted).clone(memory_format=torch.contiguous_format)
 
 
-def check_unchanged(path: Path, seen: FileChecksum | None) -> None:
+def check_unchanged(path: Path, recorded: FileChecksum | None) -> None:
     """Make sure that a file is the one that was fetched.
 
     Raises
@@ -132,15 +132,15 @@ def check_unchanged(path: Path, seen: FileChecksum | None) -> None:
     BadInput
         Its size or checksum is another than recorded.
     """
-    if seen is None:
+    if recorded is None:
         return
     size = path.stat().st_size
-    if size < seen.size:
+    if size < recorded.size:
         raise BadInput(
-            f"{path.name} is cut off at {size / seen.size:.0%} of its size: delete it, then "
+            f"{path.name} is cut off at {size / recorded.size:.0%} of its size: delete it, then "
             "`heat weights fetch`"
         )
-    if checksum_file(path) != seen:
+    if checksum_file(path) != recorded:
         raise BadInput(
             f"{path.name} has changed since it was fetched (another checksum): delete it, then "
             "`heat weights fetch`"
@@ -162,7 +162,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "heat" / "weights"
 
 
-def identity(files: tuple[Path, ...]) -> str:
+def files_fingerprint(files: tuple[Path, ...]) -> str:
     """Return what changes whenever one of some files does: places, sizes and times."""
     rows = []
     for path in files:
@@ -177,7 +177,7 @@ def identity(files: tuple[Path, ...]) -> str:
 def cache_path(layout: NetworkLayout, files: tuple[Path, ...], folder: Path) -> Path:
     """Return where a network's weights from some files are cached."""
     places = hashlib.sha256("\n".join(str(p.resolve()) for p in files).encode()).hexdigest()[:12]
-    return folder / f"{layout.name}-{places}-{identity(files)[:24]}.safetensors"
+    return folder / f"{layout.name}-{places}-{files_fingerprint(files)[:24]}.safetensors"
 
 
 def read_cached(path: Path, layout: NetworkLayout) -> dict[str, Tensor] | None:
@@ -188,13 +188,13 @@ def read_cached(path: Path, layout: NetworkLayout) -> dict[str, Tensor] | None:
         return None
     try:
         with safe_open(path, "pt") as cached:
-            told = cached.metadata() or {}
+            metadata = cached.metadata() or {}
             weights = {tensor.key: cached.get_tensor(tensor.key) for tensor in layout.tensors}
     except (SafetensorError, OSError, ValueError, RuntimeError):
         _reject(path)
         return None
-    sound = told.get("form") == _FORM and told.get("crc32") == _checksum(weights)
-    if not sound or any(tuple(weights[t.key].shape) != t.shape for t in layout.tensors):
+    intact = metadata.get("form") == _FORM and metadata.get("crc32") == _checksum(weights)
+    if not intact or any(tuple(weights[t.key].shape) != t.shape for t in layout.tensors):
         _reject(path)
         return None
     return weights
@@ -220,11 +220,11 @@ def write_cached(path: Path, weights: Mapping[str, Tensor]) -> bool:
 
 
 def _checksum(weights: Mapping[str, Tensor]) -> str:
-    sum_ = 0
+    crc = 0
     for key in sorted(weights):
         flat = weights[key].detach().contiguous().reshape(-1).view(torch.uint8)
-        sum_ = zlib.crc32(flat.numpy().data, zlib.crc32(key.encode(), sum_))
-    return f"{sum_:08x}"
+        crc = zlib.crc32(flat.numpy().data, zlib.crc32(key.encode(), crc))
+    return f"{crc:08x}"
 
 
 def _reject(path: Path) -> None:

@@ -24,7 +24,7 @@ Report = Callable[[int, int], None]
 CancelCheck = Callable[[], bool]
 
 _LATENT = 512
-_ROWS = 18
+_STYLE_ROWS = 18
 _MAT = ".mat"
 
 
@@ -39,7 +39,7 @@ def files_of(folder: WeightsFolder, file: WeightFile) -> tuple[str, ...]:
 def verify(
     folder: WeightsFolder,
     file: WeightFile,
-    known: Record,
+    record: Record,
     report: Report,
     cancelled: CancelCheck,
 ) -> dict[str, FileChecksum]:
@@ -51,7 +51,7 @@ def verify(
         Where it stands.
     file : WeightFile
         Which one.
-    known : Record
+    record : Record
         Of the folder.
     report : callable
         Told (bytes read, bytes in all) of each of its parts.
@@ -74,17 +74,17 @@ def verify(
     if state != THERE:
         lacks = "lacks some of its files" if state == HALF else "is not there"
         raise MissingHere(f"{folder.place(file)} {lacks}: run `heat weights fetch {file.name}`")
-    seen: dict[str, FileChecksum] = {}
+    checksums: dict[str, FileChecksum] = {}
     for place in files_of(folder, file):
-        seen[place] = look_at(folder.path / place, file, place, known, report, cancelled)
-    return seen
+        checksums[place] = check_file(folder.path / place, file, place, record, report, cancelled)
+    return checksums
 
 
-def look_at(
+def check_file(
     path: Path,
     file: WeightFile,
     place: str,
-    known: Record,
+    record: Record,
     report: Report,
     cancelled: CancelCheck,
 ) -> FileChecksum:
@@ -96,22 +96,23 @@ def look_at(
         As :func:`verify`.
     """
     try:
-        seen = checksum_file(path, report, cancelled)
+        checksums = checksum_file(path, report, cancelled)
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror or error}") from error
-    name, before = Path(place).name, known.files.get(place)
-    if before is not None and before != seen:
+    name, before = Path(place).name, record.files.get(place)
+    if before is not None and before != checksums:
         raise BadInput(
-            f"{name} is not the file that was fetched first (SHA-256 {seen.sha256[:12]}… in place "
-            f"of {before.sha256[:12]}…); if its publisher changed it, fetch with --new-checksum"
+            f"{name} is not the file that was fetched first "
+            f"(SHA-256 {checksums.sha256[:12]}… in place of {before.sha256[:12]}…); "
+            "if its publisher changed it, fetch with --new-checksum"
         )
-    if not seen.sha256.startswith(file.digest_start):
+    if not checksums.sha256.startswith(file.digest_start):
         raise BadInput(
-            f"{name} is not what its publisher names (SHA-256 {seen.sha256[:12]}…, not "
+            f"{name} is not what its publisher names (SHA-256 {checksums.sha256[:12]}…, not "
             f"{file.digest_start}…): `heat weights fetch` replaces it once it is deleted"
         )
     check_layout(path, place)
-    return seen
+    return checksums
 
 
 def check_layout(path: Path, place: str) -> None:
@@ -146,7 +147,7 @@ def _check_torch(path: Path, place: str, name: str) -> None:
             raise BadInput(f"{name} holds no latent components (mean, comp, std): fetch it again")
     elif place.startswith("interfacegan_directions/"):
         shape = tuple(getattr(content, "shape", ()))
-        if not shape or not _broadcasts(shape, (1, _ROWS, _LATENT)):
+        if not shape or not _broadcasts(shape, (1, _STYLE_ROWS, _LATENT)):
             raise BadInput(f"{name} holds no direction of 18 x 512 values: fetch it again")
 
 
@@ -184,15 +185,15 @@ def _check_mat(path: Path, name: str) -> None:
 
 def states(folder: WeightsFolder, files: tuple[WeightFile, ...]) -> Iterator[dict[str, object]]:
     """Describe files and what of them is here, as plain values; nothing is read through."""
-    known = read_record(folder.path)
+    record = read_record(folder.path)
     for file in files:
         here = files_of(folder, file)
-        recorded = bool(here) and all(place in known.files for place in here)
+        recorded = bool(here) and all(place in record.files for place in here)
         sizes = [(folder.path / place).stat().st_size for place in here]
         resized = any(
-            known.files[place].size != size
+            record.files[place].size != size
             for place, size in zip(here, sizes, strict=True)
-            if place in known.files
+            if place in record.files
         )
         yield {
             "name": file.name,
@@ -201,7 +202,7 @@ def states(folder: WeightsFolder, files: tuple[WeightFile, ...]) -> Iterator[dic
             "use": file.use,
             "licence": file.licence,
             "licence_title": licence_of(file).title,
-            "accepted": file.licence in known.licences,
+            "accepted": file.licence in record.licences,
             "state": "changed" if resized else folder.state(file),
             "recorded": recorded,
             "bytes": sum(sizes),

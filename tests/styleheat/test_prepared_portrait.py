@@ -14,7 +14,7 @@ from torch._dynamo.utils import counters
 from bridge.errors import BadInput
 from heat_backend.styleheat.conformance import synthetic
 from heat_backend.styleheat.conformance.synthetic import SyntheticNetworks
-from heat_backend.styleheat.driving.cuda_graph import FrameWays, compiled
+from heat_backend.styleheat.driving.cuda_graph import CaptureStrategy, compiled
 from heat_backend.styleheat.driving.prepared_portrait import PreparedPortrait
 from heat_backend.styleheat.driving.stage_times import measure
 from heat_backend.styleheat.networks.forward import Inversion, StyleHeat, forward
@@ -137,7 +137,7 @@ def test_compiled_frames_are_the_portraits_own_and_compiled_once(backend: str) -
         draw = compiled(prepared, backend)
         for descriptor in prepared.descriptors(numbers("window", 2, 73, 27)):
             with torch.inference_mode():
-                apart = (draw(descriptor[None]).int() - prepared.colours(descriptor)).abs()
+                apart = (draw(descriptor[None]).int() - prepared.pixels(descriptor)).abs()
             assert apart.max() <= 1
             assert apart.float().mean() < 0.01
     assert counters["stats"]["unique_graphs"] == 1
@@ -152,7 +152,7 @@ def test_recorded_frames_are_the_portraits_own(switch: str, monkeypatch) -> None
         made.get("stylegan", size=128), made.get("video_warper"), made.get("calibrator")
     )  # type: ignore[arg-type]
     prepared = PreparedPortrait.from_inversion(nets, inversion(nets.generator.rows), half=True)
-    ways = FrameWays("cuda")
+    ways = CaptureStrategy("cuda")
     graph = ways.recorded(prepared)
     assert graph is not None and ways.notes == ()
     descriptors = prepared.descriptors(numbers("window", 5, 73, 27))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Frames are drawn in the quickest way that works, and the next is begun before it is asked for.
+"""Fallbacks of CUDA graph capture and compilation, and the prefetched frame of a clip.
 
-A stand-in for the GPU's recording lets it run anywhere.
+A stand-in for the CUDA graph lets them run without a GPU.
 """
 
 import numpy as np
@@ -10,8 +10,8 @@ import torch
 
 from heat_backend.styleheat import network_driver
 from heat_backend.styleheat.driving import cuda_graph
-from heat_backend.styleheat.driving.cuda_graph import Begun, FrameWays
-from heat_backend.styleheat.driving.folded_networks import Place
+from heat_backend.styleheat.driving.cuda_graph import CaptureStrategy, PendingFrame
+from heat_backend.styleheat.driving.folded_networks import Placement
 from heat_backend.styleheat.editing.frame_edits import FrameEdits
 
 AGED = FrameEdits.held({"age": 1.0})
@@ -20,54 +20,56 @@ AGED = FrameEdits.held({"age": 1.0})
 class Portrait:
     """Draws its descriptor's first number."""
 
-    place = Place(torch.device("cpu"), torch.float32)
+    place = Placement(torch.device("cpu"), torch.float32)
 
     def __init__(self, factor: float = 1.0) -> None:
         self.factor = factor
 
-    def colours(self, descriptor):
+    def pixels(self, descriptor):
         return (self.factor * descriptor.flatten()[0]).to(torch.uint8).expand(2, 2, 3)
 
     def picture(self, descriptor):
-        return self.colours(descriptor).numpy()
+        return self.pixels(descriptor).numpy()
 
 
 class Graph:
-    """Records as the GPU does, as far as the host can see: three frames at a time."""
+    """Stands for a CUDA graph, as far as the host can tell: three frames in flight."""
 
-    def __init__(self, portrait, colours) -> None:
-        self.colours = colours
+    def __init__(self, portrait, pixels) -> None:
+        self.pixels = pixels
         self.begun: list = []
         self.fetched = 0
 
     def begin(self, descriptor):
-        self.begun.append(self.colours(descriptor.reshape(1, -1, 1)).numpy())
-        return Begun(0, len(self.begun))
+        self.begun.append(self.pixels(descriptor.reshape(1, -1, 1)).numpy())
+        return PendingFrame(0, len(self.begun))
 
-    def fetch(self, begun):
-        if len(self.begun) - begun.turn >= 3:
+    def fetch(self, pending):
+        if len(self.begun) - pending.number >= 3:
             return None
         self.fetched += 1
-        return self.begun[begun.turn - 1]
+        return self.begun[pending.number - 1]
 
     def picture(self, descriptor):
         return self.fetch(self.begin(descriptor))
 
 
 def compiles(portrait, backend="inductor"):
-    return lambda z: portrait.colours(z)
+    return lambda z: portrait.pixels(z)
 
 
 @pytest.fixture
 def graphs(monkeypatch) -> list:
-    """Make a driver believe in a GPU; returns what it has recorded."""
+    """Give the driver a stand-in for CUDA graphs; returns those that it captured."""
     made: list = []
 
-    def record(portrait, colours):
-        made.append(Graph(portrait, colours))
+    def record(portrait, pixels):
+        made.append(Graph(portrait, pixels))
         return made[-1]
 
-    monkeypatch.setattr(network_driver, "FrameWays", lambda device: FrameWays("cuda", record))
+    monkeypatch.setattr(
+        network_driver, "CaptureStrategy", lambda device: CaptureStrategy("cuda", record)
+    )
     monkeypatch.setattr(cuda_graph, "compiled", compiles)
     monkeypatch.delenv("HEAT_COMPILE", raising=False)
     return made
@@ -75,7 +77,7 @@ def graphs(monkeypatch) -> list:
 
 def driver() -> network_driver.NetworkDriver:
     return network_driver.NetworkDriver(
-        lambda asked, half: Portrait(1.0 + dict(asked.live).get("age", 0.0)),  # type: ignore[arg-type,return-value]
+        lambda frame_edits, half: Portrait(1.0 + dict(frame_edits.live).get("age", 0.0)),  # type: ignore[arg-type,return-value]
         "cpu",
         half=True,
     )
@@ -85,7 +87,7 @@ def described(value: float) -> np.ndarray:
     return np.full(256, value, np.float32)
 
 
-def test_a_compiler_that_fails_is_told_once_and_frames_come_all_the_same(monkeypatch) -> None:
+def test_a_compiler_that_fails_is_noted_once_and_frames_are_drawn_without(monkeypatch) -> None:
     tried: list = []
 
     def broken(*_, **__):
@@ -94,11 +96,11 @@ def test_a_compiler_that_fails_is_told_once_and_frames_come_all_the_same(monkeyp
 
     monkeypatch.setattr(torch, "compile", broken)
     monkeypatch.delenv("HEAT_COMPILE", raising=False)
-    ways = FrameWays("cuda", Graph)
+    capture = CaptureStrategy("cuda", Graph)
     for _ in range(3):
-        graph = ways.recorded(Portrait())
+        graph = capture.capture_graph(Portrait())
         assert graph is not None and graph.picture(torch.full((256, 1), 7.0))[0, 0, 0] == 7
-    (note,) = ways.notes
+    (note,) = capture.notes
     assert (
         "without torch.compile" in note and "triton installation" in note and "more\n" not in note
     )
@@ -106,11 +108,13 @@ def test_a_compiler_that_fails_is_told_once_and_frames_come_all_the_same(monkeyp
 
 
 def test_where_nothing_can_be_recorded_frames_are_drawn_step_by_step(monkeypatch) -> None:
-    def refuses(portrait, colours):
+    def refuses(portrait, pixels):
         raise RuntimeError("CUDA error: out of memory")
 
     monkeypatch.setattr(cuda_graph, "compiled", compiles)
-    monkeypatch.setattr(network_driver, "FrameWays", lambda device: FrameWays("cuda", refuses))
+    monkeypatch.setattr(
+        network_driver, "CaptureStrategy", lambda device: CaptureStrategy("cuda", refuses)
+    )
     made = driver()
     assert made.picture(described(9))[0, 0, 0] == 9
     for _ in range(2):
@@ -118,13 +122,13 @@ def test_where_nothing_can_be_recorded_frames_are_drawn_step_by_step(monkeypatch
     assert len(made.notes) == 2 and "step by step" in made.notes[1]
 
 
-def test_a_compiled_frame_that_is_another_is_not_believed(monkeypatch) -> None:
-    wrong = lambda portrait: lambda z: portrait.colours(z) + 9  # noqa: E731
+def test_a_compiled_frame_that_differs_is_not_used(monkeypatch) -> None:
+    wrong = lambda portrait: lambda z: portrait.pixels(z) + 9  # noqa: E731
     monkeypatch.setattr(cuda_graph, "compiled", wrong)
-    ways = FrameWays("cuda", Graph)
-    graph = ways.recorded(Portrait())
+    capture = CaptureStrategy("cuda", Graph)
+    graph = capture.capture_graph(Portrait())
     assert graph is not None and graph.picture(torch.full((256, 1), 7.0))[0, 0, 0] == 7
-    assert "differ by 9.0 levels" in ways.notes[0]
+    assert "differ by 9.0 levels" in capture.notes[0]
 
 
 @pytest.mark.parametrize(("device", "switch", "used"), [("cuda", "0", True), ("cpu", "1", False)])
@@ -136,16 +140,16 @@ def test_the_compiler_stays_off_where_switched_off_and_on_the_cpu(
 
     monkeypatch.setattr(torch, "compile", never)
     monkeypatch.setenv("HEAT_COMPILE", switch)
-    ways = FrameWays(device, Graph)
-    assert (ways.recorded(Portrait()) is not None) == used
-    assert ways.notes == ()
+    capture = CaptureStrategy(device, Graph)
+    assert (capture.capture_graph(Portrait()) is not None) == used
+    assert capture.notes == ()
 
 
 def test_the_expected_frame_is_drawn_once_and_any_other_anew(graphs) -> None:
     made = driver()
     for value in range(5):
         assert made.picture(described(value))[0, 0, 0] == value
-        made.expect(described(value + 1))
+        made.prefetch(described(value + 1))
     (graph,) = graphs
     assert len(graph.begun) == 6 and graph.fetched == 5
     assert made.picture(described(99))[0, 0, 0] == 99, "a preview in between"
@@ -155,9 +159,7 @@ def test_the_expected_frame_is_drawn_once_and_any_other_anew(graphs) -> None:
 def test_an_expected_frame_that_others_displaced_is_drawn_again(graphs) -> None:
     made = driver()
     made.picture(described(1))
-    made.expect(described(2))
-    ready = made._plain
-    assert ready is not None
+    made.prefetch(described(2))
     for _ in range(3):
         graphs[0].begin(torch.zeros(256, 1))
     assert made.picture(described(2))[0, 0, 0] == 2
@@ -166,11 +168,11 @@ def test_an_expected_frame_that_others_displaced_is_drawn_again(graphs) -> None:
 def test_an_edit_that_is_not_ready_is_not_begun(graphs) -> None:
     made = driver()
     made.picture(described(10))
-    made.expect(described(10), AGED)
+    made.prefetch(described(10), AGED)
     assert len(graphs) == 1 and len(graphs[0].begun) == 1
     assert made.picture(described(10), AGED)[0, 0, 0] == 20
     assert len(graphs) == 1, "a frame between two keys is drawn once: not worth recording"
     assert made.picture(described(10), AGED)[0, 0, 0] == 20
-    made.expect(described(11), AGED)
+    made.prefetch(described(11), AGED)
     assert made.picture(described(11), AGED)[0, 0, 0] == 22
     assert len(graphs) == 2 and len(graphs[1].begun) == 2
