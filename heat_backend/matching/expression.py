@@ -12,7 +12,7 @@ from bridge.pose import rotation_angles
 from heat_backend.edits.photo_fit import PhotoFit
 from heat_backend.fit.posed_model import SPENT_SHARE
 from heat_backend.tracking.eyes_and_lips import gaze_weights
-from heat_backend.tracking.still import StillReading, read_still, with_raised_brows
+from heat_backend.tracking.single_image import ImageReading, read_image, with_raised_brows
 
 Array = NDArray[np.float64]
 NOISE = 0.06  # less than this is what pictures of one face differ by
@@ -39,7 +39,7 @@ def match_expression(
         a head that stays: into the lens, if they do.
     """
     model = load_model()
-    here, there = (read_still(model, found.face, found.fit) for found in (own, sample))
+    here, there = (read_image(model, found.face, found.fit) for found in (own, sample))
     turn = np.zeros(2) if turned else match_pose(own, sample)[:2]
     wanted = expression_change(here, there, None if neutralise else own.fit.expression, turn)
     found = np.clip(wanted, EXPRESSION_MIN, EXPRESSION_MAX)
@@ -54,8 +54,8 @@ def match_expression(
 
 
 def expression_change(
-    here: StillReading,
-    there: StillReading,
+    here: ImageReading,
+    there: ImageReading,
     used: NDArray[np.floating] | None,
     turn: NDArray[np.floating],
 ) -> Array:

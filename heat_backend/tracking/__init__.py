@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Video-driven motion: video -> landmarks -> person -> coefficients -> motion clip."""
+"""Motion clips from video: landmarks, the identity of the subject, pose and expression by frame."""

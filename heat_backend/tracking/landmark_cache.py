@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The landmarks of a whole video, kept on disk: memory stays flat, and a stopped run goes on."""
+"""Landmarks of a video on disk: constant memory, and a stopped run can be resumed."""
 
 from __future__ import annotations
 
@@ -18,15 +18,19 @@ _RECORD = np.dtype([("seconds", "<f8"), ("found", "<i4"), ("points", "<f4", (LAN
 
 
 class LandmarkCache:
-    """Appendable list of (time, landmarks or none), one record a frame.
+    """Appendable list of times and landmarks, one record a frame.
 
     Parameters
     ----------
     folder : path
-        Beside the clip to be written; made when missing. What another video or other settings
-        left there is thrown away.
+        Made when missing. Records of another key in it are deleted.
     key : str
         From :func:`landmark_cache_key`.
+
+    Raises
+    ------
+    BadInput
+        The folder cannot be written.
     """
 
     def __init__(self, folder: Path, key: str) -> None:
@@ -63,30 +67,36 @@ class LandmarkCache:
         self._count += 1
 
     def read(self) -> NDArray[np.void]:
-        """All records, mapped from disk: fields ``seconds``, ``found``, ``points``."""
+        """Map all records (T,) from disk: fields ``seconds``, ``found``, ``points``."""
         self._file.flush()
         if self._count == 0:
             return np.zeros(0, _RECORD)
         return np.memmap(self._data, _RECORD, "r", shape=(self._count,))
 
     def close(self) -> None:
-        """Keep the cache for a later run."""
+        """Close the file and keep it for a later run."""
         self._file.close()
 
     def remove(self) -> None:
-        """Throw the cache away: the clip is written."""
+        """Delete the folder."""
         self._file.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def landmark_cache_key(video: Path, **settings: object) -> str:
-    """Name the landmarks of one video with one choice of settings."""
+    """Hash name, size and time of a video, and the settings that its landmarks depend on.
+
+    Raises
+    ------
+    BadInput
+        There is no such file.
+    """
     try:
         facts = video.stat()
     except OSError as error:
         raise BadInput(f"there is no video {video}: {error.strerror}") from error
-    told = [video.name, facts.st_size, facts.st_mtime_ns, sorted(settings.items())]
-    return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()
+    parts = [video.name, facts.st_size, facts.st_mtime_ns, sorted(settings.items())]
+    return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()
 
 
 def _key_in(folder: Path) -> str | None:
