@@ -37,10 +37,10 @@ MODULE_NAMES = (
     "panels.motion_panel",
     "operators.render_operators",
     "panels.render_panel",
-    "jobs.render_jobs",
     "operators.backend_operators",
     "operators.setup_operators",
     "operators.weights_operators",
+    "jobs.background_jobs",
 )
 
 _registered: list[ModuleType] = []

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Jobs on a portrait's face, one a portrait: the backend fits it, or matches it to a picture."""
+"""Work on a portrait's face: fit it, read its light, or match it to a sample picture.
+
+The backend writes a file; a function of the order then changes the scene by it.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +10,42 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import bpy
+import numpy as np
+from numpy.typing import NDArray
 
 from .. import bridge
 from ..backend import choose
 from ..backend.clip_command import ClipOrder, ClipRun
 from ..backend.command import Words
-from ..data import portraits
-from .machine import BackgroundJob, JobList
-
-if TYPE_CHECKING:
-    from ..backend.clip_command import ClipRun
+from ..core.edit import edit_groups, fit_reading
+from ..core.rig import map_inverse
+from ..data import edit_values, portraits, property_animation, rig_maps
+from ..scene import (
+    auto_mapping,
+    baking,
+    head_materials,
+    head_rig,
+    lamp_rig,
+    sampling,
+)
+from . import background_jobs
+from .background_jobs import CANCELLED, DONE, RunJob, scene_and_portrait
 
 _ELSEWHERE = "The backend is another machine's: fit and match a face with a backend on this machine"
 _LEAVE_MODE = "The head is ready: leave the current mode (Tab)"
 _STOPPED = "Stopped: nothing was changed"
-BUSY = "The face of this portrait is being worked on"
-Land = Callable[[Any, Any, Path], tuple[str, ...]]
+EXPRESSION, LIGHT, SKIN_TONE = "expression", "light", "skin_tone"
+EDITS_OF = {
+    LIGHT: ("light_direction_yaw", "light_direction_pitch", "light_amount", "ambient"),
+    SKIN_TONE: ("skin_tone", "skin_warmth", "blush"),
+}
+LABELS = {EXPRESSION: "Expression", LIGHT: "Light", SKIN_TONE: "Skin Tone"}
+_NAMED = 4  # names listed before "and N more"; as many as fit two lines of the sidebar
+_HELD = "Keyframes will set again: turn auto-keying on, or remove them"
+Apply = Callable[[Any, Any, Path], tuple[str, ...]]
 """Given context, portrait and the backend's file, changes the scene; returns what to tell."""
 
 
@@ -41,83 +61,68 @@ class FaceOrder:
         What the backend's work comes to, in words.
     undo : str
         What undo calls it.
-    land : callable
-        See `Land`.
+    apply : callable
+        See `Apply`.
     adds_objects : bool
-        Landing waits until Object Mode is on.
+        `apply` waits until Object Mode is on.
     """
 
     arguments: tuple[str, ...]
     done: str
     undo: str
-    land: Land
+    apply: Apply
     adds_objects: bool = False
 
 
-class FaceJob(BackgroundJob):
-    """One order on its way."""
+class FaceJob(RunJob):
+    """One order: the backend's command, then the change of the scene."""
 
-    what = "work on the face"
+    kind = "face"
+    title = "work on the face"
+    run: ClipRun
 
     def __init__(self, scene_name: str, uid: str, order: FaceOrder, run: ClipRun) -> None:
-        super().__init__(scene_name, uid)
+        super().__init__(run, uid)
         self.undo = order.undo
-        self._order, self._run = order, run
+        self._scene_name, self._order = scene_name, order
         self._waits = False
 
-    @property
-    def fraction(self) -> float:
-        """How far the backend is, 0..1."""
-        return self._run.status.fraction
-
-    def line(self) -> str:
-        """Return where it stands, in words."""
-        if self.finished:
-            return self.message
-        return _LEAVE_MODE if self._waits else self._run.status.text
+    def progress_line(self) -> str:
+        """Return what is being done, in words."""
+        return _LEAVE_MODE if self._waits else super().progress_line()
 
     def cancel(self) -> None:
         """Stop it; nothing has been changed then."""
-        self._run.cancel()
+        super().cancel()
         if self._waits:
-            self.state, self.message = "cancelled", _STOPPED
+            self.end(CANCELLED, _STOPPED)
 
-    def _go_on(self) -> None:
-        status = self._run.status
-        if status.state in {"failed", "cancelled"}:
-            self.state, self.message = status.state, status.text
-        if status.state != "done":
-            return
+    def complete(self) -> None:
+        """Change the scene by the backend's file, in Object Mode where objects are added."""
         self._waits = self._order.adds_objects and bpy.context.mode != "OBJECT"
         if self._waits:
             return
-        scene, portrait = self._place()
-        out = self._run.order.out
+        scene, portrait = scene_and_portrait(self._scene_name, self.uid)
+        out = self.run.order.out
         try:
             with _in_scene(scene):
-                self.message, *notes = self._order.land(bpy.context, portrait, out)
+                message, *notes = self._order.apply(bpy.context, portrait, out)
         finally:
             out.unlink(missing_ok=True)
-        told = (note[:1].upper() + note[1:] for note in self._run.notes)
-        self.notes = (*notes, *told)
-        self.state = "done"
-
-
-_jobs = JobList()
-job_of, running, cancel = _jobs.of, _jobs.running, _jobs.cancel
-register, unregister = _jobs.register, _jobs.unregister
+        self.notes = (*notes, *(note[:1].upper() + note[1:] for note in self.run.notes))
+        self.end(DONE, message)
 
 
 def start(scene: Any, portrait: Any, order: FaceOrder) -> FaceJob:
-    """Begin.
+    """Begin an order.
 
     Raises
     ------
     HeatError
         Something is missing, or the face is being worked on; the message says what.
     """
-    if running(portrait.uid):
-        raise bridge.errors.BadInput(BUSY)
+    if background_jobs.running("face", portrait.uid):
+        raise bridge.errors.BadInput("The face of this portrait is being worked on")
     program = choose.command(_ELSEWHERE)
     verb, *rest = order.arguments
     arguments = [verb, "--portrait", str(_photo_file(portrait)), *rest]
@@ -132,8 +137,168 @@ def start(scene: Any, portrait: Any, order: FaceOrder) -> FaceJob:
         Words(order.done, _STOPPED),
     )
     job = FaceJob(scene.name, portrait.uid, order, run)
-    _jobs.begin(job)
+    background_jobs.start(job)
     return job
+
+
+def match_order(portrait: Any, take: str, sample: Path, sample_face: int) -> FaceOrder:
+    """Return the order to match a sample picture.
+
+    Parameters
+    ----------
+    portrait : HeatPortrait
+    take : str
+        One of `LABELS`.
+    sample : Path
+    sample_face : int
+        Which face of the sample; 0 is the largest.
+
+    Raises
+    ------
+    BadInput
+        There is no such picture, or no rig that could take its expression.
+    """
+    if not sample.is_file():
+        raise bridge.errors.BadInput(f'The picture "{sample.name}" is not there: choose it again')
+    if take == EXPRESSION:
+        wrong = baking.complaint(portrait)
+        if wrong is None and sampling.shape_keys(portrait.mesh) is None:
+            wrong = "The face mesh has no shape keys to set"
+        if wrong:
+            raise bridge.errors.BadInput(wrong)
+    arguments = ["match", "--sample", str(sample), "--take", take]
+    if sample_face:
+        arguments += ["--sample-face", str(sample_face)]
+    if portrait.neutralise:
+        arguments.append("--neutralise")
+
+    def apply(_context: Any, owner: Any, out: Path) -> tuple[str, ...]:
+        found = bridge.motion_clip.load(out).frame(0)
+        if take == EXPRESSION:
+            return set_expression(owner, found.expression)
+        return set_edits(owner, take, dict(found.edits))
+
+    label = LABELS[take]
+    return FaceOrder(tuple(arguments), f"{label} is read", f"Match {label}", apply)
+
+
+def set_expression(portrait: Any, expression: NDArray[np.floating]) -> tuple[str, ...]:
+    """Set the rig's shape keys to an expression (52,), and key them where Blender keys by itself.
+
+    Returns
+    -------
+    tuple of str
+        What to tell, the outcome first.
+    """
+    keys = sampling.shape_keys(portrait.mesh)
+    facts, rig_map = baking.face_facts(keys), rig_maps.to_rig_map(portrait)
+    wanted = np.ones(len(expression), bool)
+    table = np.asarray(expression, np.float64)[None]
+    found = map_inverse.inverse_keys(rig_map, table, wanted, facts.limits, frozenset(facts.paths))
+    mapped = {r.shape_key for r in rig_map.keys if r.expression and not r.mute}
+    values = {name: 0.0 for name in mapped if name in facts.limits}
+    values |= {name: float(column[0]) for name, column in found.values.items()}
+    keyed = portrait.id_data.tool_settings.use_keyframe_insert_auto
+    for name, value in values.items():
+        block = keys.key_blocks[name]
+        low, high = facts.limits[name]
+        block.value = min(max(value, low), high)
+        if keyed:
+            block.keyframe_insert("value")
+    moved = sum(abs(value) > map_inverse.STILL for value in values.values())
+    notes = []
+    if found.left_out:
+        notes.append(f"No shape key serves {_named(found.left_out)}")
+    if found.short:
+        notes.append(f"The limits of the shape keys hold back {_named(found.short)}")
+    if not keyed and property_animation.keyed(keys) & {facts.paths[name] for name in values}:
+        notes.append(_HELD)
+    return (f"Expression matched: {moved} shape keys", *notes)
+
+
+def set_edits(portrait: Any, take: str, edits: dict[str, float]) -> tuple[str, ...]:
+    """Set the edits of light or skin tone; those that the match leaves alone go to 0."""
+    values = dict.fromkeys(EDITS_OF[take], 0.0) | edits
+    edit_values.set_values(portrait, values)
+    changes = ", ".join(f"{edit_groups.label(name)} {value:+.2g}" for name, value in edits.items())
+    held = edit_values.set_again(portrait, values)
+    return (f"{LABELS[take]} matched: {changes or 'as it is'}", *([held] if held else []))
+
+
+def fit_order(*, lit: bool) -> FaceOrder:
+    """Return the order to make the fitted head; see `add_head`."""
+
+    def apply(context: Any, portrait: Any, out: Path) -> tuple[str, ...]:
+        return add_head(context, portrait, out, lit=lit)
+
+    return FaceOrder(("fit",), "The fit is here", "Send Fit to Scene", apply, adds_objects=True)
+
+
+def add_head(context: Any, portrait: Any, path: Path, *, lit: bool) -> tuple[str, ...]:
+    """Add the head of a fit; a portrait without a rig gets it as its own.
+
+    Parameters
+    ----------
+    context : bpy.types.Context
+    portrait : HeatPortrait
+    path : Path
+        The file that `heat fit` wrote.
+    lit : bool
+        See `head_materials.give_photo_materials`.
+
+    Returns
+    -------
+    tuple of str
+        What to tell, the outcome first.
+
+    Raises
+    ------
+    BadInput
+        The file is no fit, or the scene cannot be changed.
+    """
+    fit = fit_reading.read(path)
+    name = (portrait.name or "Portrait")[:40]
+    head = head_rig.Head(
+        f"{name} Fit",
+        f"{name} Head",
+        f"{name} Armature",
+        fit.vertices,
+        fit.shapes,
+        lambda data: head_materials.give_photo_materials(data, fit, name, lit=lit),
+    )
+    mesh, armature = head_rig.add_head(context, head)
+    if portrait.mesh is not None or portrait.armature is not None:
+        return (
+            f'"{mesh.name}" is in the scene',
+            f'The portrait keeps its rig: choose "{mesh.name}" as its face mesh to pose it by that',
+        )
+    portrait.mesh, portrait.armature = mesh, armature
+    auto_mapping.map_portrait(portrait)
+    head_rig.show_selected(context.scene)
+    return (f'"{mesh.name}" is in the scene and drives the portrait',)
+
+
+def light_order() -> FaceOrder:
+    """Return the order to read the photo's own light; see `note_light`."""
+    return FaceOrder(("fit",), "The light is found", "Own Light from Photo", note_light)
+
+
+def note_light(_context: Any, portrait: Any, path: Path) -> tuple[str, ...]:
+    """Note the direction of a fit's light as that of the photo's own; return what to tell.
+
+    Raises
+    ------
+    BadInput
+        The file is no fit.
+    """
+    yaw, pitch = lamp_rig.angles(fit_reading.read_light(path))
+    portrait.edits.photo_light_yaw, portrait.edits.photo_light_pitch = yaw, pitch
+    side = "right" if yaw >= 0.0 else "left"
+    height = "below" if pitch >= 0.0 else "above"
+    return (
+        f"The photo's light comes from {abs(yaw):.0f} degrees image {side}, "
+        f"{abs(pitch):.0f} degrees {height}",
+    )
 
 
 def _photo_file(portrait: Any) -> Path:
@@ -164,3 +329,8 @@ def _in_scene(scene: Any) -> Iterator[None]:
         return
     with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
         yield
+
+
+def _named(names: tuple[str, ...]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")

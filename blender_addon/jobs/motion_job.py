@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The motion jobs of this Blender, one a portrait: the backend reads, then the rig is baked."""
+"""Bakes of motion onto a rig: the backend reads a video or a voice, then keyframes are set."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import bridge
 from ..backend import choose, clip_command
-from ..backend.clip_command import Reading
+from ..backend.clip_command import ClipOrder, Reading
+from ..core.motion.bake_plan import BakePlan, ClipFiles, PlanRun
 from ..data import preferences
-from .machine import BackgroundJob, JobList
-
-if TYPE_CHECKING:
-    from ..backend.clip_command import ClipOrder, Reading
-    from ..core.motion.bake_plan import BakePlan, ClipFiles, PlanRun
-    from ..scene.motion_source import MotionSource
+from ..scene import baking, motion_source
+from ..scene.motion_source import BOTH, FACE, VOICE, MotionSource
+from ..scene.range_sampling import scene_fps
+from . import background_jobs
+from .background_jobs import DONE, RunJob, scene_and_portrait
 
 _ELSEWHERE = (
     "The backend is another machine's: run `heat track` or `heat speak` there, and choose the "
@@ -22,11 +22,13 @@ _ELSEWHERE = (
 )
 
 
-class MotionJob(BackgroundJob):
-    """One bake on its way: the backend reads, a thread plans, Blender's main thread writes."""
+class MotionJob(RunJob):
+    """One bake: the backend reads, a thread plans the curves, Blender's main thread writes them."""
 
-    what = "bake"
+    kind = "motion"
+    title = "bake"
     undo = "Bake Motion"
+    run: Reading
 
     def __init__(
         self,
@@ -36,48 +38,40 @@ class MotionJob(BackgroundJob):
         orders: tuple[ClipOrder, ...],
         reading: Reading,
     ) -> None:
-        super().__init__(scene_name, uid)
-        self._source, self._orders, self._reading = source, orders, reading
+        super().__init__(reading, uid)
+        self._scene_name, self._source, self._orders = scene_name, source, orders
         self._planning: PlanRun | None = None
 
     @property
     def fraction(self) -> float:
-        """How far the work in hand is, 0..1."""
-        if self._planning is not None:
-            return self._planning.fraction
-        return self._reading.status.fraction
+        """How much of the work in hand is done, 0..1."""
+        return super().fraction if self._planning is None else self._planning.fraction
 
-    def line(self) -> str:
-        """Return where it stands, in words."""
-        if self.finished:
-            return self.message
-        return "Fitting the curves" if self._planning is not None else self._reading.status.text
+    def progress_line(self) -> str:
+        """Return what is being done, in words."""
+        return super().progress_line() if self._planning is None else "Fitting the curves"
 
     def cancel(self) -> None:
         """Stop it; nothing has been baked then."""
-        self._reading.cancel()
+        super().cancel()
         if self._planning is not None:
             self._planning.cancel()
 
-    def _go_on(self) -> None:
-        from ..core.motion.bake_plan import PlanRun
-        from ..scene import baking
+    def advance(self) -> None:
+        """Read, start to plan, or write."""
+        self.run.step()
+        super().advance()
 
-        if self._planning is not None:
-            if self._planning.finished:
-                self._write(self._planning.result())
-            return
-        status = self._reading.step()
-        if status.state in {"failed", "cancelled"}:
-            self.state, self.message = status.state, status.text
-        if status.state != "done":
-            return
-        _, portrait = self._place()
-        files = self._files(portrait)
-        self._planning = PlanRun(baking.order_for(portrait, self._source, files.begin), files)
+    def complete(self) -> None:
+        """Plan the curves, then write them."""
+        if self._planning is None:
+            _, portrait = scene_and_portrait(self._scene_name, self.uid)
+            files = self._files(portrait)
+            self._planning = PlanRun(baking.order_for(portrait, self._source, files.begin), files)
+        elif self._planning.finished:
+            self._write(self._planning.result())
 
     def _files(self, portrait: Any) -> ClipFiles:
-        from ..core.motion.bake_plan import ClipFiles
 
         if not self._orders:
             return ClipFiles(self._source.path)
@@ -86,21 +80,15 @@ class MotionJob(BackgroundJob):
         return ClipFiles(first.out, first.begin, voice, portrait.motion.voice_share)
 
     def _write(self, plan: BakePlan) -> None:
-        from ..scene import baking, motion_source
 
-        scene, portrait = self._place()
+        scene, portrait = scene_and_portrait(self._scene_name, self.uid)
         baked = baking.write(portrait, self._source, plan)
-        told = self._reading.notes
+        notes = self.run.notes
         if portrait.motion.add_sound:
             note = motion_source.add_sound_strip(scene, self._source, baked.first, baked.frames)
-            told = (*told, note) if note else told
-        self.state, self.message = "done", baked.line()
-        self.notes = (*baked.notes, *told)
-
-
-_jobs = JobList()
-job_of, running, cancel = _jobs.of, _jobs.running, _jobs.cancel
-register, unregister = _jobs.register, _jobs.unregister
+            notes = (*notes, note) if note else notes
+        self.notes = (*baked.notes, *notes)
+        self.end(DONE, baked.line())
 
 
 def start(scene: Any, portrait: Any) -> MotionJob:
@@ -111,9 +99,7 @@ def start(scene: Any, portrait: Any) -> MotionJob:
     HeatError
         Something is missing; the message says what.
     """
-    from ..scene import baking, motion_source
-
-    if running(portrait.uid):
+    if background_jobs.running("motion", portrait.uid):
         raise bridge.errors.BadInput("The motion of this portrait is being read")
     wrong = baking.complaint(portrait)
     if wrong:
@@ -121,15 +107,12 @@ def start(scene: Any, portrait: Any) -> MotionJob:
     source = motion_source.source_of(scene, portrait)
     orders = _orders(scene, portrait, source)
     job = MotionJob(scene.name, portrait.uid, source, orders, _reading(orders))
-    _jobs.begin(job)
+    background_jobs.start(job)
     return job
 
 
 def _orders(scene: Any, portrait: Any, source: MotionSource) -> tuple[ClipOrder, ...]:
     """Return the clips that a source needs, the face's first."""
-    from ..scene.motion_source import BOTH, FACE, VOICE
-    from ..scene.range_sampling import scene_fps
-
     folder, settings = preferences.data_folder() / "motion", portrait.motion
     orders = []
     if source.kind in {FACE, BOTH}:

@@ -1,40 +1,38 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One render into the sequencer: sample the rig, have the frames made, place the strip.
+"""Renders into the sequencer: sample the rig, let the backend render the frames, place the strip.
 
-`step` does a little and returns; a timer calls it, or a loop in background Blender. What is
-needed to go on after a crash stands in the take's record from the moment sampling ends.
+What is needed to go on after a crash is in the take's record from the end of the sampling on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import bpy
 
 from .. import bridge
+from ..backend import choose, status_lines
 from ..core.takes import take
 from ..core.takes.take import TakeFiles, TakeRecord
 from ..data import portraits, rig_maps
 from ..data.portraits import find_portrait
 from ..scene import range_sampling, sampling, take_strip
+from . import background_jobs
+from .background_jobs import CANCELLED, DONE, FAILED, Job
 
-SAMPLING = "sampling"
-RENDERING = "rendering"
-PLACING = "placing"
-DONE = "done"
-FAILED = "failed"
-CANCELLED = "cancelled"
-FINAL = (DONE, FAILED, CANCELLED)
+SAMPLING, RENDERING, PLACING = "sampling", "rendering", "placing"
+"""The phases of a render."""
 
-SAMPLING_BUDGET = 0.02
+_SAMPLING_SECONDS = 0.02  # of a step: the interface still draws some 30 times a second
 # A backend that dies is started again and the export resumed, this often without a new frame.
-MOST_RETRIES = 3
+_MOST_RETRIES = 3
 
 
-class RenderTask:
+class RenderJob(Job):
     """A render under way.
 
     Parameters
@@ -53,6 +51,11 @@ class RenderTask:
         The motion clip is on disk already (Resume).
     """
 
+    kind = "render"
+    title = "render"
+    undo = "Render to Sequencer"
+    interval = 0.03
+
     def __init__(
         self,
         scene_name: str,
@@ -63,10 +66,10 @@ class RenderTask:
         *,
         sampled: bool = False,
     ) -> None:
+        super().__init__(record.uid)
         self.record = record
         self.files = files
-        self.state = RENDERING if sampled else SAMPLING
-        self.message = ""
+        self.phase = RENDERING if sampled else SAMPLING
         self.strip_name = ""
         self._scene_name = scene_name
         self._source = source
@@ -83,14 +86,9 @@ class RenderTask:
         self._cancelling = False
 
     @property
-    def finished(self) -> bool:
-        """Whether nothing will change any more."""
-        return self.state in FINAL
-
-    @property
     def fraction(self) -> float:
         """How much is done, 0..1; sampling is the first tenth."""
-        if self.state == SAMPLING:
+        if self.phase == SAMPLING:
             return 0.1 * len(self._samples) / self.record.count
         if self.state == DONE:
             return 1.0
@@ -106,13 +104,11 @@ class RenderTask:
         """Frames that this run rendered itself, not counting those it found finished."""
         return self._status.rendered
 
-    def line(self) -> str:
+    def progress_line(self) -> str:
         """Return the state in words, with the time left."""
-        if self.finished:
-            return self.message
-        if self.state == SAMPLING:
+        if self.phase == SAMPLING:
             return f"Reading the rig, frame {len(self._samples)} of {self.record.count}"
-        if self.state == PLACING:
+        if self.phase == PLACING:
             return "Placing the strip"
         status = self._status
         if self._cancelling:
@@ -135,24 +131,26 @@ class RenderTask:
         self._cancelling = True
         if self._job is not None:
             self._job.cancel()
-        elif not self.finished:
-            self._end(CANCELLED, "Cancelled")
+        else:
+            self.end(CANCELLED, "Cancelled")
 
-    def step(self) -> None:
-        """Do a little of the work; never raises for what a user can mend."""
+    def advance(self) -> None:
+        """Do a little of the phase's work."""
+        phases = {SAMPLING: self._sample, RENDERING: self._watch, PLACING: self._place}
         try:
-            if self.state == SAMPLING:
-                self._sample()
-            elif self.state == RENDERING:
-                self._watch()
-            elif self.state == PLACING:
-                self._place()
-        except bridge.errors.HeatError as error:
-            self._end(FAILED, str(error))
-        except OSError as error:
-            self._end(FAILED, f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
+            phases[self.phase]()
         except ReferenceError:
-            self._end(FAILED, "The scene was removed while it was being rendered")
+            text = "The scene was removed while it was being rendered"
+            raise bridge.errors.BadInput(text) from None
+
+    def ended(self) -> None:
+        """Forget the samples and, once the take is finished, that it was not."""
+        self._samples = []
+        if self.state == DONE:
+            for scene in bpy.data.scenes:
+                portrait = find_portrait(scene, self.uid)
+                if portrait is not None:
+                    portrait.output.state_path = ""
 
     def _scene(self) -> Any:
         scene = bpy.data.scenes.get(self._scene_name)
@@ -172,7 +170,7 @@ class RenderTask:
             lambda: sampling.rig_source(portrait),
             rig_maps.to_rig_map(portrait),
             times[len(self._samples) :],
-            SAMPLING_BUDGET,
+            _SAMPLING_SECONDS,
         )
         self._samples += next(steps).coefficients
         if len(self._samples) == len(times):
@@ -182,7 +180,7 @@ class RenderTask:
             bridge.motion_clip.save(made.clip, self.files.motion)
             self._notes, self._cost = made.notes, made.cost
             take.save_record(self.record, self.files.record)
-            self.state = RENDERING
+            self.phase = RENDERING
 
     def _watch(self) -> None:
         if self._job is None:
@@ -192,14 +190,14 @@ class RenderTask:
         if not self._status.finished:
             return
         if self._status.state == "done":
-            self.state = PLACING
+            self.phase = PLACING
         elif self._status.state == "cancelled":
-            self._end(CANCELLED, f"Cancelled after {self._status.frames_done} frames")
+            self.end(CANCELLED, f"Cancelled after {self._status.frames_done} frames")
         elif self._status.state == "interrupted" and self._may_retry():
             self._resuming = True
             self._start_export()
         else:
-            self._end(FAILED, self._status.message)
+            self.end(FAILED, self._status.message)
 
     def _may_retry(self) -> bool:
         if self._cancelling:
@@ -207,7 +205,7 @@ class RenderTask:
         if self._status.frames_done > self._best:
             self._best, self._retries = self._status.frames_done, 0
         self._retries += 1
-        return self._retries <= MOST_RETRIES
+        return self._retries <= _MOST_RETRIES
 
     def _start_export(self) -> None:
         record = self.record
@@ -239,14 +237,94 @@ class RenderTask:
         take.mark_finished(self.record, self.files.record)
         self.record = replace(self.record, done=True)
         notes = "".join(f". {note}" for note in (*self._notes, *self._status.notes))
-        self._end(DONE, f'{self.record.count} frames are in the strip "{strip.name}"{notes}')
-
-    def _end(self, state: str, message: str) -> None:
-        self.state, self.message = state, message
-        self._samples = []
+        self.end(DONE, f'{self.record.count} frames are in the strip "{strip.name}"{notes}')
 
 
-def photo_of(scene: Any, uid: str) -> bridge.client.PortraitSource:
+def reason_against(scene: Any, portrait: Any) -> str | None:
+    """Return why a portrait cannot be rendered now, in a line, or None."""
+    if background_jobs.running("render", portrait.uid):
+        return "This portrait is being rendered"
+    wrong = portraits.photo_complaint(portrait)
+    if wrong:
+        return wrong
+    if portrait.mesh is None and portrait.armature is None:
+        return "Pick a face mesh or an armature"
+    if not portrait.key_rows and not portrait.bone_rows:
+        return "The rig map has no rows yet: use Auto-Map"
+    first, last = portraits.frame_range(scene, portrait)
+    if last < first:
+        return f"The last frame ({last}) is before the first ({first})"
+    return _folder_complaint(portrait) or status_lines.missing()
+
+
+def unfinished(portrait: Any) -> Path | None:
+    """Return the record of a take that can be resumed, or None."""
+    text = portrait.output.state_path
+    if not text or background_jobs.running("render", portrait.uid):
+        return None
+    path = Path(bpy.path.abspath(text))
+    return path if path.is_file() else None
+
+
+def start(scene: Any, portrait: Any) -> RenderJob:
+    """Begin to render a portrait's performance.
+
+    Raises
+    ------
+    HeatError
+        Something is missing; the message says what.
+    """
+    reason = reason_against(scene, portrait)
+    if reason:
+        raise bridge.errors.BadInput(reason)
+    source = portraits.portrait_source(portrait)
+    owner = choose.ready()
+    rate: Fraction = range_sampling.scene_fps(scene)
+    first, last = portraits.frame_range(scene, portrait)
+    folder = Path(bpy.path.abspath(portrait.output.folder))
+    files = take.next_take(folder, portrait.name, portrait.output.file_format == "MP4")
+    options = portraits.engine_options(portrait, portrait.size)
+    record = take.TakeRecord(
+        uid=portrait.uid,
+        portrait=portrait.name,
+        out=files.out.name,
+        motion=files.motion.name,
+        first=first,
+        last=last,
+        fps=(rate.numerator, rate.denominator),
+        engine=portrait.engine,
+        options=dict(vars(options)),
+    )
+    files.record.parent.mkdir(parents=True, exist_ok=True)
+    portrait.output.state_path = take_strip.relative(files.record)
+    job = RenderJob(scene.name, record, files, source, owner.client)
+    background_jobs.start(job)
+    return job
+
+
+def resume(scene: Any, portrait: Any) -> RenderJob:
+    """Go on with a portrait's unfinished take; no finished frame is rendered again.
+
+    Raises
+    ------
+    HeatError
+        There is none, or something is missing.
+    """
+    path = unfinished(portrait)
+    if path is None:
+        raise bridge.errors.BadInput("There is no unfinished take to resume")
+    record = take.load_record(path)
+    if record.uid != portrait.uid:
+        raise bridge.errors.BadInput("The unfinished take belongs to another portrait")
+    source = _photo_of(scene, record.uid)
+    owner = choose.ready()
+    files = _take_files(path, record)
+    job = RenderJob(scene.name, record, files, source, owner.client, sampled=True)
+    background_jobs.start(job)
+    return job
+
+
+def _photo_of(scene: Any, uid: str) -> bridge.client.PortraitSource:
     """Return the photo of a portrait that is to be resumed.
 
     Raises
@@ -260,10 +338,19 @@ def photo_of(scene: Any, uid: str) -> bridge.client.PortraitSource:
     return portraits.portrait_source(portrait)
 
 
-def take_files(record_path: Path, record: TakeRecord) -> TakeFiles:
+def _take_files(record_path: Path, record: TakeRecord) -> TakeFiles:
     """Return the paths of a recorded take."""
     folder = record_path.parent
     return TakeFiles(folder / record.out, folder / record.motion, record_path)
+
+
+def _folder_complaint(portrait: Any) -> str | None:
+    folder = portrait.output.folder
+    if not folder:
+        return "Choose an output folder"
+    if folder.startswith("//") and not bpy.data.is_saved:
+        return "Save the .blend first, or choose an output folder elsewhere"
+    return None
 
 
 def _view_layer(scene: Any) -> Any:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The set-up of this Blender: from the preferences to a plan, and its state in lines."""
+"""The set-up of the backend: its plan from the preferences, its job, and its state in lines."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from ..backend import choose, status_lines
 from ..backend.owner import owner
 from ..core.setup import environment, interpreter, setup_run, torch_build
 from ..data import preferences
-
-_TICK = 0.25
-_run: setup_run.SetupRun | None = None
-
-
-def current() -> setup_run.SetupRun | None:
-    """Return the last set-up of this Blender, running or ended, or None."""
-    return _run
+from . import background_jobs
+from .background_jobs import DONE, RunJob
 
 
-def running() -> bool:
-    """Whether a set-up is under way."""
-    return _run is not None and _run.status.state == setup_run.RUNNING
+class SetupJob(RunJob):
+    """One set-up of the backend's environment."""
+
+    kind = "setup"
+    title = "set-up"
+    interval = 0.25
+
+    def ended(self) -> None:
+        """Look for the backend again."""
+        status_lines.forget()
 
 
 def plan(prefs: Any) -> setup_run.SetupPlan:
@@ -56,7 +57,7 @@ def plan(prefs: Any) -> setup_run.SetupPlan:
     )
 
 
-def start(what: setup_run.SetupPlan) -> setup_run.SetupRun:
+def start(what: setup_run.SetupPlan) -> SetupJob:
     """Begin a set-up.
 
     Raises
@@ -64,25 +65,15 @@ def start(what: setup_run.SetupPlan) -> setup_run.SetupRun:
     BadInput
         One is under way, or the disk is too full.
     """
-    global _run
-    if running():
+    if background_jobs.running("setup"):
         raise bridge.errors.BadInput("The set-up is under way")
-    # An environment in use cannot be changed under it.
-
-    owner().stop()
+    owner().stop()  # an environment in use cannot be changed
     preferences.make_data_folder()
     run = setup_run.SetupRun(what)
     run.start()
-    _run = run
-    if not bpy.app.background and not bpy.app.timers.is_registered(_on_timer):
-        bpy.app.timers.register(_on_timer, first_interval=_TICK, persistent=True)
-    return run
-
-
-def cancel() -> None:
-    """Cancel the set-up, if one runs."""
-    if _run is not None:
-        _run.cancel()
+    job = SetupJob(run)
+    background_jobs.start(job)
+    return job
 
 
 def size_line(prefs: Any) -> str:
@@ -94,14 +85,14 @@ def size_line(prefs: Any) -> str:
 
 def lines(prefs: Any) -> list[tuple[str, str]]:
     """Return (icon, sentence) pairs about the environment for the preferences."""
-    run = _run
-    if run is not None and run.status.state == setup_run.RUNNING:
-        return [("IMPORT", run.status.text)]
+    job = background_jobs.find("setup")
+    if background_jobs.running("setup"):
+        return [("IMPORT", job.line())]
     found: list[tuple[str, str]] = []
-    if run is not None and run.status.state in {setup_run.FAILED, setup_run.CANCELLED}:
-        found.append(("ERROR", run.status.text))
+    if job is not None and job.state != DONE:
+        found.append(("ERROR", job.message))
     state = environment.state_of(preferences.environment(), _wheel())
-    told = {
+    lines_of = {
         environment.ABSENT: ("INFO", "The backend is not set up yet."),
         environment.UNFINISHED: ("ERROR", "The set-up was not finished: run it again."),
         environment.OUTDATED: (
@@ -110,7 +101,7 @@ def lines(prefs: Any) -> list[tuple[str, str]]:
         ),
         environment.READY: ("CHECKMARK", "The backend is set up."),
     }
-    found.append(told[state])
+    found.append(lines_of[state])
     if state != environment.READY:
         found.append(("BLANK1", size_line(prefs) + "."))
     if torch_build.has_nvidia() and prefs.torch_build != "CPU":
@@ -123,21 +114,3 @@ def _wheel() -> Path | None:
         return environment.packed_wheel(choose.addon_folder())
     except bridge.errors.MissingHere:
         return None
-
-
-def _on_timer() -> float | None:
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "PREFERENCES":
-                area.tag_redraw()
-    if running():
-        return _TICK
-    status_lines.forget()
-    return None
-
-
-def unregister() -> None:
-    """Cancel a set-up that runs."""
-    cancel()
-    if bpy.app.timers.is_registered(_on_timer):
-        bpy.app.timers.unregister(_on_timer)

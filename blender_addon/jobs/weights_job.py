@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The weights of this Blender's backend: asked for beside the interface, fetched by a button."""
+"""The engine's weights: the backend is asked which are here, and fetches or checks them."""
 
 from __future__ import annotations
 
-import threading
 import time
-
-import bpy
 
 from .. import bridge
 from ..backend import choose, weights_command
@@ -14,36 +11,62 @@ from ..backend.owner import LocalBackend
 from ..backend.weights_command import WeightsReport
 from ..core import engines
 from ..preview import live
+from . import background_jobs
+from .background_jobs import DONE, QueryJob, RunJob
 
-_TICK = 0.25
-_KEEP = 60.0  # seconds between two questions
-
-Asked = tuple[LocalBackend, int]
-"""Which backend was asked, and after which fetch."""
-
-_run: weights_command.WeightsRun | None = None
-_served: weights_command.WeightsRun | None = None
-"""The last run whose end the previews were told of."""
-_report: WeightsReport | None = None
-_trouble = ""
-_asked: tuple[Asked, float] | None = None
-_asking: threading.Thread | None = None
-_lock = threading.Lock()
+_LIST_AGAIN_SECONDS = 60.0  # while something is missing, which may be put there by hand
 
 
-def current() -> weights_command.WeightsRun | None:
-    """Return the last fetch or check of this Blender, running or ended, or None."""
-    return _run
+class WeightsJob(RunJob):
+    """A run of `heat weights`: a fetch or a check."""
+
+    kind = "weights"
+    title = "fetch of the weights"
+    interval = 0.25
+
+    def ended(self) -> None:
+        """Start previews again that failed for want of weights."""
+        if self.state == DONE:
+            live.restart_failed()
 
 
-def running() -> bool:
-    """Whether one is under way."""
-    return _run is not None and _run.status.state == weights_command.RUNNING
+class WeightsListJob(QueryJob):
+    """Asks a backend which weights are here.
 
+    Attributes
+    ----------
+    report : WeightsReport or None
+        The answer; until it is here, that of the query before.
+    """
 
-def fraction() -> float:
-    """Return how far the file in hand is, 0..1."""
-    return _run.status.fraction if _run is not None else 0.0
+    kind = "weights list"
+    title = "list of the weights"
+
+    def __init__(self, backend: LocalBackend) -> None:
+        before = background_jobs.find("weights list")
+        self.report: WeightsReport | None = None if before is None else before.report
+        self._backend, self._fetch = backend, _last_fetch()
+        self._began = time.monotonic()
+        environment = choose.whole_environment(backend)
+        super().__init__(lambda: weights_command.ask(backend.command, environment))
+
+    def receive(self, answer: WeightsReport) -> None:
+        """Keep the report, and what it says of the engines."""
+        self.report = answer
+        engines.learn(answer.engines)
+
+    def ended(self) -> None:
+        """Drop an old report that could not be renewed."""
+        if self.state != DONE:
+            self.report = None
+
+    def is_outdated(self, backend: LocalBackend, watch: bool) -> bool:
+        """Return whether to ask again: for another backend, after a fetch, or after a minute."""
+        if (backend, _last_fetch()) != (self._backend, self._fetch):
+            return True
+        old = time.monotonic() - self._began > _LIST_AGAIN_SECONDS
+        lacking = self.report is None or not self.report.ready
+        return watch and old and lacking and not background_jobs.running("weights")
 
 
 def report(watch: bool = True) -> WeightsReport | None:
@@ -52,18 +75,19 @@ def report(watch: bool = True) -> WeightsReport | None:
     Parameters
     ----------
     watch : bool
-        Ask anew once a minute while something is missing: it may be put there by hand.
+        Ask again once a minute while something is missing.
     """
     try:
-        wanted = choose.command()
+        backend = choose.command()
     except bridge.errors.HeatError:
         return None
-    key, now = _question(wanted), time.monotonic()
-    old = _asked is not None and now - _asked[1] > _KEEP and not running()
-    lacking = _report is None or not _report.ready
-    if _asked is None or _asked[0] != key or (watch and old and lacking):
-        _ask(key, now)
-    return _report
+    job = background_jobs.find("weights list")
+    if job is not None:
+        job.step()  # background Blender has no timer that does
+    if job is None or (job.finished and job.is_outdated(backend, watch)):
+        job = WeightsListJob(backend)
+        background_jobs.start(job)
+    return job.report
 
 
 def report_now() -> WeightsReport:
@@ -74,16 +98,23 @@ def report_now() -> WeightsReport:
     MissingHere
         No backend of this machine is set up, or it does not answer.
     """
-    global _report, _trouble, _asked
-    wanted = choose.command()
-    found = weights_command.ask(wanted.command, choose.whole_environment(wanted))
-    with _lock:
-        _report, _trouble, _asked = found, "", (_question(wanted), time.monotonic())
-    return found
+    job = WeightsListJob(choose.command())
+    background_jobs.start(job)
+    background_jobs.wait(job)
+    if job.report is None:
+        raise bridge.errors.MissingHere(job.message)
+    return job.report
 
 
-def start(arguments: tuple[str, ...], finished: str) -> weights_command.WeightsRun:
+def start(arguments: tuple[str, ...], finished: str) -> WeightsJob:
     """Run a `heat weights` command.
+
+    Parameters
+    ----------
+    arguments : tuple of str
+        The command, such as ("verify",).
+    finished : str
+        What to tell when it ended well.
 
     Raises
     ------
@@ -92,35 +123,29 @@ def start(arguments: tuple[str, ...], finished: str) -> weights_command.WeightsR
     MissingHere
         No backend of this machine is set up.
     """
-    global _run
-    if running():
+    if background_jobs.running("weights"):
         raise bridge.errors.BadInput("The weights are being fetched or checked")
-    wanted = choose.command()
-    command = (*wanted.command, "weights", *arguments, "--json-progress")
-    _run = weights_command.WeightsRun(command, choose.whole_environment(wanted), finished)
-    _watch()
-    return _run
-
-
-def cancel() -> None:
-    """Stop the run, if there is one."""
-    if _run is not None:
-        _run.cancel()
+    backend = choose.command()
+    command = (*backend.command, "weights", *arguments, "--json-progress")
+    environment = choose.whole_environment(backend)
+    job = WeightsJob(weights_command.WeightsRun(command, environment, finished))
+    background_jobs.start(job)
+    return job
 
 
 def lines() -> list[tuple[str, str]]:
     """Return (icon, sentence) pairs about the weights for the preferences."""
-    run = _run
-    if run is not None and run.status.state == weights_command.RUNNING:
-        return [("IMPORT", run.status.text)]
+    job = background_jobs.find("weights")
+    if background_jobs.running("weights"):
+        return [("IMPORT", job.line())]
     found: list[tuple[str, str]] = []
-    if run is not None and run.status.state != weights_command.DONE:
-        found.append(("ERROR", run.status.text))
-    elif run is not None:
-        found.append(("CHECKMARK", run.status.text))
+    if job is not None:
+        found.append(("CHECKMARK" if job.state == DONE else "ERROR", job.message))
     known = report()
     if known is None:
-        return [*found, ("INFO", _trouble or "Looking for the weights ...")]
+        query = background_jobs.find("weights list")
+        trouble = "" if query is None else query.message
+        return [*found, ("INFO", trouble or "Looking for the weights ...")]
     found.append(state_line(known))
     found.append(("FILE_FOLDER", f"Folder: {known.folder}"))
     return found
@@ -142,55 +167,7 @@ def state_line(known: WeightsReport) -> tuple[str, str]:
     return "CHECKMARK", f"{engine}'s weights are here."
 
 
-def _ask(key: Asked, now: float) -> None:
-    global _asked, _asking
-    if _asking is not None and _asking.is_alive():
-        return
-    _asked = (key, now)
-    backend = key[0]
-
-    def answer() -> None:
-        global _report, _trouble
-        found, trouble = None, ""
-        try:
-            found = weights_command.ask(backend.command, choose.whole_environment(backend))
-        except bridge.errors.HeatError as error:
-            trouble = str(error)
-        if found is not None:
-            engines.learn(found.engines)
-        with _lock:
-            _report, _trouble = found, trouble
-
-    _asking = threading.Thread(target=answer, name="heat-weights-list", daemon=True)
-    _asking.start()
-    _watch()
-
-
-def _watch() -> None:
-    if not bpy.app.background and not bpy.app.timers.is_registered(_on_timer):
-        bpy.app.timers.register(_on_timer, first_interval=_TICK, persistent=True)
-
-
-def _question(backend: LocalBackend) -> Asked:
-    """Return what tells a question from the last: another backend, or a fetch that ended."""
-    return backend, 0 if _run is None or running() else id(_run)
-
-
-def _on_timer() -> float | None:
-    global _served
-    busy = running() or (_asking is not None and _asking.is_alive())
-    if _run is not None and _run is not _served and _run.status.state == weights_command.DONE:
-        _served = _run
-        live.restart_failed()  # those that had waited for the weights
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "PREFERENCES" or (area.type == "VIEW_3D" and not busy):
-                area.tag_redraw()
-    return _TICK if busy else None
-
-
-def unregister() -> None:
-    """Stop a run."""
-    cancel()
-    if bpy.app.timers.is_registered(_on_timer):
-        bpy.app.timers.unregister(_on_timer)
+def _last_fetch() -> int:
+    """Return a number that changes with each fetch or check that ends."""
+    job = background_jobs.find("weights")
+    return 0 if job is None or not job.finished else id(job)

@@ -13,7 +13,7 @@ from .. import bridge
 from ..core import dirty_flags
 from ..core.edit import before_after
 from ..data import edit_values, property_animation
-from ..jobs import attribute_list
+from ..jobs import attributes_job, background_jobs
 from .operator_helpers import DialogOperator, PortraitOperator, chosen_portrait, report_errors
 
 
@@ -124,8 +124,8 @@ class HEAT_OT_edit_attributes_refresh(PortraitOperator, Operator):
     @report_errors
     def execute(self, context: Any) -> set[str]:
         """Ask; where Blender has a window the answer comes a little later."""
-        attribute_list.refresh(chosen_portrait(self, context))
-        return {"FINISHED"}
+        job = attributes_job.refresh(chosen_portrait(self, context))
+        return background_jobs.report_outcome(self, job)
 
 
 CLASSES = (

@@ -9,7 +9,7 @@ from bpy.props import BoolProperty, StringProperty
 from bpy.types import Operator
 
 from .. import bridge
-from ..jobs import machine
+from ..jobs import background_jobs
 from .match_operators import IdleFaceOperator
 from .operator_helpers import PortraitOperator, chosen_portrait, report_errors
 
@@ -83,11 +83,11 @@ class HEAT_OT_edit_own_light(IdleFaceOperator, Operator):
     @report_errors
     def execute(self, context: Any) -> set[str]:
         """Start it; in background Blender, see it through."""
-        from ..jobs import face_job, own_light
+        from ..jobs import face_job
 
         portrait = chosen_portrait(self, context)
-        job = face_job.start(context.scene, portrait, own_light.order())
-        return machine.told(self, job)
+        job = face_job.start(context.scene, portrait, face_job.light_order())
+        return background_jobs.report_outcome(self, job)
 
 
 CLASSES = (HEAT_OT_edit_drive_light, HEAT_OT_edit_release_light, HEAT_OT_edit_own_light)

@@ -10,7 +10,7 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from bpy.types import Operator
 
 from ..data import portraits
-from ..jobs import face_job, machine
+from ..jobs import background_jobs
 from .operator_helpers import FileBrowserOperator, PortraitOperator, chosen_portrait, report_errors
 
 
@@ -20,8 +20,8 @@ class IdleFaceOperator(PortraitOperator):
     @classmethod
     def reason_against(cls, _scene: Any, portrait: Any) -> str | None:
         """Not while the face is being worked on, and not without a photo."""
-        if face_job.running(portrait.uid):
-            return face_job.BUSY
+        if background_jobs.running("face", portrait.uid):
+            return "The face of this portrait is being worked on"
         return portraits.photo_complaint(portrait)
 
 
@@ -58,12 +58,12 @@ class HEAT_OT_match_picture(FileBrowserOperator, IdleFaceOperator, Operator):
     @report_errors
     def execute(self, context: Any) -> set[str]:
         """Start it; in background Blender, see it through."""
-        from ..jobs import face_job, match_picture
+        from ..jobs import face_job
 
         portrait = chosen_portrait(self, context)
         sample = Path(bpy.path.abspath(self.filepath))
-        order = match_picture.order_for(portrait, self.take, sample, self.sample_face)
-        return machine.told(self, face_job.start(context.scene, portrait, order))
+        order = face_job.match_order(portrait, self.take, sample, self.sample_face)
+        return background_jobs.report_outcome(self, face_job.start(context.scene, portrait, order))
 
 
 class HEAT_OT_send_fit(IdleFaceOperator, Operator):
@@ -86,11 +86,11 @@ class HEAT_OT_send_fit(IdleFaceOperator, Operator):
     @report_errors
     def execute(self, context: Any) -> set[str]:
         """Start it; in background Blender, see it through."""
-        from ..jobs import face_job, send_fit
+        from ..jobs import face_job
 
         portrait = chosen_portrait(self, context)
-        order = send_fit.order_for(lit=self.lit)
-        return machine.told(self, face_job.start(context.scene, portrait, order))
+        order = face_job.fit_order(lit=self.lit)
+        return background_jobs.report_outcome(self, face_job.start(context.scene, portrait, order))
 
 
 class HEAT_OT_face_cancel(PortraitOperator, Operator):
@@ -103,23 +103,14 @@ class HEAT_OT_face_cancel(PortraitOperator, Operator):
     @classmethod
     def reason_against(cls, _scene: Any, portrait: Any) -> str | None:
         """Only while the face is being worked on."""
-        return None if face_job.running(portrait.uid) else "The face is not being worked on"
+        busy = background_jobs.running("face", portrait.uid)
+        return None if busy else "The face is not being worked on"
 
     @report_errors
     def execute(self, context: Any) -> set[str]:
         """Stop it."""
-        face_job.cancel(chosen_portrait(self, context).uid)
+        background_jobs.cancel("face", chosen_portrait(self, context).uid)
         return {"FINISHED"}
 
 
 CLASSES = (HEAT_OT_match_picture, HEAT_OT_send_fit, HEAT_OT_face_cancel)
-
-
-def register() -> None:
-    """Let a job end when another file is opened."""
-    face_job.register()
-
-
-def unregister() -> None:
-    """Cancel all jobs."""
-    face_job.unregister()

@@ -6,7 +6,7 @@ from typing import Any
 
 from bpy.types import Operator
 
-from ..jobs import machine, motion_job
+from ..jobs import background_jobs
 from .operator_helpers import PortraitOperator, chosen_portrait, report_errors
 
 
@@ -23,15 +23,17 @@ class HEAT_OT_bake_motion(PortraitOperator, Operator):
     @classmethod
     def reason_against(cls, scene: Any, portrait: Any) -> str | None:
         """Not while its motion is being read."""
-        if motion_job.running(portrait.uid):
+        if background_jobs.running("motion", portrait.uid):
             return "The motion of this portrait is being read"
         return None
 
     @report_errors
     def execute(self, context: Any) -> set[str]:
         """Start it; in background Blender, see it through."""
+        from ..jobs import motion_job
+
         job = motion_job.start(context.scene, chosen_portrait(self, context))
-        return machine.told(self, job)
+        return background_jobs.report_outcome(self, job)
 
 
 class HEAT_OT_motion_cancel(PortraitOperator, Operator):
@@ -44,25 +46,15 @@ class HEAT_OT_motion_cancel(PortraitOperator, Operator):
     @classmethod
     def reason_against(cls, scene: Any, portrait: Any) -> str | None:
         """Only while something is being read."""
-        if not motion_job.running(portrait.uid):
+        if not background_jobs.running("motion", portrait.uid):
             return "No motion is being read"
         return None
 
     @report_errors
     def execute(self, context: Any) -> set[str]:
         """Stop it."""
-        motion_job.cancel(chosen_portrait(self, context).uid)
+        background_jobs.cancel("motion", chosen_portrait(self, context).uid)
         return {"FINISHED"}
 
 
 CLASSES = (HEAT_OT_bake_motion, HEAT_OT_motion_cancel)
-
-
-def register() -> None:
-    """Let a job end when another file is opened."""
-    motion_job.register()
-
-
-def unregister() -> None:
-    """Cancel all jobs."""
-    motion_job.unregister()

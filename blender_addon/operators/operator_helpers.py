@@ -10,6 +10,7 @@ from bpy.props import StringProperty
 
 from .. import bridge
 from ..data.portraits import active_portrait, find_portrait
+from ..jobs.background_jobs import os_error_line
 
 Execute = Callable[[Any, Any], set[str]]
 
@@ -28,11 +29,6 @@ def report_errors(method: Execute) -> Execute:
         return {"CANCELLED"}
 
     return wrapper
-
-
-def os_error_line(error: OSError) -> str:
-    """Return an operating system's error as one line: its text and the file it is about."""
-    return f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
 
 
 def allow(cls: Any, reason: str | None) -> bool:

@@ -10,7 +10,7 @@ from bpy.types import Operator
 
 from ..data import engine_options, property_animation
 from ..data.portraits import active_portrait, new_uid
-from ..jobs import render_jobs
+from ..jobs import background_jobs
 from ..preview import live
 from .operator_helpers import PortraitOperator, allow, chosen_portrait, report_errors
 
@@ -89,7 +89,7 @@ class HEAT_OT_portrait_remove(PortraitOperator, Operator):
         portrait = chosen_portrait(self, context)
         uid = portrait.uid
         live.stop(uid)
-        render_jobs.cancel(uid)
+        background_jobs.cancel("render", uid)
         lamp_rig.release(portrait)
         number = next(i for i, p in enumerate(heat.portraits) if p.uid == uid)
         heat.portraits.remove(number)

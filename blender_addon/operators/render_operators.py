@@ -7,7 +7,7 @@ from typing import Any
 import bpy
 from bpy.types import Operator
 
-from ..jobs import render_jobs
+from ..jobs import background_jobs
 from ..scene import take_strip
 from .operator_helpers import PortraitOperator, allow, chosen_portrait, report_errors
 
@@ -25,13 +25,17 @@ class HEAT_OT_render(PortraitOperator, Operator):
     @classmethod
     def reason_against(cls, scene: Any, portrait: Any) -> str | None:
         """Only with a portrait that can be rendered."""
-        return render_jobs.reason_against(scene, portrait)
+        from ..jobs import render_job
+
+        return render_job.reason_against(scene, portrait)
 
     @report_errors
     def execute(self, context: Any) -> set[str]:
         """Start it; in background Blender, wait for it."""
+        from ..jobs import render_job
+
         portrait = chosen_portrait(self, context)
-        return _run(self, render_jobs.start(context.scene, portrait))
+        return background_jobs.report_outcome(self, render_job.start(context.scene, portrait))
 
 
 class HEAT_OT_render_resume(PortraitOperator, Operator):
@@ -44,15 +48,19 @@ class HEAT_OT_render_resume(PortraitOperator, Operator):
     @classmethod
     def reason_against(cls, scene: Any, portrait: Any) -> str | None:
         """Only with an unfinished take."""
-        if render_jobs.unfinished(portrait) is None:
+        from ..jobs import render_job
+
+        if render_job.unfinished(portrait) is None:
             return "There is no unfinished take to resume"
         return None
 
     @report_errors
     def execute(self, context: Any) -> set[str]:
         """Start it; in background Blender, wait for it."""
+        from ..jobs import render_job
+
         portrait = chosen_portrait(self, context)
-        return _run(self, render_jobs.resume(context.scene, portrait))
+        return background_jobs.report_outcome(self, render_job.resume(context.scene, portrait))
 
 
 class HEAT_OT_render_cancel(PortraitOperator, Operator):
@@ -65,14 +73,14 @@ class HEAT_OT_render_cancel(PortraitOperator, Operator):
     @classmethod
     def reason_against(cls, scene: Any, portrait: Any) -> str | None:
         """Only while something is being rendered."""
-        if not render_jobs.running(portrait.uid):
+        if not background_jobs.running("render", portrait.uid):
             return "Nothing is being rendered"
         return None
 
     @report_errors
     def execute(self, context: Any) -> set[str]:
         """Cancel it."""
-        render_jobs.cancel(chosen_portrait(self, context).uid)
+        background_jobs.cancel("render", chosen_portrait(self, context).uid)
         return {"FINISHED"}
 
 
@@ -140,18 +148,3 @@ CLASSES = (
     HEAT_OT_match_resolution,
     HEAT_OT_open_sequencer,
 )
-
-
-def _run(operator: Any, task: Any) -> set[str]:
-    if not bpy.app.background:
-        return {"FINISHED"}
-    try:
-        render_jobs.finish(task)
-    except KeyboardInterrupt:
-        task.cancel()
-        render_jobs.finish(task)
-    if task.state == "done":
-        operator.report({"INFO"}, task.message)
-        return {"FINISHED"}
-    operator.report({"ERROR"}, task.message)
-    return {"CANCELLED"}

@@ -9,10 +9,9 @@ import bpy
 from bpy.types import Operator
 
 from .. import text_lines
-from ..backend import status_lines
 from ..core.setup import interpreter
 from ..data import preferences
-from ..jobs import setup_job
+from ..jobs import background_jobs, setup_job
 from .operator_helpers import allow, report_errors
 
 
@@ -31,7 +30,7 @@ class HEAT_OT_setup_backend(Operator):
     @classmethod
     def poll(cls, _context: Any) -> bool:
         """Whether none is under way."""
-        reason = "The set-up is under way" if setup_job.running() else None
+        reason = "The set-up is under way" if background_jobs.running("setup") else None
         return allow(cls, reason)
 
     def invoke(self, context: Any, _event: Any) -> set[str]:
@@ -59,16 +58,8 @@ class HEAT_OT_setup_backend(Operator):
     @report_errors
     def execute(self, _context: Any) -> set[str]:
         """Start it; in background Blender, wait for it."""
-        run = setup_job.start(setup_job.plan(preferences.current()))
-        if not bpy.app.background:
-            return {"FINISHED"}
-        status = run.wait()
-        status_lines.forget()
-        if status.state == "done":
-            self.report({"INFO"}, status.text)
-            return {"FINISHED"}
-        self.report({"ERROR"}, status.text)
-        return {"CANCELLED"}
+        job = setup_job.start(setup_job.plan(preferences.current()))
+        return background_jobs.report_outcome(self, job)
 
 
 class HEAT_OT_setup_cancel(Operator):
@@ -81,17 +72,12 @@ class HEAT_OT_setup_cancel(Operator):
     @classmethod
     def poll(cls, _context: Any) -> bool:
         """Whether one is under way."""
-        return allow(cls, None if setup_job.running() else "Nothing is being set up")
+        return allow(cls, None if background_jobs.running("setup") else "Nothing is being set up")
 
     def execute(self, _context: Any) -> set[str]:
         """Cancel it."""
-        setup_job.cancel()
+        background_jobs.cancel("setup")
         return {"FINISHED"}
 
 
 CLASSES = (HEAT_OT_setup_backend, HEAT_OT_setup_cancel)
-
-
-def unregister() -> None:
-    """Cancel a set-up that runs."""
-    setup_job.unregister()

@@ -9,14 +9,16 @@ from bpy.props import BoolProperty
 from bpy.types import Operator
 
 from .. import bridge, text_lines
-from ..jobs import weights_job
+from ..jobs import background_jobs, weights_job
 from .operator_helpers import allow, report_errors
 
 _WIDTH = 460
 
 
 def _busy() -> str | None:
-    return "The weights are being fetched or checked" if weights_job.running() else None
+    return (
+        "The weights are being fetched or checked" if background_jobs.running("weights") else None
+    )
 
 
 class HEAT_OT_fetch_weights(Operator):
@@ -97,7 +99,8 @@ class HEAT_OT_fetch_weights(Operator):
                     f"Accept the licence first: {licence.title} ({licence.address})"
                 )
             arguments += ["--accept-licence", licence.name]
-        return _started(self, tuple(arguments), "The weights are here")
+        job = weights_job.start(tuple(arguments), "The weights are here")
+        return background_jobs.report_outcome(self, job)
 
 
 class HEAT_OT_verify_weights(Operator):
@@ -117,7 +120,8 @@ class HEAT_OT_verify_weights(Operator):
     @report_errors
     def execute(self, _context: Any) -> set[str]:
         """Start it; in background Blender, wait for it."""
-        return _started(self, ("verify",), "The weights are sound")
+        job = weights_job.start(("verify",), "The weights are sound")
+        return background_jobs.report_outcome(self, job)
 
 
 class HEAT_OT_weights_cancel(Operator):
@@ -134,25 +138,8 @@ class HEAT_OT_weights_cancel(Operator):
 
     def execute(self, _context: Any) -> set[str]:
         """Stop it."""
-        weights_job.cancel()
+        background_jobs.cancel("weights")
         return {"FINISHED"}
-
-
-def _started(operator: Any, arguments: tuple[str, ...], finished: str) -> set[str]:
-    run = weights_job.start(arguments, finished)
-    if not bpy.app.background:
-        return {"FINISHED"}
-    status = run.wait()
-    if status.state == "done":
-        operator.report({"INFO"}, status.text)
-        return {"FINISHED"}
-    operator.report({"ERROR"}, status.text)
-    return {"CANCELLED"}
 
 
 CLASSES = (HEAT_OT_fetch_weights, HEAT_OT_verify_weights, HEAT_OT_weights_cancel)
-
-
-def unregister() -> None:
-    """Stop a run."""
-    weights_job.unregister()

@@ -12,7 +12,7 @@ from ..core import engine_edits
 from ..core.edit import before_after, edit_groups
 from ..data import edit_values
 from ..data.portraits import active_portrait
-from ..jobs import attribute_list
+from ..jobs import attributes_job, background_jobs
 from .heat_tab import PortraitPanel
 
 _ICONS = {"done": "CHECKMARK", "failed": "ERROR"}
@@ -143,10 +143,10 @@ class HEAT_PT_edit_attributes(_GroupPanel, Panel):
             remove = row.operator("heat.edit_attribute_remove", text="", icon="REMOVE")
             remove.attribute = name
         text_lines.draw(layout, context, engine_edits.offer(portrait.engine), "INFO")
-        for problem in attribute_list.problems():
+        for problem in attributes_job.problems():
             text_lines.draw(layout, context, problem, "ERROR")
         row = layout.row(align=True)
-        row.enabled = not attribute_list.asking()
+        row.enabled = not background_jobs.running("attributes")
         row.operator("heat.edit_attributes_refresh", icon="FILE_REFRESH")
         row.operator("heat.edit_attribute_add", text="", icon="ADD")
 
@@ -161,9 +161,9 @@ class HEAT_PT_edit_raw(_GroupPanel, Panel):
 
 def draw_face_jobs(layout: Any, context: Any, portrait: Any) -> None:
     """Draw the buttons to match a picture and send the fit, or the progress of that work."""
-    from ..jobs import face_job, match_picture
+    from ..jobs import face_job
 
-    job = face_job.job_of(portrait.uid)
+    job = background_jobs.find("face", portrait.uid)
     if job is not None and not job.finished:
         layout.progress(factor=job.fraction, text=f"{job.fraction:.0%}")
         text_lines.draw(layout, context, job.line())
@@ -172,7 +172,7 @@ def draw_face_jobs(layout: Any, context: Any, portrait: Any) -> None:
     column = layout.column(align=True)
     column.label(text="Match a picture's")
     row = column if text_lines.is_narrow(context) else column.row(align=True)
-    for take, label in match_picture.LABELS.items():
+    for take, label in face_job.LABELS.items():
         row.operator("heat.match_picture", text=label).take = take
     layout.operator("heat.send_fit", icon="MESH_MONKEY")
     if job is not None:

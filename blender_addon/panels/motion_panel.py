@@ -10,7 +10,7 @@ from bpy.types import Panel
 from .. import bridge, text_lines
 from ..backend import status_lines
 from ..data.portraits import active_portrait
-from ..jobs import motion_job
+from ..jobs import background_jobs
 from .heat_tab import HeatTabPanel, PortraitPanel
 
 _PARTS = ("brows", "eyes", "cheeks", "nose", "mouth", "head")
@@ -28,7 +28,8 @@ class HEAT_PT_motion(PortraitPanel, Panel):
         """Draw the source, then the button or the progress, then what came of it."""
         layout = self.layout
         portrait = active_portrait(context.scene)
-        job, busy = motion_job.job_of(portrait.uid), motion_job.running(portrait.uid)
+        job = background_jobs.find("motion", portrait.uid)
+        busy = background_jobs.running("motion", portrait.uid)
         column = layout.column()
         column.enabled = not busy
         _draw_source(column, context, portrait.motion)

@@ -11,7 +11,7 @@ from bpy.types import AddonPreferences
 from .. import text_lines
 from ..backend import status_lines
 from ..data.preferences import PYTHON_VARIABLE
-from ..jobs import setup_job, weights_job
+from ..jobs import background_jobs, setup_job, weights_job
 
 BACKEND_ITEMS = (
     ("OWN", "Heat's own environment", "The environment that Set Up Backend makes"),
@@ -101,11 +101,11 @@ class HeatPreferences(AddonPreferences):
             text_lines.draw(layout, context, note, "INFO")
 
     def _draw_own(self, layout: Any, context: Any) -> None:
-        run = setup_job.current()
+        job = background_jobs.find("setup")
         for kind, text in setup_job.lines(self):
             text_lines.draw(layout, context, text, kind)
-        if run is not None and run.status.state == "running":
-            layout.progress(factor=run.status.fraction, text=f"{run.status.fraction:.0%}")
+        if background_jobs.running("setup"):
+            layout.progress(factor=job.fraction, text=f"{job.fraction:.0%}")
             row = layout.row()
             row.operator("heat.setup_cancel", icon="CANCEL")
             row.operator("heat.open_log", icon="TEXT").which = "SETUP"
@@ -139,8 +139,8 @@ class HeatPreferences(AddonPreferences):
             return
         for kind, text in weights_job.lines():
             text_lines.draw(layout, context, text, kind)
-        if weights_job.running():
-            factor = weights_job.fraction()
+        if background_jobs.running("weights"):
+            factor = background_jobs.find("weights").fraction
             layout.progress(factor=factor, text=f"{factor:.0%}")
             layout.operator("heat.weights_cancel", icon="CANCEL")
             return

@@ -9,6 +9,7 @@ from bpy.types import Panel
 
 from .. import text_lines
 from ..data.portraits import active_portrait
+from ..jobs import background_jobs
 from ..scene import take_strip
 from .heat_tab import PortraitPanel
 
@@ -22,12 +23,12 @@ class HEAT_PT_render(PortraitPanel, Panel):
 
     def draw(self, context: Any) -> None:
         """Draw settings, then the button or the progress."""
-        from ..jobs import edit_costs, render_jobs
+        from ..jobs import edit_costs, render_job
 
         layout = self.layout
         portrait = active_portrait(context.scene)
-        task = render_jobs.task_of(portrait.uid)
-        busy = render_jobs.running(portrait.uid)
+        job = background_jobs.find("render", portrait.uid)
+        busy = background_jobs.running("render", portrait.uid)
         column = layout.column()
         column.enabled = not busy
         _draw_settings(column, portrait)
@@ -36,9 +37,9 @@ class HEAT_PT_render(PortraitPanel, Panel):
             box = layout.box()
             text_lines.draw(box, context, wrong, "COLOR", in_box=True)
             box.operator("heat.fix_view_transform")
-        if task is not None and busy:
-            layout.progress(factor=task.fraction, text=f"{task.fraction:.0%}")
-            text_lines.draw(layout, context, task.line())
+        if job is not None and busy:
+            layout.progress(factor=job.fraction, text=f"{job.fraction:.0%}")
+            text_lines.draw(layout, context, job.line())
             layout.operator("heat.render_cancel", icon="CANCEL")
             return
         cost = edit_costs.line(context.scene, portrait)
@@ -47,14 +48,14 @@ class HEAT_PT_render(PortraitPanel, Panel):
         row = layout.row()
         row.scale_y = 1.3
         row.operator("heat.render", icon="RENDER_ANIMATION")
-        reason = render_jobs.reason_against(context.scene, portrait)
+        reason = render_job.reason_against(context.scene, portrait)
         if reason:
             text_lines.draw(layout, context, reason, "INFO")
-        if render_jobs.unfinished(portrait) is not None:
+        if render_job.unfinished(portrait) is not None:
             layout.operator("heat.render_resume", icon="PLAY")
-        if task is not None:
-            icon = {"done": "CHECKMARK", "failed": "ERROR"}.get(task.state, "INFO")
-            text_lines.draw(layout, context, task.line(), icon)
+        if job is not None:
+            icon = {"done": "CHECKMARK", "failed": "ERROR"}.get(job.state, "INFO")
+            text_lines.draw(layout, context, job.line(), icon)
         _draw_take(layout, context, portrait)
 
 

@@ -22,7 +22,7 @@ from ..core import dirty_flags, engine_edits
 from ..core.edit import before_after
 from ..data import portraits
 from ..data.portraits import find_portrait
-from . import tagging
+from ..scene import redraw
 from .sessions import by_uid, sessions
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def stop(uid: str) -> None:
     if session is not None:
         session.stop()
         _forget_texture(uid)
-        tagging.everything()
+        redraw.previews()
     if not by_uid:
         _stop_drawing()
 
@@ -111,11 +111,11 @@ def step() -> None:
     if anew:
         for session in sessions():
             session.drawn_in.clear()
-        tagging.everything()
+        redraw.previews()
     elif behind:
-        tagging.views(_is_behind)
+        redraw.viewports(_is_behind)
     if panels:
-        tagging.panels()
+        redraw.sidebars()
 
 
 def _is_behind(region: int) -> bool:
@@ -189,7 +189,7 @@ def _write_image(session: Session) -> bool:
     if values is None:
         return False
     live_image.write(portrait, values)
-    tagging.image(portrait.preview.image)
+    redraw.image(portrait.preview.image)
     session.image_number += 1
     return True
 

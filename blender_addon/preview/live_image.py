@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.preview import frame_packing
-from . import tagging
+from ..scene import redraw
 
 _LINEAR = "Linear Rec.709"
 
@@ -96,5 +96,5 @@ def _threads() -> ThreadPoolExecutor:
 
 
 def _redraw_materials(image: Any) -> None:
-    if tagging.is_used_elsewhere(image):
+    if redraw.is_used_elsewhere(image):
         image.update_tag()

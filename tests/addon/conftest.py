@@ -79,6 +79,7 @@ def addon(registered: Any, blender: Any) -> Iterator[Any]:
     """Give the registered add-on in an empty scene, with default preferences."""
     from blender_addon.backend import status_lines
     from blender_addon.data import preferences
+    from blender_addon.jobs import background_jobs
     from blender_addon.preview import live
 
     if not hasattr(blender.types.Scene, "heat"):
@@ -87,6 +88,7 @@ def addon(registered: Any, blender: Any) -> Iterator[Any]:
     status_lines.forget()
     yield registered
     live.stop_all()
+    background_jobs.clear()
 
 
 @pytest.fixture

@@ -60,6 +60,7 @@ def column(name):
 
 
 def notes(portrait):
-    from blender_addon.jobs import motion_job
 
-    return " ".join(motion_job.job_of(portrait.uid).notes)
+    from blender_addon.jobs import background_jobs
+
+    return " ".join(background_jobs.find("motion", portrait.uid).notes)

@@ -217,9 +217,9 @@ def test_what_the_engine_has_not_is_told_and_left_out(blender, portrait, backend
     blender.context.view_layer.update()
     blender.ops.heat.render()
     assert take(blender).edit_names == ("jaw_width",)
-    from blender_addon.jobs import render_jobs
+    from blender_addon.jobs import background_jobs
 
-    assert "the engine stand_in has no age" in render_jobs.task_of(portrait.uid).message
+    assert "the engine stand_in has no age" in background_jobs.find("render", portrait.uid).message
     assert "has no age" in engine_edits.complaint("warp", ["age", "jaw_width"])
     assert engine_edits.complaint("warp", ["jaw_width"]) is None
 

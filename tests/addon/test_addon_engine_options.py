@@ -102,10 +102,10 @@ def test_a_description_that_is_none_is_ignored(learnt):
 def test_options_are_kept_in_a_take(blender, portrait, backend, learnt):
     """A take is rendered, and could be resumed, with the options it was begun with."""
     from blender_addon.core.takes import take
-    from blender_addon.jobs import render_jobs
+    from blender_addon.jobs import background_jobs
 
     portrait.output.frame_start = portrait.output.frame_end = 1
     portrait.output.range_source = "OWN"
     blender.ops.heat.render()
-    files = render_jobs.task_of(portrait.uid).files
+    files = background_jobs.find("render", portrait.uid).files
     assert take.load_record(files.record).options["engine_options"] == {}

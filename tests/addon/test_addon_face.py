@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("bpy")
 
-from blender_addon.jobs import machine
+from blender_addon.jobs import background_jobs
 from bridge import face_model, motion_clip
 from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES
 from tests.addon.test_addon_panels import Drawn, context
@@ -90,9 +90,8 @@ def sample(tmp_path):
 
 
 def notes(portrait):
-    from blender_addon.jobs import face_job
 
-    return " ".join(face_job.job_of(portrait.uid).notes)
+    return " ".join(background_jobs.find("face", portrait.uid).notes)
 
 
 def drawn(blender, portrait):
@@ -167,11 +166,11 @@ def test_what_cannot_be_matched_is_told_and_changes_nothing(rigged, blender, wor
 
 
 def test_the_work_shows_progress_and_can_be_cancelled(rigged, blender, worker, tmp_path):
-    from blender_addon.jobs import face_job, match_picture
+    from blender_addon.jobs import face_job
 
     worker(made_clip(tmp_path / "clip.npz", {"skin_tone": 1.0}))
     (tmp_path / "hang.png").write_bytes(b"picture")
-    order = match_picture.order_for(rigged, "skin_tone", tmp_path / "hang.png", 0)
+    order = face_job.match_order(rigged, "skin_tone", tmp_path / "hang.png", 0)
     job = face_job.start(blender.context.scene, rigged, order)
     end = time.monotonic() + 30
     while job.fraction < 0.2 and time.monotonic() < end:
@@ -179,7 +178,7 @@ def test_the_work_shows_progress_and_can_be_cancelled(rigged, blender, worker, t
     assert job.line() == "Finding the face"
     assert drawn(blender, rigged).of("operator") == ["heat.face_cancel"]
     blender.ops.heat.face_cancel()
-    machine.finish(job)
+    background_jobs.wait(job)
     assert job.state == "cancelled"
     assert rigged.edits.skin_tone == 0.0
     assert "heat.send_fit" in drawn(blender, rigged).of("operator")
@@ -251,7 +250,7 @@ def test_an_image_of_the_blend_reaches_the_backend(addon, blender, worker, tmp_p
 
 
 def test_it_waits_until_the_user_leaves_edit_mode(addon, blender, photo, worker, tmp_path):
-    from blender_addon.jobs import face_job, send_fit
+    from blender_addon.jobs import face_job
 
     worker(made_fit(tmp_path / "made.npz"))
     blender.ops.heat.portrait_add(photo=str(photo))
@@ -262,7 +261,7 @@ def test_it_waits_until_the_user_leaves_edit_mode(addon, blender, photo, worker,
     scene.collection.objects.link(mine)
     blender.context.view_layer.objects.active = mine
     blender.ops.object.mode_set(mode="EDIT")
-    job = face_job.start(scene, scene.heat.portraits[0], send_fit.order_for(lit=True))
+    job = face_job.start(scene, scene.heat.portraits[0], face_job.fit_order(lit=True))
     end = time.monotonic() + 30
     while "current mode" not in job.line() and time.monotonic() < end:
         job.step()
@@ -270,7 +269,7 @@ def test_it_waits_until_the_user_leaves_edit_mode(addon, blender, photo, worker,
     assert blender.context.mode == "EDIT_MESH"
     assert not job.finished
     blender.ops.object.mode_set(mode="OBJECT")
-    machine.finish(job)
+    background_jobs.wait(job)
     assert job.state == "done"
     assert scene.heat.portraits[0].mesh is not None
 
@@ -294,6 +293,5 @@ def test_a_lamp_where_the_photos_light_comes_from_leaves_it_alone(
 
 
 def message(portrait):
-    from blender_addon.jobs import face_job
 
-    return face_job.job_of(portrait.uid).message
+    return background_jobs.find("face", portrait.uid).message

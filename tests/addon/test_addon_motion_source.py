@@ -13,7 +13,7 @@ pytest.importorskip("bpy")
 
 from blender_addon import versions
 from blender_addon.data import preferences
-from blender_addon.jobs import machine
+from blender_addon.jobs import background_jobs
 from tests.addon.motion_clips import baked_strip, column, notes, performance, sampled, saved
 from tests.addon.test_addon_panels import Drawn, context
 
@@ -261,7 +261,7 @@ def test_reading_shows_progress_and_can_be_cancelled(rigged, blender, reader, tm
     assert panel.of("operator") == ["heat.motion_cancel"]
     assert ("progress", "25%") in panel.kept
     blender.ops.heat.motion_cancel()
-    machine.finish(job)
+    background_jobs.wait(job)
     assert job.state == "cancelled"
     assert rigged.mesh.data.shape_keys.animation_data is None
     assert "heat.bake_motion" in drawn(blender).of("operator")

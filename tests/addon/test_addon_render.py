@@ -149,39 +149,39 @@ def test_cancelled_render_is_resumed_after_reopening(
     blender, portrait, backend, tmp_path, monkeypatch, file_format
 ):
     from blender_addon.backend import choose
-    from blender_addon.jobs import render_jobs
+    from blender_addon.jobs import background_jobs, render_job
 
     slow = choose.choice()
     monkeypatch.setitem(slow.environment, "HEAT_STAND_IN_SECONDS", "0.05")
     portrait.output.file_format = file_format
     blender.context.scene.frame_end = 40
-    task = render_jobs.start(blender.context.scene, portrait)
+    task = render_job.start(blender.context.scene, portrait)
     step_until(task, lambda: task.frames_done >= 3)
-    render_jobs.cancel(portrait.uid)
+    background_jobs.cancel("render", portrait.uid)
     step_until(task, lambda: task.finished)
     assert task.state == "cancelled" and not strips(blender)
     path = str(tmp_path / "scene.blend")
     blender.ops.wm.save_as_mainfile(filepath=path)
     blender.ops.wm.open_mainfile(filepath=path)
     again = blender.context.scene.heat.portraits[0]
-    assert render_jobs.unfinished(again) is not None
+    assert render_job.unfinished(again) is not None
     assert blender.ops.heat.render_resume() == {"FINISHED"}
     (strip,) = strips(blender)
     assert strip.frame_duration == 40
     assert len(renders(backend)) <= 41  # the frame under way at the cancel may count twice
-    assert render_jobs.unfinished(again) is None
+    assert render_job.unfinished(again) is None
 
 
 def test_killed_backend_is_started_again_and_no_frame_rendered_twice(
     blender, portrait, backend, monkeypatch
 ):
     from blender_addon.backend import choose
-    from blender_addon.jobs import render_jobs
+    from blender_addon.jobs import render_job
 
     slow = choose.choice()
     monkeypatch.setitem(slow.environment, "HEAT_STAND_IN_SECONDS", "0.05")
     blender.context.scene.frame_end = 30
-    task = render_jobs.start(blender.context.scene, portrait)
+    task = render_job.start(blender.context.scene, portrait)
     step_until(task, lambda: task.frames_done >= 4)
     os.kill(backend.pid, signal.SIGKILL)
     step_until(task, lambda: task.finished)
@@ -194,19 +194,19 @@ def test_killed_backend_is_started_again_and_no_frame_rendered_twice(
 
 
 def test_sampling_leaves_frame_and_interface_alone(blender, portrait, backend):
-    from blender_addon.jobs import render_jobs
+    from blender_addon.jobs import background_jobs, render_job
 
     scene = blender.context.scene
     scene.frame_set(5)
     scene.frame_end = 200
-    task = render_jobs.start(scene, portrait)
+    task = render_job.start(scene, portrait)
     longest = 0.0
-    while task.state == "sampling":
+    while task.phase == "sampling":
         began = time.process_time()
         task.step()
         longest = max(longest, time.process_time() - began)
         assert scene.frame_current == 5
-    render_jobs.cancel(portrait.uid)
+    background_jobs.cancel("render", portrait.uid)
     step_until(task, lambda: task.finished)
     assert task.record.count == 200
 
@@ -224,20 +224,20 @@ def test_view_transform_is_told_and_fixed(addon, blender):
 
 
 def test_reasons_against_a_render(addon, blender, portrait, backend):
-    from blender_addon.jobs import render_jobs
+    from blender_addon.jobs import render_job
 
     scene = blender.context.scene
-    assert render_jobs.reason_against(scene, portrait) is None
+    assert render_job.reason_against(scene, portrait) is None
     portrait.output.folder = "//heat/"
-    assert "Save the .blend" in render_jobs.reason_against(scene, portrait)
+    assert "Save the .blend" in render_job.reason_against(scene, portrait)
     portrait.output.folder = "/tmp"
     portrait.output.range_source, portrait.output.frame_end = "OWN", -5
-    assert "before the first" in render_jobs.reason_against(scene, portrait)
+    assert "before the first" in render_job.reason_against(scene, portrait)
     portrait.output.range_source = "SCENE"
     portrait.key_rows.clear()
-    assert "Auto-Map" in render_jobs.reason_against(scene, portrait)
+    assert "Auto-Map" in render_job.reason_against(scene, portrait)
     portrait.mesh = None
-    assert "face mesh" in render_jobs.reason_against(scene, portrait)
+    assert "face mesh" in render_job.reason_against(scene, portrait)
     with pytest.raises(RuntimeError, match="face mesh"):
         blender.ops.heat.render()
 

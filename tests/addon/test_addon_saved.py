@@ -37,12 +37,12 @@ def test_reopened_file_has_everything(addon, blender, portrait, tmp_path):
 
 def test_missing_photo_is_told(addon, blender, portrait, photo, backend):
     from blender_addon.data import portraits
-    from blender_addon.jobs import render_jobs
+    from blender_addon.jobs import render_job
 
     photo.unlink()
     portraits._seen.clear()
     assert "my phöto.png" in portraits.photo_complaint(portrait)
-    assert "not there" in render_jobs.reason_against(blender.context.scene, portrait)
+    assert "not there" in render_job.reason_against(blender.context.scene, portrait)
     with pytest.raises(RuntimeError, match="not there any more"):
         blender.ops.heat.preview_start()
 

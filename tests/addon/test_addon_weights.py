@@ -55,7 +55,7 @@ def weights(addon, blender, published, tmp_path, monkeypatch):
     """The add-on with a backend and an empty weights folder named in its preferences."""
     from blender_addon.backend import choose
     from blender_addon.data import preferences
-    from blender_addon.jobs import weights_job
+    from blender_addon.jobs import background_jobs
 
     program = tmp_path / "program.py"
     program.write_text(PROGRAM.format(address=published.address))
@@ -64,9 +64,7 @@ def weights(addon, blender, published, tmp_path, monkeypatch):
     found = choose.command()
     backend = type(found)((backend_python(), str(program)), found.environment, found.log_path)
     monkeypatch.setattr(choose, "command", lambda: backend)
-    monkeypatch.setattr(weights_job, "_run", None)
-    monkeypatch.setattr(weights_job, "_asked", None)
-    monkeypatch.setattr(weights_job, "_report", None)
+    background_jobs.clear()
     system, before = blender.context.preferences.system, blender.app.online_access
     system.use_online_access = True
     published.cut_at, published.asked = 0.0, []
@@ -126,13 +124,11 @@ def test_from_nothing_to_all_weights_by_buttons(weights, blender, portrait):
 
 def test_engines_are_suggested_before_anything_runs(weights, blender, portrait):
     from blender_addon.core import engines
-    from blender_addon.jobs import weights_job
 
     engines.forget()
     portrait.engine = "warp"
     assert "Warp moves" not in drawn(blender, "HEAT_PT_engine").text
     wait_for_report()
-    weights_job._asking.join(60)
     assert "Warp moves the photo itself" in drawn(blender, "HEAT_PT_engine").text
     assert "warp" in engines.names()
 

@@ -29,9 +29,9 @@ def story(given: dict[str, Any], findings: dict[str, Any]) -> driver.Story:
     bpy.context.scene.frame_set(20)
     bpy.ops.ed.undo_push(message="Rig")
     yield 0.5
-    tasks = driver.part("jobs.motion_job")
+    jobs = driver.part("jobs.background_jobs")
     bpy.ops.heat.bake_motion("INVOKE_DEFAULT")
-    job = tasks.job_of(portrait.uid)
+    job = jobs.find("motion", portrait.uid)
     findings["in_background"] = not job.finished
     seen = set()
     while not job.finished:
