@@ -47,7 +47,7 @@ class MainThread:
             for index, handler in enumerate(handlers):
                 if handler.__module__.startswith(self._package):
                     handlers[index] = bpy.app.handlers.persistent(self._timed(handler))
-        live._on_timer = self._timed(live._on_timer)
+        live.tick = self._timed(live.tick)
         self.step = self._timed(live.step)
         if not bpy.app.background:
             drawing = self.part("preview.overlay_draw")

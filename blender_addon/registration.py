@@ -83,7 +83,7 @@ def _warm_up() -> None:
     package = __package__
 
     def load() -> None:
-        for name in ("bridge", "scene.sampling", "backend.status_lines", "preview.session"):
+        for name in ("bridge", "scene.sampling", "backend.choose"):
             if name == "bridge":
                 _ = importlib.import_module(str(package)).bridge
             else:

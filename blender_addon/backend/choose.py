@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Turns the preferences into the backend to use, or into what is missing."""
+"""The backend that the preferences choose, what is missing for it, and its state in a line."""
 
 from __future__ import annotations
 
+import math
 import os
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from .. import __path__ as addon_path
@@ -13,6 +16,23 @@ from ..data import preferences
 from .owner import BackendOwner, Choice, LocalBackend, RemoteBackend, owner
 
 _SERVE = "serve"
+# Whether an environment is whole is read from the disk, and panels draw often.
+_MISSING_SECONDS = 1.0
+_missing: tuple[float, str | None] = (-math.inf, None)
+"""When the backend was last looked for, and why there was none."""
+
+
+@dataclass(frozen=True)
+class StatusLine:
+    """A line and its icon; `warning` when the user has to do something.
+
+    `remedy` is what helps then: "setup" (the preferences) or "restart".
+    """
+
+    text: str
+    icon: str
+    warning: bool = False
+    remedy: str = ""
 
 
 def choice() -> Choice:
@@ -40,16 +60,16 @@ def choice() -> Choice:
 
 
 def ready() -> BackendOwner:
-    """Return the owner, told which backend to use. Call in Blender's main thread.
+    """Return the backend's owner, set to the chosen backend. Call in Blender's main thread.
 
     Raises
     ------
     MissingHere
         As `choice`.
     """
-    kept = owner()
-    kept.use(choice())
-    return kept
+    backend_owner = owner()
+    backend_owner.use(choice())
+    return backend_owner
 
 
 _WEIGHTS_ELSEWHERE = "The weights are the other machine's: run `heat weights fetch` there"
@@ -61,22 +81,22 @@ def command(elsewhere: str = _WEIGHTS_ELSEWHERE) -> LocalBackend:
     Parameters
     ----------
     elsewhere : str
-        What to say where the backend is another machine's.
+        Error message where the backend runs on another machine.
 
     Raises
     ------
     MissingHere
         As `choice`, or the backend is another machine's.
     """
-    found = choice()
-    if isinstance(found, RemoteBackend):
+    chosen = choice()
+    if isinstance(chosen, RemoteBackend):
         raise bridge.errors.MissingHere(elsewhere)
-    if _SERVE not in found.command:
+    if _SERVE not in chosen.command:
         raise bridge.errors.MissingHere(
             "This backend has no commands, only a server: see the preferences"
         )
-    program = found.command[: found.command.index(_SERVE)]
-    return LocalBackend(program, found.environment, found.log_path)
+    program = chosen.command[: chosen.command.index(_SERVE)]
+    return LocalBackend(program, chosen.environment, chosen.log_path)
 
 
 def whole_environment(backend: LocalBackend) -> dict[str, str]:
@@ -84,13 +104,40 @@ def whole_environment(backend: LocalBackend) -> dict[str, str]:
     return {**interpreter.child_environment(os.environ), **backend.environment}
 
 
+def status_line() -> StatusLine:
+    """Return the backend's state now, for panels and preferences."""
+    reason = missing()
+    if reason is not None:
+        return StatusLine(reason, "ERROR", True, "setup")
+    status = owner().status
+    if status.state == "failed":
+        return StatusLine(status.message, "ERROR", True, "restart")
+    if status.state == "starting":
+        return StatusLine("The backend is starting", "SORTTIME")
+    if status.state == "running":
+        return StatusLine("The backend is running", "CHECKMARK")
+    if status.state == "remote":
+        return StatusLine("Another machine's backend is used", "URL")
+    return StatusLine("The backend starts when it is needed", "CHECKMARK")
+
+
 def missing() -> str | None:
-    """Return why there is no backend, in a line, or None when one is set up."""
-    try:
-        choice()
-    except bridge.errors.HeatError as error:
-        return str(error)
-    return None
+    """Return why there is no backend, in a line, or None; looked up at most once a second."""
+    global _missing
+    now = time.monotonic()
+    if now - _missing[0] > _MISSING_SECONDS:
+        try:
+            choice()
+            _missing = (now, None)
+        except bridge.errors.HeatError as error:
+            _missing = (now, str(error))
+    return _missing[1]
+
+
+def forget_missing() -> None:
+    """Look again at the next call of `missing`: a set-up ended, preferences changed."""
+    global _missing
+    _missing = (-math.inf, None)
 
 
 def addon_folder() -> Path:

@@ -32,7 +32,7 @@ class CommandStatus:
 
 @dataclass(frozen=True)
 class Words:
-    """What to say at the end: when it went well, and when it was stopped."""
+    """Status lines of the end: when it went well, and when it was stopped."""
 
     done: str
     stopped: str
@@ -51,7 +51,7 @@ class CommandRun:
     environment : mapping
         All variables of the process.
     words : Words
-        What to say at the end.
+        Status lines of the end.
     advanced : callable
         Returns the status after one more line of the command's output; called in the thread.
     """
@@ -106,7 +106,7 @@ class CommandRun:
             self._status = CommandStatus(FAILED, fraction, failure_line(errors))
 
     def _follow(self) -> tuple[int, str]:
-        """Run the command; return its exit status and what it said of errors."""
+        """Run the command; return its exit status and its standard error."""
         flags = 0
         if sys.platform == "win32":
             flags = subprocess.CREATE_NO_WINDOW
@@ -125,7 +125,7 @@ class CommandRun:
                 self.cancel()
             assert process.stdout is not None and process.stderr is not None
             errors: list[str] = []
-            # Both pipes must be emptied, or the command waits for whoever reads the full one.
+            # Both pipes must be emptied: the command blocks once one of them is full.
             listener = threading.Thread(target=errors.extend, args=(process.stderr,), daemon=True)
             listener.start()
             for line in process.stdout:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keeps one backend for this Blender: starts it when first needed, again when it dies, ends it.
+"""The one backend of this Blender: started when first needed, again when it dies, and ended.
 
-No bpy here: clients are asked for in the threads of previews and exports.
+No bpy here: previews and exports get their clients in threads of their own.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from .. import bridge
 from ..core import engines
 
-# A backend that dies this often within this time will not be mended by one more start.
+# After so many starts within so many seconds one more start would not help either.
 MOST_STARTS = 4
 STARTS_WITHIN = 120.0
 FIRST_PAUSE = 0.25
@@ -44,7 +44,7 @@ class LocalBackend:
 
 @dataclass(frozen=True)
 class RemoteBackend:
-    """A backend that runs already, started by somebody else."""
+    """A backend that runs already and was not started here."""
 
     host: str
     port: int

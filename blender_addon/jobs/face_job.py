@@ -46,7 +46,7 @@ LABELS = {EXPRESSION: "Expression", LIGHT: "Light", SKIN_TONE: "Skin Tone"}
 _NAMED = 4  # names listed before "and N more"; as many as fit two lines of the sidebar
 _HELD = "Keyframes will set again: turn auto-keying on, or remove them"
 Apply = Callable[[Any, Any, Path], tuple[str, ...]]
-"""Given context, portrait and the backend's file, changes the scene; returns what to tell."""
+"""Changes the scene, given context, portrait and the backend's file; returns message and notes."""
 
 
 @dataclass(frozen=True)
@@ -161,11 +161,11 @@ def match_order(portrait: Any, take: str, sample: Path, sample_face: int) -> Fac
     if not sample.is_file():
         raise bridge.errors.BadInput(f'The picture "{sample.name}" is not there: choose it again')
     if take == EXPRESSION:
-        wrong = baking.complaint(portrait)
-        if wrong is None and sampling.shape_keys(portrait.mesh) is None:
-            wrong = "The face mesh has no shape keys to set"
-        if wrong:
-            raise bridge.errors.BadInput(wrong)
+        reason = baking.complaint(portrait)
+        if reason is None and sampling.shape_keys(portrait.mesh) is None:
+            reason = "The face mesh has no shape keys to set"
+        if reason:
+            raise bridge.errors.BadInput(reason)
     arguments = ["match", "--sample", str(sample), "--take", take]
     if sample_face:
         arguments += ["--sample-face", str(sample_face)]
@@ -173,10 +173,10 @@ def match_order(portrait: Any, take: str, sample: Path, sample_face: int) -> Fac
         arguments.append("--neutralise")
 
     def apply(_context: Any, owner: Any, out: Path) -> tuple[str, ...]:
-        found = bridge.motion_clip.load(out).frame(0)
+        pose = bridge.motion_clip.load(out).frame(0)
         if take == EXPRESSION:
-            return set_expression(owner, found.expression)
-        return set_edits(owner, take, dict(found.edits))
+            return set_expression(owner, pose.expression)
+        return set_edits(owner, take, dict(pose.edits))
 
     label = LABELS[take]
     return FaceOrder(tuple(arguments), f"{label} is read", f"Match {label}", apply)
@@ -188,16 +188,16 @@ def set_expression(portrait: Any, expression: NDArray[np.floating]) -> tuple[str
     Returns
     -------
     tuple of str
-        What to tell, the outcome first.
+        The message, then the notes.
     """
     keys = sampling.shape_keys(portrait.mesh)
     facts, rig_map = baking.face_facts(keys), rig_maps.to_rig_map(portrait)
     wanted = np.ones(len(expression), bool)
     table = np.asarray(expression, np.float64)[None]
-    found = map_inverse.inverse_keys(rig_map, table, wanted, facts.limits, frozenset(facts.paths))
+    solved = map_inverse.inverse_keys(rig_map, table, wanted, facts.limits, frozenset(facts.paths))
     mapped = {r.shape_key for r in rig_map.keys if r.expression and not r.mute}
     values = {name: 0.0 for name in mapped if name in facts.limits}
-    values |= {name: float(column[0]) for name, column in found.values.items()}
+    values |= {name: float(column[0]) for name, column in solved.values.items()}
     keyed = portrait.id_data.tool_settings.use_keyframe_insert_auto
     for name, value in values.items():
         block = keys.key_blocks[name]
@@ -207,10 +207,10 @@ def set_expression(portrait: Any, expression: NDArray[np.floating]) -> tuple[str
             block.keyframe_insert("value")
     moved = sum(abs(value) > map_inverse.STILL for value in values.values())
     notes = []
-    if found.left_out:
-        notes.append(f"No shape key serves {_named(found.left_out)}")
-    if found.short:
-        notes.append(f"The limits of the shape keys hold back {_named(found.short)}")
+    if solved.left_out:
+        notes.append(f"No shape key serves {_named(solved.left_out)}")
+    if solved.short:
+        notes.append(f"The limits of the shape keys hold back {_named(solved.short)}")
     if not keyed and property_animation.keyed(keys) & {facts.paths[name] for name in values}:
         notes.append(_HELD)
     return (f"Expression matched: {moved} shape keys", *notes)
@@ -249,7 +249,7 @@ def add_head(context: Any, portrait: Any, path: Path, *, lit: bool) -> tuple[str
     Returns
     -------
     tuple of str
-        What to tell, the outcome first.
+        The message, then the notes.
 
     Raises
     ------
@@ -284,7 +284,7 @@ def light_order() -> FaceOrder:
 
 
 def note_light(_context: Any, portrait: Any, path: Path) -> tuple[str, ...]:
-    """Note the direction of a fit's light as that of the photo's own; return what to tell.
+    """Note the direction of a fit's light as that of the photo's own; return the message.
 
     Raises
     ------

@@ -101,9 +101,9 @@ def start(scene: Any, portrait: Any) -> MotionJob:
     """
     if background_jobs.running("motion", portrait.uid):
         raise bridge.errors.BadInput("The motion of this portrait is being read")
-    wrong = baking.complaint(portrait)
-    if wrong:
-        raise bridge.errors.BadInput(wrong)
+    reason = baking.complaint(portrait)
+    if reason:
+        raise bridge.errors.BadInput(reason)
     source = motion_source.source_of(scene, portrait)
     orders = _orders(scene, portrait, source)
     job = MotionJob(scene.name, portrait.uid, source, orders, _reading(orders))

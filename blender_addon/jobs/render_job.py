@@ -15,7 +15,7 @@ from typing import Any
 import bpy
 
 from .. import bridge
-from ..backend import choose, status_lines
+from ..backend import choose
 from ..core.takes import take
 from ..core.takes.take import TakeFiles, TakeRecord
 from ..data import portraits, rig_maps
@@ -244,9 +244,9 @@ def reason_against(scene: Any, portrait: Any) -> str | None:
     """Return why a portrait cannot be rendered now, in a line, or None."""
     if background_jobs.running("render", portrait.uid):
         return "This portrait is being rendered"
-    wrong = portraits.photo_complaint(portrait)
-    if wrong:
-        return wrong
+    reason = portraits.photo_complaint(portrait)
+    if reason:
+        return reason
     if portrait.mesh is None and portrait.armature is None:
         return "Pick a face mesh or an armature"
     if not portrait.key_rows and not portrait.bone_rows:
@@ -254,7 +254,7 @@ def reason_against(scene: Any, portrait: Any) -> str | None:
     first, last = portraits.frame_range(scene, portrait)
     if last < first:
         return f"The last frame ({last}) is before the first ({first})"
-    return _folder_complaint(portrait) or status_lines.missing()
+    return _folder_complaint(portrait) or choose.missing()
 
 
 def unfinished(portrait: Any) -> Path | None:

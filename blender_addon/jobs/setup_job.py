@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 
 from .. import bridge
-from ..backend import choose, status_lines
+from ..backend import choose
 from ..backend.owner import owner
 from ..core.setup import environment, interpreter, setup_run, torch_build
 from ..data import preferences
@@ -26,7 +26,7 @@ class SetupJob(RunJob):
 
     def ended(self) -> None:
         """Look for the backend again."""
-        status_lines.forget()
+        choose.forget_missing()
 
 
 def plan(prefs: Any) -> setup_run.SetupPlan:
@@ -88,9 +88,9 @@ def lines(prefs: Any) -> list[tuple[str, str]]:
     job = background_jobs.find("setup")
     if background_jobs.running("setup"):
         return [("IMPORT", job.line())]
-    found: list[tuple[str, str]] = []
+    rows: list[tuple[str, str]] = []
     if job is not None and job.state != DONE:
-        found.append(("ERROR", job.message))
+        rows.append(("ERROR", job.message))
     state = environment.state_of(preferences.environment(), _wheel())
     lines_of = {
         environment.ABSENT: ("INFO", "The backend is not set up yet."),
@@ -101,12 +101,12 @@ def lines(prefs: Any) -> list[tuple[str, str]]:
         ),
         environment.READY: ("CHECKMARK", "The backend is set up."),
     }
-    found.append(lines_of[state])
+    rows.append(lines_of[state])
     if state != environment.READY:
-        found.append(("BLANK1", size_line(prefs) + "."))
+        rows.append(("BLANK1", size_line(prefs) + "."))
     if torch_build.has_nvidia() and prefs.torch_build != "CPU":
-        found.append(("INFO", "An NVIDIA card was found: the larger build that uses it is taken."))
-    return found
+        rows.append(("INFO", "An NVIDIA card was rows: the larger build that uses it is taken."))
+    return rows
 
 
 def _wheel() -> Path | None:

@@ -138,17 +138,17 @@ def lines() -> list[tuple[str, str]]:
     job = background_jobs.find("weights")
     if background_jobs.running("weights"):
         return [("IMPORT", job.line())]
-    found: list[tuple[str, str]] = []
+    rows: list[tuple[str, str]] = []
     if job is not None:
-        found.append(("CHECKMARK" if job.state == DONE else "ERROR", job.message))
+        rows.append(("CHECKMARK" if job.state == DONE else "ERROR", job.message))
     known = report()
     if known is None:
         query = background_jobs.find("weights list")
         trouble = "" if query is None else query.message
-        return [*found, ("INFO", trouble or "Looking for the weights ...")]
-    found.append(state_line(known))
-    found.append(("FILE_FOLDER", f"Folder: {known.folder}"))
-    return found
+        return [*rows, ("INFO", trouble or "Looking for the weights ...")]
+    rows.append(state_line(known))
+    rows.append(("FILE_FOLDER", f"Folder: {known.folder}"))
+    return rows
 
 
 def state_line(known: WeightsReport) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from bpy.props import EnumProperty
 from bpy.types import Operator
 
 from .. import bridge
-from ..backend import choose, owner, status_lines
+from ..backend import choose, owner
 from ..data import preferences
 from ..preview import live
 from .operator_helpers import report_errors
@@ -26,7 +26,7 @@ class HEAT_OT_backend_restart(Operator):
     @report_errors
     def execute(self, _context: Any) -> set[str]:
         """Restart it."""
-        status_lines.forget()
+        choose.forget_missing()
         owner = choose.ready()
         owner.stop()
         live.restart_failed()

@@ -13,6 +13,8 @@ from ..jobs import background_jobs
 from .match_operators import IdleFaceOperator
 from .operator_helpers import PortraitOperator, chosen_portrait, report_errors
 
+# Modules that load numpy are imported in functions, so that Blender starts without them.
+
 
 class HEAT_OT_edit_drive_light(PortraitOperator, Operator):
     """Let a lamp of the scene drive the light on the face."""

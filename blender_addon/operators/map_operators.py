@@ -21,6 +21,8 @@ from .operator_helpers import (
     report_errors,
 )
 
+# Modules that load numpy are imported in functions, so that Blender starts without them.
+
 _KINDS = (("KEY", "Shape key", "A shape key row"), ("BONE", "Head bone", "A head bone row"))
 
 
@@ -156,7 +158,7 @@ class HEAT_OT_map_row_repair(Operator):
 
     @report_errors
     def execute(self, context: Any) -> set[str]:
-        """Repair what has a plain successor and tell of the rest."""
+        """Repair the rows whose key was renamed, and report how many are left."""
         from ..core.rig import rig_map
         from ..data import rig_maps
 

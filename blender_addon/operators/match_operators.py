@@ -13,6 +13,8 @@ from ..data import portraits
 from ..jobs import background_jobs
 from .operator_helpers import FileBrowserOperator, PortraitOperator, chosen_portrait, report_errors
 
+# Modules that load numpy are imported in functions, so that Blender starts without them.
+
 
 class IdleFaceOperator(PortraitOperator):
     """An operator on a face that is not being worked on."""

@@ -9,6 +9,8 @@ from bpy.types import Operator
 from ..jobs import background_jobs
 from .operator_helpers import PortraitOperator, chosen_portrait, report_errors
 
+# Modules that load numpy are imported in functions, so that Blender starts without them.
+
 
 class HEAT_OT_bake_motion(PortraitOperator, Operator):
     """Read the source in the background, then bake it onto the rig."""

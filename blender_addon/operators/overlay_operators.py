@@ -14,6 +14,8 @@ from ..core.preview import overlay_rect
 from ..data.portraits import find_portrait
 from ..preview import overlay_layout, sessions
 
+# Modules that load numpy or gpu are imported in functions, so that Blender starts without them.
+
 
 class HEAT_GT_overlay(Gizmo):
     """Catches the mouse on the borders of all overlays of a viewport."""

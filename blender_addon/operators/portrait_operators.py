@@ -14,6 +14,8 @@ from ..jobs import background_jobs
 from ..preview import live
 from .operator_helpers import PortraitOperator, allow, chosen_portrait, report_errors
 
+# Modules that load numpy are imported in functions, so that Blender starts without them.
+
 _CORNERS = ("BOTTOM_LEFT", "TOP_LEFT", "BOTTOM_RIGHT", "TOP_RIGHT")
 
 
@@ -122,7 +124,7 @@ class HEAT_OT_add_sample_rig(Operator):
         mesh, armature = head_rig.add_sample_rig(context)
         portrait = active_portrait(context.scene)
         if portrait is None or portrait.mesh is not None:
-            # A rig that is already there is somebody's work: it gets a neighbour instead.
+            # The portrait keeps its rig: the sample rig gets a portrait of its own.
             portrait = add_portrait(context.scene, "Portrait")
         portrait.mesh, portrait.armature = mesh, armature
         auto_mapping.map_portrait(portrait)

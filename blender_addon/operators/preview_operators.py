@@ -9,7 +9,7 @@ import bpy
 from bpy.props import FloatProperty
 from bpy.types import Operator
 
-from ..backend import status_lines
+from ..backend import choose
 from ..data import portraits
 from ..preview import live, sessions, software_drawing
 from .operator_helpers import PortraitOperator, chosen_portrait, report_errors
@@ -106,4 +106,4 @@ def _is_shown(session: Any, portrait: Any) -> bool:
 
 
 def _reason_against(portrait: Any) -> str | None:
-    return portraits.photo_complaint(portrait) or status_lines.missing()
+    return portraits.photo_complaint(portrait) or choose.missing()

@@ -11,6 +11,8 @@ from ..jobs import background_jobs
 from ..scene import take_strip
 from .operator_helpers import PortraitOperator, allow, chosen_portrait, report_errors
 
+# Modules that load numpy are imported in functions, so that Blender starts without them.
+
 
 class HEAT_OT_render(PortraitOperator, Operator):
     """Render the frame range in the background and put it into the sequencer."""

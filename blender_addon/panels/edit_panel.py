@@ -15,6 +15,8 @@ from ..data.portraits import active_portrait
 from ..jobs import attributes_job, background_jobs
 from .heat_tab import PortraitPanel
 
+# Modules that load numpy are imported in functions, so that Blender starts without them.
+
 _ICONS = {"done": "CHECKMARK", "failed": "ERROR"}
 
 
@@ -40,9 +42,9 @@ class HEAT_PT_edit(PortraitPanel, Panel):
         row = row.row(align=True)
         row.menu("HEAT_MT_edit_presets")
         row.operator("heat.edit_reset", text="", icon="LOOP_BACK")
-        wrong = engine_edits.complaint(portrait.engine, changed)
-        if wrong:
-            text_lines.draw(layout, context, wrong, "ERROR")
+        complaint = engine_edits.complaint(portrait.engine, changed)
+        if complaint:
+            text_lines.draw(layout, context, complaint, "ERROR")
         cost = edit_costs.line(context.scene, portrait)
         if cost:
             text_lines.draw(layout, context, cost, "TIME")

@@ -12,6 +12,8 @@ from ..core.rig import expression_menu
 from ..data.portraits import active_portrait
 from .heat_tab import HeatTabPanel, PortraitPanel
 
+# Modules that load numpy are imported in functions, so that Blender starts without them.
+
 # Rows of the automatic map that are less certain than this (0..1) are marked; tuned by eye.
 _UNSURE = 0.6
 

@@ -8,10 +8,12 @@ from typing import Any
 from bpy.types import Panel
 
 from .. import bridge, text_lines
-from ..backend import status_lines
+from ..backend import choose
 from ..data.portraits import active_portrait
 from ..jobs import background_jobs
 from .heat_tab import HeatTabPanel, PortraitPanel
+
+# Modules that load numpy are imported in functions, so that Blender starts without them.
 
 _PARTS = ("brows", "eyes", "cheeks", "nose", "mouth", "head")
 
@@ -133,7 +135,7 @@ def _draw_missing(layout: Any, context: Any, portrait: Any) -> None:
     if reason:
         text_lines.draw(layout, context, reason, "INFO")
         return
-    missing = status_lines.missing()
+    missing = choose.missing()
     if missing and not portrait.motion.path.lower().endswith(".npz"):
         text_lines.draw(layout, context, missing, "INFO")
         layout.operator("heat.open_preferences")

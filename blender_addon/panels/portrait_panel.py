@@ -8,13 +8,15 @@ from typing import Any
 from bpy.types import Panel, UIList
 
 from .. import registration, text_lines
-from ..backend import status_lines
+from ..backend import choose
 from ..core import engines
 from ..data import engine_options, portraits
 from ..data.portraits import active_portrait
 from ..jobs import weights_job
 from ..preview import sessions
 from .heat_tab import HeatTabPanel, PortraitPanel
+
+# Modules that load numpy are imported in functions, so that Blender starts without them.
 
 
 class HEAT_UL_portraits(UIList):
@@ -33,8 +35,8 @@ class HEAT_UL_portraits(UIList):
         _flag: int = 0,
     ) -> None:
         """Draw one portrait."""
-        wrong = portraits.photo_complaint(item)
-        layout.prop(item, "name", text="", emboss=False, icon="ERROR" if wrong else "USER")
+        complaint = portraits.photo_complaint(item)
+        layout.prop(item, "name", text="", emboss=False, icon="ERROR" if complaint else "USER")
         if sessions.session_of(item.uid) is not None:
             layout.label(text="", icon="RADIOBUT_ON")
 
@@ -87,9 +89,9 @@ class HEAT_PT_photo(PortraitPanel, Panel):
             column.prop(portrait, "photo_path", text="")
         else:
             column.template_ID(portrait, "photo_image", open="image.open")
-        wrong = portraits.photo_complaint(portrait)
-        if wrong:
-            text_lines.draw(column, context, wrong, "ERROR")
+        complaint = portraits.photo_complaint(portrait)
+        if complaint:
+            text_lines.draw(column, context, complaint, "ERROR")
         layout.separator(factor=0.5)
         column = layout.column()
         column.label(text="Face mesh with shape keys")
@@ -157,7 +159,7 @@ def _draw_engine_note(layout: Any, context: Any, engine: str) -> None:
     if text:
         text_lines.draw(layout, context, text, "INFO")
     chosen = engines.capabilities(engine).weights
-    known = weights_job.report(watch=chosen)  # it also tells which engines there are
+    known = weights_job.report(watch=chosen)  # the report also lists the engines
     if chosen and known is not None and not known.ready:
         icon, line = weights_job.state_line(known)
         text_lines.draw(layout, context, line, "ERROR" if icon == "INFO" else icon)
@@ -165,11 +167,11 @@ def _draw_engine_note(layout: Any, context: Any, engine: str) -> None:
 
 
 def _draw_backend(layout: Any, context: Any) -> None:
-    line = status_lines.line()
+    line = choose.status_line()
     if line.warning:
         text_lines.draw(layout, context, line.text, "ERROR")
         row = layout.row(align=True)
-        if line.mend == "restart":
+        if line.remedy == "restart":
             row.operator("heat.backend_restart", text="Try Again")
         row.operator("heat.open_preferences", text="Set Up Backend...")
     else:

@@ -9,7 +9,7 @@ from bpy.props import EnumProperty, IntProperty, StringProperty
 from bpy.types import AddonPreferences
 
 from .. import text_lines
-from ..backend import status_lines
+from ..backend import choose
 from ..data.preferences import PYTHON_VARIABLE
 from ..jobs import background_jobs, setup_job, weights_job
 
@@ -119,9 +119,9 @@ class HeatPreferences(AddonPreferences):
         row.operator("heat.open_log", icon="TEXT").which = "SETUP"
 
     def _draw_backend_state(self, layout: Any, context: Any) -> None:
-        line = status_lines.line()
-        if line.mend == "setup" and self.backend == "OWN":
-            return  # said above already
+        line = choose.status_line()
+        if line.remedy == "setup" and self.backend == "OWN":
+            return  # _draw_own shows it
         layout.separator()
         text_lines.draw(layout, context, line.text, line.icon)
         row = layout.row()
@@ -129,7 +129,7 @@ class HeatPreferences(AddonPreferences):
         row.operator("heat.open_log", text="Open Backend Log", icon="TEXT").which = "BACKEND"
 
     def _draw_weights(self, layout: Any, context: Any) -> None:
-        if status_lines.missing() is not None:
+        if choose.missing() is not None:
             return  # the backend fetches them; first things first
         layout.separator()
         layout.label(text="Weights of the StyleHEAT engine (Warp needs none)")

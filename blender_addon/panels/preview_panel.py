@@ -8,7 +8,7 @@ from typing import Any
 from bpy.types import Panel
 
 from .. import text_lines
-from ..backend import status_lines
+from ..backend import choose
 from ..data.portraits import active_portrait
 from ..preview import sessions, software_drawing
 from .heat_tab import HeatTabPanel, PortraitPanel
@@ -85,7 +85,7 @@ def _draw_slowness(layout: Any, context: Any) -> None:
 
 def _draw_try_again(layout: Any) -> None:
     """Draw the button that mends: the backend's, where that is what failed, else the portrait's."""
-    if status_lines.line().mend == "restart":
+    if choose.status_line().remedy == "restart":
         layout.operator("heat.backend_restart", text="Try Again", icon="FILE_REFRESH")
     else:
         layout.operator("heat.preview_start", text="Try Again", icon="FILE_REFRESH")

@@ -13,6 +13,8 @@ from ..jobs import background_jobs
 from ..scene import take_strip
 from .heat_tab import PortraitPanel
 
+# Modules that load numpy are imported in functions, so that Blender starts without them.
+
 
 class HEAT_PT_render(PortraitPanel, Panel):
     """Output settings of the active portrait, its progress, and what stands in the way."""
@@ -32,10 +34,10 @@ class HEAT_PT_render(PortraitPanel, Panel):
         column = layout.column()
         column.enabled = not busy
         _draw_settings(column, portrait)
-        wrong = take_strip.colour_complaint(context.scene)
-        if wrong:
+        complaint = take_strip.colour_complaint(context.scene)
+        if complaint:
             box = layout.box()
-            text_lines.draw(box, context, wrong, "COLOR", in_box=True)
+            text_lines.draw(box, context, complaint, "COLOR", in_box=True)
             box.operator("heat.fix_view_transform")
         if job is not None and busy:
             layout.progress(factor=job.fraction, text=f"{job.fraction:.0%}")
@@ -66,10 +68,10 @@ def _draw_take(layout: Any, context: Any, portrait: Any) -> None:
         return
     text_lines.draw(layout, context, place, "SEQUENCE")
     layout.operator("heat.open_sequencer", icon="WINDOW")
-    wrong = take_strip.resolution_complaint(context.scene, portrait.uid)
-    if wrong:
+    complaint = take_strip.resolution_complaint(context.scene, portrait.uid)
+    if complaint:
         box = layout.box()
-        text_lines.draw(box, context, wrong, "INFO", in_box=True)
+        text_lines.draw(box, context, complaint, "INFO", in_box=True)
         box.operator("heat.match_resolution")
 
 

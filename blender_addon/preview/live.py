@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The live previews of this Blender: handlers note changes, a timer samples, sends and shows.
+"""The live previews: handlers note changes of the rig, a timer samples it, sends and shows.
 
 Everything here runs in Blender's main thread; the waiting is done in each session's thread.
 """
@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import bpy
 from bpy.app.handlers import persistent
@@ -23,14 +23,13 @@ from ..core.edit import before_after
 from ..data import portraits
 from ..data.portraits import find_portrait
 from ..scene import redraw
-from .sessions import by_uid, sessions
+from .sessions import Session, by_uid, sessions
 
-if TYPE_CHECKING:
-    from .session import Session
+# Modules that load numpy or gpu are imported in functions, so that Blender starts without them.
 
 log = logging.getLogger(__name__)
 
-_TICK = 1 / 100
+_TICK = 1 / 100  # seconds; a frame waits at most this long to be shown
 _draw_handle: Any = None
 
 
@@ -44,8 +43,6 @@ def start(portrait: Any) -> None:
     MissingHere
         No backend is set up.
     """
-    from .session import Session
-
     source = portraits.portrait_source(portrait)
     owner = choose.ready()
     options = portraits.engine_options(portrait, portrait.preview.render_size)
@@ -60,8 +57,8 @@ def start(portrait: Any) -> None:
     by_uid[portrait.uid] = session
     dirty_flags.rig_changed()
     _start_drawing()
-    if not bpy.app.timers.is_registered(_on_timer):
-        bpy.app.timers.register(_on_timer, first_interval=_TICK, persistent=True)
+    if not bpy.app.timers.is_registered(tick):
+        bpy.app.timers.register(tick, first_interval=_TICK, persistent=True)
 
 
 def stop(uid: str) -> None:
@@ -96,7 +93,7 @@ def step() -> None:
     for uid in dirty_flags.take_sources():
         if uid in by_uid:
             _restart(uid)
-    if any([session.neighbours_asked_for() for session in sessions()]):
+    if any([session.began_to_want_neighbours() for session in sessions()]):
         dirty_flags.rig_changed()
     _sample_if_changed()
     anew = dirty_flags.take_redraw()
@@ -206,7 +203,8 @@ def _restart(uid: str) -> None:
         session.trouble = session.live.error = str(error)  # what was wrong before is past
 
 
-def _on_timer() -> float | None:
+def tick() -> float | None:
+    """Do one round for Blender's timer; return the seconds to the next, None without previews."""
     if not by_uid:
         return None
     for uid in list(by_uid):
@@ -215,11 +213,11 @@ def _on_timer() -> float | None:
     try:
         step()
     except Exception as error:  # the preview must say so, and go on with the next frame
-        _tell_all(error)
+        _show_failure(error)
     return _TICK
 
 
-def _tell_all(error: Exception) -> None:
+def _show_failure(error: Exception) -> None:
     log.error("heat: the preview failed", exc_info=error)
     for session in sessions():
         session.trouble = f"The preview failed: {error}"
@@ -267,7 +265,7 @@ def _on_evaluated(_scene: Any, graph: Any = None) -> None:
         try:
             _sample_if_changed()
         except Exception as error:
-            _tell_all(error)
+            _show_failure(error)
 
 
 @persistent
@@ -294,8 +292,8 @@ def register() -> None:
 def unregister() -> None:
     """Stop all previews and listen no more."""
     stop_all()
-    if bpy.app.timers.is_registered(_on_timer):
-        bpy.app.timers.unregister(_on_timer)
+    if bpy.app.timers.is_registered(tick):
+        bpy.app.timers.unregister(tick)
     for name, handler in _HANDLERS:
         listeners = getattr(bpy.app.handlers, name)
         if handler in listeners:

@@ -22,7 +22,7 @@ from ..core.preview import frame_packing
 from ..core.preview.overlay_rect import Rect, grip_point
 from ..text_lines import break_lines
 from . import overlay_layout
-from .session import Session
+from .sessions import Session
 
 _VERTEX = """
 void main()

@@ -4,13 +4,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..core.preview.overlay_rect import Placement, Rect, place
-from .sessions import session_of
-
-if TYPE_CHECKING:
-    from .session import Session
+from .sessions import Session, session_of
 
 _COVERING = {"HEADER", "TOOL_HEADER", "TOOLS", "UI", "ASSET_SHELF", "ASSET_SHELF_HEADER"}
 _NO_FRAME = (4, 5)  # proportions of the placeholder until the first frame

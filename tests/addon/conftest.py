@@ -77,7 +77,7 @@ def registered() -> Iterator[Any]:
 @pytest.fixture
 def addon(registered: Any, blender: Any) -> Iterator[Any]:
     """Give the registered add-on in an empty scene, with default preferences."""
-    from blender_addon.backend import status_lines
+    from blender_addon.backend import choose
     from blender_addon.data import preferences
     from blender_addon.jobs import background_jobs
     from blender_addon.preview import live
@@ -85,7 +85,7 @@ def addon(registered: Any, blender: Any) -> Iterator[Any]:
     if not hasattr(blender.types.Scene, "heat"):
         registered.register()
     preferences._defaults.__init__()
-    status_lines.forget()
+    choose.forget_missing()
     yield registered
     live.stop_all()
     background_jobs.clear()
@@ -97,7 +97,7 @@ def backend(addon: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iter
     python = backend_python()
     if not Path(python).exists():
         pytest.skip(f"no environment that can run the backend: {python} is not there")
-    from blender_addon.backend import choose, owner, status_lines
+    from blender_addon.backend import choose, owner
 
     log = tmp_path / "renders.txt"
     choice = owner.LocalBackend(
@@ -106,12 +106,12 @@ def backend(addon: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iter
         tmp_path / "backend.log",
     )
     monkeypatch.setattr(choose, "choice", lambda: choice)
-    status_lines.forget()
+    choose.forget_missing()
     kept = owner.owner()
     kept.renders = log  # type: ignore[attr-defined]
     yield kept
     kept.stop()
-    status_lines.forget()
+    choose.forget_missing()
 
 
 @pytest.fixture

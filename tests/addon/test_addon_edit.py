@@ -116,16 +116,16 @@ def test_the_preview_gets_them_and_before_leaves_them_out(blender, portrait, bac
     blender.context.view_layer.update()
     blender.ops.heat.preview_start()
     session = sessions.session_of(portrait.uid)
-    run_until(lambda: session._sent is not None and session._sent.edits)
-    assert dict(session._sent.edits) == {"jaw_width": 1.5}
+    run_until(lambda: session.sent is not None and session.sent.edits)
+    assert dict(session.sent.edits) == {"jaw_width": 1.5}
     assert blender.ops.heat.edit_before_after() == {"FINISHED"}
-    run_until(lambda: not session._sent.edits)
+    run_until(lambda: not session.sent.edits)
     assert session.overlay_text() == "Before the edits"
     assert portrait.edits.jaw_width == 1.5
     blender.ops.heat.render()
     assert take(blender).edit_names == ("jaw_width",)
     blender.ops.heat.edit_before_after()
-    run_until(lambda: dict(session._sent.edits) == {"jaw_width": 1.5})
+    run_until(lambda: dict(session.sent.edits) == {"jaw_width": 1.5})
     assert session.overlay_text() == ""
 
 

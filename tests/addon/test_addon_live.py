@@ -123,7 +123,7 @@ def test_the_portrait_so_far_shows_while_an_engine_paints_it(blender, portrait, 
     run_until(lambda: session.frame is not None)
     assert session.sketch is None and session.shown is session.frame
     assert session.overlay_text() == ""
-    assert session.costs()[1] >= 0.0 and len(session._costs) == 1, "sketches are no frames"
+    assert session.costs()[1] >= 0.0 and len(session.frame_costs) == 1, "sketches are no frames"
 
 
 def test_photo_without_use_is_one_line(blender, portrait, backend, tmp_path):
@@ -171,10 +171,10 @@ class Asking:
 def test_neighbours_go_with_the_pose_once_the_portrait_wants_them(blender, portrait, monkeypatch):
     from blender_addon import bridge
     from blender_addon.core import dirty_flags
-    from blender_addon.preview import live, session, sessions
+    from blender_addon.preview import live, sessions
 
     asking = Asking()
-    monkeypatch.setitem(sessions.by_uid, portrait.uid, session.Session(portrait.uid, asking))
+    monkeypatch.setitem(sessions.by_uid, portrait.uid, sessions.Session(portrait.uid, asking))
     blender.context.scene.frame_set(3)  # of the shot's 1 to 6
     live.step()
     assert [around for _, around in asking.sent] == [None]

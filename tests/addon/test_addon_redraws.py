@@ -25,7 +25,7 @@ class Live:
 
 @pytest.fixture
 def session(addon):
-    from blender_addon.preview.session import Session
+    from blender_addon.preview.sessions import Session
 
     return Session("portrait", Live())
 
@@ -57,7 +57,7 @@ def test_frames_alone_change_no_text_on_the_overlay(session):
 
 
 def test_figure_of_the_frame_rate_holds_still_for_half_a_second():
-    from blender_addon.preview.session import FrameRate
+    from blender_addon.preview.sessions import FrameRate
 
     rate = FrameRate()
     shown = []

@@ -48,9 +48,9 @@ def test_missing_photo_is_told(addon, blender, portrait, photo, backend):
 
 
 def test_missing_backend_is_told(addon, blender, portrait):
-    from blender_addon.backend import status_lines
+    from blender_addon.backend import choose
 
-    line = status_lines.line()
+    line = choose.status_line()
     assert line.warning and "not set up" in line.text
     with pytest.raises(RuntimeError, match="not set up"):
         blender.ops.heat.render()
