@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from heat_backend.media.photo import Photo
-
 if TYPE_CHECKING:
     from bridge.coefficients import Coefficients
     from bridge.motion_clip import MotionClip
+    from heat_backend.media.photo import Photo
 
 Options = TypeVar("Options")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,9 @@ from bridge.coefficients import Coefficients
 from bridge.engine_description import Capabilities, Choice
 from heat_backend.engines.description import EngineDescription, option
 from heat_backend.engines.protocol import BasePortrait, EngineSettings
-from heat_backend.media.photo import Photo
+
+if TYPE_CHECKING:
+    from heat_backend.media.photo import Photo
 
 CHANNELS = ("red", "green", "blue")
 
