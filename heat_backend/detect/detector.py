@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The detector protocol, its registry, and the choice of one face among several."""
+"""The detector protocol, detectors by name, and the choice of one face among several."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ``face-alignment`` package: its S3FD face finder and 2DFAN-4, 68 points a face.
+"""Landmarks by the ``face-alignment`` package: S3FD face finder and 2DFAN-4, 68 points a face.
 
 The package is not among the requirements of Heat: it asks for ``opencv-python``, whose files
 overwrite those of ``opencv-contrib-python``. It is installed by hand, without its dependencies.
@@ -30,7 +30,7 @@ WORKING_SIDE = 1280  # pixels; the networks see a face at 256 px
 
 
 class FaceAlignmentNet:
-    """68 points of each face, lifted to the dense landmarks by the face model."""
+    """68 points of each face, made dense landmarks by fitting the face model."""
 
     name = "face-alignment"
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""MediaPipe FaceMesh, whose models come inside its wheel."""
+"""Landmarks by MediaPipe FaceMesh, on photos and frame by frame on videos.
+
+Its models come inside the wheel of ``mediapipe``.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,10 @@ from bridge.errors import MissingHere
 from heat_backend.detect.orientation import best_way_up
 from heat_backend.geometry.face_landmarks import FaceLandmarks
 
-# FaceMesh's own face finder works on a picture of this order; larger ones only cost time.
-WORKING_SIDE = 1280
-MAX_FACES = 8
-ENLARGE_TO = 384  # pixels
-SAME_FACE = 0.4  # share of the smaller box that two findings of one face have in common
+WORKING_SIDE = 1280  # pixels; the networks see a face at 192, larger pictures only cost time
+MAX_FACES = 8  # a group photo; each costs time
+ENLARGE_TO = 384  # pixels: the landmark network sees 192, and a crop holds a face and its margin
+SAME_FACE = 0.4  # overlap over the smaller box from which two detections are one face
 
 Box = tuple[float, float, float, float]  # left, top, width, height
 
@@ -71,7 +73,7 @@ class FaceMesh:
         ]
 
     def _far_boxes(self, pixels: NDArray[np.uint8]) -> list[Box]:
-        """Faces too small for FaceMesh's own finder, which is made for selfies."""
+        """Boxes of small faces, for which FaceMesh's own short-range finder is not made."""
         height, width = pixels.shape[:2]
         boxes = []
         for found in self._finder.process(pixels).detections or []:
@@ -99,7 +101,7 @@ class FaceMesh:
 
 
 def _windows(width: int, height: int) -> list[Box]:
-    """Overlapping squares over a picture in which no face was found at first sight."""
+    """Overlapping squares over a picture in which no face was found at first."""
     boxes = []
     for share in (1.0, 0.5):
         side = share * min(width, height)

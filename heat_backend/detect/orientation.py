@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Faces that lie on their side or stand on their head, which FaceMesh misreads as upright ones."""
+"""Correction for turned pictures: faces on their side or upside down, which FaceMesh misreads.
+
+For: photos turned by quarters, and people lying down. A face is compared with the face model's
+neutral; where it is too unlike, the picture is searched again turned by quarters.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +18,11 @@ from bridge.coefficients import EXPRESSION_INDEX
 from heat_backend.geometry.face_landmarks import FaceLandmarks
 from heat_backend.geometry.rigid_alignment import nearest_rotation
 
-UNLIKE = 0.095  # outer-eye distances; faces read rightly stay below 0.08, laughing or turned
-BETTER = 0.75  # of the unlikeness: what another way up must gain to be believed
-AS_GOOD = 1.1  # the same for a face that lies, which FaceMesh reads worse than an upright one
-JAWS = (0.0, 0.5, 1.0, 1.5)  # a shout is no less a face
-LYING = np.radians(50.0)
+UNLIKE = 0.095  # outer-eye distances; faces detected rightly stay below 0.08 on the test photos
+BETTER = 0.75  # of the unlikeness: below it another way up is taken; by eye on the test photos
+AS_GOOD = 1.1  # the same for a lying face, which FaceMesh detects worse than an upright one
+JAWS = (0.0, 0.5, 1.0, 1.5)  # weights of jawOpen: mouths from shut to shouting
+LYING = np.radians(50.0)  # roll from which a face counts as lying on its side
 
 
 @functools.cache
@@ -54,7 +58,9 @@ def best_way_up(
     faces: list[FaceLandmarks],
     detect: Callable[[NDArray[np.uint8]], list[FaceLandmarks]],
 ) -> list[FaceLandmarks]:
-    """Look again in the picture turned by quarters where the largest face is unlike one or lies.
+    """Detect again in the picture turned by quarters where the largest face is unlike one or lies.
+
+    For: photos turned by quarters, and people lying down.
 
     Parameters
     ----------

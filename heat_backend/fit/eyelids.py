@@ -21,21 +21,21 @@ from heat_backend.fit.posed_model import PosedModel
 from heat_backend.geometry.landmark_contours import BROW_LOWER_EDGE
 from heat_backend.geometry.mesh_normals import triangle_facing
 
-MIN_STRETCH, MAX_STRETCH = 0.15, 3.0
-LASH_BAND = (0.025, 0.085)  # above the margin: lashes move with it whole, then the skin stretches
+MIN_STRETCH, MAX_STRETCH = 0.15, 3.0  # of the model's blink; past 3 its own folds would show
+LASH_BAND = (0.025, 0.085)  # above the margin: lashes move with it, beyond the skin stretches
 OVERLAP = 0.012  # the closed upper lid stands a little over and before the lower one
 REACH = 0.22  # outer-eye distances around the eye in which lid skin follows its margin
 
-# Lowered brows push the skin into the fold, as the model does: nothing is unrolled.
+# Left as the model has them: lowered brows push the skin into the fold, nothing is unrolled.
 FOLDING = tuple(EXPRESSION_INDEX[f"browDown{side}"] for side in ("Left", "Right"))
-# All lengths in outer-eye distances.
+# Outer-eye distances where nothing else is said; all of this module by eye on the test portraits.
 AROUND = 0.45  # how far skin counts that the field must agree with
-UP_TO = 0.5  # of the way from margin to brow edge: hair of the brow must not be drawn out
+UP_TO = 0.5  # share of the way from margin to brow edge: brow hair must not be stretched
 BESIDE = 0.03  # by which the zone reaches over the line of margin, brow and corners
 LASHES = (0.015, 0.035)  # above the margin the lid moves whole, as lashes do
 FOLD_REACH = 0.2  # how far from the eye averted skin is its fold
-SMOOTHING = 1e-4
-LEAST_FACING = 0.1
+SMOOTHING = 1e-4  # of the spline
+LEAST_FACING = 0.1  # cosine to the camera below which a triangle is averted
 
 
 def fit_blinks(

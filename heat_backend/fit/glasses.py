@@ -30,16 +30,17 @@ from heat_backend.geometry.landmark_contours import (
 
 # Filled before lines are looked for: lids and brows are dark, too.
 DARK_REGIONS = (*EYES, RIGHT_BROW, LEFT_BROW[:-1])
-WORKING_UNIT = 160.0  # pixels per outer-eye distance in which frames are looked for
-THICKEST = 0.09  # outer-eye distances, a broad rim
+# Outer-eye distances where nothing else is said; tuned by eye on the spectacled test portraits.
+WORKING_UNIT = 160.0  # pixels per outer-eye distance at which frames are searched for
+THICKEST = 0.09  # of a rim (8 mm)
 DARKER = 26.0  # grey levels below the skin on both sides
-LEAST_SPAN = 0.75  # outer-eye distances from one side of the frame to the other
+LEAST_SPAN = 0.75  # from one side of the frame to the other
 LEAST_BELOW = 0.12  # below the eyes' line, on either side: lower rims or sides of the frame
-HIGHEST, LOWEST, FARTHEST = -0.28, 0.40, 0.85
-NOSE_HALF, LOWEST_ON_NOSE = 0.2, 0.2
+HIGHEST, LOWEST, FARTHEST = -0.28, 0.40, 0.85  # bounds of frames below and beside the eyes
+NOSE_HALF, LOWEST_ON_NOSE = 0.2, 0.2  # half width of the nose, and the lower bound over it
 HOLD, LET_GO = 0.015, 0.08  # around the frame: skin stands still, and moves freely from there
-# Brows are as near as that: held all the way they could not move, or would fold over.
-BROW_LET_GO, BROW_HELD = 0.12, 0.5
+# Brows lie that near a frame: held wholly they could not move, or would fold over.
+BROW_LET_GO, BROW_HELD = 0.12, 0.5  # free from there, and how much they are held at the frame
 LIDS = (0.012, 0.05)  # around the lids' margins: they must close whatever is in front of them
 
 

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Identity, expression, pose and camera of one photo, by non-linear least squares."""
+"""Identity, expression, pose and camera of one photo, by non-linear least squares on landmarks.
+
+Trust-region reflective least squares (scipy) with a soft L1 loss; each term is a Gaussian prior or
+a landmark distance over its standard deviation.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +22,15 @@ from heat_backend.geometry.camera import VIEWING_DISTANCE, Camera
 from heat_backend.geometry.face_landmarks import FaceLandmarks
 from heat_backend.geometry.landmark_contours import FACE_OVAL, SKIN_LANDMARKS
 
-# Standard deviations that weigh the terms against each other (a Gaussian prior each).
-LANDMARK_SIGMA = 0.012  # outer-eye distances, in the picture
+# Standard deviations that weigh the terms against each other.
+LANDMARK_SIGMA = 0.012  # outer-eye distances in the picture (1 mm); by eye on test portraits
 OVAL_SIGMA = 0.05  # FaceMesh slides along the outline instead of staying on one point of skin
-DEPTH_SIGMA = 0.12  # its depth is a guess from one picture
-DEPTH_WEIGHT = 0.5
-EXPRESSION_SIGMA = 0.25
-POSE_UNKNOWNS = 6
+DEPTH_SIGMA = 0.12  # outer-eye distances: its depth is regressed from one picture
+DEPTH_WEIGHT = 0.5  # of a depth against a place: neighbours' errors in depth move together
+EXPRESSION_SIGMA = 0.25  # of weights in 0..1: most shapes are at rest in a photo
+POSE_UNKNOWNS = 6  # pitch, yaw, roll; centre x and y; log scale
 
-# Shapes that a still photo cannot tell from identity or gaze, or that would be misused as such.
+# Shapes that a still photo cannot tell from identity or gaze: fitted, they would take its place.
 UNFITTED = [
     f"eyeLook{way}{side}" for way in ("Down", "In", "Out", "Up") for side in ("Left", "Right")
 ] + ["tongueOut", "mouthClose", "cheekPuff", "jawForward"]

@@ -15,15 +15,17 @@ from numpy.typing import NDArray
 from heat_backend.geometry.face_landmarks import FaceLandmarks
 from heat_backend.geometry.landmark_contours import LOWER_LIP_OUTER, OUTER_EYE_CORNERS
 
-UNDER_LIP, BELOW_LIP = 17, 18  # lower lip's edge, and the fold between lip and chin
+# FaceMesh: lower lip's edge, and the fold between lip and chin.
+UNDER_LIP, BELOW_LIP = 17, 18
 NOSE = 2  # under its tip
-LEAST_SHARE = 0.4  # of the model's distance between the two
+# Tuned by eye on the shouting test portraits.
+LEAST_SHARE = 0.4  # of the model's distance between the two; less is misread
 RED_BELOW = 0.03  # outer-eye distances that a shouting lip goes on below its landmarks
 EVENED = 0.12  # outer-eye distances over which chin landmarks move alike
-BESIDE = 0.42  # outer-eye distances from the middle
-# A chin pushed up is what the misread landmarks look like; what is there is a jaw far down.
+BESIDE = 0.42  # outer-eye distances from the middle, within which landmarks are the chin's
+# Weights at most: misread landmarks look like a pushed-up chin, but the jaw is far down.
 SHOUT_LIMITS = {"mouthShrugLower": 0.02 + 1e-3, "mouthShrugUpper": 0.3, "jawOpen": 1.5}
-CHIN_SIGMA = 0.3  # outer-eye distances: as good as unknown
+CHIN_SIGMA = 0.3  # outer-eye distances: 25 times a good landmark's, as good as unknown
 
 
 def misread_chin(face: FaceLandmarks, neutral: NDArray[np.floating]) -> NDArray[np.bool_]:

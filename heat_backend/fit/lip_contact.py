@@ -14,12 +14,11 @@ from scipy.spatial import cKDTree
 from bridge.coefficients import EXPRESSION_INDEX
 from bridge.face_model import PART_NAMES, FaceModel
 
-LOWER_LIP_SHARE = 0.65  # of what keeps the lips apart; the rest is the upper lip's
-LIP_REACH = 0.25  # outer-eye distances over which skin follows the lips
+LOWER_LIP_SHARE = 0.65  # of the gap, the rest is the upper lip's: jaws carry the lower lip
+LIP_REACH = 0.25  # outer-eye distances over which skin follows the lips: to the nose and chin
 MOST_TO_CLOSE = 0.05  # outer-eye distances; wider open in the photo is meant to stay open
 
-# Shapes that move closed lips without parting them. On a photo's lips, which lie elsewhere than
-# the model's, the model's own offsets would part them a little.
+# Shapes that move closed lips without parting them.
 SEALED = (
     *("mouthRollUpper", "mouthRollLower", "mouthShrugUpper", "mouthShrugLower", "mouthPucker"),
     *("mouthLeft", "mouthRight", "cheekPuff", "jawLeft", "jawRight"),

@@ -23,19 +23,20 @@ from heat_backend.geometry.landmark_contours import LIP_RINGS
 Floats = NDArray[np.float64]
 
 RUNG, CORNER = 4, 10  # columns from one landmark to the next; landmarks from corner to corner
-OPEN = 0.04  # outer-eye distances: lips nearer than this show no edge between them
-WIDE = 0.3  # the same: a shout shows the tongue and the cheeks, which look like lips
-REACH, STEP = 0.06, 0.003  # outer-eye distances that an edge is looked for, and how finely
-BLUR = 0.006  # outer-eye distances
-TRUSTED = 0.05  # outer-eye distances that the tracker is off by; farther takes clear colours
-EVEN = 0.010  # the same, from one column to the next
-CLEAR = 60.0  # what a colour says for one outer-eye distance of such pixels
-THINNEST = 0.35  # of the lip as tracked
-THIN = 0.03  # outer-eye distances that the inner edge may lie outside wherever the outer one is
-LIGHTNESS = 0.6  # of its difference: shadows fall on lips and skin alike
-ALIKE = 5.0  # difference of CIELAB colours
-UNSEEN = 0.02  # a colour that was seen as rarely tells nothing
-MOST_TOLD = 2.0  # by one pixel's colour
+# Below: outer-eye distances where nothing else is said; tuned by eye on smiling test portraits.
+OPEN = 0.04  # lips nearer than this show no edge between them
+WIDE = 0.3  # wider open, a mouth shows tongue and cheeks, which look like lips
+REACH, STEP = 0.06, 0.003  # how far from the contour an edge is searched for, and how finely
+BLUR = 0.006  # of colours, against grain
+TRUSTED = 0.05  # standard deviation of the tracked contour
+EVEN = 0.010  # standard deviation of the step from one column to the next
+EVIDENCE_WEIGHT = 60.0  # independent pixels in one outer-eye distance: neighbours look alike
+THINNEST = 0.35  # share of the lip as tracked
+THIN = 0.03  # that the inner edge may lie outside wherever the outer one is
+LIGHTNESS = 0.6  # weight of L against a and b: shadows fall on lips and skin alike
+ALIKE = 5.0  # CIELAB difference: standard deviation of colours of one region
+RARE = 0.02  # share of samples added to both regions, so that rare colours decide nothing
+MOST_EVIDENCE = 2.0  # log likelihood ratio of one pixel, at most
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,9 @@ def align_lips_to_edges(photo: NDArray[np.uint8], face: FaceLandmarks) -> FaceLa
     ring = _ring(face.points[:, :2].astype(np.float64), unit)
     if not OPEN <= 2.0 * ring.room.max() <= WIDE:
         return face
-    seen = _Colours(photo, ring, unit)
-    inward = _edge(seen, ring)
-    outward = _rim(seen, ring)
+    colours = _Colours(photo, ring, unit)
+    inward = _edge(colours, ring)
+    outward = _rim(colours, ring)
     least = (THINNEST - 1.0) * ring.thick
     outward = np.maximum(outward, inward + least)
     points = face.points.copy()
@@ -144,40 +145,40 @@ class _Colours:
         return np.asarray(found, np.float64)
 
 
-def _edge(seen: _Colours, ring: _Ring) -> Floats:
+def _edge(colours: _Colours, ring: _Ring) -> Floats:
     """How far outward (C,) the lips' inner edge is from the tracked contour."""
     mid = _middle(len(ring.thick))
     deep = ring.room > 0.5 * ring.room.max()
-    inside = seen.at(ring.inner, ring.out, -ring.room[:, None] * np.linspace(0.35, 1.0, 9))[deep]
-    flesh = seen.at(ring.inner, ring.out, ring.thick[:, None] * np.linspace(0.3, 0.9, 9))[mid]
-    skin = seen.at(ring.outer, ring.out, np.tile(np.linspace(0.02, 0.08, 6), (len(mid), 1)))
+    inside = colours.at(ring.inner, ring.out, -ring.room[:, None] * np.linspace(0.35, 1.0, 9))[deep]
+    flesh = colours.at(ring.inner, ring.out, ring.thick[:, None] * np.linspace(0.3, 0.9, 9))[mid]
+    skin = colours.at(ring.outer, ring.out, np.tile(np.linspace(0.02, 0.08, 6), (len(mid), 1)))
     away = np.arange(-REACH, REACH + STEP / 2, STEP)
-    told = _told(
-        seen.at(ring.inner, ring.out, np.tile(away, (len(mid), 1))),
+    evidence = _evidence(
+        colours.at(ring.inner, ring.out, np.tile(away, (len(mid), 1))),
         inside.reshape(-1, 3),
         np.concatenate([flesh.reshape(-1, 3), skin.reshape(-1, 3)]),
     )
     # Past the middle of the opening is the other lip.
-    told = np.where(away < -ring.room[:, None], 0.0, told)
+    evidence = np.where(away < -ring.room[:, None], 0.0, evidence)
     # Gums between upper teeth look like lip.
     upper = np.arange(len(mid)) > RUNG * CORNER
     inmost = np.where(upper, 0.0, -0.5 * ring.room)
     outmost = np.maximum(THIN, ring.thick)
     barred = (away < inmost[:, None] - STEP) | (away > outmost[:, None])
-    return _smoothest(told, away, barred)
+    return _smoothest(evidence, away, barred)
 
 
-def _rim(seen: _Colours, ring: _Ring) -> Floats:
+def _rim(colours: _Colours, ring: _Ring) -> Floats:
     """How far outward (C,) the lips' outer edge is from the tracked contour."""
     mid = _middle(len(ring.thick))
-    red = seen.at(ring.inner, ring.out, ring.thick[:, None] * np.linspace(0.25, 0.75, 9))[mid]
-    skin = seen.at(ring.outer, ring.out, np.tile(np.linspace(0.03, 0.10, 9), (len(mid), 1)))
+    red = colours.at(ring.inner, ring.out, ring.thick[:, None] * np.linspace(0.25, 0.75, 9))[mid]
+    skin = colours.at(ring.outer, ring.out, np.tile(np.linspace(0.03, 0.10, 9), (len(mid), 1)))
     away = np.arange(-REACH, REACH + STEP / 2, STEP)
-    colours = seen.at(ring.outer, ring.out, np.tile(away, (len(mid), 1)))
-    told = _told(colours, red.reshape(-1, 3), skin.reshape(-1, 3))
+    across = colours.at(ring.outer, ring.out, np.tile(away, (len(mid), 1)))
+    evidence = _evidence(across, red.reshape(-1, 3), skin.reshape(-1, 3))
     within = -(1.0 - THINNEST) * ring.thick[:, None]
-    told = np.where(away < -ring.thick[:, None], 0.0, told)
-    return _smoothest(told, away, (away < within) & (np.abs(away) > STEP))
+    evidence = np.where(away < -ring.thick[:, None], 0.0, evidence)
+    return _smoothest(evidence, away, (away < within) & (np.abs(away) > STEP))
 
 
 def _middle(columns: int) -> NDArray[np.bool_]:
@@ -186,12 +187,12 @@ def _middle(columns: int) -> NDArray[np.bool_]:
     return np.asarray(np.abs(rung - CORNER / 2) <= 0.3 * CORNER)
 
 
-def _told(colours: Floats, ours: Floats, theirs: Floats) -> Floats:
+def _evidence(colours: Floats, ours: Floats, theirs: Floats) -> Floats:
     """How much more a colour (C, S, 3) looks like ``ours`` (N, 3) than like ``theirs``."""
     flat = colours.reshape(-1, 3)
-    shares = [_alike(flat, samples) + UNSEEN for samples in (ours, theirs)]
-    told = np.log(shares[0] / shares[1]).reshape(colours.shape[:2])
-    return np.asarray(np.clip(told, -MOST_TOLD, MOST_TOLD))
+    shares = [_alike(flat, samples) + RARE for samples in (ours, theirs)]
+    evidence = np.log(shares[0] / shares[1]).reshape(colours.shape[:2])
+    return np.asarray(np.clip(evidence, -MOST_EVIDENCE, MOST_EVIDENCE))
 
 
 def _alike(colours: Floats, samples: Floats) -> Floats:
@@ -200,19 +201,19 @@ def _alike(colours: Floats, samples: Floats) -> Floats:
     return np.asarray(np.exp(-np.maximum(apart, 0.0) / (2.0 * ALIKE**2)).mean(axis=1))
 
 
-def _smoothest(told: Floats, away: Floats, barred: NDArray[np.bool_]) -> Floats:
+def _smoothest(evidence: Floats, away: Floats, barred: NDArray[np.bool_]) -> Floats:
     """Edge (C,) around a closed ring: before it what speaks for it, after it what does not.
 
     Parameters
     ----------
-    told : ndarray, shape (C, S)
+    evidence : ndarray, shape (C, S)
     away : ndarray, shape (S,)
         Places, outer-eye distances.
     barred : ndarray, shape (C, S)
     """
-    before = np.cumsum(told, axis=1) - 0.5 * told
-    gain = 2.0 * before - told.sum(axis=1, keepdims=True)
-    cost = 0.5 * (away / TRUSTED) ** 2 - CLEAR * STEP * gain
+    before = np.cumsum(evidence, axis=1) - 0.5 * evidence
+    gain = 2.0 * before - evidence.sum(axis=1, keepdims=True)
+    cost = 0.5 * (away / TRUSTED) ** 2 - EVIDENCE_WEIGHT * STEP * gain
     cost = np.where(barred, 1e6, cost)
     jump = ((away[:, None] - away) / EVEN) ** 2
     count = len(cost)

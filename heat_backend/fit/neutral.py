@@ -15,7 +15,7 @@ from heat_backend.fit.lip_contact import close_lips, lips_apart
 RELAX = len(EXPRESSION_NAMES)
 
 # One photo cannot tell low brows from lowered brows: only part of what was fitted is undone.
-BROW_SHARE = 0.4
+BROW_SHARE = 0.4  # by eye on the test portraits
 FARTHEST_CLOSING = 0.12  # outer-eye distances; a shout pulled shut would crumple the lips
 
 

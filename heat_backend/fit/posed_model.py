@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The face model laid exactly on the photo, with its expressions turned along."""
+"""The fitted face model laid exactly on a photo's landmarks, with its blend shapes for this photo.
+
+``lay_on_photo`` poses the fit, moves its vertices in the picture until its landmarks fall on the
+detected ones (``landmark_shift``), and prepares the offsets of the 52 expressions: personal
+blinks, sealed lips, gains. Axes: x to image right, y up, z to the viewer, about the head's pivot;
+unit: outer-eye distance of the model's neutral.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +30,18 @@ from heat_backend.geometry.face_landmarks import MIN_FACE_PX, FaceLandmarks
 
 RIGID_PARTS = ("eye_left", "eye_right", "teeth_upper", "gums_upper")
 MOUTH_PARTS = ("teeth_lower", "gums_lower", "tongue")
-# FaceMesh's lips: outer and inner ring. The jaw and all that hangs on it moves as they do.
+# FaceMesh's lips, every second or third landmark of both contours: teeth, gums and tongue shift
+# with their mean.
 LIPS = [61, 291, 0, 17, 13, 14, 37, 267, 84, 314, 78, 308]
-# The model's lids follow a glance all the way; a photo's lids, already posed, follow less.
+# Shares of the model's motion of the lids, by eye on the test portraits.
 LID_FOLLOWS_GAZE = {"Down": 0.75, "Up": 0.5, "In": 0.35, "Out": 0.35}
 SPENT_SHARE = 0.5  # of a shape that the photo shows fully; tuned by eye on smiling photos
-# Gains that bring the tracker's reading of the frames to that of people; from the test portraits.
+# Gains by eye on the test portraits.
 WEAK_SHAPE_GAINS = {"browDownLeft": 1.35, "browDownRight": 1.35, "mouthPucker": 1.2}
+SMOOTHING = 2e-4  # of the spline, outer-eye distances: less would copy the landmarks' noise
+REACH = 0.35  # outer-eye distances beyond the landmarks over which the shift fades out
+SPACING = 0.08  # outer-eye distances between landmarks: nearer than that nothing fades
+NEARLY_PROFILE = 40.0  # degrees of yaw, past which the far eye is half hidden
 
 
 @dataclass(frozen=True)
@@ -182,11 +193,6 @@ def spend_expression(expression: NDArray[np.float32], shown: NDArray[np.floating
     expression *= left.astype(np.float32)[:, None, None]
 
 
-# Landmarks are trusted to about this many outer-eye distances; less would copy their noise.
-SMOOTHING = 2e-4
-REACH = 0.35  # outer-eye distances beyond the landmarks over which the shift dies out
-
-
 def landmark_shift(
     at: NDArray[np.floating],
     landmarks: NDArray[np.floating],
@@ -215,24 +221,20 @@ def landmark_shift(
         landmarks / unit, shift / unit, kernel="linear", smoothing=SMOOTHING, degree=0
     )
     distance, _ = cKDTree(landmarks / unit).query(at / unit)
-    spacing = 0.08
-    fade = np.exp(-(np.maximum(0.0, distance - spacing) ** 2) / (2 * (REACH / 2) ** 2))
+    fade = np.exp(-(np.maximum(0.0, distance - SPACING) ** 2) / (2 * (REACH / 2) ** 2))
     moved: NDArray[np.float64] = field(at / unit) * fade[:, None] * unit
     return moved
 
 
-NEARLY_PROFILE = 40.0  # degrees
-
-
 def fit_notes(posed: PosedModel, face: FaceLandmarks) -> tuple[str, ...]:
-    """Tell what the user should know before judging the frames."""
-    told = []
+    """Return notes for the user about a photo that is hard to drive: in profile, or too small."""
+    notes = []
     yaw = abs(float(np.degrees(rotation_angles(posed.rotation)[1])))
     if yaw >= NEARLY_PROFILE:
-        told.append(f"the face is turned away by {yaw:.0f} degrees: its far side is a guess")
+        notes.append(f"the face is turned away by {yaw:.0f} degrees: its far side is a guess")
     if face.size < MIN_FACE_PX:
-        told.append(
+        notes.append(
             f"in frames of this size the face is only {face.size:.0f} pixels high: "
             "choose a larger size, or crop the photo"
         )
-    return tuple(told)
+    return tuple(notes)

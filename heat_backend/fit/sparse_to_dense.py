@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the 68 points that most detectors give to the dense landmarks that the engine works on."""
+"""Dense FaceMesh landmarks from the 68 points of 300-W, by fitting the face model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SEARCH = np.linspace(-0.75, 0.75, 13)  # of the iris' radius, both ways at firs
 
 
 def dense_landmarks(pixels: NDArray[np.uint8], points: NDArray[np.floating]) -> FaceLandmarks:
-    """Lift 68 points to all FaceMesh landmarks and the irises, by the face model.
+    """Extend 68 points to all FaceMesh landmarks and the irises, by fitting the face model.
 
     The model is fitted to the points; what they leave over shifts its other landmarks along, so
     that the points given are kept. Irises are the darkest discs between the lids.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The camera that took the photo, as far as one photo tells."""
+"""Perspective camera of a photo: projection to pixels and back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# Distance of camera and head in outer-eye distances (9 cm): about 1.1 m, a portrait lens' reach.
+# Distance of camera and head in outer-eye distances (9 cm): about 1.1 m, usual for portraits. One
+# photo does not tell it: distance and depth of the face trade off against each other.
 VIEWING_DISTANCE = 12.0
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bridge.pose import rotation_angles
 
-MIN_FACE_PX = 64  # height below which a face shows too little to be driven
+MIN_FACE_PX = 64  # pixels; lower faces have eyes of some 10 pixels, too few to be moved
 
 
 @dataclass(frozen=True)

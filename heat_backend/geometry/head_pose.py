@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From coefficients to posed vertices."""
+"""Vertices posed by coefficients: blend shapes, head pose within limits, turn of the eyeballs.
+
+Axes are the picture's: x to image right, y up, z to the viewer; unit: outer-eye distance.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,15 @@ from bridge.coefficients import EXPRESSION_NAMES
 from bridge.face_model import gaze_angles
 from bridge.pose import rotation_angles, rotation_matrix
 
-# Farther than this one photo has nothing to show; the pose is held there. A photo that shows the
-# head from one side has more of that side to show.
+# Turns from the viewer at which the pose is held: farther, a frontal photo shows too little of the
+# side that comes into view. A photo taken from one side may turn on to that side by a share more.
+# All three set by eye on the test portraits.
 FARTHEST_YAW = np.radians(42.0)
 FARTHEST_PITCH = np.radians(35.0)
 FARTHER_THAN_PHOTO = np.radians(24.0)
-SIDEWAYS_GAZE = 1.25  # a photo's irises read as turned less than they are; measured by tracking
-NECK_GIVES = 0.3  # outer-eye distances: a head that moves farther takes the shoulders along
-ENOUGH = np.radians(85.0)  # past a right angle a turn reads as a smaller one, upside down
+SIDEWAYS_GAZE = 1.25  # gain: frames tracked read as turned by 0.8 of what their irises are
+NECK_REACH = 0.3  # outer-eye distances (3 cm): shifts beyond take the shoulders along
+MOST_TURN = np.radians(85.0)  # past a right angle Euler angles describe another turn
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class HeadPose:
     translation : ndarray, shape (3,), float32
         Outer-eye distances.
     limited : bool
-        The turn asked for was farther than the engine goes.
+        The wanted turn was beyond the limits and was reduced.
     """
 
     rotation: NDArray[np.float32]
@@ -47,7 +51,7 @@ def head_pose(
     translation: NDArray[np.floating],
     photo_rotation: NDArray[np.floating],
 ) -> HeadPose:
-    """Pose of one frame, held where the face would turn too far from the viewer.
+    """Pose of one frame, limited where the face would turn too far from the viewer.
 
     Parameters
     ----------
@@ -58,19 +62,19 @@ def head_pose(
     photo_rotation : ndarray, shape (3, 3)
         Head axes in the photo: the limits count from the viewer, not from the photo.
     """
-    asked = np.clip(np.asarray(rotation, np.float64), -ENOUGH, ENOUGH)
+    wanted = np.clip(np.asarray(rotation, np.float64), -MOST_TURN, MOST_TURN)
     own = rotation_angles(photo_rotation)[:2]
     least = np.minimum((-FARTHEST_PITCH, -FARTHEST_YAW), own - FARTHER_THAN_PHOTO * (own < 0.0))
     most = np.maximum((FARTHEST_PITCH, FARTHEST_YAW), own + FARTHER_THAN_PHOTO * (own > 0.0))
 
     def within(share: float) -> bool:
-        angles = rotation_angles(rotation_matrix(asked * share) @ photo_rotation)[:2]
+        angles = rotation_angles(rotation_matrix(wanted * share) @ photo_rotation)[:2]
         return bool((angles >= least - 1e-9).all() and (angles <= most + 1e-9).all())
 
     share, limited = 1.0, not within(1.0)
     if limited:
         share = _largest(within)
-    turn = rotation_matrix(asked * share)
+    turn = rotation_matrix(wanted * share)
     shift = np.asarray(translation, np.float32)
     return HeadPose(np.asarray(turn, np.float32), shift, limited)
 
@@ -119,7 +123,7 @@ def apply_head_pose(
     follow : ndarray, shape (N,), optional
         Share of the pose that each point takes.
     carried : ndarray, shape (N,), optional
-        Share that it takes of what a neck cannot give: the whole person moves so far.
+        Share that it takes of the part of a shift that exceeds the neck's reach.
     """
     moved = points @ (pose.rotation.T - np.eye(3, dtype=np.float32)) + pose.translation
     if follow is not None:
@@ -130,8 +134,8 @@ def apply_head_pose(
 
 
 def _beyond_neck(shift: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return what of a head's shift (3,) the body makes, too: nearly nothing of a small one."""
-    size = float(np.linalg.norm(shift)) / NECK_GIVES
+    """Part of a head's shift (3,) that the body follows: nearly nothing of a small one."""
+    size = float(np.linalg.norm(shift)) / NECK_REACH
     return np.asarray(shift * (1.0 - np.tanh(size) / size), np.float32)
 
 

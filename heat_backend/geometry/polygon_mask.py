@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Antialiased masks of the openings."""
+"""Masks of polygons and triangles, their areas, and the shading inside an opening."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-SUPERSAMPLE = 4
-FRACTION_BITS = 4
+SUPERSAMPLE = 4  # samples per pixel and axis: 16 steps of coverage
+FRACTION_BITS = 4  # of OpenCV's fixed-point coordinates: sixteenths of a pixel
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Depth-tested rasterising of posed triangles into a map of source coordinates."""
+"""Z-buffer rasterising of triangles with interpolated vertex attributes.
+
+Pixel centres are at integers; depth grows toward the viewer.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,9 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-FAR = np.float32(-1e9)
-NOWHERE = np.float32(-1e6)
-BANDS = 4
+FAR = np.float32(-1e9)  # depth of a pixel that nothing covers
+NOWHERE = np.float32(-1e6)  # attribute of a pixel that nothing covers: outside every picture
+BANDS = 4  # of rows, rasterised in parallel
 
 
 @njit(cache=True, parallel=True, fastmath=True)
@@ -19,7 +22,7 @@ def raster_attributes(
     attributes: NDArray[np.float32],
     triangles: NDArray[np.int32],
     target: NDArray[np.float32],
-    nearest: NDArray[np.float32],
+    z_buffer: NDArray[np.float32],
 ) -> None:
     """Rasterise front-facing triangles, interpolating per-vertex attributes.
 
@@ -34,8 +37,8 @@ def raster_attributes(
     triangles : ndarray, shape (T, 3), int32
         Front-facing ones have a negative signed area in y-down pixels (counter-clockwise y-up).
     target : ndarray, shape (H, W, C), float32
-        Written where a triangle covers a pixel and is nearer than ``nearest``.
-    nearest : ndarray, shape (H, W), float32
+        Written where a triangle covers a pixel and is nearer than the ``z_buffer``.
+    z_buffer : ndarray, shape (H, W), float32
         Depth buffer, in and out; start it at ``FAR``.
     """
     height, width, channels = target.shape
@@ -67,8 +70,8 @@ def raster_attributes(
                         continue
                     # Rounded as it is kept: of surfaces that touch, the first one drawn stays.
                     z = np.float32(wa * depth[a] + wb * depth[b] + wc * depth[c])
-                    if z > nearest[y, x]:
-                        nearest[y, x] = z
+                    if z > z_buffer[y, x]:
+                        z_buffer[y, x] = z
                         for k in range(channels):
                             target[y, x, k] = (
                                 wa * attributes[a, k]
@@ -77,12 +80,38 @@ def raster_attributes(
                             )
 
 
+def depth_buffer(
+    points: NDArray[np.float32],
+    depth: NDArray[np.float32],
+    triangles: NDArray[np.int32],
+    shape: tuple[int, int],
+) -> NDArray[np.float32]:
+    """Depth of the nearest front-facing triangle at each pixel.
+
+    Parameters
+    ----------
+    points, depth, triangles
+        See :func:`raster_attributes`.
+    shape : tuple of int
+        Rows, columns.
+
+    Returns
+    -------
+    ndarray, shape (rows, columns), float32
+        ``FAR`` where there is none.
+    """
+    z_buffer = np.full(shape, FAR, np.float32)
+    nothing = np.zeros((*shape, 1), np.float32)
+    raster_attributes(points, depth, depth[:, None], triangles, nothing, z_buffer)
+    return z_buffer
+
+
 @njit(cache=True, parallel=True, fastmath=True)
-def grow_by_one(target: NDArray[np.float32], nearest: NDArray[np.float32]) -> None:
+def grow_by_one(target: NDArray[np.float32], z_buffer: NDArray[np.float32]) -> None:
     """Extend the attributes by one pixel around what is covered, continuing their slope.
 
     Bilinear look-ups at the border of the covered region then read sensible values. The new
-    pixels keep ``nearest`` at ``FAR``, so they still count as uncovered; those beyond get the
+    pixels keep ``z_buffer`` at ``FAR``, so they still count as uncovered; those beyond get the
     attribute ``NOWHERE``.
     """
     height, width, channels = target.shape
@@ -91,27 +120,27 @@ def grow_by_one(target: NDArray[np.float32], nearest: NDArray[np.float32]) -> No
         first, last = width, -1
         for near in range(max(0, y - 1), min(height, y + 2)):
             x = 0
-            while x < first and nearest[near, x] <= FAR:
+            while x < first and z_buffer[near, x] <= FAR:
                 x += 1
             first = min(first, x)
             x = width - 1
-            while x > last and nearest[near, x] <= FAR:
+            while x > last and z_buffer[near, x] <= FAR:
                 x -= 1
             last = max(last, x)
         for x in range(width):
-            if nearest[y, x] > FAR:
+            if z_buffer[y, x] > FAR:
                 continue
             if x < first - 1 or x > last + 1:
                 for k in range(channels):
                     target[y, x, k] = NOWHERE
             else:
-                _extrapolate(target, nearest, y, x, height, width, channels)
+                _extrapolate(target, z_buffer, y, x, height, width, channels)
 
 
 @njit(cache=True, fastmath=True)
 def _extrapolate(
     target: NDArray[np.float32],
-    nearest: NDArray[np.float32],
+    z_buffer: NDArray[np.float32],
     y: int,
     x: int,
     height: int,
@@ -124,10 +153,10 @@ def _extrapolate(
     for dy in range(-1, 2):
         for dx in range(-1, 2):
             y1, x1 = y + dy, x + dx
-            if y1 < 0 or x1 < 0 or y1 >= height or x1 >= width or nearest[y1, x1] <= FAR:
+            if y1 < 0 or x1 < 0 or y1 >= height or x1 >= width or z_buffer[y1, x1] <= FAR:
                 continue
             y2, x2 = y1 + dy, x1 + dx
-            slope = 0 <= y2 < height and 0 <= x2 < width and nearest[y2, x2] > FAR
+            slope = 0 <= y2 < height and 0 <= x2 < width and z_buffer[y2, x2] > FAR
             for k in range(channels):
                 value = target[y1, x1, k]
                 if slope:

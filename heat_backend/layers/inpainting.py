@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filling what a photo does not show, from what it does: a pyramid of weighted averages."""
+"""Filling unknown pixels from known ones by pull-push: a pyramid of weighted averages."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The iris of a photo: its true outline, and its colours where lids hide it."""
+"""The iris in a photo: its circle, found by contrast, and its colours where lids hide it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-BINS = 24
-PROFILE_TO = 1.2  # iris radii
-# Search around the tracker's iris, in its radii. Drawn characters have larger ones than people.
+BINS = 24  # of the radial profile: some 1 pixel each in an eye of a 768 px portrait
+PROFILE_TO = 1.2  # iris radii: past the soft limbus
+# Search around the tracked iris, in its radii: up to 1.6 for drawn characters.
 RADII = np.linspace(0.85, 1.6, 26)
 SHIFTS = np.linspace(-0.24, 0.24, 7)
 STEP = 0.09  # on either side of the outline, in radii

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Skin of an upper lid that no photo of an open eye shows: it is rolled up in the fold.
+"""Texture of the upper lid's skin that an open eye rolls up in its fold.
 
-A closing lid draws it out from under the fold. Stretching the narrow strip that is seen instead
-smears it, with whatever lies on it: the fold's shadow, a frame of spectacles. The hidden skin is
-made from the bare skin above and below the eye.
+A closing lid unrolls it. Stretching the narrow strip that is visible would smear it, with the
+fold's shadow or a frame of spectacles on it; so the skin is filled by pull-push from the bare skin
+around the eye, with that skin's grain.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from numpy.typing import NDArray
 
 from heat_backend.layers.inpainting import pull_push
 
-# Outer-eye distances.
+# Outer-eye distances where nothing else is said; by eye on the test portraits.
 AROUND = 0.30  # beyond the opening
 LASHES_UP, LASHES_DOWN = 0.025, 0.03  # around the margins, where it is not skin's own colour
-STAYS = 0.01, 0.035  # beyond them: from where all is left as it is, a frame, too
-SPREAD = 0.04  # behind glass landmarks miss the eye's corners by so much
-FRAME_STAYS = 0.004, 0.016
+STAYS = 0.01, 0.035  # beyond them: the photo is kept from not at all to wholly
+SPREAD = 0.04  # by which landmarks miss the corners of eyes behind glass
+FRAME_STAYS = 0.004, 0.016  # as STAYS, where a frame is
 FRAME_RIM = 0.012  # around the dark of a frame: its gleam
-FRAME_NEAR = (0.01, 0.05)
+FRAME_NEAR = (0.01, 0.05)  # from a frame: lashes behind it, and the photo's own
 GRAIN = 0.012  # softness that tells grain from shading
-MOST_GRAIN = 10.0
+MOST_GRAIN = 10.0  # levels of 0..255: more is a lash
 GRAIN_FROM = 0.16  # below: from there the grain is taken
 LIT_BEHIND_FRAME = 0.25  # which shades it
 LIT, LID_TONE = 0.55, 0.94  # how far a lid out of its fold is as light as the skin around
-MADE_SOFT = 0.02
-RING = 0.12  # around the eye: whose skin tells how light it is
+MADE_SOFT = 0.02  # over which filled skin takes that light
+RING = 0.12  # around the eye, whose skin is the reference for light and tint
 LEAST_TINT = 0.15  # of skin in a photo with colours
 PALE = 0.45, 0.75  # of the skin's tint: less is the white of an eye, or a gleam on glass
 SHADOW = 0.66, 0.9  # of that lightness: darker is a lash, an iris' edge, a frame
@@ -73,7 +73,9 @@ def build_lid_cover(
     unit: float,
     frame: NDArray[np.bool_] | None,
 ) -> LidCover:
-    """Make it.
+    """Fill one eye with skin; see the module.
+
+    With a frame of spectacles the eye is taken wider and the frame is kept.
 
     Parameters
     ----------

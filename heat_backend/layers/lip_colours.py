@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where lips find their colours once they no longer smile.
+"""Correction of the texture coordinates of lips that relax from a smile or close.
 
-A smile draws the lips thin toward the corners, until a photo has hardly a pixel of their red left
-there. As the mouth becomes narrow again its sides take their colours from farther in, where the
-lips are as red as they will look; and lips that close take none from right beside the opening,
-where pixels mix with teeth and darkness.
+For: smiling and open mouths. A smile draws the lips thin toward the corners, until the photo has
+hardly a pixel of their red left there. As the mouth narrows, its sides take their colours from
+farther in; and lips that close take none from right beside the opening, where pixels mix with
+teeth and darkness.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from heat_backend.fit.posed_model import PosedModel
 
 Floats = NDArray[np.float64]
 
+# By eye on smiling test portraits.
 FARTHEST_IN = 0.35  # of half the mouth: from where a corner takes its colours, at most
 FULL_SMILE = 0.15  # of the mouth's width: more than this a smile hardly widens it
 SIDES = 0.6  # of half the mouth, beyond which all is taken from farther in
@@ -30,7 +31,7 @@ CORNERS = 0.88  # of half the mouth: the corners themselves stay what they are
 RED_ENDS = (0.9, 1.4)  # of the lip's thickness, between which colours stay more and more
 OPEN = 0.04  # outer-eye distances: lips nearer than this have no edge of their own
 MIXED, MIXED_PIXELS = 0.006, 1.5  # outer-eye distances and pixels: how far an edge is blurred
-LET_GO = 0.3  # of its width or height: a mouth changed as much shows nothing of that
+LET_GO = 0.3  # of the mouth's width or height: change at which edges are wholly avoided
 MOST_MIXED = 0.6  # of a lip
 
 

@@ -18,11 +18,26 @@ from bridge.errors import MissingHere
 from heat_backend.layers.inpainting import pull_push
 
 # Radii as fractions of the face's height, so that a small face in a large photo is treated alike.
-TIGHT_RADIUS = 0.012
-HAIR_RADIUS = 0.06
+TIGHT_RADIUS = 0.012  # of the guided filter along skin and clothes
+HAIR_RADIUS = 0.06  # of the guided filter along hair
 EDGE_SOFTNESS = 1e-3  # guided filter's epsilon for a guide in 0..1
-CERTAIN_FOREGROUND = 0.92
-CERTAIN_BACKGROUND = 0.08
+# Matte levels taken as wholly foreground and background: the filters never reach 1 and 0.
+CERTAIN_FOREGROUND, CERTAIN_BACKGROUND = 0.92, 0.08
+
+# Loose hair; by eye on the test portraits. Shares of the face's height:
+REACH = 0.35  # from the matte, how far hair may stand off
+THICK = 0.05  # a tuft, at most
+GAP = 0.012  # between what still hangs together
+FARTHER = 0.5  # of the farthest: there the background is seen where a picture shows little of it
+# Levels of 0..255, and multiples of the background's own contrast, from which something is hair.
+LEAST_CONTRAST, OVER_BACKGROUND = 14.0, 1.6
+BACKGROUND_PERCENTILE = 97.0  # percentile of the background's contrast
+MOST_FACE = 500.0  # pixels: a higher face is looked at smaller
+LEAST_SHARE = 0.1  # of hair in a strand
+SAME = 12.0  # levels by which hair must differ from the background
+SURER = 1.2  # strands are thinner than they look soft
+CERTAIN = 0.95  # matte of what surely is the foreground
+SURE = 0.35  # matte from which on hair hangs on it
 
 
 def foreground_matte(
@@ -44,7 +59,7 @@ def foreground_matte(
     """
     coarse = _segment(pixels, face_box)
     face_height = face_box[3]
-    coarse = _connected_to_face(coarse, face_box)
+    coarse = drop_other_people(coarse, face_box)
     guide = pixels.astype(np.float32) / 255.0
     wide = _guided(guide, coarse, max(2, round(HAIR_RADIUS * face_height)))
     tight = _guided(guide, coarse, max(1, round(TIGHT_RADIUS * face_height)))
@@ -56,7 +71,7 @@ def foreground_matte(
         (alpha - CERTAIN_BACKGROUND) / (CERTAIN_FOREGROUND - CERTAIN_BACKGROUND), 0.0, 1.0
     )
     return np.ascontiguousarray(
-        np.maximum(alpha, _face_core(pixels.shape[0], pixels.shape[1], face_box))
+        np.maximum(alpha, face_core(pixels.shape[0], pixels.shape[1], face_box))
     )
 
 
@@ -103,10 +118,13 @@ def _network() -> Any:
         ) from error
 
 
-def _connected_to_face(
+def drop_other_people(
     mask: NDArray[np.float32], face_box: tuple[float, float, float, float]
 ) -> NDArray[np.float32]:
-    """Drop islands that do not touch the face (other people, misread background)."""
+    """Set islands of a segmentation that do not touch the face to 0.
+
+    For: photos with other people, or with a background that the segmenter misreads.
+    """
     count, labels = cv2.connectedComponents((mask > 0.35).astype(np.uint8))
     if count <= 2:
         return mask
@@ -120,10 +138,13 @@ def _connected_to_face(
     return np.where((grown > 0) & (labels != wanted), 0.0, mask).astype(np.float32)
 
 
-def _face_core(
+def face_core(
     height: int, width: int, face_box: tuple[float, float, float, float]
 ) -> NDArray[np.float32]:
-    """1 inside the face, whatever the segmenter (made for photos) says of a drawing."""
+    """Matte of an ellipse inside the face: 1 there, 0 elsewhere; joined to the segmenter's.
+
+    For: drawings, in which the segmenter, trained on photos, misses parts of the face.
+    """
     left, top, w, h = face_box
     core = np.zeros((height, width), np.float32)
     center = (round(left + w / 2), round(top + h / 2))
@@ -137,22 +158,6 @@ def _guided(
     """Edge-preserving smoothing of ``mask`` by ``guide`` (He et al. 2010, guided image filter)."""
     result: NDArray[np.float32] = cv2.ximgproc.guidedFilter(guide, mask, radius, EDGE_SOFTNESS)
     return np.clip(result, 0.0, 1.0)
-
-
-# Shares of the face's height.
-REACH = 0.35  # from the matte, how far hair may stand off
-THICK = 0.05  # a tuft, at most
-GAP = 0.012  # between what still hangs together
-FARTHER = 0.5  # of the farthest: there the background is seen where a picture shows little of it
-# Levels of 0..255, and multiples of the background's own contrast, from which something is hair.
-LEAST_CONTRAST, OVER_BACKGROUND = 14.0, 1.6
-BACKGROUND_PERCENTILE = 97.0  # percentile of the background's contrast
-MOST_FACE = 500.0  # pixels: a higher face is looked at smaller
-LEAST_SHARE = 0.1  # of hair in a strand
-SAME = 12.0  # levels by which hair must differ from the background
-SURER = 1.2  # strands are thinner than they look soft
-CERTAIN = 0.95  # matte of what surely is the foreground
-SURE = 0.35  # matte from which on hair hangs on it
 
 
 def find_loose_hair(

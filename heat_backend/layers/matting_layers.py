@@ -22,6 +22,19 @@ from heat_backend.layers.inpainting import pull_push
 SOLVABLE = 0.004
 ROUNDING = 1.5  # levels of 0..255, of the two roundings of a layered pixel
 
+# The continuation over the border; by eye on cropped test portraits.
+CROWN = 0.22  # height over width of the part of a head that an upper border cuts off
+TUFT = 0.03  # of the picture's height with its continuation: half of what ends beyond a side border
+TOUCH_DEPTH = 0.03  # of the picture's height
+CUT = (1.3, 1.8)  # widening over that depth at which a head is surely cut, and surely not
+# Shares of the continuation's width.
+WEAVE_ROWS = 0.25  # at most: of the photo, whose fine detail goes on below it
+# Softness of the colours that go on, across and down: strands of hair at the border, far below
+# only light and shade.
+FINE, COARSE = (0.012, 0.03), (0.15, 0.15)
+GRAIN = 12.0  # levels of 0..255 to which detail is skin's or cloth's, and beyond which an edge
+EVEN_ROWS = 0.02  # what the border itself shows: one row may be a compression's
+
 
 @dataclass(frozen=True)
 class MattingLayers:
@@ -63,7 +76,7 @@ def separate_layers(
     """
     photo = pixels.astype(np.float32)
     filled = fill_behind(photo, alpha)
-    alpha = np.maximum(alpha, _least_alpha(photo, filled, alpha))
+    alpha = np.maximum(alpha, missed_strands(photo, filled, alpha))
     alpha = np.where(alpha < SOLVABLE, 0.0, alpha).astype(np.float32)
     a = alpha[..., None]
     # The compositing equation photo = alpha F + (1 - alpha) B, solved for F, then for what F
@@ -84,12 +97,12 @@ def separate_layers(
     )
 
 
-def _least_alpha(
+def missed_strands(
     photo: NDArray[np.float32], filled: NDArray[np.float32], alpha: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Smallest alpha near the foreground that explains a pixel with any colour F in 0..255.
+    """Smallest alpha (H, W) near the foreground that explains a pixel with any colour in 0..255.
 
-    Strands that the matte missed are too dark or too bright to be background.
+    For: fine hair. Strands that the matte missed are too dark or too bright to be background.
     """
     darker = 1.0 - photo / np.maximum(filled, 1.0)
     brighter = (photo - filled) / np.maximum(255.0 - filled, 1.0)
@@ -132,19 +145,6 @@ def _grain(photo: NDArray[np.float32], known: NDArray[np.float32]) -> NDArray[np
     strength = float(np.median(np.abs(fine[sure]))) * 1.4826
     noise = np.random.default_rng(1).normal(0.0, 1.0, photo.shape[:2]).astype(np.float32)
     return (noise * min(strength, 6.0))[..., None]
-
-
-CROWN = 0.22  # height over width of the part of a head that an upper border cuts off
-TUFT = 0.03  # of the picture's height with its continuation: half of what ends beyond a side border
-TOUCH_DEPTH = 0.03  # of the picture's height
-CUT = (1.3, 1.8)  # widening over that depth at which a head is surely cut, and surely not
-# Shares of the continuation's width.
-WEAVE_ROWS = 0.25  # at most: of the photo, whose fine detail goes on below it
-# Softness of the colours that go on, across and down: strands of hair at the border, far below
-# only light and shade.
-FINE, COARSE = (0.012, 0.03), (0.15, 0.15)
-GRAIN = 12.0  # levels of 0..255 to which detail is skin's or cloth's, and beyond which an edge
-EVEN_ROWS = 0.02  # what the border itself shows: one row may be a compression's
 
 
 def continue_over_border(

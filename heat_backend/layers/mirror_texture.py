@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Skin for the side of a turned face that the photo hardly shows.
+"""Correction for turned faces: mirror texture completion of the side that the photo hardly shows.
 
-The near side is mirrored, its light matched to what the photo does show of the far side, and
-both are cross-faded where the far side turns away from the camera. The result is a texture of
-its own, kept below the foreground layer, so that a frame fetches it like any other place.
+For: faces turned aside in the photo. The near side is mirrored, its light matched to what the photo
+shows of the far side, and both are cross-faded where the far side turns away from the camera. The
+result is a texture of its own, appended below the foreground layer, so that a frame fetches it like
+any other place.
 """
 
 from __future__ import annotations
@@ -19,17 +20,18 @@ from bridge.face_model import PART_NAMES, FaceModel
 from bridge.ramps import smoothstep
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.geometry.mesh_normals import vertex_normals
-from heat_backend.geometry.rasterizer import FAR, raster_attributes
+from heat_backend.geometry.rasterizer import FAR, depth_buffer, raster_attributes
 from heat_backend.layers.inpainting import pull_push
 from heat_backend.layers.matting_layers import MattingLayers
 
-LEAST_TURN = np.radians(6.0)
+# By eye on turned test portraits.
+LEAST_TURN = np.radians(6.0)  # of the head: less hides nothing
 GRAZING = (0.14, 0.42)  # facing (cosine) at which the photo's own skin is no, and all, good
 SAFE_INSIDE = 0.02  # outer-eye distances from the outline to skin that is surely skin
 LIGHT_REACH = 0.10  # outer-eye distances over which light is compared
-LEAST_LIGHT, MOST_LIGHT = 0.45, 2.2
+LEAST_LIGHT, MOST_LIGHT = 0.45, 2.2  # factors on the mirrored skin's light
 DARK = 12.0  # 0..255; added to both sides so that black hair does not decide about the light
-PAST_MIDDLE = 0.3  # outer-eye distances
+PAST_MIDDLE = 0.3  # outer-eye distances onto the near side that the texture reaches
 FADE = 0.16  # outer-eye distances over which the photo's own skin gives way
 ENOUGH_OWN = 0.97  # share of its own skin from which a place needs no texture
 MARGIN = 6  # pixels around the texture
@@ -192,12 +194,10 @@ def _unoccluded(model: FaceModel, posed: PosedModel) -> NDArray[np.bool_]:
     cell = posed.unit / 40.0
     low = posed.pixels.min(axis=0)
     size = np.ceil(np.ptp(posed.pixels, axis=0) / cell).astype(int) + 2
-    nearest = np.full((size[1], size[0]), FAR, np.float32)
     points = ((posed.pixels - low) / cell).astype(np.float32)
     z = posed.rest[:, 2].astype(np.float32)
     skin = model.triangles[np.isin(model.triangle_part, [0, 1])]
-    scratch = np.zeros((size[1], size[0], 1), np.float32)
-    raster_attributes(points, z, z[:, None], skin, scratch, nearest)
+    nearest = depth_buffer(points, z, skin, (int(size[1]), int(size[0])))
     at = np.rint(points).astype(int)
     return np.asarray(nearest[at[:, 1], at[:, 0]] < z + 0.15)
 

@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Colours of the inside of the mouth, taken from the photo where it shows what they should be."""
+"""Colours of the inside of the mouth under the photo's light.
+
+The model's authored albedo is lit by a simple diffuse light whose level and tint come from the
+whites of the eyes (``exposure``), or from the teeth where the photo shows them
+(``photographed_teeth``, ``brighter_by_teeth``); tongue, gums and lining take the lips' colour.
+Colours are RGB in 0..255; lengths outer-eye distances of the neutral model.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +22,12 @@ from bridge.ramps import smoothstep
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.geometry.mesh_normals import vertex_normals
 
-LIGHT = np.array([0.15, 0.45, 0.88])  # from the front, a little above
-AMBIENT = 0.45
+# By eye on open mouths of the test portraits where no reason is given.
+LIGHT = np.array([0.15, 0.45, 0.88])  # direction: from the front, a little above
+AMBIENT = 0.45  # share of the light that comes from all around
 FADE_DEPTH = 0.7  # outer-eye distances behind the lips at which light has fallen to 1/e
 THROATWARD = 0.5  # of the authored darkening: the light darkens what is deep as well
-MOST_BY_TEETH = 1.6
+MOST_BY_TEETH = 1.6  # factor: teeth brighter than that are a highlight
 THROAT = 0.18  # of the light: what flesh throws about in a mouth, which is dark and not black
 REFERENCE_WHITE = 215.0  # luminance of a well-lit sclera, for which the colours were chosen
 TEETH_TINT = 0.45  # spread of the channels over lightness: more is lip, gum or tongue
@@ -28,17 +35,17 @@ LINING_DEPTH = 0.10  # outer-eye distances inward over which the lips' own colou
 LIP_INWARD = 0.035  # from the inner contour to where a lip's colour is read
 CHEEK_FROM, CHEEK_TO = 0.11, 0.25  # half widths between which cheeks shade the back teeth
 TINT_BELIEVED = 0.7  # of the tint of the eyes' whites: they are not quite white
-TINT_RANGE = 0.72, 1.3
+TINT_RANGE = 0.72, 1.3  # of a channel over the mean: beyond it is no light that is white to the eye
 FLESH_LIKE_LIPS = 0.6  # how far tongue and gums take the lips' colour
 TONGUE_TONE = np.array([1.12, 0.92, 0.95])  # of the lips' colour
-GUM_TONE = np.array([0.95, 0.86, 0.88])
+GUM_TONE = np.array([0.95, 0.86, 0.88])  # of the lips' colour
 GUM_LINE_UPPER, GUM_LINE_LOWER = -0.05, -0.205  # heights in the neutral model
-GUM_LINE_SOFT = 0.03
+GUM_LINE_SOFT = 0.03  # over which a tooth turns into gum
 LINING_TONE = np.array([0.86, 0.7, 0.72])  # of the lips' colour: wet skin in their shade
 GROOVE = 0.045  # half width of the furrow along the tongue
-GROOVE_SHADE = 0.8
+GROOVE_SHADE = 0.8  # of the light in it
 WET = 46.0  # brightness of the gleam on a wet tongue
-GLEAM = 24.0
+GLEAM = 24.0  # exponent of the highlight (Blinn 1977)
 
 
 def light_of_eyes(
@@ -83,7 +90,9 @@ def brighter_by_teeth(
     light: NDArray[np.float64],
     teeth_tone: NDArray[np.float64] | None,
 ) -> float:
-    """Factor, at least 1, on the light of eyes in the shade of their lids: teeth tell better.
+    """Factor, at least 1, on the light read off the eyes where teeth are brighter than it allows.
+
+    For: photos that show teeth, whose eyes lie in the shade of their lids.
 
     Parameters
     ----------

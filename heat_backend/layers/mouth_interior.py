@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The inside of the mouth: teeth, gums, tongue and cavity, lit and coloured like the photo."""
+"""Geometry and colours of the inside of the mouth: teeth, gums, tongue and cavity.
+
+``build_mouth`` takes the model's inner parts, lights and colours them like the photo, and adds the
+part of the photo between open lips. ``TonguePath`` leads the tongue over teeth and lip when it is
+put out. Axes of the picture, model units (outer-eye distances).
+"""
 
 from __future__ import annotations
 
@@ -30,10 +35,96 @@ PARTS = (
 JAW_OPEN = EXPRESSION_INDEX["jawOpen"]
 # Model units at jawOpen 1, set by eye on photos of open mouths.
 LOWER_TEETH_RISE, UPPER_TEETH_DROP = 0.065, 0.028
-CAVITY = (54.0, 21.0, 18.0)
+CAVITY = (54.0, 21.0, 18.0)  # RGB of the backdrop under the reference light: dark flesh
 TONGUE_SIDEWAYS = 0.4  # a turned head's tongue comes out toward the viewer, not past the corner
-THIN_RIM = 0.15  # of the height of the opening
+THIN_RIM = 0.15  # the same at most, of the height of the opening
 RIM = 0.02  # outer-eye distances: lip that the inner contour still holds
+
+
+Floats = NDArray[np.float32]
+
+SLICES = 10  # of the tongue, from root to tip
+MIDDLE = 0.12  # outer-eye distances from the middle to where a tooth is a front tooth
+# Outer-eye distances, by eye.
+RISES_WITHIN = 0.16  # behind the lower teeth: where the tongue rises to their edge
+LIP_DEEP = 0.05  # from the lip's inner contour to where it begins to fall away
+HANGS = 1.3  # slope at most of the tongue past the lip
+THINNEST = 0.045  # a tongue pressed flat between the teeth
+SUNK = 0.012  # a soft tongue lies so deep in teeth and lip
+
+
+@dataclass(frozen=True)
+class TonguePath:
+    """What of a mouth's vertices is needed to lead its tongue out.
+
+    Attributes
+    ----------
+    members : ndarray of int, shape (M,)
+        The tongue's vertices.
+    slice_of : ndarray of int, shape (M,)
+        Its slice, 0 at the root.
+    along : ndarray, shape (M,), float32
+        The same without steps.
+    lower_teeth, upper_teeth : ndarray of int
+        The front teeth's vertices.
+    lower_lip : int
+        Vertex in the middle of that lip's inner contour.
+    """
+
+    members: NDArray[np.intp]
+    slice_of: NDArray[np.intp]
+    along: Floats
+    lower_teeth: NDArray[np.intp]
+    upper_teeth: NDArray[np.intp]
+    lower_lip: int
+
+    def lifted(self, points: Floats, forward: Floats, up: Floats) -> Floats:
+        """Lay the tongue over teeth and lip.
+
+        Parameters
+        ----------
+        points : ndarray, shape (N, 3), float32
+            The mouth's vertices with their expression, before the head turns.
+        forward, up : ndarray, shape (3,), float32
+            Axes of the head.
+
+        Returns
+        -------
+        ndarray, shape (N, 3), float32
+        """
+        ahead, height = points @ forward, points @ up
+        own_ahead, own = ahead[self.members], height[self.members]
+        at, bottom, top = (np.empty(SLICES, np.float32) for _ in range(3))
+        for k in range(SLICES):
+            inside = self.slice_of == k
+            at[k] = own_ahead[inside].mean()
+            bottom[k], top[k] = own[inside].min(), own[inside].max()
+        floor, near = self._floor(ahead, height, at)
+        ceiling = max(float(height[self.upper_teeth].min()), float(height[self.lower_lip]))
+        lift = near * np.maximum(0.0, floor - bottom)
+        thick = np.maximum(top - bottom, 1e-4)
+        room = np.maximum(THINNEST, ceiling - bottom - lift)
+        flatter = 1.0 - near * (1.0 - np.minimum(1.0, room / thick))
+        steps = np.arange(SLICES)
+        low = np.interp(self.along, steps, bottom)
+        raised = np.interp(self.along, steps, _evened(lift))
+        squeezed = np.interp(self.along, steps, _evened(flatter))
+        new = low + raised + (own - low) * squeezed
+        out = points.copy()
+        out[self.members] += (new - own)[:, None].astype(np.float32) * up
+        return out
+
+    def _floor(
+        self, ahead: Floats, height: Floats, at: Floats
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Height of what lies under places (K,) ahead, and how much it counts there, 0..1."""
+        edge = self.lower_teeth[int(np.argmax(height[self.lower_teeth]))]
+        teeth, lip = float(ahead[edge]), float(ahead[self.lower_lip])
+        falls = max(lip, teeth + 0.01) + LIP_DEEP
+        heights = float(height[edge]) - SUNK, float(height[self.lower_lip]) - SUNK
+        floor = np.interp(at, [teeth, max(lip, teeth + 0.01)], heights)
+        floor -= HANGS * np.maximum(0.0, at - falls)
+        return floor, smoothstep(teeth - RISES_WITHIN, teeth, at)
 
 
 @dataclass(frozen=True)
@@ -173,92 +264,6 @@ def _own_opening(
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim + 1, 2 * rim + 1))
     core = cv2.GaussianBlur(cv2.erode(patch.mask, disc), (0, 0), max(0.6, 0.7 * rim))
     return own, core.astype(np.float32)
-
-
-Floats = NDArray[np.float32]
-
-SLICES = 10  # of the tongue, from root to tip
-MIDDLE = 0.12  # outer-eye distances from the middle to where a tooth is a front tooth
-# Outer-eye distances.
-RISES_WITHIN = 0.16  # behind the lower teeth: where the tongue rises to their edge
-LIP_DEEP = 0.05  # from the lip's inner contour to where it begins to fall away
-HANGS = 1.3  # how steeply what has passed the lip may hang down
-THINNEST = 0.045  # a tongue pressed flat between the teeth
-SUNK = 0.012  # a soft tongue lies so deep in teeth and lip
-
-
-@dataclass(frozen=True)
-class TonguePath:
-    """What of a mouth's vertices is needed to lead its tongue out.
-
-    Attributes
-    ----------
-    members : ndarray of int, shape (M,)
-        The tongue's vertices.
-    slice_of : ndarray of int, shape (M,)
-        Its slice, 0 at the root.
-    along : ndarray, shape (M,), float32
-        The same without steps.
-    lower_teeth, upper_teeth : ndarray of int
-        The front teeth's vertices.
-    lower_lip : int
-        Vertex in the middle of that lip's inner contour.
-    """
-
-    members: NDArray[np.intp]
-    slice_of: NDArray[np.intp]
-    along: Floats
-    lower_teeth: NDArray[np.intp]
-    upper_teeth: NDArray[np.intp]
-    lower_lip: int
-
-    def lifted(self, points: Floats, forward: Floats, up: Floats) -> Floats:
-        """Lay the tongue over teeth and lip.
-
-        Parameters
-        ----------
-        points : ndarray, shape (N, 3), float32
-            The mouth's vertices with their expression, before the head turns.
-        forward, up : ndarray, shape (3,), float32
-            Axes of the head.
-
-        Returns
-        -------
-        ndarray, shape (N, 3), float32
-        """
-        ahead, height = points @ forward, points @ up
-        own_ahead, own = ahead[self.members], height[self.members]
-        at, bottom, top = (np.empty(SLICES, np.float32) for _ in range(3))
-        for k in range(SLICES):
-            inside = self.slice_of == k
-            at[k] = own_ahead[inside].mean()
-            bottom[k], top[k] = own[inside].min(), own[inside].max()
-        floor, near = self._floor(ahead, height, at)
-        ceiling = max(float(height[self.upper_teeth].min()), float(height[self.lower_lip]))
-        lift = near * np.maximum(0.0, floor - bottom)
-        thick = np.maximum(top - bottom, 1e-4)
-        room = np.maximum(THINNEST, ceiling - bottom - lift)
-        flatter = 1.0 - near * (1.0 - np.minimum(1.0, room / thick))
-        steps = np.arange(SLICES)
-        low = np.interp(self.along, steps, bottom)
-        raised = np.interp(self.along, steps, _evened(lift))
-        squeezed = np.interp(self.along, steps, _evened(flatter))
-        new = low + raised + (own - low) * squeezed
-        out = points.copy()
-        out[self.members] += (new - own)[:, None].astype(np.float32) * up
-        return out
-
-    def _floor(
-        self, ahead: Floats, height: Floats, at: Floats
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Height of what lies under places (K,) ahead, and how much it counts there, 0..1."""
-        edge = self.lower_teeth[int(np.argmax(height[self.lower_teeth]))]
-        teeth, lip = float(ahead[edge]), float(ahead[self.lower_lip])
-        falls = max(lip, teeth + 0.01) + LIP_DEEP
-        heights = float(height[edge]) - SUNK, float(height[self.lower_lip]) - SUNK
-        floor = np.interp(at, [teeth, max(lip, teeth + 0.01)], heights)
-        floor -= HANGS * np.maximum(0.0, at - falls)
-        return floor, smoothstep(teeth - RISES_WITHIN, teeth, at)
 
 
 def _evened(values: NDArray[np.floating]) -> NDArray[np.float64]:

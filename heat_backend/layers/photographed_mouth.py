@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the photo itself shows between the lips, on a small mesh that moves as it should.
+"""Correction for open mouths: the photo's own teeth and tongue, on a small mesh between the lips.
 
-Upper teeth stay with the skull. Cavity and tongue stretch between them and the moving lips. Both
-go on a little way under the lips, with the colours next to them, so that a lip which draws back
-shows more of the same and no rim.
+For: photos of open mouths. Upper teeth stay with the skull; cavity and tongue stretch between them
+and the moving lips. Both continue a little under the lips, in the colours next to them, so that a
+lip which draws back bares no rim. The mesh is a grid of ``COLUMNS`` across and rows down.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from heat_backend.layers.portrait_mesh import Opening, PortraitMesh
 
 Floats = NDArray[np.float64]
 
-COLUMNS = 33
-ROWS = 13
-MIN_HEIGHT = 0.012  # outer-eye distances: less of an opening is the line between closed lips,
-# up to thrice as much shows nothing that would be worth to keep once the lips move
-RIM = 0.02  # outer-eye distances: lip that the inner contour still holds
-THIN_RIM = 0.2  # of the height of the opening
-UNDER_LIP = (0.09, 0.06, 0.03)  # outer-eye distances that teeth go on under the upper lip
+COLUMNS = 33  # across the mouth: finer than its landmarks
+ROWS = 13  # from the upper to the lower lip
+# Lengths in outer-eye distances where nothing else is said; by eye on open-mouthed test portraits.
+MIN_HEIGHT = 0.012  # less of an opening is the line between closed lips; up to thrice as much fades
+RIM = 0.02  # lip that the inner contour still holds
+THIN_RIM = 0.2  # the same at most, of the height of the opening
+UNDER_LIP = (0.09, 0.06, 0.03)  # that teeth go on under the upper lip
 BEYOND = 0.03  # the same for all else, on all sides
-LONGEST_TOOTH = 0.13  # outer-eye distances seen of upper teeth
-ON_TOP = 0.01  # outer-eye distances: enough to decide what covers what
-TALL_FROM, TALL_TO = 0.10, 0.22  # height of a cavity that may be stretched
+LONGEST_TOOTH = 0.13  # visible length of upper teeth (12 mm)
+ON_TOP = 0.01  # depth: enough to decide what covers what
+TALL_FROM, TALL_TO = 0.10, 0.22  # height of a cavity that is stretched not at all, and wholly
 TEETH_TINT = 0.5  # spread of the channels over lightness: more is lip, gum or tongue
 TEETH_LIGHT = 0.6  # of the brightest inside
 
@@ -185,7 +185,7 @@ class _Grid:
         self.rim = np.minimum(RIM / np.maximum(height, 1e-6), THIN_RIM)
         cavity = height * (1.0 - self.bottom * self.sure)
         tall = np.clip((cavity - TALL_FROM) / (TALL_TO - TALL_FROM), 0.0, 1.0)
-        # One answer for the whole mouth: its corners are never tall.
+        # One value for the whole mouth: its corners are never tall.
         self.tall = float(tall.max())
         self.open = float(np.clip((height.max() - MIN_HEIGHT) / MIN_HEIGHT - 1.0, 0.0, 1.0))
         self.down_the_mouth = np.linspace(0.0, 1.0, ROWS)

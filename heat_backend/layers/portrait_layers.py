@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A portrait's layers: what is computed once per photo and drawn from for every frame."""
+"""A portrait's layers: all that is computed once per photo and used for every frame."""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The mesh that moves the photo: the face's own triangles in front of a relief proxy."""
+"""The mesh that moves the photo: visible triangles of the face, far side and proxy mesh in one.
+
+Also the openings of the mouth and the eyes in it, whose outlines mask what is behind them.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ from heat_backend.layers.mirror_texture import MirrorTexture
 from heat_backend.layers.proxy_mesh import ProxyMesh, behind_face, build_proxy_mesh, held_back
 from heat_backend.layers.visible_triangles import evened_grazing, visible_triangles
 
-RIM_ROUNDS = 10  # of smoothing the mesh's cut edge
+RIM_ROUNDS = 10  # of smoothing the mesh's cut edge: enough to lose its zigzag
 
 
 @dataclass(frozen=True)

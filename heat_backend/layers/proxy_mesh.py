@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Everything of the head that the face mesh does not carry: hair, ears, neck, as a relief proxy.
+"""Proxy mesh of hair, ears, neck and body: a grid over the photo behind the face mesh.
 
-A grid over the photo gets a depth that continues the head's, bends away behind the outline, and
-follows the head less and less down the neck.
+Its depth continues the head's and bends away behind the outline (``silhouette_depth``); it follows
+the head's pose less and less down the neck, and the nearest skin's expressions. ``behind_face`` and
+``held_back`` keep it from standing before the face and its mirrored far side. Lengths are outer-eye
+distances, depth grows toward the viewer.
 """
 
 from __future__ import annotations
@@ -18,18 +20,18 @@ from bridge.ramps import smoothstep
 from heat_backend.fit.corrections import ALL_CORRECTIONS, Corrections
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.geometry.mesh_normals import triangle_normals
-from heat_backend.geometry.rasterizer import FAR, raster_attributes
+from heat_backend.geometry.rasterizer import depth_buffer
 from heat_backend.layers.mirror_texture import MirrorTexture
 from heat_backend.layers.silhouette_depth import silhouette_depth
 from heat_backend.layers.visible_triangles import silhouette
 
-# All lengths in outer-eye distances.
-SPACING = 0.06
-SIDE_REACH, UP_REACH, DOWN_REACH = 3.0, 3.2, 3.4
+# Outer-eye distances, by eye on the test portraits.
+SPACING = 0.06  # of the grid: finer than locks of hair bend
+SIDE_REACH, UP_REACH, DOWN_REACH = 3.0, 3.2, 3.4  # from the pivot: hair and shoulders
 NECK_TOP, NECK_BOTTOM = 0.05, 1.25  # below the chin: still head, no longer head
 STILL_BELOW = (0.2, 0.6)  # below the chin: the throat still moves with the jaw, the chest does not
-BORDER_FADE = 0.6
-BODY_FADE = 1.8  # the same for what the whole body moves: clothes stretch over it
+BORDER_FADE = 0.6  # from the grid's borders inside the photo, over which it takes the pose
+BODY_FADE = 1.8  # the same for shifts of the whole body: clothes stretch over it
 ONWARD, ONWARD_ROWS = 1.6, 14  # how far a body goes on below the photo, in so many rows
 # Below the chin: where a neck that the photo cuts becomes shoulders, how fast, and how much farther
 # down the photo shows shoulders itself.
@@ -37,6 +39,13 @@ WIDENS_FROM, WIDENS, SHOULDERS_BEGIN = 0.45, 1.2, 0.8
 BEHIND_OTHERS = 0.12  # skin that much behind other skin is not seen
 NEIGHBOURS = 12  # skin vertices whose motion a vertex of the proxy mesh averages
 EVENED = 0.03  # distance below which they weigh alike
+BEHIND_FACE = 0.10  # that the grid stands behind the face's rim
+UNDER_FACE = 0.3  # and more inside the rim, where the corners of an open mouth lie deep
+FROM_RIM = (0.0, 0.10)  # inside the face's outline: where that begins, and is whole
+HELD_BACK = 1.5  # behind an ear, too
+# From the far side: up to where the grid, and its background, are held back.
+BESIDE, BACKGROUND_AWAY = 0.10, 0.25
+CELLS = 24  # per outer-eye distance, of the rasters behind these
 
 
 @dataclass(frozen=True)
@@ -76,7 +85,7 @@ def build_proxy_mesh(
     pad: int,
     corrections: Corrections = ALL_CORRECTIONS,
 ) -> ProxyMesh:
-    """Build the proxy.
+    """Build the grid: depth, share of the pose, offsets, and places of its colours.
 
     Parameters
     ----------
@@ -252,9 +261,7 @@ def _visible_vertices(posed: PosedModel, triangles: NDArray[np.int32]) -> NDArra
     size = np.ceil(np.ptp(posed.pixels[facing], axis=0) / cell).astype(int) + 2
     points = ((posed.pixels - low) / cell).astype(np.float32)
     z = posed.rest[:, 2].astype(np.float32)
-    nearest = np.full((size[1], size[0]), FAR, np.float32)
-    scratch = np.zeros((size[1], size[0], 1), np.float32)
-    raster_attributes(points, z, z[:, None], triangles, scratch, nearest)
+    nearest = depth_buffer(points, z, triangles, (int(size[1]), int(size[0])))
     at = np.rint(points[facing]).astype(int)
     hidden = nearest[at[:, 1], at[:, 0]] > z[facing] + BEHIND_OTHERS
     return facing[~hidden]
@@ -271,15 +278,6 @@ def _carried_deltas(
     weight *= np.exp(-(np.maximum(0.0, distance[:, :1] / unit - 0.1) ** 2) / (2 * 0.2**2))
     picked = posed.deltas[:, visible[nearest]]  # (53, N, k, 3)
     return np.einsum("enkc,nk->enc", picked, weight.astype(np.float32)).astype(np.float32)
-
-
-# Outer-eye distances.
-BEHIND_FACE = 0.10
-UNDER_FACE = 0.3  # behind the corners of an open mouth, too, which lie deep
-FROM_RIM = (0.0, 0.10)  # inside the face's outline: where that begins, and is whole
-HELD_BACK = 1.5  # behind an ear, too
-BESIDE, BACKGROUND_AWAY = 0.10, 0.25
-CELLS = 24  # per unit
 
 
 def behind_face(

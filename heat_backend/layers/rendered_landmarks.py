@@ -75,7 +75,7 @@ def rendered_landmarks(
     for side, eye in eyes.items():
         x, y = (eye.iris_px - eye.center_px) * (1.0, -1.0) / eye.radius_px
         d = x * x + y * y
-        # The ball's front as the painter of eyes has it.
+        # The ball's front as the eye compositor has it.
         front = np.array([x, y, max(0.05, 1.0 - 0.5 * d - 0.125 * d * d)])
         turned = pose.rotation @ gaze[side] @ front
         center = apply_head_pose(eye.center[None], pose)[0]

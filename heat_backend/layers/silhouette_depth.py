@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Depth of the head where the face mesh ends: skull, hair, ears and neck as one closed relief.
+"""Depth of skull, hair, ears and neck behind the face mesh, inflated from the matte's silhouette.
 
-The face model's skull has no hair. What the matte shows of a head is therefore rounded off like
-a hull: from the plane in which a head's outline lies it rises inward, and it joins the face mesh
-along its border without a step.
+The face model's skull has no hair. The matte's silhouette is therefore inflated: from the plane of
+the outline depth rises inward like a quarter circle, joined with the model's skull, and it meets
+the face mesh along its border without a step. Depth grows toward the viewer.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from heat_backend.fit.posed_model import PosedModel
 from heat_backend.geometry.rasterizer import FAR, raster_attributes
 from heat_backend.layers.inpainting import pull_push
 
-# All lengths in outer-eye distances.
-CELLS = 24  # per unit
+# Outer-eye distances, by eye on the test portraits.
+CELLS = 24  # of the rasters, per outer-eye distance
 OUTLINE_DEPTH = 0.05  # of a head's outline, from the pivot
-RISE, RISE_WITHIN = 0.30, 0.50  # the inflated rises so much within so far from the outline
+RISE, RISE_WITHIN = 0.30, 0.50  # height of the inflated depth, reached so far from the outline
 HEAD_ENDS = (-0.35, 0.15)  # below the chin: inflated above, the model's neck underneath
 NO_SKULL = 1.0  # how far the skull is set back where the model has none
-ROUNDED, SMOOTH = 0.06, 0.12
-EVEN = 0.08
-JOIN = 0.08  # beyond the face mesh over which the relief comes down to its own depth
+ROUNDED = 0.06  # edge between inflated depth and skull
+SMOOTH = 0.12  # standard deviation of the smoothing of the inflated depth
+EVEN = 0.08  # the same along the face mesh's border
+JOIN = 0.08  # beyond the face mesh over which depth turns from the face's to the inflated
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def silhouette_depth(
     below_chin: NDArray[np.floating],
     grid: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Depth of the relief behind and beyond the face mesh.
+    """Depth of the head behind and beyond the face mesh.
 
     Parameters
     ----------

@@ -21,8 +21,8 @@ from heat_backend.layers.iris import iris_outline
 # Of each eye: the lids' contour, the skin next to it, the iris.
 EYE_PARTS = tuple(zip(EYES, AROUND_EYES, IRISES, strict=True))
 LARGER = 1.2  # than tracked, in both eyes: people's irises come out at 0.9 to 1.15
-LIDS_SHARE = 0.8  # of what the iris is larger, the opening is too
-RING_SHARE = 0.5  # of the lids' move, the skin next to them makes too
+LIDS_SHARE = 0.8  # of the iris' growth that the opening gets; by eye on illustrations
+RING_SHARE = 0.5  # of the lids' move that the skin next to them makes
 
 
 def correct_stylised_eyes(photo: NDArray[np.uint8], face: FaceLandmarks) -> FaceLandmarks:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which of the face model's triangles are drawn: those that the photo shows well enough.
+"""Visible triangles of the face model, and smoothing of skin seen at a grazing angle.
 
 At the face's rim the photo squeezes much skin into few pixels, and what it shows there may be hair
-or an ear. Turned into view these triangles would smear; the proxy mesh takes their place.
+or an ear. Turned into view these triangles would smear; the proxy mesh takes their place. Lengths
+are outer-eye distances, facing is the cosine of the angle to the camera.
 """
 
 from __future__ import annotations
@@ -17,17 +18,21 @@ from bridge.ramps import smoothstep
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.geometry.mesh_normals import triangle_facing, vertex_normals
 from heat_backend.geometry.polygon_mask import triangle_mask
-from heat_backend.geometry.rasterizer import FAR, raster_attributes
+from heat_backend.geometry.rasterizer import depth_buffer
 
-# Cosines to the camera: a triangle seen at a flatter angle has no usable texture in the photo; at
-# the face's rim, which a turn brings to the front, it must be seen better.
+# By eye on the test portraits. A triangle at a flatter angle has no usable texture in the photo; at
+# the face's rim, which a turn brings to the front, it must face the camera more.
 LEAST_FACING, RIM_FACING = 0.12, 0.4
 FOLLOWED = 0.25  # the same for what the proxy mesh follows beyond the rim
-# Outer-eye distances.
 FOLD_REACH = 0.2  # from lids and lips
-OCCLUSION_SLACK = 0.15
-BLUNT = 0.35  # radius of the rim: where it is cut it would end in points, as at the temples
-CELLS = 40  # per unit
+OCCLUSION_SLACK = 0.15  # depth by which other skin must be nearer to occlude
+BLUNT = 0.35  # least radius of the rim, which would else end in points, as at the temples
+CELLS = 40  # of the rasters, per outer-eye distance
+GRAZING = (0.25, 0.6)  # facing (cosine) at which skin goes wholly, and not at all, with others
+BESIDE = 0.05  # standard deviation of a neighbour's weight, in the picture
+NEIGHBOURS = 24  # vertices averaged: those within about two such distances
+LEAST = 0.02  # weight of a neighbour, however much it turns away
+OPENING_REACH = (0.10, 0.22)  # outer-eye distances from lids and lips, where folds must unroll
 
 
 def visible_triangles(
@@ -75,8 +80,7 @@ def _occluded(
     """Which triangles (T,) have other skin before them."""
     points, shape = _cells(posed)
     z = posed.rest[:, 2].astype(np.float32)
-    nearest = np.full(shape, FAR, np.float32)
-    raster_attributes(points, z, z[:, None], skin, np.zeros((*shape, 1), np.float32), nearest)
+    nearest = depth_buffer(points, z, skin, shape)
     at = np.rint(points[face].mean(axis=1)).astype(int)
     return np.asarray(nearest[at[:, 1], at[:, 0]] > z[face].mean(axis=1) + OCCLUSION_SLACK)
 
@@ -130,13 +134,6 @@ def silhouette(
         outlines, _ = cv2.findContours(covered, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(covered, outlines, -1, 1, cv2.FILLED)
     return covered
-
-
-GRAZING = (0.25, 0.6)  # facing (cosine) at which skin goes wholly, and not at all, with others
-BESIDE = 0.05  # outer-eye distances in the picture
-NEIGHBOURS = 24
-LEAST = 0.02  # of a neighbour's say, however much it turns away
-OPENING_REACH = (0.10, 0.22)  # outer-eye distances from lids and lips, where folds must unroll
 
 
 def evened_grazing(
