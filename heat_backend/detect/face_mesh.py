@@ -7,6 +7,8 @@ Its models come inside the wheel of ``mediapipe``.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import cv2
@@ -66,11 +68,7 @@ class FaceMesh:
         if scale < 1.0:
             view = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         found = self._mesh.process(np.ascontiguousarray(view)).multi_face_landmarks or []
-        unit = np.array([width, height, width], np.float32)
-        return [
-            FaceLandmarks(np.array([(p.x, p.y, p.z) for p in face.landmark], np.float32) * unit)
-            for face in found
-        ]
+        return _in_pixels(found, width, height)
 
     def _far_boxes(self, pixels: NDArray[np.uint8]) -> list[Box]:
         """Boxes of small faces, for which FaceMesh's own short-range finder is not made."""
@@ -120,34 +118,13 @@ def _overlap(a: Box, b: Box) -> float:
     return max(0.0, w) * max(0.0, h) / least
 
 
-def create() -> FaceMesh:
-    """Load FaceMesh.
-
-    Raises
-    ------
-    bridge.errors.MissingHere
-        When mediapipe or its models are not installed.
-    """
-    os.environ.setdefault("GLOG_minloglevel", "2")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        import mediapipe
-
-        mesh = mediapipe.solutions.face_mesh.FaceMesh(
-            static_image_mode=True,
-            max_num_faces=MAX_FACES,
-            refine_landmarks=True,
-            min_detection_confidence=0.4,
-        )
-        # Model 1 is the full-range finder, for faces some metres away.
-        finder = mediapipe.solutions.face_detection.FaceDetection(
-            model_selection=1, min_detection_confidence=0.5
-        )
-    except (ImportError, AttributeError, FileNotFoundError) as error:
-        raise MissingHere(
-            "mediapipe 0.10.21 is not installed: run  python -m pip install mediapipe==0.10.21"
-        ) from error
-    return FaceMesh(mesh, finder)
+def _in_pixels(found: Any, width: int, height: int) -> list[FaceLandmarks]:
+    """Landmarks of mediapipe, which are shares of a picture's sides, in its pixels."""
+    unit = np.array([width, height, width], np.float32)
+    return [
+        FaceLandmarks(np.array([(p.x, p.y, p.z) for p in face.landmark], np.float32) * unit)
+        for face in found
+    ]
 
 
 class TrackingFaceMesh:
@@ -160,14 +137,31 @@ class TrackingFaceMesh:
 
     def detect(self, pixels: NDArray[np.uint8]) -> list[FaceLandmarks]:
         """Find the faces in RGB ``pixels`` (H, W, 3), largest first."""
-        height, width = pixels.shape[:2]
-        unit = np.array([width, height, width], np.float32)
         found = self._mesh.process(pixels).multi_face_landmarks or []
-        faces = [
-            FaceLandmarks(np.array([(p.x, p.y, p.z) for p in face.landmark], np.float32) * unit)
-            for face in found
-        ]
+        faces = _in_pixels(found, pixels.shape[1], pixels.shape[0])
         return sorted(faces, key=lambda face: -face.size)
+
+
+def create() -> FaceMesh:
+    """Load FaceMesh.
+
+    Raises
+    ------
+    bridge.errors.MissingHere
+        When mediapipe or its models are not installed.
+    """
+    with _mediapipe() as solutions:
+        mesh = solutions.face_mesh.FaceMesh(
+            static_image_mode=True,
+            max_num_faces=MAX_FACES,
+            refine_landmarks=True,
+            min_detection_confidence=0.4,  # below mediapipe's 0.5: faces in odd light count, too
+        )
+        # Model 1 is the full-range finder, for faces some metres away; 0.5 is mediapipe's default.
+        finder = solutions.face_detection.FaceDetection(
+            model_selection=1, min_detection_confidence=0.5
+        )
+    return FaceMesh(mesh, finder)
 
 
 def create_tracking(faces: int = 1) -> TrackingFaceMesh:
@@ -178,20 +172,27 @@ def create_tracking(faces: int = 1) -> TrackingFaceMesh:
     bridge.errors.MissingHere
         When mediapipe is not installed.
     """
-    os.environ.setdefault("GLOG_minloglevel", "2")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        import mediapipe
-
-        mesh = mediapipe.solutions.face_mesh.FaceMesh(
+    with _mediapipe() as solutions:
+        mesh = solutions.face_mesh.FaceMesh(
             static_image_mode=False,
             max_num_faces=faces,
             refine_landmarks=True,
             min_detection_confidence=0.4,
             min_tracking_confidence=0.5,
         )
+    return TrackingFaceMesh(mesh)
+
+
+@contextmanager
+def _mediapipe() -> Iterator[Any]:
+    """Give mediapipe's solutions, quiet; what is missing is reported as ``MissingHere``."""
+    os.environ.setdefault("GLOG_minloglevel", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        import mediapipe
+
+        yield mediapipe.solutions
     except (ImportError, AttributeError, FileNotFoundError) as error:
         raise MissingHere(
             "mediapipe 0.10.21 is not installed: run  python -m pip install mediapipe==0.10.21"
         ) from error
-    return TrackingFaceMesh(mesh)

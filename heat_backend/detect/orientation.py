@@ -27,7 +27,7 @@ LYING = np.radians(50.0)  # roll from which a face counts as lying on its side
 
 @functools.cache
 def _usual() -> tuple[NDArray[np.float64], ...]:
-    """Landmarks (468, 3) of the neutral face with its mouth more and more open; y down, z away."""
+    """Landmarks (468, 3) of the neutral face for each of ``JAWS``; y down, z away."""
     model = face_model.load()
     still = face_model.landmarks(model, model.vertices.astype(np.float64))
     jaw = face_model.landmarks(model, model.expression[EXPRESSION_INDEX["jawOpen"]])
@@ -39,7 +39,7 @@ def unlikeness(face: FaceLandmarks) -> float:
     """Root mean square distance to a usual face, best laid on it, in outer-eye distances.
 
     Turn, size, place and an open mouth do not count (least squares similarity, Umeyama 1991);
-    depth counts half, for it is a guess.
+    depth counts half, since it is regressed from one picture.
     """
     seen = face.points[:468].astype(np.float64)
     seen = seen - seen.mean(axis=0)

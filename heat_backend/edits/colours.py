@@ -221,7 +221,7 @@ class Coloured:
 
     def mouth(self, mouth: MouthLayer) -> MouthLayer:
         """Return the mouth with its teeth's and lips' new colours, in the new light."""
-        look, out, own = mouth.look.copy(), mouth.look_out.copy(), mouth.own
+        look, out, own = mouth.look.copy(), mouth.look_out.copy(), mouth.photographed
         if "teeth_whiteness" in self.edits:
             teeth, seen = self.base.teeth[:, None], self.base.own_teeth
             if teeth.any():
@@ -246,7 +246,7 @@ class Coloured:
             mouth,
             look=np.clip(look, 0.0, 255.0).astype(np.float32),
             look_out=np.clip(out * lit, 0.0, 255.0).astype(np.float32),
-            own=own,
+            photographed=own,
         )
 
 

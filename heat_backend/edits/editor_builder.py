@@ -102,7 +102,7 @@ def _colour_base(
         for name, mask in regions.items()
         if mask.sum() > LEAST_REGION * posed.unit**2
     }
-    own = layers.mouth.own
+    own = layers.mouth.photographed
     parted = np.hypot(*(face.points[13, :2] - face.points[14, :2])) > PARTED * posed.unit
     seen = own_teeth(own.photo) if own is not None and parted else None
     if own is not None and seen is not None and seen.sum() > LEAST_TEETH:

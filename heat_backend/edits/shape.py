@@ -133,11 +133,13 @@ class ShapeEditor:
         kept = np.unique(model.triangles[wanted])
         moved = field[kept]
         backdrop = np.tile(moved.mean(axis=0), (len(mouth.rest) - len(kept), 1))
-        own = None if mouth.own is None else self._own_mouth(mouth.own, field)
+        photographed = mouth.photographed
+        if photographed is not None:
+            photographed = self._own_mouth(photographed, field)
         return replace(
             mouth,
             rest=mouth.rest + np.concatenate([moved, backdrop]).astype(np.float32),
-            own=own,
+            photographed=photographed,
         )
 
     def _own_mouth(self, own: PhotographedMouth, field: Field) -> PhotographedMouth:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 class Corrections:
     """Which corrections a portrait is prepared with.
 
-    Each is a heuristic for one kind of picture; the function named does it and says what it
-    corrects. A portrait prepared without one shows what the correction is worth.
+    Each is a heuristic for one kind of picture, described by the function named. A portrait
+    prepared without one shows what the correction is worth.
 
     Attributes
     ----------

@@ -127,7 +127,7 @@ def _carry_lashes(
     upper: NDArray[np.int32],
     skin: NDArray[np.intp],
 ) -> None:
-    """Let the lashes' roots ride on the margin: a stretched lash looks like a wrinkle."""
+    """Move the lashes' roots with the margin: a stretched lash looks like a wrinkle."""
     distance, nearest = cKDTree(rest[upper[1:-1], :2]).query(rest[skin, :2])
     own = smoothstep(*LASH_BAND, distance)[:, None].astype(np.float32)
     margin = delta[upper[1:-1]][nearest]
@@ -194,7 +194,7 @@ def _in_zone(
     distance = np.array(
         [cv2.pointPolygonTest(outline, (float(x), float(y)), True) for x, y in points]
     )
-    # Below the margin it is the eye's own skin: only the sides are generous.
+    # Below the margin is the eye itself: the zone is widened at the sides only.
     return np.asarray((distance > 0.0) | ((distance > -BESIDE) & ~_below(points, margin)))
 
 

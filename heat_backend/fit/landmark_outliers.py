@@ -62,7 +62,7 @@ def chin_below_lip(
     Parameters
     ----------
     placed : ndarray, shape (468, 2)
-        Landmarks as the model has them in the photo, those that are believed exactly; pixels.
+        Landmarks of the model in the photo after the shift to the trusted ones; pixels.
     neutral : ndarray, shape (468, 3)
         Landmarks of the model's neutral.
     misread : ndarray of bool, shape (468,)

@@ -35,7 +35,7 @@ def dense_landmarks(pixels: NDArray[np.uint8], points: NDArray[np.floating]) -> 
     shaped = face_model.shape(model, fit.identity, fit.expression).astype(np.float64)
     posed = face_model.landmarks(model, shaped @ fit.rotation.T)
     places = fit.camera.project(posed)
-    # The jaw's points follow the outline that is seen, not the skin: they say nothing local.
+    # The jaw's points follow the visible outline and not the skin: they give no local shift.
     inner = np.arange(len(JAW_68), len(LANDMARKS_68))
     known = np.array(LANDMARKS_68)[inner]
     places += landmark_shift(places, places[known], points[inner] - places[known], fit.camera.scale)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Distance of camera and head in outer-eye distances (9 cm): about 1.1 m, usual for portraits. One
-# photo does not tell it: distance and depth of the face trade off against each other.
+# photo does not determine it: distance and depth of the face trade off against each other.
 VIEWING_DISTANCE = 12.0
 
 

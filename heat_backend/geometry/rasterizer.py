@@ -68,7 +68,7 @@ def raster_attributes(
                     wc = 1.0 - wa - wb
                     if wa < -1e-4 or wb < -1e-4 or wc < -1e-4:
                         continue
-                    # Rounded as it is kept: of surfaces that touch, the first one drawn stays.
+                    # Rounded as it is stored: of surfaces that touch, the first one stays.
                     z = np.float32(wa * depth[a] + wb * depth[b] + wc * depth[c])
                     if z > z_buffer[y, x]:
                         z_buffer[y, x] = z
@@ -78,6 +78,14 @@ def raster_attributes(
                                 + wb * attributes[b, k]
                                 + wc * attributes[c, k]
                             )
+
+
+def grid_triangles(rows: int, columns: int) -> NDArray[np.int32]:
+    """Triangles (T, 3), front-facing, over a grid of vertices numbered row by row from the top."""
+    index = np.arange(rows * columns).reshape(rows, columns)
+    a, b = index[:-1, :-1].ravel(), index[:-1, 1:].ravel()
+    c, d = index[1:, :-1].ravel(), index[1:, 1:].ravel()
+    return np.concatenate([np.stack([a, c, b], 1), np.stack([b, c, d], 1)]).astype(np.int32)
 
 
 def depth_buffer(
@@ -116,7 +124,7 @@ def grow_by_one(target: NDArray[np.float32], z_buffer: NDArray[np.float32]) -> N
     """
     height, width, channels = target.shape
     for y in prange(height):
-        # Most of a row is far from anything covered: only the span around that is looked at.
+        # Most of a row is far from anything covered: only the span around that is visited.
         first, last = width, -1
         for near in range(max(0, y - 1), min(height, y + 2)):
             x = 0

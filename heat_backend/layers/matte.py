@@ -28,14 +28,14 @@ CERTAIN_FOREGROUND, CERTAIN_BACKGROUND = 0.92, 0.08
 REACH = 0.35  # from the matte, how far hair may stand off
 THICK = 0.05  # a tuft, at most
 GAP = 0.012  # between what still hangs together
-FARTHER = 0.5  # of the farthest: there the background is seen where a picture shows little of it
+FARTHER = 0.5  # of the farthest pixel: background, where a picture shows little of it
 # Levels of 0..255, and multiples of the background's own contrast, from which something is hair.
 LEAST_CONTRAST, OVER_BACKGROUND = 14.0, 1.6
 BACKGROUND_PERCENTILE = 97.0  # percentile of the background's contrast
-MOST_FACE = 500.0  # pixels: a higher face is looked at smaller
+MOST_FACE = 500.0  # height in pixels: pictures of higher faces are searched at a smaller size
 LEAST_SHARE = 0.1  # of hair in a strand
 SAME = 12.0  # levels by which hair must differ from the background
-SURER = 1.2  # strands are thinner than they look soft
+SURER = 1.2  # factor on the share: blur makes thin strands paler than they are
 CERTAIN = 0.95  # matte of what surely is the foreground
 SURE = 0.35  # matte from which on hair hangs on it
 

@@ -238,7 +238,7 @@ def photographed_teeth(
 ) -> NDArray[np.float64] | None:
     """Find the colour (3,) of the teeth that the photo shows, or None if it shows none.
 
-    For: open mouths: teeth tell better than shaded eyes how the inside of the mouth is lit.
+    For: open mouths: teeth show better than shaded eyes how the inside of the mouth is lit.
 
     Parameters
     ----------

@@ -140,7 +140,7 @@ class MouthLayer:
     look_out : ndarray, shape (N, 3), float32
         Lit colour with the tongue out.
     triangles : ndarray, shape (T, 3), int32
-    own : PhotographedMouth or None
+    photographed : PhotographedMouth or None
         What the photo shows between its lips; None where they are closed.
     forward : ndarray, shape (3,), float32
         Where the face looks in the photo.
@@ -154,7 +154,7 @@ class MouthLayer:
     look: NDArray[np.float32]
     look_out: NDArray[np.float32]
     triangles: NDArray[np.int32]
-    own: PhotographedMouth | None
+    photographed: PhotographedMouth | None
     forward: NDArray[np.float32]
     up: NDArray[np.float32]
     path: TonguePath
@@ -178,7 +178,7 @@ def build_mouth(
     mesh : PortraitMesh
     light : ndarray, shape (3,)
         How white things are lit, see :func:`heat_backend.layers.mouth_colours.exposure`: skin
-        does not tell how brightly teeth are.
+        is no measure of how brightly teeth are lit.
     """
     wanted = np.isin(model.triangle_part, [PART_NAMES.index(name) for name in PARTS])
     kept, flat = np.unique(model.triangles[wanted], return_inverse=True)
@@ -202,16 +202,16 @@ def build_mouth(
     if corrections.bared_teeth:
         rise = teeth_rise(model, kept)
         deltas[JAW_OPEN] += rise[:, None] * posed.rotation[:, 1].astype(np.float32)
-    own = None
+    photographed = None
     if corrections.photographed_mouth:
-        own = build_photographed_mouth(photo, posed, mesh, _teeth_front(model, posed))
+        photographed = build_photographed_mouth(photo, posed, mesh, _teeth_front(model, posed))
     return MouthLayer(
         rest=np.concatenate([rest, back, posed.rest[[lip]]]).astype(np.float32),
         deltas=np.concatenate([deltas, still, posed.deltas[:, [lip]]], axis=1),
         look=np.concatenate([look, cavity]).astype(np.float32),
         look_out=np.concatenate([colours.out, cavity[:, :3]]).astype(np.float32),
         triangles=np.concatenate([triangles, back_triangles]).astype(np.int32),
-        own=own,
+        photographed=photographed,
         forward=posed.rotation[:, 2].astype(np.float32),
         up=posed.rotation[:, 1].astype(np.float32),
         path=tongue_path(model, kept, len(kept) + len(back)),

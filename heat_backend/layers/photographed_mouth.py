@@ -17,6 +17,7 @@ from scipy.ndimage import median_filter
 
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.geometry.polygon_mask import outline_patch
+from heat_backend.geometry.rasterizer import grid_triangles
 from heat_backend.layers.portrait_mesh import Opening, PortraitMesh
 
 Floats = NDArray[np.float64]
@@ -106,7 +107,7 @@ def build_photographed_mouth(
         _textured(settled, corner, np.ones(len(points))),
         _textured(moved, corner, grid.shown()),
         grid.before(),
-        _quads(grid.count, COLUMNS),
+        grid_triangles(grid.count, COLUMNS),
     )
 
 
@@ -262,11 +263,3 @@ class _Grid:
 
 def _textured(places: Floats, corner: Floats, shown: Floats) -> NDArray[np.float32]:
     return np.column_stack([places - corner, shown]).astype(np.float32)
-
-
-def _quads(rows: int, columns: int) -> NDArray[np.int32]:
-    index = np.arange(rows * columns).reshape(rows, columns)
-    a, b = index[:-1, :-1].ravel(), index[:-1, 1:].ravel()
-    c, d = index[1:, :-1].ravel(), index[1:, 1:].ravel()
-    # Counter-clockwise with y up, as the rasteriser's front side wants it.
-    return np.concatenate([np.stack([a, c, b], 1), np.stack([b, c, d], 1)]).astype(np.int32)

@@ -20,7 +20,7 @@ from bridge.ramps import smoothstep
 from heat_backend.fit.corrections import ALL_CORRECTIONS, Corrections
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.geometry.mesh_normals import triangle_normals
-from heat_backend.geometry.rasterizer import depth_buffer
+from heat_backend.geometry.rasterizer import depth_buffer, grid_triangles
 from heat_backend.layers.mirror_texture import MirrorTexture
 from heat_backend.layers.silhouette_depth import silhouette_depth
 from heat_backend.layers.visible_triangles import silhouette
@@ -114,7 +114,7 @@ def build_proxy_mesh(
     visible = _visible_vertices(posed, skin_triangles)
     deltas = _carried_deltas(posed, visible, grid)
     deltas *= (1.0 - smoothstep(*STILL_BELOW, below)).astype(np.float32)[:, None]
-    triangles = _grid_triangles(len(grid) // columns, columns)
+    triangles = grid_triangles(len(grid) // columns, columns)
     places = _places(grid, height, pad)
     if corrections.cropped_neck:
         places[:, 0] = widen_to_shoulders(posed, grid, height, chin)
@@ -133,7 +133,7 @@ def build_proxy_mesh(
 
 
 def _needed(triangles: NDArray[np.int32], number: int, columns: int) -> NDArray[np.bool_]:
-    """Which vertices (number,) are a triangle's or the grid's corners, which tell how far it is."""
+    """Which vertices (number,) are a triangle's or the grid's corners, which give its extent."""
     kept = np.zeros(number, bool)
     kept[triangles] = True
     kept[[0, columns - 1, number - columns, number - 1]] = True
@@ -157,14 +157,6 @@ def _grid(posed: PosedModel, size: tuple[int, int], pad: int) -> tuple[NDArray[n
         ys = np.concatenate([ys, floor + max(float(pad), ONWARD * unit) * onward])
     mesh = np.stack(np.meshgrid(xs, ys), axis=-1)
     return mesh.reshape(-1, 2), int(counts[0])
-
-
-def _grid_triangles(rows: int, columns: int) -> NDArray[np.int32]:
-    index = np.arange(rows * columns).reshape(rows, columns)
-    a, b = index[:-1, :-1].ravel(), index[:-1, 1:].ravel()
-    c, d = index[1:, :-1].ravel(), index[1:, 1:].ravel()
-    # Counter-clockwise with y up, as the rasteriser's front side wants it.
-    return np.concatenate([np.stack([a, c, b], 1), np.stack([b, c, d], 1)]).astype(np.int32)
 
 
 def _on_foreground(
@@ -301,7 +293,7 @@ def held_back(
 ) -> NDArray[np.float64]:
     """Depth to add to the proxy mesh's vertices (N,) so that they do not stand before the far side.
 
-    That is where it is drawn anew, right beside it, and the background close by.
+    That is where the far side has its own mesh, right beside it, and the background close by.
     """
     covered = _covered(proxy, posed, far.vertices[far.triangles])
     away = _sampled(cv2.distanceTransform(1 - covered, cv2.DIST_L2, 5), proxy, posed.unit)

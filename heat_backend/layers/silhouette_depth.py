@@ -122,7 +122,7 @@ def silhouette_depth(
     share = cv2.GaussianBlur(share, (0, 0), EVEN * CELLS)
     front = _evened(front, faced)
     head = 1.0 - np.clip((below_chin - HEAD_ENDS[0]) / np.ptp(HEAD_ENDS), 0.0, 1.0)
-    # At the grid's own places: the neck keeps the model's depth, the head takes the hull's.
+    # At the grid's own places: the neck keeps the model's depth, the head takes the inflated one.
     base = head * field.sample(inflated, grid) + (1.0 - head) * field.sample(own, grid)
     joined = field.sample(share, grid)
     return base * (1.0 - joined) + joined * field.sample(front, grid)

@@ -40,7 +40,7 @@ def correct_stylised_eyes(photo: NDArray[np.uint8], face: FaceLandmarks) -> Face
     found = [_iris_growth(light, face.points[:, :2], eye) for eye in EYE_PARTS]
     most = max(growth for growth, _ in found)
     if most >= LARGER:
-        # Both irises are of one size: look again where one of them was expected too small.
+        # Both irises are of one size: search again where one of them was expected too small.
         found = [
             (growth, center)
             if growth >= LARGER

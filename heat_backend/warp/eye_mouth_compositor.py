@@ -174,9 +174,9 @@ def composite_mouth(
     h, w = patch.mask.shape
     rendered = _rendered_mouth(patch, mouth, camera, pose, expression)
     inner = rendered.inside
-    if mouth.own is not None:
+    if mouth.photographed is not None:
         still = float(np.exp(-((deformed / (LIPS_SETTLED * camera.scale)) ** 2)))
-        own, known = _own_mouth(patch, mouth.own, camera, pose, expression, still)
+        own, known = _own_mouth(patch, mouth.photographed, camera, pose, expression, still)
         if rendered.tongue is not None:
             known *= 1.0 - rendered.tongue.shown * out_share(expression)
         inner += known[..., None] * (own - inner)

@@ -66,7 +66,7 @@ def test_what_the_photo_shows_of_a_mouth_reaches_into_its_turned_corners(yaw):
     asked = Coefficients.of(rotation=(0.0, yaw, 0.0))
     layers, shape = smile.layers, (smile.height, smile.width)
     opening = polygon(layers.mesh.mouth.outline(smile.posed(asked).pixels), shape)
-    own = layers.mouth.own
+    own = layers.mouth.photographed
     corners = layers.camera.project(apply_head_pose(own.rest, smile.posed(asked).pose))
     shown = np.zeros(shape, np.uint8)
     for triangle in np.rint(corners * 16.0).astype(np.int32)[own.triangles]:
