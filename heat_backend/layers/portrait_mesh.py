@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import LinearNDInterpolator
-from scipy.sparse import coo_matrix, csr_matrix, diags
+from scipy.sparse import coo_matrix, csr_matrix, diags, identity
 
 from bridge.face_model import PART_NAMES, SKIN_PARTS, FaceModel
 from bridge.ramps import smoothstep
@@ -75,6 +75,8 @@ class PortraitMesh:
         Where the face looks in the photo: 1 to image right, -1 to image left.
     mouth, eye_left, eye_right : Opening
     lips : LipColours
+    grazing_skin : bool
+        Whether skin seen at a grazing angle is smoothed by :meth:`evened_rim`.
     """
 
     rest: NDArray[np.float32]
@@ -90,9 +92,12 @@ class PortraitMesh:
     eye_left: Opening
     eye_right: Opening
     lips: LipColours
+    grazing_skin: bool = True
 
     def evened_rim(self) -> csr_matrix:
         """Matrix (N, N) for what moves all vertices; see :func:`evened_grazing`."""
+        if not self.grazing_skin:
+            return identity(len(self.rest), format="csr")
         face = (self.bias[self.triangles] == 0.0).all(axis=1)
         openings = (self.mouth, self.eye_left, self.eye_right)
         borders = np.concatenate([run for o in openings for run in (o.upper, o.lower)])
@@ -162,6 +167,7 @@ def build_portrait_mesh(
         eye_left=_opening(place[model.lid_left], model.lid_upper_count, surface[2]),
         eye_right=_opening(place[model.lid_right], model.lid_upper_count, surface[2]),
         lips=lip_colours(model, posed, places) if corrections.lip_colours else unmoved(total),
+        grazing_skin=corrections.grazing_skin,
     )
 
 
