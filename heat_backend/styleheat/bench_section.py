@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""StyleHEAT's frames by stage, beside the published forward; on synthetic weights."""
+"""Bench rows of StyleHEAT: time by stage beside the published forward, on synthetic weights."""
 
 from __future__ import annotations
 

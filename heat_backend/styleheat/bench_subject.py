@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What StyleHEAT is measured on: networks of synthetic weights, and a portrait that they drive.
+"""Synthetic networks and a portrait that they drive, to measure time and memory.
 
 A network takes as long and as much memory whatever its weights are, so no download is needed.
 """

@@ -1,5 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The plane between two sets of codes: its normal is the way from one to the other."""
+"""Find an attribute's direction from two folders of pictures: faces with it, and without it.
+
+The pictures are inverted by the e4e encoder; the direction is the normal of the hyperplane that
+separates their W+ codes, found by ridge-regularised logistic regression and judged by
+cross-validation (after InterFaceGAN, arXiv 1907.10786, which uses a linear SVM). It is written as
+a file that ``heat edit --list`` then names. Run as ``python -m
+heat_backend.styleheat.find_direction WITH WITHOUT --out glasses.pt``.
+"""
 
 from __future__ import annotations
 
@@ -37,16 +44,24 @@ from heat_backend.styleheat.weights.folder import WeightsFolder, find_folder
 
 Floats = NDArray[np.float64]
 
+Bytes = NDArray[np.uint8]
+Encode = Callable[[Bytes], NDArray[np.float32]]
+"""Turns an aligned crop (1024, 1024, 3) into codes (18, 512)."""
+ProgressReport = Callable[[str, float], None]
+
+MAX_LISTED = 5  # pictures left out that are named
+MIN_ACCURACY = 0.65  # accuracy below which the user is warned: guessing gives 0.5
+
 MIN_EXAMPLES = 4
 """Examples of each kind without which nothing can be held out."""
-FOLDS = 5
+FOLDS = 5  # of the cross-validation
 RIDGE = 1e-4  # against codes of length 1: enough where there are fewer examples than numbers
-_MAX_ITERATIONS = 300
+_MAX_ITERATIONS = 300  # of L-BFGS: it converges long before
 
 
 @dataclass(frozen=True)
 class Boundary:
-    """A way through the codes.
+    """The hyperplane between two sets of W+ codes.
 
     Attributes
     ----------
@@ -66,7 +81,7 @@ class Boundary:
 
 
 def find_boundary(positive: NDArray[np.floating], negative: NDArray[np.floating]) -> Boundary:
-    """Find the boundary between codes by logistic regression with a ridge.
+    """Find the boundary between codes by ridge-regularised logistic regression.
 
     Parameters
     ----------
@@ -94,7 +109,7 @@ def find_boundary(positive: NDArray[np.floating], negative: NDArray[np.floating]
 
 
 def _fit_hyperplane(codes: Floats, labels: Floats) -> tuple[Floats, float]:
-    """Fit a plane between codes (n, D) of kind 0 and 1: its normal (D,), and its place on it."""
+    """Fit a hyperplane to codes (n, D) labelled 0 and 1: unit normal (D,) and offset."""
     middle = codes.mean(axis=0)
     length = float(np.sqrt(np.square(codes - middle).sum(axis=1).mean())) or 1.0
     x = (codes - middle) / length
@@ -118,7 +133,7 @@ def _fit_hyperplane(codes: Floats, labels: Floats) -> tuple[Floats, float]:
 
 
 def _cross_validate(codes: Floats, labels: Floats) -> tuple[float, float]:
-    """Judge examples by boundaries found without them: how far apart they lie, how many right."""
+    """Cross-validate: separation along the normal, and balanced accuracy."""
     folds = int(min(FOLDS, labels.sum(), len(labels) - labels.sum()))
     order = np.random.default_rng(0).permutation(len(labels))
     fold = np.empty(len(labels), int)
@@ -133,15 +148,6 @@ def _cross_validate(codes: Floats, labels: Floats) -> tuple[float, float]:
     separation = float(beyond[labels == 1].mean() - beyond[labels == 0].mean())
     right = (beyond > 0.0) == (labels == 1.0)
     return separation, float(0.5 * (right[labels == 1].mean() + right[labels == 0].mean()))
-
-
-Bytes = NDArray[np.uint8]
-Encode = Callable[[Bytes], NDArray[np.float32]]
-"""Turns an aligned crop (1024, 1024, 3) into codes (18, 512)."""
-ProgressReport = Callable[[str, float], None]
-
-MAX_LISTED = 5
-MIN_ACCURACY = 0.65  # accuracy below which a direction is hardly one
 
 
 @dataclass(frozen=True)

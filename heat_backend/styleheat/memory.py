@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is said when a device has too little memory."""
+"""Out-of-memory errors of CPU and GPU: recognised, and turned into a line on what to do."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ NEEDED = {"cpu": "about 4 GB of free memory", "cuda": "about 4 GB of free GPU me
 
 
 def release_freed_memory() -> None:
-    """Hand memory that was freed back to the system.
+    """Return freed memory to the operating system.
 
-    The C library keeps what lies between blocks in use, a gigabyte once the encoders are gone.
+    glibc keeps freed blocks between those in use: a gigabyte once the encoders are freed.
     """
     gc.collect()
     if sys.platform.startswith("linux"):
@@ -29,7 +29,7 @@ def release_freed_memory() -> None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out; torch tells of the CPU's by words only."""
+    """Whether an error means out of memory; for the CPU, torch says so in words only."""
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return True
     text = str(error)
@@ -40,7 +40,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 @contextmanager
 def report_out_of_memory(device: str) -> Iterator[None]:
-    """Turn a shortage of memory into one line that says what to do.
+    """Turn an out-of-memory error into one line that says what to do.
 
     Raises
     ------

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the networks for one portrait, and goes on with less memory where there is little."""
+"""Per-frame inference for one portrait, with fallbacks where memory runs out.
+
+Mapping windows are halved in number, then calibration and generator go to half precision; on CUDA
+a frame is a captured graph, and the next frame of a clip is prefetched.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +19,14 @@ from heat_backend.styleheat.driving.prepared_portrait import PreparedPortrait
 from heat_backend.styleheat.editing.frame_edits import NOTHING, FrameEdits
 from heat_backend.styleheat.memory import is_out_of_memory, report_out_of_memory
 
-WINDOW_BATCH = 64
+WINDOW_BATCH = 64  # windows mapped at once; halved each time that memory runs out
 HALF_PRECISION_NOTE = "memory ran short: this portrait is computed in half precision from here on"
 
 PreparePortrait = Callable[[FrameEdits, bool], PreparedPortrait]
 
 
 class CapturedPortrait:
-    """A portrait made ready; on CUDA its frame is recorded and played after that.
+    """A prepared portrait; on CUDA its frame is captured as a graph and replayed.
 
     Parameters
     ----------
@@ -30,7 +34,7 @@ class CapturedPortrait:
     device : str
     capture : CaptureStrategy
     once : bool
-        It may be drawn once only, as a frame between two keys is: recorded at the second time.
+        It may be drawn only once, as a frame between two keys is: captured at the second frame.
     """
 
     def __init__(
@@ -61,7 +65,7 @@ class CapturedPortrait:
         return self._graph.picture(_column(descriptor))
 
     def prefetch(self, descriptor: NDArray[np.float32]) -> None:
-        """Begin a frame that :meth:`picture` is likely asked for next, where that is possible."""
+        """Start the frame that :meth:`picture` will probably draw next, given a graph."""
         if self._graph is not None:
             self._pending = descriptor.tobytes(), self._graph.begin(_column(descriptor))
 
@@ -76,10 +80,10 @@ class NetworkDriver:
     Parameters
     ----------
     make : callable (edits, half precision)
-        Makes the portrait ready.
+        Prepares the portrait under edits.
     device : str
     half : bool
-        Begin in half precision.
+        Compute in half precision from the start.
     """
 
     def __init__(self, make: PreparePortrait, device: str, half: bool) -> None:
@@ -95,11 +99,11 @@ class NetworkDriver:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a user should know of how the portrait is computed by now."""
+        """Lines for the user about fallbacks in use."""
         return self._notes + self._capture.notes
 
     def descriptors(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Describe motion: (T, 73, 27) to (T, 256)."""
+        """Map motion windows (T, 73, 27) to descriptors (T, 256)."""
         done: list[NDArray[np.float32]] = []
         first = 0
         with report_out_of_memory(self._device):
@@ -140,9 +144,9 @@ class NetworkDriver:
         return self._prepared(frame_edits).picture(descriptor)
 
     def prefetch(self, descriptor: NDArray[np.float32], frame_edits: FrameEdits = NOTHING) -> None:
-        """Begin the frame that is likely asked for next; on CUDA it is drawn meanwhile.
+        """Start the frame that will probably be drawn next; on CUDA it is computed meanwhile.
 
-        Nothing is begun that would need another portrait made ready, nor where memory is short.
+        Nothing is started that needs another portrait prepared, or when memory runs out.
         """
         ready = self._unedited if frame_edits == NOTHING else None
         if self._edited is not None and self._edited[0] == frame_edits:

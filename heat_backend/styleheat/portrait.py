@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A portrait that the networks drive: coefficients to the paper's vector, to a frame."""
+"""A prepared StyleHEAT portrait: 52 expression weights and pose to 73-vectors, to frames."""
 
 from __future__ import annotations
 

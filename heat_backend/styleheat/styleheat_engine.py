@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ``styleheat`` engine: align, invert, measure the face, then drive it by the networks."""
+"""The ``styleheat`` engine: prepares a portrait for the StyleHEAT networks (arXiv 2203.04036).
+
+The photo is aligned (FFHQ crop), inverted to W+ codes and a 64 px feature, and measured by
+Deep3DFaceRecon (its own 73-vector); the Basel Face Model translates Heat's expressions.
+"""
 
 from __future__ import annotations
 

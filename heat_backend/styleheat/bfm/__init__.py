@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The user's Basel Face Model: read it, and find our expressions in its basis."""
+"""The Basel Face Model: reading it, and mapping our expressions and poses to its coefficients."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads the Basel Face Model from the folder that comes with the published checkpoints.
+"""Reads the Basel Face Model (2009) from the folder that comes with the published checkpoints.
 
 Either ``BFM_model_front.mat``, the cropped model as Deep3DFaceRecon writes it, or the files that
 it is made from (``01_MorphableModel.mat``, ``Exp_Pca.bin`` ...), from which the same is cut here.

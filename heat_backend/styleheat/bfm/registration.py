@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lays our face model's surface onto another face's: which point of ours is which of theirs.
+"""Non-rigid registration of our face model to another face mesh, giving dense correspondence.
 
-68 landmarks lead the way; our identity basis bends our neutral face toward the other
-as far as people differ, and a smooth field does the rest (non-rigid iterative closest points with
-a Laplacian, after Amberg et al., "Optimal Step Nonrigid ICP", 2007).
+Landmarks initialise it; our identity basis deforms our neutral face toward the other within the
+range of people, and a smooth field does the rest (non-rigid iterative closest points with a
+Laplacian, after Amberg et al., "Optimal Step Nonrigid ICP", 2007).
 """
 
 from __future__ import annotations

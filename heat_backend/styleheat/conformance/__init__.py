@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Recorded cases: inputs and weights from seeds, outputs as numbers, and the judgement of ours."""
+"""Recorded cases: inputs and weights from seeds, recorded outputs, and comparison within limits."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads recorded cases and the limits that their outputs are held to."""
+"""Reads recorded cases and the limits of their outputs."""
 
 from __future__ import annotations
 

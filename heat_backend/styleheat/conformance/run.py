@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Holds one output against its recorded numbers."""
+"""Runs recorded cases and compares every output with its recorded numbers."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Deterministic stand-ins for weights and inputs, and checksums of outputs.
+"""Deterministic weights and inputs from seeds, networks filled with them, checksums of outputs.
 
 Every array has a seed and a full name; both choose a Philox stream, one draw fills the array in
 C order in float64, and the result is rounded once. So two programs that never met agree on

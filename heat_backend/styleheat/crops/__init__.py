@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The crops that the networks want, and the way back into the photo."""
+"""The two aligned crops of a face (FFHQ and Deep3D), and compositing a crop back into the photo."""

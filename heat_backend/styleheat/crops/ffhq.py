@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The FFHQ crop that the generator was trained on: an upright square about eyes and mouth."""
+"""The FFHQ alignment that StyleGAN2 was trained on: a square about eyes and mouth, 1024 px.
+
+The quad is that of FFHQ's ``recreate_aligned_images`` (Karras et al., arXiv 1812.04948), with the
+photo padded by its mirror image where the square leaves it.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Puts the driven crop back into the whole photo: soft edge, matched colours.
+"""Composites the driven crop into the whole photo: feathered edge, low-frequency colour correction.
 
-Framing and size stay the photo's. The generator's picture is never quite of the photo's colours;
-what its picture at rest lacks, smoothed over a tenth of the crop, is added to every frame.
+Framing and size stay the photo's. The generator never reproduces the photo's colours exactly; the
+difference of crop and reconstruction at rest, smoothed over a tenth of the crop, is added to every
+frame.
 """
 
 from __future__ import annotations

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From coefficients to the windows of motion that the networks read, and to frames."""
+"""Motion to frames: the 73-vector and its windows, and inference folded for one portrait."""

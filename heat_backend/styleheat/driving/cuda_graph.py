@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One frame's work on CUDA as one recorded graph, copied to the host while the next runs."""
+"""One frame as a captured CUDA graph, copied to the host while the next frame is computed.
+
+Capture is tried with ``torch.compile``, then without; where both fail, frames are drawn eagerly.
+"""
 
 from __future__ import annotations
 
@@ -20,17 +23,17 @@ from heat_backend.styleheat.memory import is_out_of_memory
 
 @dataclass(frozen=True)
 class PendingFrame:
-    """A frame that the device is at, or has done."""
+    """A frame that the device computes, or has computed: its buffer and its number."""
 
     slot: int
     number: int
 
 
 class FrameGraph:
-    """One frame's work on CUDA, recorded once and played again for each descriptor.
+    """One frame's kernels, captured once and replayed for each descriptor.
 
-    The GPU gets a whole frame in one call instead of some two hundred, and the colours travel to
-    pinned memory on a stream of their own while the next frame is computed.
+    One launch replaces some two hundred, and the pixels are copied to pinned memory on a stream
+    of their own while the next frame is computed.
 
     Parameters
     ----------
@@ -53,7 +56,7 @@ class FrameGraph:
             warm = torch.cuda.Stream(device)
             warm.wait_stream(torch.cuda.current_stream(device))
             with torch.cuda.stream(warm):
-                for _ in range(3):  # kernels are chosen and memory is found before recording
+                for _ in range(3):  # kernels are chosen and memory is allocated before capture
                     draw(self._descriptor)
             torch.cuda.current_stream(device).wait_stream(warm)
             self._graph = torch.cuda.CUDAGraph()
@@ -69,12 +72,12 @@ class FrameGraph:
 
     @torch.inference_mode()
     def begin(self, descriptor: Tensor) -> PendingFrame:
-        """Set the device to work on a descriptor (256, 1); returns before the frame is done."""
+        """Launch the frame of a descriptor (256, 1); returns before it is computed."""
         self._submitted += 1
         slot = self._submitted % self.SLOTS
         self._descriptor.copy_(descriptor.reshape(1, -1, 1), non_blocking=True)
         self._graph.replay()
-        # A frame begun there and never fetched may still be on its way to the host.
+        # The slot's earlier frame, if never fetched, may still be being copied to the host.
         torch.cuda.current_stream().wait_event(self._copied[slot])
         self._device[slot].copy_(self._pixels)
         self._copies.wait_stream(torch.cuda.current_stream())
@@ -84,7 +87,7 @@ class FrameGraph:
         return PendingFrame(slot, self._submitted)
 
     def fetch(self, pending: PendingFrame) -> NDArray[np.uint8] | None:
-        """Wait for a frame (size, size, 3); None when later ones have taken its place."""
+        """Wait for a frame (size, size, 3); None when a later one has overwritten its slot."""
         if self._submitted - pending.number >= self.SLOTS:
             return None
         self._copied[pending.slot].synchronize()
@@ -100,12 +103,13 @@ class FrameGraph:
 COMPILE_VARIABLE = "HEAT_COMPILE"
 """Environment variable; 0 keeps the compiler off."""
 MAX_COMPILED_DIFFERENCE = 1.0
-"""Mean difference, in levels of 255, at which a compiled frame is not believed."""
+"""Mean difference, in levels of 255, above which a compiled frame is rejected: more than
+rounding to uint8 can make."""
 NOT_COMPILED = "frames are drawn without torch.compile, more slowly: {}"
 NOT_CAPTURED = "frames are drawn step by step, more slowly: they cannot be recorded here ({})"
 
 DrawPixels = Callable[[Tensor], Tensor]
-"""Descriptor (1, 256, 1) to colours (size, size, 3) uint8, both on the device."""
+"""Descriptor (1, 256, 1) to pixels (size, size, 3) uint8, both on the device."""
 
 
 def compiled(portrait: PreparedPortrait, backend: str = "inductor") -> DrawPixels:
@@ -121,14 +125,14 @@ class _Attempt:
 
 
 class CaptureStrategy:
-    """Chooses the way for one portrait after another, and does not try twice what failed.
+    """Captures frames in the fastest way that works; what failed once is not tried again.
 
     Parameters
     ----------
     device : str
-        ``"cuda"``, where frames are recorded, or another, where they are drawn step by step.
+        ``"cuda"``, where frames are captured, or another, where they are drawn eagerly.
     record : callable
-        Records a portrait's colours; replaced in tests.
+        Captures a portrait's frame; replaced in tests.
     """
 
     def __init__(self, device: str, record: Callable[..., Any] = FrameGraph) -> None:
@@ -142,7 +146,7 @@ class CaptureStrategy:
         self._attempts.append(_Attempt(lambda portrait: portrait.pixels, NOT_CAPTURED))
 
     def capture_graph(self, portrait: PreparedPortrait) -> FrameGraph | None:
-        """Record a portrait's frame in the quickest way that works; None where none does."""
+        """Capture a portrait's frame; None where it can only be drawn eagerly."""
         while self._attempts:
             attempt = self._attempts[0]
             try:
@@ -150,7 +154,7 @@ class CaptureStrategy:
                 return graph
             except Exception as error:  # compilers fail in ways of their own, none may end a frame
                 if is_out_of_memory(error):
-                    torch.cuda.empty_cache()  # a plainer way needs less
+                    torch.cuda.empty_cache()  # the next attempt needs less
                 self._attempts.pop(0)
                 self.notes = (*self.notes, attempt.note.format(_first_line(error)))
         return None
@@ -158,7 +162,7 @@ class CaptureStrategy:
 
 @torch.inference_mode()
 def _verified_compilation(portrait: PreparedPortrait) -> DrawPixels:
-    """Compile a portrait's frame, and compare one with the same drawn step by step."""
+    """Compile a portrait's frame, and compare one with the same drawn eagerly."""
     compiled_frame = compiled(portrait)
     z = torch.zeros(1, 256, 1, device=portrait.place.device)
     difference = (compiled_frame(z).float() - portrait.pixels(z).float()).abs().mean()

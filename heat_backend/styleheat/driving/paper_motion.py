@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The paper's 73 values a frame: how they lie in a row, and how they come from Deep3D's 257.
+"""StyleHEAT's motion format: 73 values a frame, windows of 27 frames, and files that hold them.
 
-``[expression 64 | angles 3 (pitch, yaw, roll, rad) | translation 3 | crop scale, tx, ty]``
+``[expression 64 | angles 3 (pitch, yaw, roll, rad) | translation 3 | crop scale, tx, ty]``, taken
+from Deep3DFaceRecon's 257 coefficients and the numbers of its crop, as in PIRenderer
+(arXiv 2109.08379). The mapping network reads each frame with 13 neighbours on both sides.
 """
 
 from __future__ import annotations
@@ -38,13 +40,13 @@ RECONSTRUCTION_SIZE = 257
 # Where the three parts stand in the 257 values that the reconstruction network gives.
 _FROM_RECONSTRUCTION = (slice(80, 144), slice(224, 227), slice(254, 257))
 
-# How much expression and turning count where the frame most like a photo is looked for.
+# Weights of expression and angles in the distance of two frames (published driver selection).
 _EXPRESSION_WEIGHT = 0.3
 _ANGLE_WEIGHT = 0.7
 
 
 def assemble(reconstruction: NDArray, transform: NDArray) -> NDArray[np.float32]:
-    """Put the 73-vectors of a run of frames together.
+    """Assemble 73-vectors.
 
     Parameters
     ----------
@@ -63,7 +65,7 @@ def assemble(reconstruction: NDArray, transform: NDArray) -> NDArray[np.float32]
 
 
 def nearest_frame(source: NDArray, target: NDArray) -> int:
-    """Find the frame of ``target`` (T, 73) whose pose is the nearest to ``source`` (73,)."""
+    """Return the frame of ``target`` (T, 73) nearest in expression and pose to ``source`` (73,)."""
     away = np.abs(np.asarray(target, np.float64) - np.asarray(source, np.float64))
     distance = _EXPRESSION_WEIGHT * away[:, EXPRESSION].mean(axis=1)
     distance += _ANGLE_WEIGHT * away[:, ANGLES].mean(axis=1)
@@ -71,7 +73,7 @@ def nearest_frame(source: NDArray, target: NDArray) -> int:
 
 
 def crop_ratio(source: NDArray, target: NDArray) -> float:
-    """Say by how much ``target``'s crop scale must grow to show a head as large as ``source``'s.
+    """Return the factor from ``target``'s crop scale to ``source``'s, for heads of one size.
 
     Parameters
     ----------
@@ -88,9 +90,64 @@ def crop_ratio(source: NDArray, target: NDArray) -> float:
     return float(source[CROP_SCALE] / target[nearest_frame(source, target), CROP_SCALE])
 
 
+WINDOW_RADIUS = 13  # neighbours on both sides, as published
+WINDOW_LENGTH = 2 * WINDOW_RADIUS + 1
+
+MEL_BANDS = 80
+MEL_RATE = 80  # rows a second
+VIDEO_RATE = 25
+# Length of a mel window -> how many video frames before the frame it begins.
+_MEL_LEAD = {16: 2, 32: 4, 48: 7, 80: 12}
+
+
+def window_indices(frame: int, count: int) -> NDArray[np.int64]:
+    """Return the 27 indices around ``frame`` of a clip of ``count`` frames, ends repeated."""
+    return np.clip(np.arange(frame - WINDOW_RADIUS, frame + WINDOW_RADIUS + 1), 0, count - 1)
+
+
+def motion_window(vectors: NDArray, frame: int) -> NDArray:
+    """Return the (73, 27) window of one frame.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (T, 73)
+        The clip.
+    frame : int
+        Index from 0.
+    """
+    return np.ascontiguousarray(vectors[window_indices(frame, len(vectors))].T)
+
+
+def constant_window(vector: NDArray) -> NDArray:
+    """Return the (73, 27) window of a constant pose (73,)."""
+    return np.repeat(vector[:, None], WINDOW_LENGTH, axis=1)
+
+
+def mel_start(frame: int, length: int = 32) -> int:
+    """Return the first mel row that belongs to a video frame (25 a second)."""
+    return int(MEL_RATE * max(0, frame - _MEL_LEAD[length]) / VIDEO_RATE)
+
+
+def mel_window(mel: NDArray, frame: int, length: int = 32) -> NDArray:
+    """Return the (80, length) window of sound for one video frame; the last row is repeated.
+
+    Parameters
+    ----------
+    mel : ndarray, shape (T, 80)
+        80 rows a second.
+    frame : int
+        Video frame, from 0, 25 a second.
+    length : int
+        16, 32, 48 or 80 rows.
+    """
+    rows = np.minimum(mel_start(frame, length) + np.arange(length), len(mel) - 1)
+    return np.ascontiguousarray(mel[rows].T)
+
+
+PAPER_FPS = 25.0  # at which the published extraction runs
 SUFFIXES = (".npy", ".mat")
 _TRANSFORM_NAMES = ("transform_params", "trans_params")
-_MOST_FRAMES = 10_000_000
+_MAX_FRAMES = 10_000_000  # 4 days at 25 fps: more is a damaged file
 
 
 def load_paper_clip(path: Path) -> NDArray[np.float32]:
@@ -187,16 +244,13 @@ def _checked(path: Path, vectors: NDArray) -> NDArray[np.float32]:
         vectors = vectors[:, 0]  # one frame a row, kept as (T, 1, 73)
     if vectors.ndim != 2 or vectors.shape[1] != SIZE:
         raise BadInput(f"{path.name} is {vectors.shape}, not (frames, {SIZE})")
-    if not 0 < len(vectors) <= _MOST_FRAMES:
+    if not 0 < len(vectors) <= _MAX_FRAMES:
         raise BadInput(f"{path.name} holds {len(vectors)} frames: give a clip of one or more")
     clip = np.ascontiguousarray(vectors, np.float32)
     invalid = ~np.isfinite(clip).all(axis=1)
     if invalid.any():
         raise BadInput(f"{path.name}: frame {int(invalid.argmax()) + 1} holds a NaN or infinity")
     return clip
-
-
-PAPER_FPS = 25.0  # at which the published extraction runs
 
 
 @dataclass(frozen=True)
@@ -284,57 +338,3 @@ def load_motion(path: Path) -> PaperMotion:
     zeros = np.zeros((count, 52), np.float32), np.zeros((count, 3), np.float32)
     clip = MotionClip(PAPER_FPS, zeros[0], zeros[1], zeros[1], source=path.name)
     return PaperMotion(clip, vectors)
-
-
-WINDOW_RADIUS = 13
-WINDOW_LENGTH = 2 * WINDOW_RADIUS + 1
-
-MEL_BANDS = 80
-MEL_RATE = 80  # rows a second
-VIDEO_RATE = 25
-# Length of a mel window -> how many video frames before the frame it begins.
-_MEL_LEAD = {16: 2, 32: 4, 48: 7, 80: 12}
-
-
-def window_indices(frame: int, count: int) -> NDArray[np.int64]:
-    """Return the 27 indices around ``frame`` of a clip of ``count`` frames, ends repeated."""
-    return np.clip(np.arange(frame - WINDOW_RADIUS, frame + WINDOW_RADIUS + 1), 0, count - 1)
-
-
-def motion_window(vectors: NDArray, frame: int) -> NDArray:
-    """Return the (73, 27) window of one frame.
-
-    Parameters
-    ----------
-    vectors : ndarray, shape (T, 73)
-        The clip.
-    frame : int
-        Index from 0.
-    """
-    return np.ascontiguousarray(vectors[window_indices(frame, len(vectors))].T)
-
-
-def constant_window(vector: NDArray) -> NDArray:
-    """Return the (73, 27) window of a pose (73,) that is held."""
-    return np.repeat(vector[:, None], WINDOW_LENGTH, axis=1)
-
-
-def mel_start(frame: int, length: int = 32) -> int:
-    """Return the first mel row that belongs to a video frame (25 a second)."""
-    return int(MEL_RATE * max(0, frame - _MEL_LEAD[length]) / VIDEO_RATE)
-
-
-def mel_window(mel: NDArray, frame: int, length: int = 32) -> NDArray:
-    """Return the (80, length) window of sound for one video frame; the last row is repeated.
-
-    Parameters
-    ----------
-    mel : ndarray, shape (T, 80)
-        80 rows a second.
-    frame : int
-        Video frame, from 0, 25 a second.
-    length : int
-        16, 32, 48 or 80 rows.
-    """
-    rows = np.minimum(mel_start(frame, length) + np.arange(length), len(mel) - 1)
-    return np.ascontiguousarray(mel[rows].T)

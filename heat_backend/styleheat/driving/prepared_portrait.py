@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A portrait that is inverted and ready: per frame only what the motion changes.
+"""An inverted portrait ready for inference: per frame only what the motion changes.
 
 It gives what :func:`heat_backend.styleheat.networks.forward.forward` gives as ``fake``, without
 the second pass of the generator and the calibration tensors that nothing reads.
@@ -25,7 +25,7 @@ from heat_backend.styleheat.networks.flow import warp
 from heat_backend.styleheat.networks.forward import Inversion, StyleHeat
 
 HALF_ON = {"cuda": torch.float16, "cpu": torch.bfloat16}
-"""The kind of half precision that a device is quick in."""
+"""The half precision that a device computes fast."""
 
 
 @dataclass(frozen=True)
@@ -115,14 +115,14 @@ class PreparedPortrait:
 
     @torch.inference_mode()
     def pixels(self, descriptor: Tensor) -> Tensor:
-        """Render one frame as colours on the device, (size, size, 3) uint8.
+        """Render one frame as pixels on the device, (size, size, 3) uint8.
 
         They are rounded down, as published.
         """
         return frame_pixels(self, descriptor.reshape(1, -1, 1))  # -> (1,256,1)
 
     def picture(self, descriptor: Tensor) -> NDArray[np.uint8]:
-        """Render one frame as colours in the host's memory, (size, size, 3) uint8."""
+        """Render one frame as pixels in host memory, (size, size, 3) uint8."""
         found: NDArray[np.uint8] = self.pixels(descriptor).cpu().numpy()
         return found
 

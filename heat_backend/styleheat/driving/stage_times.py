@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long each stage of a frame takes, beside the published forward in the same run."""
+"""Time of each stage of a frame, beside the published forward in the same run."""
 
 from __future__ import annotations
 

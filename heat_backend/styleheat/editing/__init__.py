@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Edits of an inverted portrait: attributes, identity, and the photo itself."""
+"""Edits of an inverted portrait: latent directions, identity preservation, edits of the photo."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where in the aligned crop an attribute shows: all else is to stay as photographed."""
+"""Masks of the aligned crop: where an attribute may change it under ``--keep-identity``."""
 
 from __future__ import annotations
 

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Attribute edits: the portrait's w+ moved along a direction, or to a place on a component."""
+"""Latent edits: W+ moved along an InterFaceGAN direction, or to a place on a principal component.
+
+Directions (arXiv 1907.10786) and components (GANSpace, arXiv 2004.02546) are read from the weights
+folder, a user's own beside the published ones; a JSON file beside one may set strength and region.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +28,19 @@ YOUNG, OLD, POSE = -5.0, 5.0, 2.0
 BEARD, BEARD_COMPONENT, BEARD_ROWS = -20.0, 58, (7, 8)
 LIP, LIP_COMPONENT, LIP_ROWS = 20.0, 34, (10, 10)
 
+FOLDER = "directions"
+ROWS, LATENT = 18, 512
+ALIASES: Mapping[str, tuple[str, float]] = {"young": ("age", -1.0), "old": ("age", 1.0)}
+_PUBLISHED_FOLDER = "interfacegan_directions"
+_COMPONENTS = "ffhq_pca.pt"
+_FIRST_COMPONENTS = 10  # offered of a file without a JSON table: the widest ones
+_DEVIATIONS = 3.0  # full strength of a component: the range of nearly all latents
+_STRENGTH = OLD  # full strength of a direction that names none
+
 
 @dataclass(frozen=True)
 class Direction:
-    """A straight way through w+, as InterFaceGAN finds them.
+    """A direction in W+ (InterFaceGAN).
 
     Attributes
     ----------
@@ -44,7 +57,7 @@ class Direction:
 
 @dataclass(frozen=True)
 class Component:
-    """A principal component of the latents, as GANSpace finds them, for some rows only.
+    """A principal component of the latents (GANSpace), for some rows of W+.
 
     Attributes
     ----------
@@ -64,7 +77,7 @@ class Component:
     def apply(self, rows: Tensor, target: float) -> Tensor:
         """Return w+ (B, 18, 512) brought to ``target`` deviations along the component.
 
-        Where it stands is read from row 0 for all rows, as published.
+        The present position is read from row 0 for all rows, as published.
         """
         current = ((rows[:, 0] - self.mean) @ self.vector) / self.deviation  # (B,)
         step = (target - current)[:, None] * self.vector * self.deviation  # (B, 512)
@@ -88,16 +101,6 @@ def component(statistics: Mapping[str, Tensor], number: int, rows: tuple[int, in
     vector = statistics["comp"][number].reshape(-1)
     mean = statistics["mean"].reshape(-1, vector.shape[0])[0]
     return Component(vector, mean, float(statistics["std"][number]), rows)
-
-
-FOLDER = "directions"
-ROWS, LATENT = 18, 512
-ALIASES: Mapping[str, tuple[str, float]] = {"young": ("age", -1.0), "old": ("age", 1.0)}
-_PUBLISHED_FOLDER = "interfacegan_directions"
-_COMPONENTS = "ffhq_pca.pt"
-_FIRST_COMPONENTS = 10
-_DEVIATIONS = 3.0
-_STRENGTH = OLD
 
 
 @dataclass(frozen=True)
@@ -158,7 +161,7 @@ class EditList:
         return tuple(edit.region or region_of(edit.name) for edit in found)
 
     def fingerprint(self, names: Iterable[str]) -> str:
-        """Return what changes whenever one of some edits does another thing."""
+        """Return a digest of what some edits do."""
         digest = hashlib.sha256()
         for name in sorted({ALIASES.get(name, (name, 1.0))[0] for name in names}):
             edit = self.edits.get(name)
@@ -214,7 +217,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _read(path: Path) -> Iterator[LatentEdit]:
-    """Return the edits of one file; BadInput where it holds something else."""
+    """Yield the edits of one file."""
     content = read_torch_file(path)
     if path.name == _COMPONENTS:
         yield from _published_components(path, content)

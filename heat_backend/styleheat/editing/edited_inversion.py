@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What one frame asks of the portrait's edits: the keys that it lies between, and what is live."""
+"""Inversions under edits: latent edits, refinement against the photo, and a cache of both.
+
+A latent edit moves the W+ codes and keeps the residual of the unedited picture (HFGI,
+arXiv 2109.06590). Edits of the photo itself, and attributes under
+``--keep-identity``, are inverted anew at the keys of a clip and interpolated between them.
+"""
 
 from __future__ import annotations
 
@@ -34,16 +39,20 @@ from heat_backend.styleheat.inversion.methods import InversionMonitor, LossModel
 from heat_backend.styleheat.networks.forward import Inversion
 from heat_backend.styleheat.networks.stylegan import Conditions, Generator
 
+REFINEMENT_STEPS = 40  # from an inversion that is near already; chosen on the test portraits
+INVERSIONS_IN_MEMORY = 4  # 25 MB and a photo each; older ones are read from disk again
+EDITS_VERSION = 1  # part of the cache key: raise it when edits change a photo differently
+
 
 @dataclass(frozen=True)
 class InvertedPicture:
-    """What a portrait's latent edits start from.
+    """An inversion, and the picture that was inverted.
 
     Attributes
     ----------
     inversion : Inversion
     picture : Tensor
-        (1, 3, 256, 256), -1 to 1, what was inverted.
+        (1, 3, 256, 256), -1 to 1.
     """
 
     inversion: Inversion
@@ -52,17 +61,17 @@ class InvertedPicture:
 
 @dataclass(frozen=True)
 class EditablePortrait:
-    """One portrait's inversions, and what may be made of them.
+    """Prepares a portrait for rendering under the edits of a frame.
 
     Attributes
     ----------
     networks : Networks
     inversion_at : callable
-        Gives the portrait as a frame asks for it, its live edits apart.
+        Gives the inversion for the edits of a frame, without its live edits.
     method : str
-        How it was inverted.
+        Inversion method, one of ``methods.METHODS``.
     edits : EditList
-        What may be asked for.
+        The latent edits.
     """
 
     networks: Networks
@@ -71,7 +80,7 @@ class EditablePortrait:
     edits: EditList
 
     def prepared(self, frame_edits: FrameEdits, half: bool) -> PreparedPortrait:
-        """Make the portrait ready under some edits.
+        """Prepare the portrait under the edits of a frame.
 
         Raises
         ------
@@ -95,7 +104,7 @@ def apply_latent_edits(
     edits: EditList,
     method: str,
 ) -> Inversion:
-    """Move a look's codes along the directions of some attributes.
+    """Move W+ codes along latent directions, the residual kept (HFGI).
 
     Raises
     ------
@@ -120,7 +129,7 @@ def apply_latent_edits(
 
 
 def edited_inversion(inverter: Inverter, encoded: Encoded, wplus: Tensor) -> Inversion:
-    """Show a picture's inversion under other codes.
+    """Invert a picture under edited codes, with its residual (HFGI).
 
     The aligner is given the edited rough picture with the residual of the unedited one, so that
     details stay and only what the codes change does.
@@ -137,9 +146,6 @@ def edited_inversion(inverter: Inverter, encoded: Encoded, wplus: Tensor) -> Inv
     return inverter.decode(Encoded(wplus, encoded.residual, rough))
 
 
-REFINEMENT_STEPS = 40
-
-
 def refine_edited_inversion(
     generator: Generator,
     edited: Inversion,
@@ -151,7 +157,7 @@ def refine_edited_inversion(
 ) -> Inversion:
     """Optimise an edited inversion against the photo outside the edit's region.
 
-    Inside the region the picture to come near to is the edited one, so that the edit stays.
+    Inside the region the target is the edited picture, so that the edit stays.
 
     Parameters
     ----------
@@ -172,12 +178,6 @@ def refine_edited_inversion(
     return methods.optimize(generator, edited, target, loss_models, monitor, steps)
 
 
-INVERSIONS_IN_MEMORY = (
-    4  # looks held in memory, 25 MB and a photo each; others are read from disk again
-)
-EDITS_VERSION = 1  # counts changes in what edits make of a photo
-
-
 @dataclass(frozen=True)
 class _EditedPortrait:
     inverted: InvertedPicture
@@ -185,7 +185,7 @@ class _EditedPortrait:
 
 
 class InversionCache:
-    """Inverts the edited photo when a frame first asks for it.
+    """Inversions of the photo under edits, computed when first needed, in memory and on disk.
 
     Parameters
     ----------
@@ -222,11 +222,11 @@ class InversionCache:
         self._cancelled: CancelCheck = never
 
     def set_cancel_check(self, cancelled: CancelCheck) -> None:
-        """Ask ``cancelled`` while an inversion goes on."""
+        """Set what cancels an inversion in progress."""
         self._cancelled = cancelled
 
     def at(self, frame_edits: FrameEdits) -> InvertedPicture:
-        """Return the portrait as a frame asks for it, its live edits apart."""
+        """Return the inversion for the edits of a frame, without its live edits."""
         before = self._find(frame_edits.before).inverted
         if frame_edits.before == frame_edits.after:
             return before
@@ -274,7 +274,7 @@ class InversionCache:
         key: str,
         monitor: InversionMonitor,
     ) -> Inversion:
-        """Edit attributes, and bring the rest of the face back to the photo."""
+        """Apply latent edits, then refine the rest of the face against the photo."""
         kept = read_inversion(self._inverting.cache, key)
         if kept is not None:
             return kept
@@ -291,14 +291,14 @@ class InversionCache:
         return inversion
 
     def _description(self, edits: dict[str, float]) -> str:
-        """Put edits into words that change whenever what they do does."""
+        """Describe edits and their directions, for the cache key."""
         return repr((EDITS_VERSION, sorted(edits.items()), self._edits.fingerprint(edits)))
 
 
 def interpolate_inversions(
     first: InvertedPicture, second: InvertedPicture, share: float
 ) -> InvertedPicture:
-    """Interpolate codes, features and pictures of two looks; ``share`` 0 is the first."""
+    """Interpolate codes, features and pictures of two inversions; ``share`` 0 is the first."""
 
     def mixed(of: Callable[[InvertedPicture], Tensor]) -> Tensor:
         return torch.lerp(of(first).float(), of(second).float().to(of(first).device), share)

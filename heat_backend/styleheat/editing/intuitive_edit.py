@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Intuitive editing: the head led to a few poses and the face to a few expressions, in steps.
+"""StyleHEAT's "intuitive editing": a clip through a few head poses and expressions.
 
-Each key is reached in ten steps from where the last one ended, both ends included.
+Each key is reached in ten steps from the one before, both ends included.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The photo under edits of shape, colours and light, made by the engine ``warp``."""
+"""The photo under edits of shape, colour and light (by the engine ``warp``), and its pasting."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from heat_backend.styleheat.crops.paste_back import PasteBack
 from heat_backend.styleheat.editing.frame_edits import Amounts, FrameEdits
 
 Bytes = NDArray[np.uint8]
+PASTES_IN_MEMORY = 3  # a photo and two float32 fields each
 _CHANGED = 1  # of 255: what differs by more was edited
-_DILATION = 5  # pixels about it that are taken along
+_DILATION = 5  # pixels: covers the interpolation filter of the edit
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class PhotoEditor:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What had to be done to edits that a user should know."""
+        """Lines for the user about edits that were limited or left out."""
         if self._portrait is None:
             return ()
         return tuple(note for note in self._portrait.notes if note not in self._initial_notes)
@@ -94,18 +95,15 @@ def _upscaled_edit(photo: Bytes, plain: Bytes, drawn: Bytes) -> Bytes:
     return np.asarray(np.rint(large * weight + photo * (1.0 - weight)), np.uint8)
 
 
-PASTES_IN_MEMORY = 3
-
-
 class EditedPastes:
-    """The pasting of one portrait under the edits of each frame.
+    """The compositing of one portrait under the edits of each frame.
 
     Parameters
     ----------
     plain : PasteBack
         Without edits.
     make : callable
-        Makes one for edits that stand still.
+        Makes a :class:`PasteBack` for constant edits.
     """
 
     def __init__(self, plain: PasteBack, make: Callable[[Amounts], PasteBack]) -> None:
@@ -115,7 +113,7 @@ class EditedPastes:
         self._newest: tuple[FrameEdits, PasteBack] | None = None
 
     def __call__(self, frame_edits: FrameEdits) -> PasteBack:
-        """Return the pasting of a frame."""
+        """Return the compositing of a frame."""
         if frame_edits.before == frame_edits.after:
             return self._find(frame_edits.before)
         placed = replace(frame_edits, live=())
@@ -136,7 +134,7 @@ class EditedPastes:
 
 
 def interpolate_pastes(first: PasteBack, second: PasteBack, share: float) -> PasteBack:
-    """Interpolate two pastings of one place; ``share`` 0 is the first."""
+    """Interpolate two compositings of one region; ``share`` 0 is the first."""
     photo = cv2.addWeighted(first.photo, 1.0 - share, second.photo, share, 0.0)
     base = cv2.addWeighted(first.base, 1.0 - share, second.base, share, 0.0)
     return replace(first, photo=np.asarray(photo, np.uint8), base=np.asarray(base, np.float32))

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From a portrait to codes and features of the generator."""
+"""GAN inversion: a portrait to W+ codes and a feature of the generator, and its cache."""

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Inversions kept on disk, by picture, weights and method: a portrait is inverted once."""
+"""Inverts a portrait, and keeps inversions on disk by picture, weights, method and edits.
+
+Also the conversions between uint8 pictures (H, W, 3) and tensors (1, 3, H, W) from -1 to 1.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +25,16 @@ from heat_backend.styleheat.inversion.methods import InversionMonitor
 from heat_backend.styleheat.memory import release_freed_memory
 from heat_backend.styleheat.networks.forward import Inversion
 
-MAX_CACHED = 32  # the newest; each takes about 25 MB
-VERSION = 1
+Bytes = NDArray[np.uint8]
+
+MAX_CACHED = 32  # newest inversions, about 25 MB each: under 1 GB of disk
+VERSION = 1  # part of the key: raise it when inversions change
 _SECONDS = "seconds"
-_MAX_SECONDS = 1e6
+_MAX_SECONDS = 1e6  # more is a damaged entry: no inversion takes days
 
 
 def inversion_key(crop: NDArray[np.uint8], weights: str, method: str, edits: str = "") -> str:
-    """Return what names an inversion.
+    """Return the cache key of an inversion.
 
     Parameters
     ----------
@@ -48,7 +53,7 @@ def inversion_key(crop: NDArray[np.uint8], weights: str, method: str, edits: str
 
 
 def read_inversion(folder: Path, key: str) -> Inversion | None:
-    """Return a kept inversion, or None where there is none that can be trusted."""
+    """Read a cached inversion; None where it is absent, damaged or not finite."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -70,7 +75,7 @@ def read_inversion(folder: Path, key: str) -> Inversion | None:
 
 
 def cached_seconds(folder: Path, key: str) -> float | None:
-    """Return how long a kept inversion took, None where that is not known."""
+    """Return the seconds that a cached inversion took; None where unknown."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -82,7 +87,7 @@ def cached_seconds(folder: Path, key: str) -> float | None:
 
 
 def save_inversion(folder: Path, key: str, found: Inversion, seconds: float | None = None) -> None:
-    """Keep an inversion, and how long it took; the oldest go.
+    """Write an inversion and its duration to the cache, and evict the oldest.
 
     A folder that cannot be written only costs time.
     """
@@ -111,18 +116,15 @@ def _evict_oldest(folder: Path) -> None:
         old.unlink(missing_ok=True)
 
 
-Bytes = NDArray[np.uint8]
-
-
 @dataclass(frozen=True)
 class PortraitInverter:
-    """How portraits are inverted here.
+    """Inverts portraits by one method, with a cache on disk.
 
     Attributes
     ----------
     networks : Networks
     cache : Path
-        Where inversions are kept.
+        Folder of cached inversions.
     method : str
         One of ``methods.METHODS``.
     """
@@ -132,11 +134,11 @@ class PortraitInverter:
     method: str
 
     def key(self, crop: Bytes, edits: str = "") -> str:
-        """Return what names the inversion of a crop (1024, 1024, 3) under edits in words."""
+        """Return the cache key of a crop (1024, 1024, 3) under edits, described in words."""
         return inversion_key(crop, self.networks.inversion_fingerprint, self.method, edits)
 
     def invert(self, crop: Bytes, key: str, monitor: InversionMonitor) -> Inversion:
-        """Invert a crop (1024, 1024, 3), unless it is at hand under ``key``."""
+        """Invert a crop (1024, 1024, 3), or read its inversion from the cache under ``key``."""
         kept = read_inversion(self.cache, key)
         if kept is not None:
             monitor.step("the portrait's inversion is at hand", 1.0)
@@ -159,7 +161,7 @@ class PortraitInverter:
         return found
 
     def seconds(self, key: str) -> float | None:
-        """Return what the inversion kept under ``key`` took, None where that is not known."""
+        """Return the seconds that the inversion cached under ``key`` took; None where unknown."""
         return cached_seconds(self.cache, key)
 
 

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Inversion by encoder: a picture to W+ codes, and the residual put back at 64 px."""
+"""Inversion by encoders: e4e (arXiv 2102.02766) for W+ codes, HFGI (arXiv 2109.06590) for details.
+
+The residual of picture and e4e reconstruction is aligned and becomes a scale and a shift of the
+generator's feature at 64 px.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,7 @@ SIZE = 256
 
 @dataclass(frozen=True)
 class Encoded:
-    """The coarse inversion, and what it lost."""
+    """The e4e inversion, and its residual."""
 
     wplus: Tensor
     """(B, 18, 512)."""
@@ -44,20 +48,20 @@ class Inverter:
     residual_encoder: ResidualEncoder
 
     def encode(self, image: Tensor) -> Encoded:
-        """Find the codes of a picture (B, 3, H, W), -1 to 1."""
+        """Encode a picture (B, 3, H, W), -1 to 1, as W+ codes, with the residual."""
         x = resize(image, SIZE)  # (B,3,H,W) -> (B,3,256,256)
         wplus = self.average(self.encoder(x))  # -> (B,18,512)
         rough = clamped_256(self.generator(wplus).image)  # -> (B,3,256,256)
         return Encoded(wplus, x - rough, rough)
 
     def condition(self, encoded: Encoded) -> tuple[Tensor, Tensor]:
-        """Turn what was lost into the inversion condition, two of (B, 512, 64, 64)."""
+        """Encode the residual as the inversion condition: scale and shift (B, 512, 64, 64)."""
         aligned = self.aligner(torch.cat([encoded.residual, encoded.rough], dim=1))
         scale, shift = self.residual_encoder(aligned)
         return scale, shift
 
     def decode(self, encoded: Encoded) -> Inversion:
-        """Put what was lost back."""
+        """Generate the picture with its residual restored."""
         condition = self.condition(encoded)
         generated = self.generator(encoded.wplus, Conditions(inversion=condition))
         return Inversion(clamped_256(generated.image), encoded.wplus, generated.f_latent, condition)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The networks with their weights in them, ready to run on a device."""
+"""Loads the networks of a weights folder onto a device, ready to run."""
 
 from __future__ import annotations
 

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the optimised inversion minimises."""
+"""The inversion methods: ``encode``, ``coarse`` and ``optimize``, and the loss of the last.
+
+``optimize`` descends on the fine rows of W+ and the 64 px feature by Adam, from the encoders'
+inversion; the loss has an L2, a VGG19 perceptual, a code-prior (P-norm space, arXiv 2012.09036) and
+a feature-distance term.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +22,7 @@ from heat_backend.styleheat.networks.forward import Inversion
 from heat_backend.styleheat.networks.losses import Vgg19, perceptual_loss
 from heat_backend.styleheat.networks.stylegan import Conditions, Generator
 
+# Weights of the published optimisation.
 P_NORM_WEIGHT = 0.001
 FEATURE_WEIGHT = 0.1
 INVERSE_SLOPE = 5.0
@@ -61,7 +67,7 @@ def embedding_loss(
     vgg: Vgg19, fake: Tensor, target: Tensor, wplus: Tensor, feature: Tensor, start: Tensor,
     statistics: CodeStatistics,
 ) -> EmbeddingLoss:  # fmt: skip
-    """Judge one step of the optimisation.
+    """Compute the loss of one optimisation step.
 
     Parameters
     ----------
@@ -88,25 +94,26 @@ ENCODE, OPTIMIZE, COARSE = "encode", "optimize", "coarse"
 METHODS = (ENCODE, OPTIMIZE, COARSE)
 """Encoders with the residual put back; that, then optimised; plain codes for a fast look."""
 
+# Adam, as in StyleHEAT's published optimisation.
 STEPS = 250
 LEARNING_RATE = 0.01
 BETAS = (0.9, 0.999)
 FIRST_FREE_ROW = 9
-"""Rows of W+ below it stay as the encoder found them."""
-STEPS_PER_PREVIEW = 10
+"""Rows of W+ below it stay as encoded: coarse structure and pose (as published)."""
+STEPS_PER_PREVIEW = 10  # between progress images: copying each to the host costs time
 
 Report = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
 class InversionMonitor:
-    """How a long inversion talks to whoever waits for it.
+    """Progress, cancellation and preview of a long inversion.
 
     Attributes
     ----------
     progress : callable (text, share)
     cancelled : callable
-        Asked between steps.
+        Called between steps; true stops the inversion.
     preview : callable (Tensor), optional
         Given the reconstruction (1, 3, H, W), -1 to 1, every few steps.
     """
@@ -116,33 +123,33 @@ class InversionMonitor:
     preview: Callable[[Tensor], None] | None = None
 
     def step(self, text: str, share: float) -> None:
-        """Tell how far it is.
+        """Report progress.
 
         Raises
         ------
         Cancelled
-            When it is to stop.
+            When ``cancelled()`` is true.
         """
         if self.cancelled():
             raise Cancelled("preparing the portrait was cancelled")
         self.progress(text, share)
 
     def show(self, image: Tensor) -> None:
-        """Show the reconstruction."""
+        """Pass the reconstruction on as a progress image."""
         if self.preview is not None:
             self.preview(image.detach())
 
 
 @dataclass(frozen=True)
 class LossModels:
-    """What the optimisation needs beside the generator."""
+    """The models of the loss: VGG19, and the statistics of W+ codes."""
 
     vgg: Vgg19
     statistics: CodeStatistics
 
 
 def check_method(name: str) -> None:
-    """Refuse an unknown method.
+    """Check the name of a method.
 
     Raises
     ------
@@ -246,7 +253,7 @@ def _check_loss(loss: Tensor) -> Tensor:
 
 
 def checked(inversion: Inversion) -> Inversion:
-    """Make sure that an inversion is made of numbers.
+    """Check that an inversion is finite.
 
     Raises
     ------

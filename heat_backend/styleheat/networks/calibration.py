@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The calibration network: mends the warped feature by scales and shifts at four sizes."""
+"""StyleHEAT's calibration network: scales and shifts that correct the warped feature.
+
+Motion enters by AdaIN blocks (StyleHEAT, arXiv 2203.04036).
+"""
 
 from __future__ import annotations
 

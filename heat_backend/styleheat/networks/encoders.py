@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Residual blocks of the encoders (improved ResNet, with or without squeeze and excitation)."""
+"""The encoders of the inversion: e4e, HFGI's aligner and residual encoder; and IR-SE50.
+
+All are built of improved residual blocks (IR) with or without squeeze and excitation (arXiv
+1709.01507), as in ArcFace's backbone. e4e: arXiv 2102.02766; HFGI: arXiv 2109.06590.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Flow, deformation and warp, with the published model's own conventions.
+"""Flow field, deformation and backward warp, with the published model's own conventions.
 
 The grid has its corners on the centres of the corner pixels (``align_corners=True``) but is
 sampled as if they lay on the picture's rim (``align_corners=False``). So zero flow is not the

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""StyleHEAT's forward as published: the plain form, every step of it, gradients and all."""
+"""StyleHEAT's forward as published, and the inversion that it drives; differentiable."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UPPER_ROWS = 32
 
 @dataclass(frozen=True)
 class Inversion:
-    """All that the generator needs to show a picture again, and to drive it."""
+    """An inverted picture: what the generator needs to reconstruct and to drive it."""
 
     ix: Tensor
     """(B, 3, 256, 256), the inversion as a picture."""

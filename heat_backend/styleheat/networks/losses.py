@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""VGG19's features and the perceptual loss on them."""
+"""Networks of losses: VGG19 with the perceptual loss, and the StyleGAN2 discriminator."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every network by its name in the manifest."""
+"""Builds every network by its name in the manifest."""
 
 from __future__ import annotations
 

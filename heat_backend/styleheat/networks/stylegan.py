@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The StyleGAN2 generator, with the places where StyleHEAT reaches into it.
+"""The StyleGAN2 generator (arXiv 1912.04958), with the conditions that StyleHEAT applies at 64 px.
 
 Noise is off: its weights and buffers are loaded with the checkpoint and not used.
 """

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The video and the audio warper: a window of motion and the portrait give a flow field."""
+"""The video and the audio warper: a motion window and the portrait give a flow field at 64 px.
+
+The architecture is PIRenderer's mapping and warping networks (arXiv 2109.08379).
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every published file: where it comes from, where it goes, what it is for, whose terms apply."""
+"""The published files: address, place in the weights folder, use, licence."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads networks out of the published checkpoint files, strictly, and never runs what is in them.
+"""Reads networks out of the published checkpoint files, strictly, without running code in them.
 
 Each file holds one or more networks at a place of its own. A key that is missing, unknown or of
 another shape is one error that names file and keys.

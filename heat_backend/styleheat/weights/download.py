@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Downloads one file so that nothing is lost: what came is kept beside its place, and resumed.
+"""Downloads one file with resumption: what has been received is kept beside its place.
 
-``NAME.part`` grows, ``NAME.part.json`` says which version of which address it belongs to. A part
-becomes a file only through whoever asked for it, once it is found to be right.
+``NAME.part`` grows, ``NAME.part.json`` holds address, validator (ETag or date) and size that it
+belongs to (HTTP range requests, RFC 9110, section 14). The caller checks and moves it.
 """
 
 from __future__ import annotations

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Unpacks a downloaded archive: each file appears whole, and none outside its folder."""
+"""Fetches published files into a weights folder: licence accepted, downloaded, verified, moved in.
+
+Archives are unpacked beside their place first; no name in one may lead outside.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the weights lie on this machine, and what of them is there."""
+"""The weights folder: where it is, which files are there, and its record.
+
+The record (``heat_weights.json``) holds the checksum of each file when first seen, and the
+accepted licences.
+"""
 
 from __future__ import annotations
 

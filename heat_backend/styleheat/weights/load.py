@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From a weights folder to the weights of one network, by way of the cache."""
+"""Loads one network's weights from the folder, by way of a safetensors cache."""
 
 from __future__ import annotations
 

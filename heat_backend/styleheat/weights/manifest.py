@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The layout of the published checkpoints: every network's keys and shapes."""
+"""The layout of the published checkpoints: every network's keys, shapes and types."""
 
 from __future__ import annotations
 

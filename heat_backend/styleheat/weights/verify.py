@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Checks files of a weights folder: the checksum that they had at first, and their layout."""
+"""Verifies files of a weights folder: recorded checksum, published digest, layout."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Cases of the encoders: e4e, HFGI's two, Deep3D, and of the discriminator."""
+"""Recorded cases of the networks: encoders, generator, flow, warpers, calibration, forward."""
 
 from __future__ import annotations
 

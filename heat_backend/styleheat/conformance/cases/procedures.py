@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Cases of the two crops: FFHQ's for the generator, Deep3D's for the reconstruction."""
+"""Recorded cases of the procedures: crops, the 73 values, edits, losses and gradients."""
 
 from __future__ import annotations
 
