@@ -37,10 +37,10 @@ class BenchSettings:
     frames: int | None = None
 
 
-# Each module has ``rows(settings, report) -> list[Row]``.
 OWN_MEMORY_FRAMES = 3000
 """Frames that the section memory draws: two minutes at 25 a second."""
 
+# Each module has ``rows(settings, report) -> list[Row]``.
 OWN_SECTIONS = {
     "engine": "heat_backend.bench.engine_section",
     "memory": "heat_backend.bench.memory_section",
