@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From a clip to the curves of one rig: what the rig cannot do is told, the rest goes on.
+"""Plans a bake: computes the f-curves of one rig from a motion clip, in a thread.
 
-No bpy here, so that a thread can do it.
+Channels that the rig does not have are reported in notes; the others are baked. No bpy here.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ from .key_reduction import Keys
 Array = NDArray[np.float64]
 Progress = Callable[[float], None]
 
-# An edit's range ends here; the tolerance of one in degrees is as much wider as its range.
+# Upper limit of most edits. The tolerance of an edit in other units, such as degrees, is scaled by
+# its limit over this one.
 _USUAL_HIGH = 3.0
 _ROTATION_FIELDS = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One f-curve: path and index, group in the editors ("" for none), its column of `keys`."""
+    """One f-curve: data path, array index, action group ("" for none), its column of `keys`."""
 
     path: str
     index: int
@@ -40,7 +41,7 @@ class Curve:
 
     @property
     def channel(self) -> tuple[str, int]:
-        """What it animates."""
+        """Data path and array index."""
         return self.path, self.index
 
 
@@ -51,9 +52,9 @@ class FaceFacts:
     Attributes
     ----------
     paths : mapping of str to str
-        Of every key's value, by the key's name.
+        Data path of every key's value, by the key's name.
     limits : mapping of str to (float, float)
-        Lowest and highest value of those that may be animated: not muted, no driver.
+        Lowest and highest value of the keys that may be animated: not muted and not driven.
     """
 
     paths: Mapping[str, str]
@@ -67,19 +68,19 @@ class HeadFacts:
     Attributes
     ----------
     name, path : str
-        Name of the bone, and the path before its fields.
+        Name of the bone, and its data path.
     rest : (4, 4) array
         In armature space.
     axes : (3, 3) array
-        From ``facing.axes_of``.
+        From ``head_bone.axes_of``.
     rotation_mode : str
-        As Blender names it.
+        Blender's identifier.
     eye_distance : float
         In armature-space units.
     connected : bool
-        It cannot shift.
+        Connected to its parent: it has no location.
     driven : frozenset of str
-        Paths on the armature that have drivers.
+        Data paths of the armature that have drivers.
     """
 
     name: str
@@ -99,7 +100,7 @@ class EditFacts:
     Attributes
     ----------
     paths : mapping of str to str
-        Of every edit's value, by its name.
+        Data path of every edit's value, by its name.
     driven : frozenset of str
         Paths that have drivers.
     """
@@ -110,12 +111,12 @@ class EditFacts:
 
 @dataclass(frozen=True, eq=False)
 class BakeOrder:
-    """All that a bake needs to know.
+    """Everything that a bake depends on.
 
     Attributes
     ----------
     face, head, edits : facts or None
-        None for what is not to be baked onto.
+        None for what is not baked.
     wanted : (52,) bool array
         Expressions to bake.
     tolerance : float
@@ -135,7 +136,7 @@ class BakeOrder:
 
 @dataclass(frozen=True)
 class BakePlan:
-    """Curves to write on frames `first` and the following, and what to tell."""
+    """F-curves to write from frame `first` on, and notes for the user."""
 
     first: int
     frames: int
@@ -153,12 +154,12 @@ def plan(
     Parameters
     ----------
     progress : callable
-        Told 0..1 as it goes; it may raise to stop the work.
+        Called with 0..1; may raise to stop the work.
 
     Raises
     ------
     BadInput
-        Nothing would be baked; the message says why.
+        There is nothing to bake; the message says why.
     """
     motion = shaping.shaped(clip, order.timing, order.shaping)
     notes: list[str] = []
@@ -178,14 +179,14 @@ def plan(
 def _edit_curves(
     order: BakeOrder, facts: EditFacts, motion: shaping.Motion, notes: list[str]
 ) -> tuple[Curve, ...]:
-    """Return the curves of a clip's edits; one that is 0 throughout is left alone."""
+    """Return the f-curves of a clip's edits; one that is 0 throughout gets none."""
     wanted = {name: values for name, values in motion.edits.items() if values.any()}
     missing = tuple(name for name in wanted if name not in facts.paths)
     if missing:
-        notes.append(f"Add these under Attributes to bake them: {shaping.short_list(missing)}")
+        notes.append(f"Add these under Attributes to bake them: {short_list(missing)}")
     driven = tuple(n for n in wanted if facts.paths.get(n) in facts.driven)
     if driven:
-        notes.append(f"Driven edits are left alone: {shaping.short_list(driven)}")
+        notes.append(f"Driven edits are left alone: {short_list(driven)}")
     curves = []
     for name in sorted(set(wanted) - {*missing, *driven}):
         edit = bridge.edits.EDIT_BY_NAME.get(name)
@@ -211,14 +212,14 @@ def _face_curves(
         keys = key_reduction.reduced(values[:, None], order.tolerance / found.gain[name])
         curves.append(Curve(facts.paths[name], 0, "", keys))
     if found.left_out:
-        notes.append(f"No shape key serves {shaping.short_list(found.left_out)}: left out")
+        notes.append(f"No shape key serves {short_list(found.left_out)}: left out")
     if found.short:
-        short = shaping.short_list(found.short)
+        short = short_list(found.short)
         notes.append(f"Held back by limits of shape keys, or by keys they share: {short}")
     mapped = {row.shape_key for row in order.rig_map.keys if row.expression and not row.mute}
     idle = tuple(name for name in facts.paths if name in mapped and name not in facts.limits)
     if idle:
-        notes.append(f"Muted or driven shape keys are left alone: {shaping.short_list(idle)}")
+        notes.append(f"Muted or driven shape keys are left alone: {short_list(idle)}")
     return tuple(curves)
 
 
@@ -231,7 +232,7 @@ def _head_curves(
         shift = None
     found = map_inverse.inverse_pose(order.rig_map.bones, motion.rotation, shift)
     if found.left_out:
-        missing = shaping.short_list(found.left_out)
+        missing = short_list(found.left_out)
         notes.append(f"No head bone row serves {missing}: left out")
     curves: list[Curve] = []
     if found.rotation is not None:
@@ -248,7 +249,7 @@ def _head_curves(
 
 
 def _rotation_curves(facts: HeadFacts, turns: Array, tolerance: float) -> list[Curve]:
-    """Return the curves of a bone's rotation, in the mode that the bone is set to."""
+    """Return the f-curves of a bone's rotation in its rotation mode."""
     mode = facts.rotation_mode
     if mode not in _ROTATION_FIELDS:
         return _curves(facts, "rotation_euler", head_bone.euler_angles(turns, mode), tolerance)
@@ -256,7 +257,7 @@ def _rotation_curves(facts: HeadFacts, turns: Array, tolerance: float) -> list[C
     if mode == "AXIS_ANGLE":
         table = head_bone.axis_angles(table)
     else:
-        tolerance /= 2.0  # a quaternion changes by half the angle
+        tolerance /= 2.0  # a quaternion's components change by half the angle
     return _curves(facts, _ROTATION_FIELDS[mode], table, tolerance)
 
 
@@ -266,9 +267,16 @@ def _curves(facts: HeadFacts, name: str, table: Array, tolerance: float) -> list
     return [Curve(path, i, facts.name, keys, i) for i in range(table.shape[1])]
 
 
+def short_list(names: tuple[str, ...], most: int = 4) -> str:
+    """Return names for a sentence, a long list cut short: "a, b and 3 more"."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} more"
+
+
 @dataclass(frozen=True)
 class ClipFiles:
-    """The motion clip to bake, and the voice's that is laid over its mouth, if any.
+    """The motion clip to bake, and optionally a voice clip that replaces its mouth.
 
     Attributes
     ----------
@@ -276,9 +284,9 @@ class ClipFiles:
     begin : float
         Seconds of the media before the clip's first frame.
     voice : Path or None
-        Clip of the voice, from the media's first second on.
+        Clip of the voice, from second 0 of the media.
     voice_share : float
-        0..1, how much of the mouth is the voice's.
+        0..1, weight of the voice in the mouth.
     """
 
     clip: Path
@@ -287,12 +295,12 @@ class ClipFiles:
     voice_share: float = 1.0
 
     def load(self) -> bridge.motion_clip.MotionClip:
-        """Return the clip, mixed.
+        """Load the clip, mixed with the voice.
 
         Raises
         ------
         HeatError
-            A file is no clip, or the two do not overlap.
+            A file is not a motion clip, or the two do not overlap.
         """
         clip = bridge.motion_clip.load(self.clip)
         if self.voice is None:
@@ -302,7 +310,7 @@ class ClipFiles:
 
 
 class PlanRun:
-    """A plan on its way.
+    """Computes a plan in a thread; `fraction` is its progress, 0..1.
 
     Parameters
     ----------
@@ -321,11 +329,11 @@ class PlanRun:
 
     @property
     def finished(self) -> bool:
-        """Whether there is a result, or an error."""
+        """Whether the thread has ended."""
         return not self._thread.is_alive()
 
     def cancel(self) -> None:
-        """Stop soon."""
+        """Stop at the next step of progress."""
         self._cancelled.set()
 
     def result(self) -> BakePlan:
@@ -346,11 +354,11 @@ class PlanRun:
 
     def _run(self) -> None:
         try:
-            self._result = plan(self._order, self._clips.load(), self._told)
-        except Exception as error:  # raised again where the result is asked for
+            self._result = plan(self._order, self._clips.load(), self._on_progress)
+        except Exception as error:  # raised again by `result`
             self._error = error
 
-    def _told(self, fraction: float) -> None:
+    def _on_progress(self, fraction: float) -> None:
         if self._cancelled.is_set():
             raise bridge.errors.Cancelled("Stopped: nothing was baked")
         self.fraction = fraction

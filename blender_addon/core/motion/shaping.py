@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A clip on its way to the rig: on the scene's frames, mirrored, smoothed, stronger or weaker.
+"""Resamples a motion clip to scene frames and shapes it: mirror, smoothing, gain by face region.
 
-No bpy here.
+Also selects which of the 52 expressions a bake uses. No bpy here.
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ from numpy.typing import NDArray
 from ... import bridge
 
 Array = NDArray[np.float64]
+HEAD: str = bridge.motion_mix.HEAD
+REGIONS: tuple[str, ...] = bridge.motion_mix.LAYERS
 _PAIRS = ("Left", "Right")
-# Turning left becomes turning right: yaw, roll and the shift to the side change sign.
+# Mirroring negates yaw, roll and the sideways translation.
 _MIRRORED_ROTATION = np.array([1.0, -1.0, -1.0])
 _MIRRORED_SHIFT = np.array([-1.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True)
 class Timing:
-    """How a clip lies on the scene's frames.
+    """Placement of a clip on the scene's frames.
 
     Attributes
     ----------
@@ -46,7 +48,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class Shaping:
-    """What is done to a clip before it is baked.
+    """Changes to a clip before it is baked.
 
     Attributes
     ----------
@@ -73,11 +75,11 @@ class Motion:
         Scene frame of the first row.
     expression : (N, 52) array
     rotation : (N, 3) array
-        (pitch, yaw, roll), radians, without jumps of a whole turn.
+        (pitch, yaw, roll), radians, unwrapped.
     translation : (N, 3) array
         In outer-eye-corner distances.
     edits : mapping of str to (N,) array
-        By name; none where the clip has none.
+        By name; empty where the clip has none.
     """
 
     first: int
@@ -91,12 +93,12 @@ class Motion:
 
 
 def shaped(clip: bridge.motion_clip.MotionClip, timing: Timing, shaping: Shaping) -> Motion:
-    """Bring a clip onto the scene's frames and shape it.
+    """Resample a clip to the scene's frames, then mirror, smooth and scale it.
 
     Raises
     ------
     BadInput
-        The clip has nothing in the part that is asked for.
+        The clip has no frames in the wanted part.
     """
     motion = resampled(clip, timing)
     expression, rotation, translation = motion.expression, motion.rotation, motion.translation
@@ -116,14 +118,14 @@ def shaped(clip: bridge.motion_clip.MotionClip, timing: Timing, shaping: Shaping
 
 
 def resampled(clip: bridge.motion_clip.MotionClip, timing: Timing) -> Motion:
-    """Bring a clip onto the scene's frames, by straight lines between the clip's own frames.
+    """Resample a clip to the scene's frames by linear interpolation.
 
-    Where the rates agree, the clip's values come out unchanged.
+    Where the frame rates are equal, the values are unchanged.
 
     Raises
     ------
     BadInput
-        The clip has nothing in the part that is asked for.
+        The clip has no frames in the wanted part.
     """
     lasts = len(clip) / clip.fps - timing.begin
     count = round(lasts / timing.seconds_per_frame + 1e-6)
@@ -134,23 +136,23 @@ def resampled(clip: bridge.motion_clip.MotionClip, timing: Timing) -> Motion:
             "The motion has no frames in this part of the strip: show more of the strip"
         )
     at = (timing.begin + np.arange(max(count, 1)) * timing.seconds_per_frame) * clip.fps
-    # The rates' own rounding must not blend neighbours where the rates agree.
+    # Rounding of the frame rates must not blend neighbouring frames where the rates are equal.
     at = np.where(np.abs(at - np.rint(at)) < 1e-4, np.rint(at), at)
     return Motion(
         timing.first,
-        _at(np.asarray(clip.expression, float), at),
-        _at(bridge.pose.unwrap(clip.rotation), at),
-        _at(np.asarray(clip.translation, float), at),
+        _interpolated(np.asarray(clip.expression, float), at),
+        _interpolated(bridge.pose.unwrap(clip.rotation), at),
+        _interpolated(np.asarray(clip.translation, float), at),
         {} if clip.edits is None else _edits(clip.edits, clip.edit_names, at),
     )
 
 
 def _edits(table: NDArray[np.float32], names: tuple[str, ...], at: Array) -> dict[str, Array]:
-    return dict(zip(names, _at(np.asarray(table, float), at).T, strict=True))
+    return dict(zip(names, _interpolated(np.asarray(table, float), at).T, strict=True))
 
 
 def smoothed(table: Array, sigma: float) -> Array:
-    """Smooth the columns of (N, C) by a Gaussian of `sigma` rows, without lag; ends are held."""
+    """Smooth the columns of (N, C) by a centred Gaussian of `sigma` rows; ends are repeated."""
     reach = max(1, round(3.0 * sigma))
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     kernel /= kernel.sum()
@@ -161,7 +163,8 @@ def smoothed(table: Array, sigma: float) -> Array:
     return result
 
 
-def _at(table: Array, at: Array) -> Array:
+def _interpolated(table: Array, at: Array) -> Array:
+    """Interpolate rows of (N, C) linearly at fractional row numbers; ends are repeated."""
     at = np.clip(at, 0.0, len(table) - 1.0)
     low = np.floor(at).astype(np.intp)
     high = np.minimum(low + 1, len(table) - 1)
@@ -182,11 +185,6 @@ def _other_side(name: str) -> str:
     return name
 
 
-HEAD: str = bridge.motion_mix.HEAD
-FACE_REGIONS: tuple[str, ...] = bridge.regions.REGIONS
-REGIONS: tuple[str, ...] = bridge.motion_mix.LAYERS
-
-
 def expression_mask(regions: frozenset[str], only: str = "") -> NDArray[np.bool_]:
     """Return which of the 52 expressions are wanted.
 
@@ -195,7 +193,7 @@ def expression_mask(regions: frozenset[str], only: str = "") -> NDArray[np.bool_
     regions : frozenset of str
         Out of `REGIONS`.
     only : str
-        Names of expressions apart by commas or spaces, ``*`` standing for anything, such as
+        Names of expressions separated by commas or spaces, with ``*`` as wildcard, such as
         "jaw*, mouthClose"; empty for all of the regions.
 
     Returns
@@ -205,7 +203,7 @@ def expression_mask(regions: frozenset[str], only: str = "") -> NDArray[np.bool_
     Raises
     ------
     BadInput
-        A name in `only` is no expression's.
+        A name in `only` matches no expression.
     """
     names = bridge.coefficients.EXPRESSION_NAMES
     taken = bridge.regions.region_mask(regions - {HEAD})
@@ -222,10 +220,3 @@ def expression_mask(regions: frozenset[str], only: str = "") -> NDArray[np.bool_
             )
         named |= np.array(hits)
     return taken & named
-
-
-def short_list(names: tuple[str, ...], most: int = 4) -> str:
-    """Return names for a sentence, a long list cut short: "a, b and 3 more"."""
-    if len(names) <= most:
-        return ", ".join(names)
-    return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} more"

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finds the head bone of an armature by its name."""
+"""The head bone: its name, the way it faces, and head poses from and to its channels.
+
+Head poses are in the contract's axes: x to the subject's left (image right), y up, z toward the
+viewer. Blender characters usually face -Y with +Z up, but armatures imported from FBX or glTF are
+often +Y up and face +Z, with the difference in the object's rotation. No bpy here.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +22,22 @@ from .name_words import side_of, words_of
 from .rig_map import HeadPose
 
 FILE = Path(__file__).parent / "bone_names" / "head.json"
+
+
+Array = NDArray[np.float64]
+
+AUTO = "AUTO"
+# Name -> (forward direction of the face, up direction), in the armature's own axes.
+FACINGS: dict[str, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
+    "NEG_Y": ((0, -1, 0), (0, 0, 1)),
+    "POS_Y": ((0, 1, 0), (0, 0, 1)),
+    "NEG_X": ((-1, 0, 0), (0, 0, 1)),
+    "POS_X": ((1, 0, 0), (0, 0, 1)),
+    "POS_Z_Y_UP": ((0, 0, 1), (0, 1, 0)),
+    "NEG_Z_Y_UP": ((0, 0, -1), (0, 1, 0)),
+}
+# Rounding of Blender's float32 matrices, in radians and eye distances: a few float32 steps at 1.
+_ROUNDING = 2e-6
 
 
 @functools.cache
@@ -53,31 +74,8 @@ def _head_words(words: tuple[str, ...]) -> bool:
     return any(w in data["words"] for w in words) and not set(data["other_words"]) & set(words)
 
 
-AUTO = "AUTO"
-# Name -> (direction the face looks, direction of the crown), in the armature's own axes.
-FACINGS: dict[str, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
-    "NEG_Y": ((0, -1, 0), (0, 0, 1)),
-    "POS_Y": ((0, 1, 0), (0, 0, 1)),
-    "NEG_X": ((-1, 0, 0), (0, 0, 1)),
-    "POS_X": ((1, 0, 0), (0, 0, 1)),
-    "POS_Z_Y_UP": ((0, 0, 1), (0, 1, 0)),
-    "NEG_Z_Y_UP": ((0, 0, -1), (0, 1, 0)),
-}
-FACING_LABELS: dict[str, str] = {
-    AUTO: "Automatic",
-    "NEG_Y": "-Y (Blender)",
-    "POS_Y": "+Y",
-    "NEG_X": "-X",
-    "POS_X": "+X",
-    "POS_Z_Y_UP": "+Z, Y is up (FBX, glTF)",
-    "NEG_Z_Y_UP": "-Z, Y is up",
-}
-# Rounding of Blender's float32 matrices, in radians and eye distances.
-_NOISE = 2e-6
-
-
-def axes_of(facing: str) -> NDArray[np.float64]:
-    """Return the matrix that turns armature-space vectors into the contract's axes.
+def axes_of(facing: str) -> Array:
+    """Return the rotation from armature space to the contract's axes.
 
     Parameters
     ----------
@@ -95,7 +93,7 @@ def axes_of(facing: str) -> NDArray[np.float64]:
 
 
 def guess_facing(names: Sequence[str], heads: ArrayLike, head_bone: str) -> str:
-    """Tell from the rest positions of paired bones which way a character faces.
+    """Guess from the rest positions of paired bones which way a character faces.
 
     Parameters
     ----------
@@ -109,8 +107,8 @@ def guess_facing(names: Sequence[str], heads: ArrayLike, head_bone: str) -> str:
     Returns
     -------
     str
-        A key of `FACINGS`. "NEG_Y", Blender's habit, unless left and right bones and bones well
-        below the head say otherwise.
+        A key of `FACINGS`; "NEG_Y", Blender's convention, where there are no left and right
+        bones, or none well below the head.
     """
     points = np.asarray(heads, float).reshape(-1, 3)
     if head_bone not in names:
@@ -129,11 +127,9 @@ def guess_facing(names: Sequence[str], heads: ArrayLike, head_bone: str) -> str:
     return best
 
 
-def _left_direction(
-    names: Sequence[str], points: NDArray[np.float64]
-) -> NDArray[np.float64] | None:
+def _left_direction(names: Sequence[str], points: Array) -> Array | None:
     """Return the unit vector from right to left bones, or None without pairs."""
-    pairs: dict[tuple[str, ...], dict[str, NDArray[np.float64]]] = {}
+    pairs: dict[tuple[str, ...], dict[str, Array]] = {}
     for name, point in zip(names, points, strict=True):
         words = words_of(name)
         sides = [side_of(word) for word in words if side_of(word)]
@@ -148,13 +144,11 @@ def _left_direction(
     return total / length if length > 1e-6 * max(float(np.ptp(points)), 1e-9) else None
 
 
-def head_pose(
-    posed: ArrayLike, rest: ArrayLike, axes: NDArray[np.float64], eye_distance: float
-) -> HeadPose:
+def head_pose(posed: ArrayLike, rest: ArrayLike, axes: Array, eye_distance: float) -> HeadPose:
     """Return the motion of the head bone relative to its rest pose.
 
-    Both matrices are in armature space, so parents' motion (neck, spine) is included, and the
-    armature object's own transform and the roll and direction of the bone drop out.
+    Both matrices are in armature space: the motion of parents (neck, spine) is included; the
+    armature object's transform and the bone's roll and direction have no effect.
 
     Parameters
     ----------
@@ -171,28 +165,26 @@ def head_pose(
         Rotation in radians and translation in eye distances, in the contract's axes.
     """
     now, base = np.asarray(posed, float), np.asarray(rest, float)
-    turn = _unit_columns(now[:3, :3]) @ _unit_columns(base[:3, :3]).T
+    turn = _orientation(now) @ _orientation(base).T
     angles = bridge.pose.rotation_angles(axes @ turn @ axes.T)
     shift = axes @ (now[:3, 3] - base[:3, 3]) / eye_distance
-    # A bone at rest must read as exactly 0, so that the photo comes back untouched.
+    # A bone at rest gives exactly 0, so that the photo is rendered unchanged.
     values = np.concatenate([angles, shift])
-    values[np.abs(values) < _NOISE] = 0.0
+    values[np.abs(values) < _ROUNDING] = 0.0
     pitch, yaw, roll, x, y, z = values.tolist()
     return HeadPose((pitch, yaw, roll), (x, y, z))
 
 
-def _unit_columns(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Drop the bone's own scale, which stretches the columns of its matrix."""
-    return matrix / np.maximum(np.linalg.norm(matrix, axis=0), 1e-12)
-
-
-Array = NDArray[np.float64]
+def _orientation(matrix: ArrayLike) -> Array:
+    """Return the (3, 3) rotation of a matrix, without the scale that stretches its columns."""
+    axes = np.asarray(matrix, float)[:3, :3]
+    return np.asarray(axes / np.maximum(np.linalg.norm(axes, axis=0), 1e-12))
 
 
 def bone_turns(rotation: Array, rest: ArrayLike, axes: Array) -> Array:
     """Return the bone's own rotations, relative to its rest, for turns of the head.
 
-    What neck and spine do is added to it, as in any rig: the head turns on the body.
+    Rotations of neck and spine add to them.
 
     Parameters
     ----------
@@ -201,7 +193,7 @@ def bone_turns(rotation: Array, rest: ArrayLike, axes: Array) -> Array:
     rest : (4, 4) array
         The bone's rest matrix in armature space.
     axes : (3, 3) array
-        From ``facing.axes_of``.
+        From `axes_of`.
 
     Returns
     -------
@@ -231,11 +223,12 @@ def bone_shifts(translation: Array, rest: ArrayLike, axes: Array, eye_distance: 
 def quaternions(turns: Array) -> Array:
     """Return (N, 4) unit quaternions (w, x, y, z) of (N, 3, 3) rotations.
 
-    Each lies on the same side as the one before, the first on that of no turn, so that curves
-    through them are smooth.
+    Of the two signs each takes the one nearer to the previous frame's, the first the one nearer
+    to the identity, so that f-curves through them are smooth.
     """
     m = turns
-    # Bar-Itzhack's symmetric matrix: its main eigenvector is the quaternion, at any angle.
+    # The eigenvector of the largest eigenvalue of this matrix is the quaternion (Bar-Itzhack
+    # 2000), at any angle.
     k = np.empty((len(m), 4, 4))
     k[:, 0, 0] = m[:, 0, 0] + m[:, 1, 1] + m[:, 2, 2]
     for i, (a, b) in enumerate(((2, 1), (0, 2), (1, 0))):
@@ -252,17 +245,11 @@ def quaternions(turns: Array) -> Array:
     return np.asarray(found)
 
 
-def _orientation(rest: ArrayLike) -> Array:
-    """Return the rest matrix's axes, without scale."""
-    matrix = np.asarray(rest, float)[:3, :3]
-    return np.asarray(matrix / np.maximum(np.linalg.norm(matrix, axis=0), 1e-12))
-
-
 def axis_angles(quaternion: Array) -> Array:
-    """Return (N, 4) angle and axis of unit quaternions, all about axes on one side.
+    """Return (N, 4) angle, radians, and axis of unit quaternions, all axes in one half space.
 
-    While there is no turn, the axis is that of the nearest frame before that turns, else of the
-    first that does.
+    A frame without rotation takes the axis of the nearest earlier frame that has one, else of the
+    first that has.
     """
     sine = np.linalg.norm(quaternion[:, 1:], axis=1)
     turning = np.flatnonzero(sine > 1e-9)
@@ -271,7 +258,7 @@ def axis_angles(quaternion: Array) -> Array:
     last = np.maximum.accumulate(np.where(sine > 1e-9, np.arange(len(sine)), turning[0]))
     axis = quaternion[last, 1:] / sine[last, None]
     angle = 2.0 * np.arctan2(sine, quaternion[:, 0])
-    # A turn that swings through rest changes its sign, not its axis.
+    # A rotation that passes through rest changes the sign of its angle, not its axis.
     side = np.where(axis @ axis[turning[np.argmax(sine[turning])]] < 0.0, -1.0, 1.0)
     return np.concatenate([(angle * side)[:, None], axis * side[:, None]], axis=1)
 
@@ -283,7 +270,7 @@ def euler_angles(turns: Array, order: str) -> Array:
     ----------
     turns : (N, 3, 3) array
     order : str
-        Such as "XYZ": the axis that turns first stands first, as Blender names it.
+        Blender's rotation mode, such as "XYZ": the axis that is applied first comes first.
     """
     i, j, k = ("XYZ".index(letter) for letter in order)
     parity = 1.0 if (i, j, k) in ((0, 1, 2), (1, 2, 0), (2, 0, 1)) else -1.0

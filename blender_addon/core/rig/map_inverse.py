@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rig map read backwards: shape key values and head motion that give wanted coefficients.
+"""The inverse of the rig map: shape key values and head poses that give wanted coefficients.
 
-Pure data and numpy, like `rig_map`.
+Shape keys are a least-squares fit within the keys' limits; the head pose is a pseudo-inverse. No
+bpy here, and no scipy: Blender's Python has none.
 """
 
 from __future__ import annotations
@@ -17,10 +18,19 @@ from .rig_map import POSE_SOURCES, POSE_TARGETS, BoneRow, KeyRow, RigMap
 
 Array = NDArray[np.float64]
 
-# What a clip leaves alone: below this no value counts as moved.
+# A channel whose values stay below this (coefficients, radians, eye distances) does not move: it is
+# a hundredth of the default tolerance of baked curves.
 STILL = 1e-4
-# A channel that comes out farther from what was wanted is told.
-CLOSE = 0.02
+# A channel that misses its wanted values by more is reported: twice the default tolerance.
+REPORTED_ERROR = 0.02
+
+# Weight of the squared values against 1 for a squared error: picks small values among equally good
+# solutions, and is too small to shift a unique one visibly.
+_RIDGE = 1e-6
+# Coordinate descent ends when no value changes by more than this in a sweep, far below a visible
+# change of a shape key; the most sweeps bound the time where it converges slowly.
+_CONVERGED = 1e-7
+_MOST_SWEEPS = 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +42,12 @@ class KeyInverse:
     values : dict of str to (N,) array
         Within the keys' limits.
     gain : dict of str to float
-        How much an error of a key can weigh in an expression; 1 or more.
+        Largest change of an expression for a change of the key, with the other keys that feed it;
+        1 or more. The key's tolerance is divided by it.
     left_out : tuple of str
-        Expressions that move and that no usable row feeds.
+        Moving expressions that no usable row feeds.
     short : tuple of str
-        Expressions that the keys cannot follow all the way, most often for their limits.
+        Expressions that the keys cannot reach, most often because of their limits.
     """
 
     values: dict[str, Array]
@@ -52,11 +63,11 @@ class PoseInverse:
     Attributes
     ----------
     rotation : (N, 3) array or None
-        (pitch, yaw, roll), radians; None when the head is not to turn.
+        (pitch, yaw, roll), radians; None when the head does not rotate.
     translation : (N, 3) array or None
-        In outer-eye-corner distances; None when the head is not to shift.
+        In outer-eye-corner distances; None when the head does not move.
     left_out : tuple of str
-        Targets (pitch ... z) that move and that no row feeds.
+        Moving targets (pitch ... z) that no row feeds.
     """
 
     rotation: Array | None
@@ -75,7 +86,7 @@ def inverse_keys(
 
     Least squares within the limits of the keys; with limits from 0 up these are non-negative
     least squares. Where several keys feed an expression the smallest values are taken.
-    Expressions that the clip never moves ask for no key, so that what else animates them stays.
+    Expressions that the clip never moves use no key, so that other animation of them stays.
 
     Parameters
     ----------
@@ -87,7 +98,7 @@ def inverse_keys(
     limits : mapping of str to (float, float)
         Lowest and highest value of each key that may be used.
     present : frozenset of str, optional
-        All keys of the mesh, those that may not be used too; by default those in `limits`.
+        All keys of the mesh, including those that may not be used; by default those in `limits`.
 
     Raises
     ------
@@ -115,12 +126,12 @@ def inverse_keys(
         matrix[channels], goal, np.minimum(low, high), np.maximum(low, high)
     )
     off = np.abs(found @ matrix[channels].T - goal).max(axis=0)
-    # Keys that share an expression share the room that there is for errors.
+    # Keys that feed one expression share its tolerance.
     share = np.maximum(np.abs(matrix[channels]).sum(axis=1), 1.0)
     gain = {
         key: float(share[matrix[channels, k] != 0.0].max(initial=1.0)) for k, key in enumerate(keys)
     }
-    short = tuple(names[channels[off > CLOSE]].tolist())
+    short = tuple(names[channels[off > REPORTED_ERROR]].tolist())
     return KeyInverse(dict(zip(keys, found.T, strict=True)), gain, left_out, short)
 
 
@@ -151,7 +162,7 @@ def inverse_pose(
     rows : tuple of BoneRow
         Muted ones take no part.
     rotation, translation : (N, 3) arrays or None
-        What is wanted; None for what is not to be baked.
+        Wanted values; None for what is not baked.
     """
     none = PoseInverse(None, None, ())
     given = next((table for table in (rotation, translation) if table is not None), None)
@@ -162,40 +173,33 @@ def inverse_pose(
         [empty if rotation is None else rotation, empty if translation is None else translation],
         axis=1,
     )
-    asked = np.repeat([rotation is not None, translation is not None], 3)
-    moving = asked & (np.abs(goal) > STILL).any(axis=0)
+    wanted = np.repeat([rotation is not None, translation is not None], 3)
+    moving = wanted & (np.abs(goal) > STILL).any(axis=0)
     matrix, offset = np.zeros((6, 6)), np.zeros(6)
     for row in rows:
         if not row.mute and row.axis_source in POSE_SOURCES and row.target in POSE_TARGETS:
             target = POSE_TARGETS.index(row.target)
             matrix[target, POSE_SOURCES.index(row.axis_source)] += row.scale
             offset[target] += row.offset
-    # A turn that is not asked for must not come about by way of a shift, or the other way round.
-    matrix[:, ~asked] = 0.0
+    # A rotation that is not baked must not be replaced by a translation, nor the reverse.
+    matrix[:, ~wanted] = 0.0
     fed = (matrix != 0.0).any(axis=1)
     left_out = tuple(POSE_TARGETS[i] for i in np.flatnonzero(moving & ~fed))
     if not (moving & fed).any():
         return PoseInverse(None, None, left_out)
-    taken = asked & fed
+    taken = wanted & fed
     found = (goal - offset)[:, taken] @ np.linalg.pinv(matrix[taken], rcond=1e-6).T
     turns = bool((moving & fed)[:3].any())
     shifts = bool((moving & fed)[3:].any())
     return PoseInverse(found[:, :3] if turns else None, found[:, 3:] if shifts else None, left_out)
 
 
-# Of many solutions the one with small values is taken: weight of their squares, against 1 for the
-# squared error of a channel.
-_CALM = 1e-6
-_SETTLED = 1e-7
-_MOST_SWEEPS = 2000
-
-
 def bounded_least_squares(matrix: Array, wanted: Array, low: Array, high: Array) -> Array:
     """Minimise ``|matrix @ x - wanted|`` with ``low <= x <= high``, for each frame.
 
-    Columns that share no row with others are solved apart, each exactly; groups of columns by
-    cyclic coordinate descent from the clipped least-squares solution, which is exact too where
-    no bound is met. The same bounds with 0 below are non-negative least squares.
+    Columns that share no row are independent and solved exactly by clipping; the others by cyclic
+    coordinate descent from the clipped least-squares solution, which is already exact where no
+    bound is active. With a lower bound of 0 this is non-negative least squares.
 
     Parameters
     ----------
@@ -236,13 +240,13 @@ def independent_columns(matrix: Array) -> list[NDArray[np.intp]]:
 def _solve_group(matrix: Array, wanted: Array, low: Array, high: Array) -> Array:
     """Solve for one group: matrix (C, K), wanted (N, C)."""
     count = matrix.shape[1]
-    square = matrix.T @ matrix + _CALM * np.eye(count)
+    square = matrix.T @ matrix + _RIDGE * np.eye(count)
     target = wanted @ matrix
     free = np.linalg.solve(square, target.T).T
     values = np.clip(free, low, high)
     if count == 1:
         return np.asarray(values)
-    # Only frames that meet a bound need more.
+    # Only frames with an active bound need coordinate descent.
     open_frames = np.flatnonzero((values != free).any(axis=1))
     x, goal = values[open_frames], target[open_frames]
     for _ in range(_MOST_SWEEPS):
@@ -252,7 +256,7 @@ def _solve_group(matrix: Array, wanted: Array, low: Array, high: Array) -> Array
         for k in range(count):
             step = (goal[:, k] - x @ square[:, k]) / square[k, k]
             x[:, k] = np.clip(x[:, k] + step, low[k], high[k])
-        if np.abs(x - before).max() < _SETTLED:
+        if np.abs(x - before).max() < _CONVERGED:
             break
     values[open_frames] = x
     return np.asarray(values)

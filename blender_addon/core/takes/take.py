@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names of the files of a take. Every take has its own, so no render ever overwrites another.
+"""A take: names of its files, the motion clip made of its samples, and its record.
 
 `FOLDER/PORTRAIT/take_001/frame_000001.png ...` or `FOLDER/PORTRAIT/take_001.mp4`, beside it
-`take_001.npz` (the motion) and `take_001.json` (the record that Resume goes by). No bpy here.
+`take_001.npz` (the motion) and `take_001.json` (the record, from which Resume continues). Every
+take has its own number, so no render overwrites another. No bpy here.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ import numpy as np
 from ... import bridge
 from .. import engine_edits, engines
 
+FORMAT = "heat-take"
+VERSION = 1
 _TAKE = re.compile(r"take_(\d+)(?:\.|$)")
 
 
@@ -34,7 +37,7 @@ class TakeFiles:
 
 
 def folder_name(portrait_name: str) -> str:
-    """Return a portrait's name as a folder name that every system takes."""
+    """Return a portrait's name as a folder name that is valid on every system."""
     name = re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", portrait_name).strip(" .")
     return name[:80] or "portrait"
 
@@ -45,11 +48,11 @@ def next_take(folder: Path, portrait_name: str, movie: bool) -> TakeFiles:
     Parameters
     ----------
     folder : Path
-        The output folder; may not exist, may hold anything.
+        The output folder; need not exist.
     portrait_name : str
         Any text.
     movie : bool
-        Whether one movie is written, rather than pictures.
+        Whether one movie is written, rather than an image sequence.
 
     Raises
     ------
@@ -66,13 +69,57 @@ def next_take(folder: Path, portrait_name: str, movie: bool) -> TakeFiles:
     return TakeFiles(out, place / f"{stem}.npz", place / f"{stem}.json")
 
 
-FORMAT = "heat-take"
-VERSION = 1
+@dataclass(frozen=True)
+class TakeClip:
+    """A motion clip, notes on what it leaves out, and the cost of its edits in words, or ""."""
+
+    clip: bridge.motion_clip.MotionClip
+    notes: tuple[str, ...] = ()
+    cost: str = ""
+
+
+def clip_of(
+    samples: Sequence[bridge.coefficients.Coefficients],
+    rate: Fraction,
+    engine: str,
+    options: Mapping[str, Any] = MappingProxyType({}),
+) -> TakeClip:
+    """Return samples as a motion clip; it has the edits that are not 0 in some frame.
+
+    Parameters
+    ----------
+    samples : sequence of Coefficients
+        One a frame.
+    rate : Fraction
+        Frames a second.
+    engine : str
+        The engine that renders it: edits that it does not have are left out.
+    options : mapping
+        The engine's own options, on which the cost of edits may depend.
+    """
+    found = tuple(dict.fromkeys(name for sample in samples for name in sample.edits))
+    names = tuple(name for name in found if engine_edits.has(engine, name))
+    edits = [[sample.edits.get(name, 0.0) for name in names] for sample in samples]
+    left_out = engine_edits.complaint(engine, found)
+    clip = bridge.motion_clip.MotionClip(
+        fps=float(rate),
+        expression=np.stack([sample.expression for sample in samples]),
+        rotation=np.stack([sample.rotation for sample in samples]),
+        translation=np.stack([sample.translation for sample in samples]),
+        edits=np.array(edits, np.float32) if names else None,
+        edit_names=names,
+    )
+    cost = ""
+    can = engines.capabilities(engine)
+    if clip.edits is not None and can.inverts_edits:
+        attributes_too = can.inverts_attributes(options)
+        cost = bridge.edit_cost.told(bridge.edit_cost.edit_keys(clip.edits, names, attributes_too))
+    return TakeClip(clip, (left_out,) if left_out else (), cost)
 
 
 @dataclass(frozen=True)
 class TakeRecord:
-    """A take, begun or finished.
+    """A take, unfinished or finished.
 
     Attributes
     ----------
@@ -90,7 +137,7 @@ class TakeRecord:
     options : dict
         Fields of `EngineOptions`, as it reads them.
     done : bool
-        All frames are written and the strip stands.
+        All frames are written and the strip is in the sequencer.
     """
 
     uid: str
@@ -116,12 +163,12 @@ class TakeRecord:
 
     @property
     def count(self) -> int:
-        """How many frames it has."""
+        """Number of frames."""
         return self.last - self.first + 1
 
 
 def save_record(record: TakeRecord, path: Path) -> None:
-    """Write a record; it appears whole or not at all."""
+    """Write a record atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"format": FORMAT, "version": VERSION, **asdict(record)}, indent=1)
     with bridge.whole_file.whole_file(path) as part:
@@ -159,53 +206,5 @@ def load_record(path: Path) -> TakeRecord:
 
 
 def mark_finished(record: TakeRecord, path: Path) -> None:
-    """Note on disk that a take is finished."""
+    """Write the record of a take as finished."""
     save_record(replace(record, done=True), path)
-
-
-@dataclass(frozen=True)
-class TakeClip:
-    """A clip, what is not in it, in a line each, and what its edits cost before the first frame."""
-
-    clip: bridge.motion_clip.MotionClip
-    notes: tuple[str, ...] = ()
-    cost: str = ""
-
-
-def clip_of(
-    samples: Sequence[bridge.coefficients.Coefficients],
-    rate: Fraction,
-    engine: str,
-    options: Mapping[str, Any] = MappingProxyType({}),
-) -> TakeClip:
-    """Return samples as a motion clip; edits have a column where they are ever not 0.
-
-    Parameters
-    ----------
-    samples : sequence of Coefficients
-        One a frame.
-    rate : Fraction
-        Frames a second.
-    engine : str
-        Which is to render it: edits that it does not have are left out.
-    options : mapping
-        The engine's own options, on which the cost of edits may depend.
-    """
-    found = tuple(dict.fromkeys(name for sample in samples for name in sample.edits))
-    names = tuple(name for name in found if engine_edits.has(engine, name))
-    edits = [[sample.edits.get(name, 0.0) for name in names] for sample in samples]
-    left_out = engine_edits.complaint(engine, found)
-    clip = bridge.motion_clip.MotionClip(
-        fps=float(rate),
-        expression=np.stack([sample.expression for sample in samples]),
-        rotation=np.stack([sample.rotation for sample in samples]),
-        translation=np.stack([sample.translation for sample in samples]),
-        edits=np.array(edits, np.float32) if names else None,
-        edit_names=names,
-    )
-    cost = ""
-    can = engines.capabilities(engine)
-    if clip.edits is not None and can.inverts_edits:
-        attributes_too = can.inverts_attributes(options)
-        cost = bridge.edit_cost.told(bridge.edit_cost.edit_keys(clip.edits, names, attributes_too))
-    return TakeClip(clip, (left_out,) if left_out else (), cost)
