@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finding a portrait of a scene."""
+"""Portraits of a scene: how they are found, their photo, engine options and frame range."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .. import bridge
+
+# Seconds for which the existence of a file is cached: panels draw often, network drives are slow.
+_CACHED_SECONDS = 2.0
+_exists: dict[str, tuple[float, bool]] = {}
 
 
 def active_portrait(scene: Any) -> Any:
@@ -35,13 +39,8 @@ def new_uid() -> str:
     return uuid.uuid4().hex
 
 
-# Panels draw often and a network drive may be slow: a path's state is kept this long, seconds.
-_LOOK_AGAIN = 2.0
-_seen: dict[str, tuple[float, bool]] = {}
-
-
 def photo_path(portrait: Any) -> Path | None:
-    """Return the absolute path of the photo when it is (or stands for) a file, else None."""
+    """Return the absolute path of the photo's file, or None where the pixels are in the .blend."""
     if portrait.photo_source == "FILE":
         text = portrait.photo_path
         return Path(bpy.path.abspath(text)) if text else None
@@ -52,7 +51,7 @@ def photo_path(portrait: Any) -> Path | None:
 
 
 def photo_complaint(portrait: Any) -> str | None:
-    """Return what is wrong with the photo in one plain line, or None. Cheap enough to draw."""
+    """Return a line on what is wrong with the photo, or None. Cheap enough for a panel."""
     if portrait.photo_source == "IMAGE":
         return _image_complaint(portrait.photo_image)
     path = photo_path(portrait)
@@ -64,7 +63,7 @@ def photo_complaint(portrait: Any) -> str | None:
 
 
 def portrait_source(portrait: Any) -> bridge.client.PortraitSource:
-    """Return what the backend is to be given.
+    """Return the photo as the backend takes it: a path, or pixels.
 
     Raises
     ------
@@ -73,7 +72,7 @@ def portrait_source(portrait: Any) -> bridge.client.PortraitSource:
     """
     from .. import bridge
 
-    _seen.clear()
+    _exists.clear()
     wrong = photo_complaint(portrait)
     if wrong:
         raise bridge.errors.BadInput(wrong)
@@ -84,12 +83,12 @@ def portrait_source(portrait: Any) -> bridge.client.PortraitSource:
 
 
 def image_bytes(image: Any) -> NDArray[np.uint8]:
-    """Return an image's pixels as the picture on screen under the Standard view.
+    """Return an image's pixels as the Standard view transform shows them.
 
     Returns
     -------
     (H, W, 3) uint8
-        sRGB, rows from the top; transparency is laid over white.
+        sRGB, rows from the top; transparent parts over white.
     """
     import numpy as np
 
@@ -98,7 +97,7 @@ def image_bytes(image: Any) -> NDArray[np.uint8]:
     image.pixels.foreach_get(values.reshape(-1))
     values = np.clip(values[::-1], 0.0, 1.0)
     colour = values[..., :3] if image.channels >= 3 else np.repeat(values[..., :1], 3, axis=2)
-    if image.is_float:  # float images hold linear light
+    if image.is_float:  # linear light, encoded here as sRGB (IEC 61966-2-1)
         low = colour <= 0.0031308
         colour = np.where(low, colour * 12.92, 1.055 * np.power(colour, 1 / 2.4) - 0.055)
     if image.channels == 4:
@@ -122,13 +121,13 @@ def _image_complaint(image: Any) -> str | None:
 def _is_file(path: Path) -> bool:
     now = time.monotonic()
     key = str(path)
-    when, answer = _seen.get(key, (-1e9, False))
-    if now - when > _LOOK_AGAIN:
+    when, answer = _exists.get(key, (-1e9, False))
+    if now - when > _CACHED_SECONDS:
         try:
             answer = path.is_file()
         except OSError:
             answer = False
-        _seen[key] = (now, answer)
+        _exists[key] = (now, answer)
     return answer
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the add-on's preferences say: where the backend and its weights come from."""
+"""The add-on's preferences, and the folder for its own files: environment, logs."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 import bpy
 
-# Where the add-on is run from a checkout it has no preferences entry; this names the backend's
-# Python then, and wins over the preferences anywhere (render farms, scripts).
+# Environment variable with the backend's Python. It overrides the preferences (render farms,
+# scripts) and replaces them where the add-on runs from a checkout.
 PYTHON_VARIABLE = "HEAT_BACKEND_PYTHON"
-# Tells the backend where the weights lie.
+# Environment variable with the backend's folder of weights.
 WEIGHTS_VARIABLE = "HEAT_WEIGHTS"
 
 
 class _Defaults:
-    """Stands in for the preferences where the add-on runs from a checkout, without an entry."""
+    """The preferences' defaults, used where the add-on runs from a checkout, without an entry."""
 
     def __init__(self) -> None:
         self.backend = "OWN"
@@ -31,7 +31,7 @@ _defaults = _Defaults()
 
 
 def current() -> Any:
-    """Return the preferences, or changeable stand-ins where Blender keeps none for the add-on."""
+    """Return the preferences, or an object with their defaults where Blender has none."""
     entry = bpy.context.preferences.addons.get(__package__.rpartition(".")[0])
     prefs = entry.preferences if entry is not None else None
     return prefs if prefs is not None else _defaults

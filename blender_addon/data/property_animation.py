@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keys and drivers of properties that stand in lists: which there are, and how they follow."""
+"""Keyframes and drivers of a data-block's properties, and of properties of list items."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ def path_of(owner: Any, field: str) -> str:
 
 
 def driven(id_block: Any) -> frozenset[str]:
-    """Return the paths of a data-block that drivers set."""
+    """Return the data paths of a data-block that have drivers."""
     data = id_block.animation_data
     return frozenset() if data is None else frozenset(c.data_path for c in data.drivers)
 
 
 def keyed(id_block: Any) -> frozenset[str]:
-    """Return the paths of a data-block that an action sets, its own or an NLA strip's."""
+    """Return the data paths that the active action or an NLA strip animates."""
     return frozenset(c.data_path for curves, _ in _curve_lists(id_block) for c in curves)
 
 
 def clear(id_block: Any, paths: frozenset[str]) -> None:
-    """Take keys and drivers off some paths of a data-block."""
+    """Remove f-curves and drivers of some data paths."""
     data = id_block.animation_data
     if data is None:
         return
@@ -40,17 +40,17 @@ def clear(id_block: Any, paths: frozenset[str]) -> None:
 
 
 def item_removed(id_block: Any, collection: str, index: int) -> None:
-    """Let keys and drivers follow when an item of a list is gone.
+    """Adapt f-curves and drivers after the removal of an item of a list.
 
-    Its own are removed; those of the items after it move up, as the items did.
+    Its own are removed; the indices of those of later items decrease by one.
 
     Parameters
     ----------
     id_block : bpy.types.ID
     collection : str
-        Path of the list, such as ``heat.portraits``.
+        Data path of the list, such as ``heat.portraits``.
     index : int
-        Of the item that was removed.
+        Index of the removed item.
     """
     data = id_block.animation_data
     if data is None:
@@ -70,7 +70,7 @@ def item_removed(id_block: Any, collection: str, index: int) -> None:
 
 
 def _curve_lists(id_block: Any) -> Iterator[tuple[list[Any], Callable[[Any], None]]]:
-    """Give the f-curves of every action that sets a data-block, and what removes one of them."""
+    """Yield the f-curves of each action of a data-block, and the function that removes one."""
     data = id_block.animation_data
     if data is None:
         return

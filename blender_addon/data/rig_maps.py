@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rows of a portrait as Blender keeps them, to and from the pure `RigMap`."""
+"""The rig map of a portrait: its rows to and from `RigMap`, and rig maps saved as presets.
+
+Presets are JSON files in Blender's own presets folder.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ import bpy
 from .. import bridge
 from ..core.rig import map_file, rig_map
 from ..core.rig.expression_menu import UNMAPPED
+
+_SUFFIX = ".json"
 
 
 def to_rig_map(portrait: Any) -> rig_map.RigMap:
@@ -61,17 +66,23 @@ def fill_keys(portrait: Any, keys: tuple[rig_map.KeyRow, ...]) -> None:
     portrait.key_index = min(portrait.key_index, max(len(portrait.key_rows) - 1, 0))
 
 
+def shape_keys(mesh: Any) -> Any:
+    """Return the ``Key`` data-block of a mesh object, or None."""
+    if mesh is None or mesh.type != "MESH" or mesh.data is None:
+        return None
+    return mesh.data.shape_keys
+
+
 def key_names(mesh: Any) -> tuple[str, ...]:
-    """Return the names of a mesh object's shape keys without the basis; () when it has none."""
-    data = getattr(mesh, "data", None)
-    keys = getattr(data, "shape_keys", None)
+    """Return the names of a mesh object's shape keys but for the reference key (the "Basis")."""
+    keys = shape_keys(mesh)
     if keys is None:
         return ()
     return tuple(block.name for block in keys.key_blocks if block != keys.reference_key)
 
 
 def row_complaints(portrait: Any) -> dict[int, str]:
-    """Return, by row number, why a shape key row does nothing; rows that work are not in it."""
+    """Return, by row number, why a shape key row has no effect; rows that have one are left out."""
     if portrait.mesh is None:
         return {}
     dead = rig_map.dead_rows(to_rig_map(portrait), key_names(portrait.mesh))
@@ -79,7 +90,7 @@ def row_complaints(portrait: Any) -> dict[int, str]:
 
 
 def state_line(portrait: Any) -> tuple[str, str]:
-    """Return in words how much of the rig is mapped, and an icon."""
+    """Return a line on how much of the rig is mapped, and its icon."""
     rows, bones = len(portrait.key_rows), len(portrait.bone_rows)
     if not rows and not bones:
         return "No rows yet: Auto-Map fills them in", "INFO"
@@ -89,9 +100,6 @@ def state_line(portrait: Any) -> tuple[str, str]:
     if idle:
         return f"{text}. For the others, see Rig Map", "ERROR" if dead else "INFO"
     return text, "CHECKMARK"
-
-
-_SUFFIX = ".json"
 
 
 def preset_folder() -> Path:

@@ -162,7 +162,7 @@ def match_order(portrait: Any, take: str, sample: Path, sample_face: int) -> Fac
         raise bridge.errors.BadInput(f'The picture "{sample.name}" is not there: choose it again')
     if take == EXPRESSION:
         reason = baking.complaint(portrait)
-        if reason is None and sampling.shape_keys(portrait.mesh) is None:
+        if reason is None and rig_maps.shape_keys(portrait.mesh) is None:
             reason = "The face mesh has no shape keys to set"
         if reason:
             raise bridge.errors.BadInput(reason)
@@ -190,7 +190,7 @@ def set_expression(portrait: Any, expression: NDArray[np.floating]) -> tuple[str
     tuple of str
         The message, then the notes.
     """
-    keys = sampling.shape_keys(portrait.mesh)
+    keys = rig_maps.shape_keys(portrait.mesh)
     facts, rig_map = baking.face_facts(keys), rig_maps.to_rig_map(portrait)
     wanted = np.ones(len(expression), bool)
     table = np.asarray(expression, np.float64)[None]

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Automatic mapping of the rig of one Blender object: what the Auto-map button calls."""
+"""Automatic mapping: fills a portrait's rig map from the names and shapes of its shape keys.
+
+Reads the mesh and its armature on the main thread; matching is done by `core.rig.auto_map`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import bridge
-from ..core.rig.auto_map import AutoMap, auto_map, names_told, notes_of
+from ..core.rig.auto_map import AutoMap, auto_map, match_by_name, notes_of
 from ..core.rig.geometric_match import GeometricMatch, match_fields
 from ..core.rig.head_bone import AUTO, find_head_bone
 from ..core.rig.key_fields import (
@@ -24,17 +27,22 @@ from ..core.rig.key_fields import (
 )
 from ..core.rig.rig_map import RigMap, default_bone_rows
 from ..data import rig_maps
-from .sampling import RigSource, key_names, problems
+from ..data.rig_maps import key_names
+from .sampling import RigSource, problems
 
-# About so many keys known by name are enough to lay the mesh over the face model.
+# So many keys known by name, spread over the list, align the mesh with the face model well enough.
 _ENOUGH_KNOWN = 12
-# Above so many distances a k-d tree is faster than comparing all with all.
+# Above so many pairs of points a k-d tree is faster than brute force.
 _TREE_PAYS = 20_000_000
+
+
+# More vertices than this are thinned: displacements of 52 keys then take about 6 MB.
+_MOST_VERTICES = 9000
 
 
 @dataclass(frozen=True)
 class MappedRig:
-    """What `map_object` found.
+    """The rig map of an object, and the rig's properties.
 
     Attributes
     ----------
@@ -48,7 +56,7 @@ class MappedRig:
     facing : str
         For ``RigSource.facing``.
     eye_distance : float
-        For ``RigSource.eye_distance``; 0 when it could not be told.
+        For ``RigSource.eye_distance``; 0 when unknown.
     preset : str
         Label of the preset whose names fit best, "" if none did.
     notes : tuple of str
@@ -66,7 +74,7 @@ class MappedRig:
 
 @dataclass(frozen=True)
 class RigFacts:
-    """What `read_rig_facts` read; enough to map without touching Blender again.
+    """All that `map_facts` needs, without Blender data.
 
     Attributes
     ----------
@@ -77,11 +85,11 @@ class RigFacts:
     mesh_keys : MeshKeys or None
         The displacements to compare, None when there is nothing to compare.
     armature : bpy.types.Object or None
-        Only handed on.
+        Passed on unread.
     armature_name, head_bone : str
         "" for none.
     preset : str
-        The preset asked for, "" for the best one.
+        Identifier of the preset to use, "" for the best one.
     """
 
     mesh_name: str
@@ -91,6 +99,39 @@ class RigFacts:
     armature_name: str
     head_bone: str
     preset: str
+
+
+def map_portrait(portrait: Any, *, preset: str = "", use_geometry: bool = True) -> tuple[str, ...]:
+    """Map the portrait's mesh and armature, and set its rig properties.
+
+    Parameters
+    ----------
+    portrait : HeatPortrait
+        Its rows, armature, head bone, facing and eye distance are set.
+    preset : str
+        Naming preset, "" for the one that fits best.
+    use_geometry : bool
+        Whether unknown names are matched by how their keys move the mesh.
+
+    Returns
+    -------
+    tuple of str
+        Plain lines: what was matched how, and what was not.
+
+    Raises
+    ------
+    BadInput
+        The preset is unknown, or the object is not a mesh.
+    """
+    found = map_object(portrait.mesh, portrait.armature, preset=preset, use_geometry=use_geometry)
+    rig_maps.fill(portrait, found.rig_map)
+    if found.armature is not None:
+        portrait.armature = found.armature
+    if found.head_bone:
+        portrait.head_bone = found.head_bone
+    portrait.facing = found.facing
+    portrait.eye_distance = found.eye_distance
+    return found.notes
 
 
 def map_object(
@@ -124,13 +165,12 @@ def map_object(
 def read_rig_facts(
     mesh: Any, armature: Any = None, *, preset: str = "", use_geometry: bool = True
 ) -> RigFacts:
-    """Read what mapping needs, on Blender's main thread; parameters and errors as `map_object`."""
+    """Read the rig on Blender's main thread; parameters and errors as `map_object`."""
     if mesh is not None and (mesh.type != "MESH" or mesh.is_missing or mesh.data.is_missing):
         raise bridge.errors.BadInput(problems(RigSource(mesh))[0])
     armature = armature or find_armature(mesh)
     names = key_names(mesh)
-    known = tuple(names_told(names, preset)[1])
-    # A dozen known keys, spread over the list, tell how the mesh lies over the face model.
+    known = tuple(match_by_name(names, preset)[1])
     wanted = known[:: len(known) // _ENOUGH_KNOWN + 1]
     if use_geometry:
         wanted += tuple(name for name in names if name not in known)
@@ -143,77 +183,6 @@ def read_rig_facts(
         find_head_bone(armature.data.bones.keys()) if armature is not None else "",
         preset,
     )
-
-
-def map_facts(facts: RigFacts) -> MappedRig:
-    """Map what was read. Uses no Blender data, so any thread may call it."""
-    keys = facts.mesh_keys
-
-    def compare(told: Mapping[str, Mapping[str, float]]) -> GeometricMatch:
-        assert keys is not None
-        return match_fields(keys, told, neighbours=tree_neighbours)
-
-    found = auto_map(facts.key_names, compare if keys is not None else None, facts.preset)
-    similarity = found.match.similarity if found.match else None
-    return MappedRig(
-        RigMap(found.rows, default_bone_rows() if facts.head_bone else ()),
-        facts.armature,
-        facts.head_bone,
-        AUTO,
-        1.0 / similarity.scale if similarity else 0.0,
-        found.preset,
-        (*_key_notes(facts, found), _head_note(facts)),
-    )
-
-
-def find_armature(mesh: Any) -> Any:
-    """Return the armature object that deforms a mesh or that it hangs on, or None."""
-    if mesh is None:
-        return None
-    for modifier in mesh.modifiers:
-        if modifier.type == "ARMATURE" and modifier.object is not None:
-            return modifier.object
-    parent = mesh.parent
-    while parent is not None and parent.type != "ARMATURE":
-        parent = parent.parent
-    return parent
-
-
-def tree_neighbours(points: Floats, queries: Floats, k: int) -> tuple[Floats, NDArray[np.integer]]:
-    """Find nearest neighbours by Blender's k-d tree where that is faster; see ``Neighbours``."""
-    if len(points) * len(queries) < _TREE_PAYS:
-        return brute_neighbours(points, queries, k)
-    from mathutils.kdtree import KDTree
-
-    tree = KDTree(len(points))
-    for i, point in enumerate(points.tolist()):
-        tree.insert(point, i)
-    tree.balance()
-    k = min(k, len(points))
-    found = [tree.find_n(query, k) for query in queries.tolist()]
-    distance = np.array([[hit[2] for hit in hits] for hits in found])
-    index = np.array([[hit[1] for hit in hits] for hits in found], np.intp)
-    return distance, index
-
-
-def _key_notes(facts: RigFacts, found: AutoMap) -> tuple[str, ...]:
-    if not facts.mesh_name:
-        return ("No face mesh is picked",)
-    if not found.rows:
-        return (f'"{facts.mesh_name}" has no shape keys: pick the mesh that has them, or add some',)
-    return notes_of(found)
-
-
-def _head_note(facts: RigFacts) -> str:
-    if not facts.armature_name:
-        return "No armature was found: the head will not turn"
-    if not facts.head_bone:
-        return f'No head bone was found in "{facts.armature_name}": choose it by hand'
-    return f'Head bone "{facts.head_bone}" of "{facts.armature_name}"'
-
-
-# More vertices than this are thinned before all keys are held in memory at once.
-_MOST_VERTICES = 9000
 
 
 def read_mesh_keys(mesh: Any, names: Sequence[str]) -> MeshKeys:
@@ -255,7 +224,7 @@ def read_mesh_keys(mesh: Any, names: Sequence[str]) -> MeshKeys:
 def _moved(
     block: Any, count: int, rest: dict[str, NDArray[np.float32]]
 ) -> tuple[NDArray[np.intp], Floats]:
-    """Return which vertices a key moves, and how far; most keys move few."""
+    """Return indices and offsets of the vertices that a key moves; most keys move few."""
     base = block.relative_key
     if base.name not in rest:
         rest[base.name] = _positions(base, count)
@@ -270,34 +239,68 @@ def _positions(block: Any, count: int) -> NDArray[np.float32]:
     return flat.reshape(-1, 3)
 
 
-def map_portrait(portrait: Any, *, preset: str = "", use_geometry: bool = True) -> tuple[str, ...]:
-    """Map the portrait's mesh and armature, and fill in what they tell about the rig.
+def map_facts(facts: RigFacts) -> MappedRig:
+    """Map what was read. Uses no Blender data: any thread may call it."""
+    keys = facts.mesh_keys
 
-    Parameters
-    ----------
-    portrait : HeatPortrait
-        Its rows, armature, head bone, facing and eye distance are set.
-    preset : str
-        Naming preset, "" for the one that fits best.
-    use_geometry : bool
-        Whether unknown names are matched by how their keys move the mesh.
+    def compare(known: Mapping[str, Mapping[str, float]]) -> GeometricMatch:
+        assert keys is not None
+        return match_fields(keys, known, neighbours=tree_neighbours)
 
-    Returns
-    -------
-    tuple of str
-        Plain lines: what was matched how, and what was not.
+    found = auto_map(facts.key_names, compare if keys is not None else None, facts.preset)
+    similarity = found.match.similarity if found.match else None
+    return MappedRig(
+        RigMap(found.rows, default_bone_rows() if facts.head_bone else ()),
+        facts.armature,
+        facts.head_bone,
+        AUTO,
+        1.0 / similarity.scale if similarity else 0.0,
+        found.preset,
+        (*_key_notes(facts, found), _head_note(facts)),
+    )
 
-    Raises
-    ------
-    BadInput
-        The preset is unknown, or the object is not a mesh.
-    """
-    found = map_object(portrait.mesh, portrait.armature, preset=preset, use_geometry=use_geometry)
-    rig_maps.fill(portrait, found.rig_map)
-    if found.armature is not None:
-        portrait.armature = found.armature
-    if found.head_bone:
-        portrait.head_bone = found.head_bone
-    portrait.facing = found.facing
-    portrait.eye_distance = found.eye_distance
-    return found.notes
+
+def find_armature(mesh: Any) -> Any:
+    """Return the armature object that deforms a mesh or is among its parents, or None."""
+    if mesh is None:
+        return None
+    for modifier in mesh.modifiers:
+        if modifier.type == "ARMATURE" and modifier.object is not None:
+            return modifier.object
+    parent = mesh.parent
+    while parent is not None and parent.type != "ARMATURE":
+        parent = parent.parent
+    return parent
+
+
+def tree_neighbours(points: Floats, queries: Floats, k: int) -> tuple[Floats, NDArray[np.integer]]:
+    """Find nearest neighbours, by Blender's k-d tree where that is faster; see ``Neighbours``."""
+    if len(points) * len(queries) < _TREE_PAYS:
+        return brute_neighbours(points, queries, k)
+    from mathutils.kdtree import KDTree
+
+    tree = KDTree(len(points))
+    for i, point in enumerate(points.tolist()):
+        tree.insert(point, i)
+    tree.balance()
+    k = min(k, len(points))
+    found = [tree.find_n(query, k) for query in queries.tolist()]
+    distance = np.array([[hit[2] for hit in hits] for hits in found])
+    index = np.array([[hit[1] for hit in hits] for hits in found], np.intp)
+    return distance, index
+
+
+def _key_notes(facts: RigFacts, found: AutoMap) -> tuple[str, ...]:
+    if not facts.mesh_name:
+        return ("No face mesh is picked",)
+    if not found.rows:
+        return (f'"{facts.mesh_name}" has no shape keys: pick the mesh that has them, or add some',)
+    return notes_of(found)
+
+
+def _head_note(facts: RigFacts) -> str:
+    if not facts.armature_name:
+        return "No armature was found: the head will not turn"
+    if not facts.head_bone:
+        return f'No head bone was found in "{facts.armature_name}": choose it by hand'
+    return f'Head bone "{facts.head_bone}" of "{facts.armature_name}"'

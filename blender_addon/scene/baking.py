@@ -137,7 +137,7 @@ def _targets(portrait: Any, identity: str) -> tuple[dict[str, Any], list[str]]:
         None can be baked onto.
     """
     found: dict[str, Any] = {}
-    keys = sampling.shape_keys(portrait.mesh)
+    keys = rig_maps.shape_keys(portrait.mesh)
     if keys is not None:
         found["face"] = keys
     if _head_bone(portrait) is not None:

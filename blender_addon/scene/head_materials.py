@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Colours of the sample rig: vertex colours for renders, and materials that Solid view shows."""
+"""Materials of heads: flat colours for the sample rig, the photo for a fitted head.
+
+Both have vertex colours. The sample rig's materials are chosen so that the viewport's Solid
+shading shows them; a fitted head shows the photo where it was seen and vertex colours beyond.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from numpy.typing import NDArray
 
 from .. import bridge, versions
 from ..core.edit.fit_reading import FittedHead
+from ..core.preview.frame_packing import srgb_to_linear_table
 
 COLOUR_NAME = "Albedo"
 _SKIN = ("face", "head", "neck", "lid_margin_left", "lid_margin_right")
@@ -20,14 +25,14 @@ _EYES = ("eye_left", "eye_right")
 
 @dataclass(frozen=True)
 class Surface:
-    """One material: faces of these parts of the model that come nearest to its colour.
+    """One material: those triangles of some parts of the model whose colour is nearest to its own.
 
     Attributes
     ----------
     parts : tuple of str
         Names as in `bridge.face_model.PART_NAMES`.
     colour : tuple of 3 ints
-        sRGB, 0..255; also what the viewport's Solid shading shows.
+        sRGB, 0..255; also the colour in Solid shading.
     roughness : float
         0..1.
     """
@@ -50,8 +55,25 @@ SAMPLE_SURFACES: dict[str, Surface] = {
 }
 
 
+BEYOND = "Beyond the Photo"
+UV_NAME = "Photo"
+# A triangle with no corner that the photo shows at least this much (0..1) counts as unseen. Tuned
+# by eye on the test portraits.
+LEAST_SEEN = 0.02
+# (label, parts of the face model, roughness 0..1); skin is every other part. Roughness by eye.
+PHOTO_SURFACES: tuple[tuple[str, tuple[str, ...], float], ...] = (
+    ("Skin", (), 0.55),
+    ("Eyes", ("eye_left", "eye_right"), 0.15),
+    (
+        "Mouth",
+        ("teeth_upper", "teeth_lower", "gums_upper", "gums_lower", "tongue", "mouth_socket"),
+        0.35,
+    ),
+)
+
+
 def give_sample_materials(data: Any, model: Any) -> None:
-    """Give a mesh of the model its vertex colours, materials, and each face its slot."""
+    """Give a mesh of the face model vertex colours, materials and material indices."""
     albedo = np.ones((len(model.vertices), 4), np.float32)
     albedo[:, :3] = model.vertex_albedo / 255.0
     layer = data.color_attributes.new(COLOUR_NAME, "BYTE_COLOR", "POINT")
@@ -67,12 +89,12 @@ def sample_slots(model: Any) -> NDArray[np.int32]:
     Returns
     -------
     (F,) int32
-        The nearest in colour among the surfaces of the triangle's part.
+        The surface of the triangle's part whose colour is nearest.
     """
     corners = model.vertex_albedo[model.triangles].astype(np.float64)
     names = bridge.face_model.PART_NAMES
     colour = corners.mean(axis=1)
-    # Of an eye's triangle the lightest corner counts: pupil and iris end along rings of vertices.
+    # Eye triangles take their lightest corner: pupil and iris end along rings of vertices.
     eye = np.isin(model.triangle_part, [names.index(part) for part in _EYES])
     lightest = corners.sum(axis=2).argmax(axis=1)
     colour[eye] = corners[np.flatnonzero(eye), lightest[eye]]
@@ -85,60 +107,49 @@ def sample_slots(model: Any) -> NDArray[np.int32]:
 
 
 def _tones(colour: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (..., 3) colours as lightness and hue, the latter weighing more.
+    """Return (..., 3) colours as lightness and two colour differences, these with weight 2.
 
-    The soft edge of a brow is as dark as a lip, and only its hue tells it from one.
+    The soft edge of a brow is as dark as a lip and differs from it only in hue.
     """
     red, green, blue = colour[..., 0], colour[..., 1], colour[..., 2]
     return np.stack([colour.mean(axis=-1), 2.0 * (red - green), 2.0 * (green - blue)], axis=-1)
 
 
 def _sample_material(label: str, surface: Surface) -> Any:
-    material = versions.new_node_material(label)
-    material.diffuse_color = (*_linear(surface.colour), 1.0)
-    material.roughness = surface.roughness
-    nodes, links = material.node_tree.nodes, material.node_tree.links
-    shader = next(node for node in nodes if node.type == "BSDF_PRINCIPLED")
-    shader.inputs["Roughness"].default_value = surface.roughness
-    source = nodes.new("ShaderNodeVertexColor")
-    source.layer_name = COLOUR_NAME
-    source.location = (-250.0, 250.0)
-    links.new(source.outputs["Color"], shader.inputs["Base Color"])
+    linear = srgb_to_linear_table()[list(surface.colour)]
+    material, shader, vertex = _material(label, linear, surface.roughness, COLOUR_NAME)
+    vertex.location = (-250.0, 250.0)
+    material.node_tree.links.new(vertex.outputs["Color"], shader.inputs["Base Color"])
     return material
 
 
-def _linear(colour: tuple[int, int, int]) -> tuple[float, ...]:
-    """Return an sRGB colour, 0..255, as linear light, 0..1 (IEC 61966-2-1)."""
-    shares = [value / 255.0 for value in colour]
-    return tuple(s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares)
+def _material(title: str, solid: Any, roughness: float, layer: str) -> tuple[Any, Any, Any]:
+    """Return a new material, its Principled BSDF and a node of the vertex colours `layer`.
 
-
-BEYOND = "Beyond the Photo"
-UV_NAME = "Photo"
-LEAST_SEEN = 0.02
-# Parts of the face model with their surface's roughness; skin is what is left.
-PHOTO_SURFACES: tuple[tuple[str, tuple[str, ...], float], ...] = (
-    ("Skin", (), 0.55),
-    ("Eyes", ("eye_left", "eye_right"), 0.15),
-    (
-        "Mouth",
-        ("teeth_upper", "teeth_lower", "gums_upper", "gums_lower", "tongue", "mouth_socket"),
-        0.35,
-    ),
-)
+    `solid` is the linear RGB colour of the viewport's Solid shading.
+    """
+    material = versions.new_node_material(title)
+    material.diffuse_color = (*solid, 1.0)
+    material.roughness = roughness
+    nodes = material.node_tree.nodes
+    shader = next(node for node in nodes if node.type == "BSDF_PRINCIPLED")
+    shader.inputs["Roughness"].default_value = roughness
+    vertex = nodes.new("ShaderNodeVertexColor")
+    vertex.layer_name = layer
+    return material, shader, vertex
 
 
 def give_photo_materials(data: Any, head: FittedHead, name: str, *, lit: bool) -> None:
-    """Give a mesh of the face model its texture coordinates, colours and materials.
+    """Give a mesh of the face model a UV map, vertex colours and materials.
 
     Parameters
     ----------
     data : bpy.types.Mesh
     head : FittedHead
     name : str
-        Of the person, for image and materials.
+        Name of the person, for image and materials.
     lit : bool
-        Take the photo as it is, rather than with its light taken away.
+        Use the photo as it is, rather than with its light removed.
     """
     corners = np.empty(len(data.loops), np.int32)
     data.loops.foreach_get("vertex_index", corners)
@@ -161,7 +172,7 @@ def give_photo_materials(data: Any, head: FittedHead, name: str, *, lit: bool) -
 
 
 def photo_slots(head: FittedHead) -> NDArray[np.int32]:
-    """Return the material (F,) of each triangle: twice its surface, plus 1 if it is not seen."""
+    """Return the material index (F,) of each triangle: twice its surface, plus 1 if unseen."""
     model, names = bridge.face_model.load(), bridge.face_model.PART_NAMES
     slots = np.zeros(len(model.triangles), np.int32)
     for k, (_, parts, _) in enumerate(PHOTO_SURFACES):
@@ -187,14 +198,9 @@ def _image(name: str, pixels: NDArray[np.uint8]) -> Any:
 
 
 def _photo_material(title: str, image: Any, roughness: float, mean: Any) -> Any:
-    material = versions.new_node_material(title)
-    material.diffuse_color = (*(np.ones(3) * mean / 255.0) ** 2.2, 1.0)
-    material.roughness = roughness
+    solid = (np.ones(3) * mean / 255.0) ** 2.2  # close to linear light, for the viewport alone
+    material, shader, beyond = _material(title, solid, roughness, BEYOND)
     nodes, links = material.node_tree.nodes, material.node_tree.links
-    shader = next(node for node in nodes if node.type == "BSDF_PRINCIPLED")
-    shader.inputs["Roughness"].default_value = roughness
-    beyond = nodes.new("ShaderNodeVertexColor")
-    beyond.layer_name = BEYOND
     beyond.location = (-500.0, 100.0)
     source = beyond.outputs["Color"]
     if image is not None:

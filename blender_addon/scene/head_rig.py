@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Heads with the 52 ARKit shape keys and an armature: the sample rig, and those that are fitted."""
+"""Adds heads with the 52 ARKit shape keys and an armature: the sample rig, and fitted heads.
+
+Finds a free place beside other objects for them, and shows them in the 3D views.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,17 @@ COLLECTION_NAME = "Heat Sample Rig"
 MESH_NAME = "Heat Sample Head"
 ARMATURE_NAME = "Heat Sample Armature"
 HEAD_HEIGHT = 0.22  # metres from the chin to the crown
-# Room to a neighbour where the cursor stands in something, metres.
-_GAP = 0.1
+_GAP = 0.1  # metres between a new head and the object that it stands beside
+
+# An object larger than this, metres, is a room, ground or sky: a new object stands in it, not
+# beside it.
+_SURROUNDINGS = 5.0
+_SOLID = {"MESH", "CURVE", "CURVES", "SURFACE", "META", "FONT", "POINTCLOUD", "VOLUME"}
+_TOUCH = 1e-4  # metres: boxes that overlap by less only touch
+_FRONTAL = 0.8  # cosine of the largest angle from the front at which both eyes show well
+_FROM_THE_FRONT = (1.4, 0.0, 0.3)  # view rotation, radians: a little from above and aside
+
+Box = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,13 +43,13 @@ class Head:
     Attributes
     ----------
     collection, mesh, armature : str
-        Names for what is made.
+        Names of the new objects.
     vertices : (V, 3) array
         The model's axes and unit.
     offsets : (52, V, 3) array
-        What each expression adds, in the order of the contract.
+        Displacement at value 1 of each expression, in the order of the contract.
     look : callable
-        Gives the new mesh's data its colours and materials.
+        Called with the new mesh data to give it materials.
     """
 
     collection: str
@@ -65,12 +77,12 @@ def add_sample_rig(context: Any) -> tuple[Any, Any]:
 def add_head(context: Any, head: Head) -> tuple[Any, Any]:
     """Add a head mesh and its armature to the scene, at the 3D cursor, in their own collection.
 
-    Where something else stands at the cursor, they go beside it along X.
+    Where another object stands at the cursor, they are placed beside it along X.
 
     Works in background Blender too. Afterwards Object Mode is on and the mesh is selected and
     active. The head faces -Y, is about 0.22 m tall from chin to crown, has 52 shape keys with
-    ARKit's names (the eyeballs turn with eyeLook*), and the bones "neck" and "head". The neck
-    stands on the cursor's height.
+    ARKit's names (the eyeballs rotate with eyeLook*), and the bones "neck" and "head". The lower
+    end of the neck is at the cursor's height.
 
     Parameters
     ----------
@@ -114,7 +126,7 @@ def add_head(context: Any, head: Head) -> tuple[Any, Any]:
 
 
 def _place(context: Any, points: NDArray[np.floating]) -> tuple[float, float, float]:
-    """Return where the rig stands: at the 3D cursor, or beside what is there already."""
+    """Return the rig's location: the 3D cursor, or beside the objects there."""
     cursor = np.array(context.scene.cursor.location, np.float64)
     bounds = (points.min(axis=0) + cursor, points.max(axis=0) + cursor)
     shift = shift_to_free(bounds, taken_boxes(context), _GAP)
@@ -146,7 +158,7 @@ def _head_object(model: Any, head: Head, size: float, base: float) -> Any:
     mesh.shape_key_add(name="Basis", from_mix=False)
     for name, offset in zip(bridge.coefficients.EXPRESSION_NAMES, head.offsets, strict=True):
         block = mesh.shape_key_add(name=name, from_mix=False)
-        block.value = 0.0  # Blender 5.0 adds keys fully on
+        block.value = 0.0
         block.slider_max = bridge.coefficients.EXPRESSION_MAX  # a wide yawn goes beyond 1
         moved = _to_blender(head.vertices + offset, size, base)
         block.points.foreach_set("co", moved.ravel())
@@ -169,9 +181,9 @@ def _add_bones(context: Any, armature: Any, pivot: float, crown: float) -> None:
 
 
 def _bind(model: Any, mesh: Any, armature: Any) -> None:
-    """Weight the mesh to the bones and hang it on the armature."""
+    """Give the mesh vertex groups, an Armature modifier and the armature as parent."""
     weight = head_weights(model)
-    # Few distinct weights, so that few calls assign them.
+    # 65 distinct weights, so that few calls assign them.
     level = np.rint(weight * 64.0).astype(np.int64)
     for name, share in (("head", level), ("neck", 64 - level)):
         group = mesh.vertex_groups.new(name=name)
@@ -183,9 +195,10 @@ def _bind(model: Any, mesh: Any, armature: Any) -> None:
 
 
 def head_weights(model: Any) -> NDArray[np.float64]:
-    """Return how much each vertex follows the head bone rather than the neck.
+    """Return the weight of each vertex for the head bone; the rest is the neck's.
 
-    1 on face, skull and all inside; from there a smooth fall to 0 at the rim of the bust.
+    1 on face, skull and everything inside; falls smoothly to 0 at the rim of the bust (a harmonic
+    function on the neck's edges, by 400 Jacobi iterations, then a smoothstep).
 
     Returns
     -------
@@ -210,7 +223,7 @@ def head_weights(model: Any) -> NDArray[np.float64]:
 def _on_open_edge(
     one: NDArray[np.int64], other: NDArray[np.int64], count: int
 ) -> NDArray[np.bool_]:
-    """Tell which vertices lie on an edge that only one triangle uses."""
+    """Return which vertices lie on a boundary edge, which only one triangle uses."""
     edges = np.stack([np.minimum(one, other), np.maximum(one, other)], axis=1)
     unique, uses = np.unique(edges, axis=0, return_counts=True)
     found = np.zeros(count, bool)
@@ -224,27 +237,17 @@ def _select_only(context: Any, chosen: Any) -> None:
     context.view_layer.objects.active = chosen
 
 
-# What encloses more than this is a room, a ground or a sky: one stands in it, not beside it.
-_SURROUNDINGS = 5.0
-_SOLID = {"MESH", "CURVE", "CURVES", "SURFACE", "META", "FONT", "POINTCLOUD", "VOLUME"}
-_TOUCH = 1e-4
-_FRONTAL = 0.8  # cosine of how far from the front a face still shows both eyes well
-_FROM_THE_FRONT = (1.4, 0.0, 0.3)  # a little from above and aside, radians
-
-Box = tuple[NDArray[np.float64], NDArray[np.float64]]
-
-
 def shift_to_free(wanted: Box, taken: list[Box], gap: float) -> float:
-    """Return how far to move a box along X so that it overlaps none of the others.
+    """Return how far to move a box along X so that it overlaps no other.
 
     Parameters
     ----------
     wanted : pair of (3,) arrays
         Lowest and highest corner, metres.
     taken : list of such pairs
-        What is there.
+        Boxes of the other objects.
     gap : float
-        Room to leave to a neighbour, metres.
+        Distance to leave, metres.
 
     Returns
     -------
@@ -269,7 +272,7 @@ def shift_to_free(wanted: Box, taken: list[Box], gap: float) -> float:
 def taken_boxes(context: Any) -> list[Box]:
     """Return the bounds in world space of the view layer's visible solid objects.
 
-    What is so large that one would stand within it is left out.
+    Objects so large that a new one would stand within them are left out.
     """
     context.view_layer.update()
     boxes = []
@@ -287,8 +290,8 @@ def taken_boxes(context: Any) -> list[Box]:
 def show_selected(scene: Any) -> None:
     """Frame the selected objects, which face -Y, in all 3D views of a scene's windows.
 
-    A free view that would show them from the side or from behind is turned to their front.
-    Views through a camera stay, and in background Blender nothing happens.
+    A perspective view from the side or from behind is rotated to the front. Camera views do not
+    change. Does nothing in background Blender.
     """
     if bpy.app.background:
         return

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a portrait's motion settings point at: which file, read how, and where it lies in time."""
+"""The source of a portrait's motion: media file or sequencer strip, its timing, and its sound."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _KINDS = {"MOVIE", "SOUND"}
 
 @dataclass(frozen=True)
 class MotionSource:
-    """One source. Holds no Blender objects.
+    """A source of motion. Holds no Blender objects.
 
     Attributes
     ----------
     path : Path
-        The film, sound or clip.
+        The video, sound or motion clip.
     kind : str
-        "face", "voice", "both" or "clip": what is read from it.
+        "face", "voice", "both" or "clip": what drives the rig.
     name : str
-        For action, strip and track.
+        Name for action, strip and track.
     identity : str
-        The same for a bake of the same source, so that it replaces its own.
+        Equal for bakes of the same source: a new one replaces the older.
     strip : str
-        Name of the sequencer's strip, "" for a file.
+        Name of the sequencer strip, "" for a file.
     first : int
-        Scene frame at which it begins.
+        Scene frame at which it starts.
     begin : float
         Seconds of the media before that frame.
     seconds_per_frame : float
@@ -82,13 +82,13 @@ def source_of(scene: Any, portrait: Any) -> MotionSource:
         return _of_strip(scene, portrait, _chosen_strip(scene, settings.strip))
     if not settings.path:
         raise bridge.errors.BadInput("Choose a film, a sound or a motion clip")
-    path = _there(settings.path)
+    path = _existing(settings.path)
     kind = _kind(path, settings.reads, is_sound=path.suffix.lower() in bpy.path.extensions_audio)
     return MotionSource(
         path=path,
         kind=kind,
         name=_name(path.stem, kind),
-        # Not the whole path: a project that has moved replaces its own bakes, too.
+        # Not the whole path: a moved project still replaces its own bakes.
         identity=f"{portrait.uid}|{kind}|file|{path.parent.name}/{path.name}",
         strip="",
         first=scene.frame_current,
@@ -107,15 +107,15 @@ def strip_named(scene: Any, name: str) -> Any:
 
 def _of_strip(scene: Any, portrait: Any, strip: Any) -> MotionSource:
     is_sound = strip.type == "SOUND"
-    path = _there(media_path(strip))
+    path = _existing(media_path(strip))
     kind = _kind(path, portrait.motion.reads, is_sound=is_sound)
     rate = float(scene_fps(scene))
     start, length = versions.strip_content(strip)
     first, end = versions.strip_span(strip)
-    first = max(first, round(start))  # a strip drawn out to the left holds its first picture
+    first = max(first, round(start))  # a strip extended to the left holds its first image
     seconds = 1.0 / rate
     if not is_sound and strip.fps > 0.0 and length > 0.0:
-        # As the strip shows it: one of the film's frames a scene frame, unless it is retimed.
+        # As the strip plays: one frame of the video a scene frame, unless it is retimed.
         seconds = versions.strip_media_frames(strip) / length / strip.fps
     return MotionSource(
         path=path,
@@ -147,13 +147,13 @@ def _chosen_strip(scene: Any, name: str) -> Any:
 
 
 def media_path(strip: Any) -> str:
-    """Return the path of a movie or sound strip's file, as Blender keeps it."""
+    """Return the path of a movie or sound strip's file, as stored in the .blend."""
     if strip.type == "SOUND":
         return str(strip.sound.filepath) if strip.sound is not None else ""
     return str(strip.filepath)
 
 
-def _there(text: str) -> Path:
+def _existing(text: str) -> Path:
     path = Path(bpy.path.abspath(text))
     if not text or not path.is_file():
         raise bridge.errors.BadInput(f'The file "{text}" is not there: choose it again')
@@ -171,20 +171,20 @@ def _kind(path: Path, reads: str, *, is_sound: bool) -> str:
 
 
 def _name(stem: str, kind: str) -> str:
-    # Blender cuts names at 63 bytes; a number must still fit.
+    # Blender cuts names at 63 bytes; a suffix such as .001 must still fit.
     text = f"{stem} (voice)" if kind == VOICE else stem
     return text.encode()[:56].decode(errors="ignore")
 
 
 def add_sound_strip(scene: Any, source: MotionSource, first: int, frames: int) -> str | None:
-    """Add a sound strip for a bake that covers some frames.
+    """Add the source's sound to the sequencer for the frames of a bake, unless it is there.
 
     Returns
     -------
     str or None
-        What could not be done, in a line. A film without sound is no trouble.
+        A line on what failed. A video without sound is no failure.
     """
-    if source.kind == CLIP or _is_there(scene, source.path, first, first + frames):
+    if source.kind == CLIP or _has_sound_strip(scene, source.path, first, first + frames):
         return None
     if not bpy.app.build_options.audaspace:
         return "This Blender was built without sound: no sound strip was added"
@@ -209,8 +209,8 @@ def add_sound_strip(scene: Any, source: MotionSource, first: int, frames: int) -
     return None
 
 
-def _is_there(scene: Any, path: Path, first: int, end: int) -> bool:
-    """Whether a sound strip of the file lies in some frames already."""
+def _has_sound_strip(scene: Any, path: Path, first: int, end: int) -> bool:
+    """Return whether a sound strip of the file overlaps some frames."""
     if scene.sequence_editor is None:
         return False
     for strip in versions.all_strips_of(scene):
@@ -224,7 +224,7 @@ def _is_there(scene: Any, path: Path, first: int, end: int) -> bool:
 
 
 def _free_channel(strips: Any, first: int, end: int) -> int:
-    """Return the lowest channel with nothing in some frames."""
+    """Return the lowest channel that is free in some frames."""
     taken = set()
     for strip in strips:
         start, stop = versions.strip_span(strip)

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads one rig from the evaluated depsgraph: shape key values and head pose of this moment."""
+"""Samples one rig from the evaluated depsgraph: shape key values, head pose, coefficients.
+
+Also reports what keeps a rig from performing.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,17 @@ from .. import bridge
 from ..core.rig.head_bone import AUTO, FACINGS, axes_of, guess_facing, head_pose
 from ..core.rig.rig_map import HeadPose, RigMap, evaluate
 from ..data import edit_values
+from ..data.rig_maps import shape_keys
 
-# Mean outer-eye-corner distance of adults, metres: used until the mesh's own is known.
+# Mean outer-eye-corner distance of adults, metres (biocular width, Farkas 1994: about 88 mm for
+# women, 91 mm for men); used until the mesh's own is known.
 USUAL_EYE_DISTANCE = 0.09
-_told_facing: dict[tuple[Any, ...], str] = {}
+_guessed_facing: dict[tuple[Any, ...], str] = {}
 
 
 @dataclass(frozen=True)
 class RigSource:
-    """What to read. Make a new one for each use: it holds Blender objects, which undo replaces.
+    """The objects of a rig. Make a new one for each use: undo replaces Blender's objects.
 
     Attributes
     ----------
@@ -65,12 +70,12 @@ class RigReading:
 
 
 def read_rig(source: RigSource, depsgraph: Any) -> RigReading:
-    """Read shape keys and head pose as evaluated; what is missing reads as rest.
+    """Read evaluated shape keys and head pose; what is missing reads as rest.
 
     Parameters
     ----------
     source : RigSource
-        What to read. See `problems` for why something reads as rest.
+        The rig. See `problems` for why something reads as rest.
     depsgraph : bpy.types.Depsgraph
         An evaluated one, e.g. ``context.evaluated_depsgraph_get()``.
     """
@@ -78,7 +83,7 @@ def read_rig(source: RigSource, depsgraph: Any) -> RigReading:
 
 
 def sample(source: RigSource, rig_map: RigMap, depsgraph: Any) -> bridge.coefficients.Coefficients:
-    """Read the rig and the edits, and evaluate the map: the coefficients of this moment.
+    """Return the coefficients of this moment: rig and edits read, rig map evaluated.
 
     Raises
     ------
@@ -109,7 +114,7 @@ def _read_keys(mesh: Any, depsgraph: Any) -> dict[str, float]:
 
 
 def _absolute_weights(keys: Any) -> list[float]:
-    """Return how much each key shows in absolute mode, where time runs from key to key."""
+    """Return each key's weight in absolute mode, where evaluation time goes from key to key."""
     frames = np.array([block.frame for block in keys.key_blocks])
     order = np.argsort(frames, kind="stable")
     at = np.interp(keys.eval_time, frames[order], np.arange(len(frames)))
@@ -130,23 +135,23 @@ def _read_pose(source: RigSource, depsgraph: Any) -> HeadPose:
 
 
 def resolved_facing(source: RigSource) -> str:
-    """Return the facing set, or the one that the armature's paired bones tell."""
+    """Return the facing that is set, or the one guessed from the armature's paired bones."""
     if source.facing in FACINGS or not _is_armature(source.armature):
         return source.facing if source.facing in FACINGS else "NEG_Y"
     data = source.armature.data
     head = data.bones.get(source.head_bone)
     if head is None:
         return "NEG_Y"
-    # Reading hundreds of bones takes milliseconds: asked once for each rest pose of an armature.
+    # Reading hundreds of bones takes milliseconds: done once for each rest pose of an armature.
     key = (data.session_uid, len(data.bones), head.name, tuple(head.head_local))
-    if key not in _told_facing:
+    if key not in _guessed_facing:
         heads = np.empty(len(data.bones) * 3, np.float32)
         data.bones.foreach_get("head_local", heads)
-        if len(_told_facing) > 100:
-            _told_facing.clear()
+        if len(_guessed_facing) > 100:
+            _guessed_facing.clear()
         names = data.bones.keys()
-        _told_facing[key] = guess_facing(names, heads.reshape(-1, 3), source.head_bone)
-    return _told_facing[key]
+        _guessed_facing[key] = guess_facing(names, heads.reshape(-1, 3), source.head_bone)
+    return _guessed_facing[key]
 
 
 def armature_eye_distance(source: RigSource) -> float:
@@ -163,27 +168,12 @@ def _scale(matrix: Any) -> float:
     return float(volume ** (1.0 / 3.0)) if volume > 1e-30 else 1.0
 
 
-def shape_keys(mesh: Any) -> Any:
-    """Return the ``Key`` data-block of a mesh object, or None."""
-    if mesh is None or mesh.type != "MESH" or mesh.data is None:
-        return None
-    return mesh.data.shape_keys
-
-
-def key_names(mesh: Any) -> tuple[str, ...]:
-    """Return the names of a mesh object's shape keys but for the reference key (the "Basis")."""
-    keys = shape_keys(mesh)
-    if keys is None:
-        return ()
-    return tuple(block.name for block in keys.key_blocks if block != keys.reference_key)
-
-
 def _is_armature(armature: Any) -> bool:
     return armature is not None and armature.type == "ARMATURE" and armature.data is not None
 
 
 def problems(source: RigSource) -> tuple[str, ...]:
-    """Say in plain lines why parts of a rig read as rest; empty when all is well."""
+    """Return a line for each reason why parts of a rig read as rest."""
     return (*_mesh_problems(source.mesh), *_armature_problems(source))
 
 
@@ -211,7 +201,7 @@ def _mesh_problems(mesh: Any) -> list[str]:
 
 
 def _is_missing(thing: Any) -> bool:
-    """Tell whether an object or its data stands in for something in a file that is gone."""
+    """Return whether an object or its data is a placeholder for one in a missing library."""
     return bool(thing.is_missing or (thing.data is not None and thing.data.is_missing))
 
 
@@ -237,7 +227,7 @@ def _armature_problems(source: RigSource) -> list[str]:
 
 
 def rig_source(portrait: Any) -> RigSource:
-    """Return what to sample for a portrait. Made anew for each use: undo replaces objects."""
+    """Return the rig of a portrait; make it for each use, for undo replaces objects."""
     return RigSource(
         mesh=portrait.mesh,
         armature=portrait.armature,
@@ -249,7 +239,7 @@ def rig_source(portrait: Any) -> RigSource:
 
 
 def rig_problems(portrait: Any) -> tuple[str, ...]:
-    """Return in plain lines what keeps the rig from performing; empty when all is well."""
+    """Return `problems` of a portrait's rig; empty while no rig is chosen."""
     if portrait.mesh is None and portrait.armature is None:
         return ()
     return problems(rig_source(portrait))

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Puts a finished take into the scene's sequencer."""
+"""Takes in the scene's sequencer: places finished takes, finds them, checks the scene's settings.
+
+The scene's resolution and colour management decide whether rendered takes look as the frames do.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,17 @@ from ..core.takes import strip_placing
 from ..core.takes.take import TakeRecord
 
 UID_KEY = "heat_portrait"
-# Blender copies its list of pictures at each append: this many at once stay below a few ms.
+# Images appended in one step. Blender copies the list at each append; so many take a few ms.
 _AT_ONCE = 200
 _LOOK = ("blend_type", "blend_alpha", "mute", "lock", "color_tag", "color_multiply",
          "color_saturation", "use_flip_x", "use_flip_y")  # fmt: skip
 
+# Aspect ratios that differ by a smaller share are equal: it allows for rounding to whole pixels.
+_SAME_SHAPE = 2e-3
+
 
 def put(scene: Any, record: TakeRecord, files: Sequence[Path], name: str) -> Iterator[Any]:
-    """Place a take, step by step so that a long sequence does not hold Blender up.
+    """Place a take, in steps so that a long sequence does not block Blender.
 
     Parameters
     ----------
@@ -30,7 +36,7 @@ def put(scene: Any, record: TakeRecord, files: Sequence[Path], name: str) -> Ite
     record : TakeRecord
         Frames and kind of the take.
     files : sequence of Path
-        The movie, or the pictures in order.
+        The movie, or the images in order.
     name : str
         Name for the strip.
 
@@ -100,7 +106,7 @@ def _add(strips: Any, record: TakeRecord, first: Path, name: str, channel: int) 
 
 
 def _point_at(strip: Any, record: TakeRecord, first: Path) -> None:
-    # Relative to a saved .blend, so that its folder can be moved whole.
+    # Relative to a saved .blend, so that its folder can be moved.
     if record.is_movie:
         strip.filepath = relative(first)
     else:
@@ -133,17 +139,13 @@ def _give_look(strip: Any, look: dict[str, Any]) -> None:
 
 
 def relative(path: Path) -> str:
-    """Return a path relative to the .blend where Blender prefers that and it is possible."""
+    """Return a path relative to the .blend where the preferences say so and it is possible."""
     if bpy.data.is_saved and bpy.context.preferences.filepaths.use_relative_paths:
         try:
             return str(bpy.path.relpath(str(path)))
         except ValueError:  # another drive
             pass
     return str(path)
-
-
-# Two shapes are the same when one fills the other but for about a pixel in a thousand.
-_SAME_SHAPE = 2e-3
 
 
 def strips_of(scene: Any, uid: str) -> list[Any]:
@@ -155,7 +157,7 @@ def strips_of(scene: Any, uid: str) -> list[Any]:
 
 
 def place_line(scene: Any, uid: str) -> str | None:
-    """Return where the portrait's topmost strip is, in words, or None when there is none."""
+    """Return a line on the position of the portrait's topmost strip, or None without one."""
     mine = strips_of(scene, uid)
     if not mine:
         return None
@@ -173,7 +175,7 @@ def picture_size(scene: Any, uid: str) -> tuple[int, int] | None:
 
 
 def resolution_complaint(scene: Any, uid: str) -> str | None:
-    """Return that the scene's renders have another shape than the frames, or None."""
+    """Return a line if the scene's aspect ratio differs from the frames', or None."""
     size = picture_size(scene, uid)
     if size is None:
         return None
@@ -189,7 +191,7 @@ def resolution_complaint(scene: Any, uid: str) -> str | None:
 
 
 def match_resolution(scene: Any, uid: str) -> tuple[int, int]:
-    """Give the scene the size of the portrait's frames; its strips keep filling the picture.
+    """Set the scene's resolution to the frames' size; the portrait's strips keep filling it.
 
     Returns
     -------
@@ -219,7 +221,7 @@ def match_resolution(scene: Any, uid: str) -> tuple[int, int]:
 
 
 def open_sequencer(context: Any) -> None:
-    """Show a Video Sequencer: the one there is, or a window of its own. Needs a window."""
+    """Show a workspace with a Video Sequencer, or open one in a new window. Needs a window."""
     window = context.window
     if not _has_sequencer(window.screen):
         for workspace in bpy.data.workspaces:
@@ -237,7 +239,7 @@ def open_sequencer(context: Any) -> None:
 
 
 def _show_all_strips() -> None:
-    """Bring the strips into view, once Blender has laid out the editor."""
+    """Frame all strips, once Blender has laid out the editor (a timer calls this)."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             region = next((r for r in area.regions if r.type == "WINDOW"), None)
@@ -257,7 +259,7 @@ def _fit(canvas: tuple[int, int], picture: tuple[int, int]) -> float:
 
 
 def colour_complaint(scene: Any) -> str | None:
-    """Return what would shift the photo's colours, in a line, or None."""
+    """Return a line on the colour management setting that would change the photo, or None."""
     settings = scene.view_settings
     if settings.view_transform != "Standard":
         return (
@@ -274,7 +276,7 @@ def colour_complaint(scene: Any) -> str | None:
 
 
 def show_srgb(scene: Any) -> None:
-    """Let the scene show sRGB pictures as they are."""
+    """Set colour management so that sRGB images are shown unchanged."""
     settings = scene.view_settings
     settings.view_transform = "Standard"
     settings.look = "None"

@@ -40,7 +40,7 @@ def test_missing_photo_is_told(addon, blender, portrait, photo, backend):
     from blender_addon.jobs import render_job
 
     photo.unlink()
-    portraits._seen.clear()
+    portraits._exists.clear()
     assert "my phöto.png" in portraits.photo_complaint(portrait)
     assert "not there" in render_job.reason_against(blender.context.scene, portrait)
     with pytest.raises(RuntimeError, match="not there any more"):

@@ -12,6 +12,7 @@ from rig_scenes import add_armature, add_face, graph, turn_bone
 
 import bridge
 from blender_addon.core.rig.rig_map import KeyRow, RigMap, default_bone_rows, evaluate
+from blender_addon.data.rig_maps import key_names
 from blender_addon.scene import sampling
 
 pytestmark = pytest.mark.usefixtures("blender")
@@ -185,7 +186,7 @@ def test_a_renamed_key_reads_as_rest_and_is_reported():
     index = bridge.coefficients.EXPRESSION_INDEX
     assert made.expression[index["jawOpen"]] == 0.0
     assert made.expression[index["mouthSmileLeft"]] == pytest.approx(0.8)
-    (dead,) = dead_rows(rig_map, sampling.key_names(face))
+    (dead,) = dead_rows(rig_map, key_names(face))
     assert dead.suggestion == "Jaw_Open"
 
 

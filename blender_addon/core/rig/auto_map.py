@@ -71,7 +71,7 @@ def auto_map(
     BadInput
         The preset is unknown.
     """
-    label, named = names_told(key_names, preset)
+    label, named = match_by_name(key_names, preset)
     match = None
     if compare is not None:
         match = compare({name: found.targets for name, found in named.items()})
@@ -92,8 +92,8 @@ def auto_map(
     )
 
 
-def names_told(key_names: Sequence[str], preset: str = "") -> tuple[str, dict[str, NameMatch]]:
-    """Return what names alone tell: the preset's label and a match for each known name.
+def match_by_name(key_names: Sequence[str], preset: str = "") -> tuple[str, dict[str, NameMatch]]:
+    """Match shape keys by name: return the preset's label and a match for each known name.
 
     The best preset comes first; names that it does not know are looked up in the others.
     """
