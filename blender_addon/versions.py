@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Everything that differs from one Blender to the next, and nothing else.
+"""Every difference between supported versions of Blender: 4.2 LTS, 4.5 LTS, 5.0 and newer.
 
-Supported: 4.2 LTS, 4.5 LTS, 5.0 and newer.
+No other module checks a version or whether a property exists for that reason.
 """
 
 from __future__ import annotations
@@ -36,27 +36,6 @@ def all_strips_of(scene: Any) -> Any:
     return editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all
 
 
-def strip_is_trimmed(strip: Any) -> bool:
-    """Return whether a strip hides some of its content, or holds a frame beyond it."""
-    if hasattr(strip, "left_handle_offset"):
-        offsets = ("left_handle_offset", "right_handle_offset", "content_trim_start",
-                   "content_trim_end")  # fmt: skip
-    else:
-        offsets = ("frame_offset_start", "frame_offset_end", "animation_offset_start",
-                   "animation_offset_end")  # fmt: skip
-    return any(getattr(strip, name, 0) for name in offsets)
-
-
-def strip_span(strip: Any) -> tuple[int, int]:
-    """Return the first frame that a strip shows and the first that it does not show any more.
-
-    `frame_final_start` and `frame_final_end` are deprecated from 5.1 on for the handles.
-    """
-    if hasattr(strip, "left_handle"):
-        return int(strip.left_handle), int(strip.right_handle)
-    return int(strip.frame_final_start), int(strip.frame_final_end)
-
-
 def new_image_strip(strips: Any, name: str, first: Path, channel: int, frame: int) -> Any:
     """Add an image strip on its first picture; the others are appended to its elements."""
     return strips.new_image(
@@ -71,36 +50,38 @@ def new_movie_strip(strips: Any, name: str, movie: Path, channel: int, frame: in
     )
 
 
-def show_in_sequencers(scene: Any) -> None:
-    """Let workspaces whose sequencer shows no scene show this one.
-
-    From 5.0 on the sequencer's scene is the workspace's; a choice that was made is left alone.
-    """
-    for workspace in bpy.data.workspaces:
-        if hasattr(workspace, "sequencer_scene") and workspace.sequencer_scene is None:
-            workspace.sequencer_scene = scene
-
-
-def buffer_view(buffer: Any, count: int) -> Any:
-    """Return a float32 array over the memory of a one-dimensional `gpu.types.Buffer`."""
-    import numpy as np
-
-    if bpy.app.version < (4, 4, 0):
-        buffer.dimensions = count  # else the array comes out with a wrong shape there
-    return np.asarray(buffer)
-
-
-def new_node_material(name: str) -> Any:
-    """Make a material with nodes: from 5.0 on all have them, and `use_nodes` is deprecated."""
-    material = bpy.data.materials.new(name)
-    if bpy.app.version < (5, 0, 0):
-        material.use_nodes = True
-    return material
-
-
 def new_sound_strip(strips: Any, name: str, sound: Path, channel: int, frame: int) -> Any:
     """Add a sound strip."""
     return strips.new_sound(name=name, filepath=str(sound), channel=channel, frame_start=frame)
+
+
+def strip_span(strip: Any) -> tuple[int, int]:
+    """Return the first frame that a strip shows and the first that it does not show any more.
+
+    `frame_final_start` and `frame_final_end` are deprecated from 5.1 on for the handles.
+    """
+    if hasattr(strip, "left_handle"):
+        return int(strip.left_handle), int(strip.right_handle)
+    return int(strip.frame_final_start), int(strip.frame_final_end)
+
+
+def set_strip_span(strip: Any, first: int, end: int) -> None:
+    """Trim a strip to the frames from `first` up to, but not with, `end`."""
+    if hasattr(strip, "left_handle"):
+        strip.left_handle, strip.right_handle = first, end
+    else:
+        strip.frame_final_start, strip.frame_final_end = first, end
+
+
+def strip_is_trimmed(strip: Any) -> bool:
+    """Return whether a strip hides some of its content, or holds a frame beyond it."""
+    if hasattr(strip, "left_handle_offset"):
+        offsets = ("left_handle_offset", "right_handle_offset", "content_trim_start",
+                   "content_trim_end")  # fmt: skip
+    else:
+        offsets = ("frame_offset_start", "frame_offset_end", "animation_offset_start",
+                   "animation_offset_end")  # fmt: skip
+    return any(getattr(strip, name, 0) for name in offsets)
 
 
 def strip_content(strip: Any) -> tuple[float, float]:
@@ -121,12 +102,14 @@ def strip_media_frames(strip: Any) -> int:
     return int(getattr(strip, "content_duration", 0) or strip.frame_duration)
 
 
-def set_strip_span(strip: Any, first: int, end: int) -> None:
-    """Trim a strip to the frames from `first` up to, but not with, `end`."""
-    if hasattr(strip, "left_handle"):
-        strip.left_handle, strip.right_handle = first, end
-    else:
-        strip.frame_final_start, strip.frame_final_end = first, end
+def show_in_sequencers(scene: Any) -> None:
+    """Let workspaces whose sequencer shows no scene show this one.
+
+    From 5.0 on the sequencer's scene is the workspace's; a choice that was made is left alone.
+    """
+    for workspace in bpy.data.workspaces:
+        if hasattr(workspace, "sequencer_scene") and workspace.sequencer_scene is None:
+            workspace.sequencer_scene = scene
 
 
 def actions_have_slots() -> bool:
@@ -186,6 +169,13 @@ def action_curves(action: Any, id_block: Any, label: str) -> tuple[Any, Any, Any
     return bag.fcurves, bag.groups, slot
 
 
+def new_nla_strip(track: Any, name: str, first: int, action: Any) -> Any:
+    """Add an NLA strip of that name; up to 4.3 Blender names it after its action."""
+    strip = track.strips.new(name, first, action)
+    strip.name = name
+    return strip
+
+
 def use_slot(owner: Any, slot: Any) -> None:
     """Let an NLA strip take its curves from a slot; nothing to do before 4.4."""
     if slot is not None:
@@ -195,3 +185,27 @@ def use_slot(owner: Any, slot: Any) -> None:
 def slot_of(owner: Any) -> Any:
     """Return the slot that an owner of an action uses; None before 4.4."""
     return getattr(owner, "action_slot", None)
+
+
+def new_shape_key(mesh: Any, name: str) -> Any:
+    """Add a shape key at value 0; from 5.0 on Blender adds keys at 1."""
+    block = mesh.shape_key_add(name=name, from_mix=False)
+    block.value = 0.0
+    return block
+
+
+def new_node_material(name: str) -> Any:
+    """Make a material with nodes: from 5.0 on all have them, and `use_nodes` is deprecated."""
+    material = bpy.data.materials.new(name)
+    if bpy.app.version < (5, 0, 0):
+        material.use_nodes = True
+    return material
+
+
+def buffer_view(buffer: Any, count: int) -> Any:
+    """Return a float32 array over the memory of a one-dimensional `gpu.types.Buffer`."""
+    import numpy as np
+
+    if bpy.app.version < (4, 4, 0):
+        buffer.dimensions = count  # else the array comes out with a wrong shape there
+    return np.asarray(buffer)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Presets of edits: those that come with Heat, those of the .blend, and files."""
+"""Presets of edits: shipped, saved in the .blend, and files; made from portraits and applied."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ..core.edit.preset_file import Preset
 from . import edit_values
 
 _SHIPPED = Path(__file__).with_name("presets")
-_LONGEST_NAME = 60
+_LONGEST_NAME = 60  # letters, so that menus show it whole
 
 
 @lru_cache(maxsize=1)
 def shipped_names() -> tuple[str, ...]:
-    """Return the names of the presets that come with Heat, sorted."""
+    """Return the names of the shipped presets, sorted."""
     return tuple(sorted(path.stem for path in _SHIPPED.glob("*.json")))
 
 
@@ -28,7 +28,7 @@ def own_names(scene: Any) -> tuple[str, ...]:
 
 
 def find(scene: Any, name: str) -> Preset:
-    """Return a preset by name: the .blend's, or else one that comes with Heat.
+    """Return a preset by name: the .blend's, or else a shipped one.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def apply(portrait: Any, preset: Preset) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        What there is to tell, in a line each.
+        Notes for the user.
     """
     for name in preset.attributes:
         edit_values.add_attribute(portrait, name)
@@ -74,12 +74,12 @@ def apply(portrait: Any, preset: Preset) -> tuple[str, ...]:
         wanted |= dict.fromkeys(edit_values.names_of(portrait, group), 0.0)
     wanted |= {**preset.values, **preset.attributes}
     edit_values.set_values(portrait, wanted)
-    held = edit_values.set_again(portrait, wanted)
-    return (*preset.notes, held) if held else preset.notes
+    overwritten = edit_values.set_again(portrait, wanted)
+    return (*preset.notes, overwritten) if overwritten else preset.notes
 
 
-def keep(scene: Any, name: str, preset: Preset) -> str:
-    """Save a preset with the .blend, in the place of an older one of that name; return the name.
+def save_in_blend(scene: Any, name: str, preset: Preset) -> str:
+    """Save a preset in the .blend, replacing one of that name; return the name.
 
     Raises
     ------
@@ -89,8 +89,8 @@ def keep(scene: Any, name: str, preset: Preset) -> str:
     name = name.strip()
     if not name or len(name) > _LONGEST_NAME:
         raise bridge.errors.BadInput(f"Give the preset a name of at most {_LONGEST_NAME} letters")
-    kept = scene.heat.edit_presets.get(name) or scene.heat.edit_presets.add()
-    kept.name, kept.text = name, preset_file.to_json(preset)
+    saved = scene.heat.edit_presets.get(name) or scene.heat.edit_presets.add()
+    saved.name, saved.text = name, preset_file.to_json(preset)
     return name
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The values of a portrait's edits: read as evaluated, set, keyed."""
+"""The values of a portrait's edits: reading them evaluated, setting and keying them."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from ..core.edit import edit_groups
 from . import property_animation
 from .portraits import find_portrait
 
-# Rounding of drivers and curves: what is nearer to 0 than this is off and costs nothing.
-_NOISE = 1e-4
+# Values nearer to 0 count as 0: rounding of drivers and f-curves, far below a visible edit.
+_NEAR_ZERO = 1e-4
 
 
 @dataclass(frozen=True)
 class EditSource:
-    """Whose edits to read. Make a new one for each use: it holds a scene, which undo replaces."""
+    """Reads a portrait's edits. Make a new one for each use: undo replaces the scene."""
 
     scene: Any
     uid: str
 
     def read(self, depsgraph: Any) -> dict[str, float]:
-        """Return the edits that are not 0, with drivers and animation as evaluated."""
+        """Return the evaluated edits that are not 0."""
         portrait = find_portrait(self.scene.evaluated_get(depsgraph), self.uid)
         return {} if portrait is None else values(portrait)
 
 
 def source_of(portrait: Any) -> EditSource:
-    """Return what to read for a portrait."""
+    """Return the `EditSource` of a portrait."""
     return EditSource(portrait.id_data, portrait.uid)
 
 
@@ -40,7 +40,7 @@ def values(portrait: Any, names: Iterable[str] | None = None) -> dict[str, float
     Parameters
     ----------
     portrait : HeatPortrait
-        The scene's own, or an evaluated scene's.
+        Of the scene, or of an evaluated scene.
     names : iterable of str, optional
         All edits and attributes without it.
     """
@@ -48,7 +48,7 @@ def values(portrait: Any, names: Iterable[str] | None = None) -> dict[str, float
     found = {edit.name: getattr(edits, edit.name) for edit in bridge.edits.EDITS}
     found |= {attribute.name: attribute.value for attribute in edits.attributes}
     wanted = found if names is None else names
-    return {name: found[name] for name in wanted if abs(found.get(name, 0.0)) > _NOISE}
+    return {name: found[name] for name in wanted if abs(found.get(name, 0.0)) > _NEAR_ZERO}
 
 
 def names_of(portrait: Any, group: str = "") -> tuple[str, ...]:
@@ -73,7 +73,7 @@ def names_of(portrait: Any, group: str = "") -> tuple[str, ...]:
 
 
 def place(portrait: Any, name: str) -> tuple[Any, str]:
-    """Return the property of an edit: what has it, and what it is called there.
+    """Return the owner and the name of the property of an edit.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def place(portrait: Any, name: str) -> tuple[Any, str]:
 
 
 def add_attribute(portrait: Any, name: str) -> Any:
-    """Return the attribute of a name, added at 0 where it is not there.
+    """Return the attribute of a name, added with value 0 if it is missing.
 
     Raises
     ------
@@ -109,12 +109,12 @@ def add_attribute(portrait: Any, name: str) -> Any:
 
 
 def set_values(portrait: Any, wanted: Mapping[str, float]) -> None:
-    """Set edits, and key them where Blender inserts keyframes by itself.
+    """Set edits, and key them if Auto Keying is on.
 
     Raises
     ------
     BadInput
-        An edit is unknown; nothing has been set then.
+        An edit is unknown; nothing was set.
     """
     scene = portrait.id_data
     places = [(place(portrait, name), value) for name, value in wanted.items()]
@@ -127,7 +127,7 @@ def set_values(portrait: Any, wanted: Mapping[str, float]) -> None:
 
 
 def set_again(portrait: Any, names: Iterable[str]) -> str | None:
-    """Return in a line which of some edits keyframes or drivers will set again, or None."""
+    """Return a line on which of some edits keyframes or drivers will overwrite, or None."""
     scene = portrait.id_data
     held = property_animation.driven(scene)
     if not scene.tool_settings.use_keyframe_insert_auto:

@@ -41,7 +41,7 @@ class HEAT_OT_edit_preset_save(DialogOperator, PortraitOperator, Operator):
         """Save them."""
         portrait = chosen_portrait(self, context)
         preset = edit_presets.of_portrait(portrait, self.group)
-        name = edit_presets.keep(context.scene, self.preset, preset)
+        name = edit_presets.save_in_blend(context.scene, self.preset, preset)
         self.report({"INFO"}, f'Edits saved with the .blend as "{name}"')
         return {"FINISHED"}
 
@@ -106,7 +106,7 @@ class HEAT_OT_edit_preset_import(_PresetFile, Operator):
         """Read it."""
         path = Path(bpy.path.abspath(self.filepath))
         preset = edit_presets.read(path)
-        edit_presets.keep(context.scene, path.stem, preset)
+        edit_presets.save_in_blend(context.scene, path.stem, preset)
         notes = preset.notes
         if self.use:
             notes = edit_presets.apply(chosen_portrait(self, context), preset)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The properties that a scene saves; all others reach them as ``scene.heat``, and import none."""
+"""The properties saved with a scene. Other modules read them as ``scene.heat`` and import none."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # mypy: disable-error-code="valid-type"
-"""A portrait's edits as properties: one keyframable number each, attributes in a list of names.
+"""A portrait's edits as properties: one keyframable number each, and a list of attributes.
 
-`bridge.edits` is all of the bridge that this needs, and it loads neither numpy nor sockets.
+Of the bridge this imports `bridge.edits` alone, which loads neither numpy nor sockets.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from .. import bridge
 from ..core import dirty_flags
 from ..core.edit import edit_groups
 
-MOST = 3.0
+MOST = 3.0  # the contract's range of an attribute; the sliders reach 1
 
 
 def _is_lamp(_self: Any, candidate: Any) -> bool:
@@ -43,7 +43,7 @@ def _edit_property(edit: bridge.edits.Edit) -> Any:
 
 
 class HeatAttribute(PropertyGroup):
-    """One attribute, such as age, of an engine that has some; its name is the engine's."""
+    """One attribute of an engine that has some, such as age; named as the engine names it."""
 
     value: FloatProperty(
         name="Strength",
@@ -102,7 +102,7 @@ HeatEdits = type(
     "HeatEdits",
     (PropertyGroup,),
     {
-        "__doc__": "All edits of one portrait: what is not 0 is sent with every frame.",
+        "__doc__": "All edits of one portrait; those that are not 0 are sent with every frame.",
         "__annotations__": _ANNOTATIONS,
         "__module__": __name__,
     },

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # mypy: disable-error-code="valid-type"
-"""What one row of a rig map remembers; `properties` registers these with the portrait."""
+"""The rows of a rig map as properties; `portrait_properties` registers them."""
+
+from typing import Any
 
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
 from bpy.types import PropertyGroup
@@ -26,6 +28,27 @@ TARGET_ITEMS = (
 )
 
 
+def _factor(name: str, description: str, *, default: float, reach: float) -> Any:
+    """Return a number of a row, with sliders from -reach to reach."""
+    return FloatProperty(
+        name=name,
+        description=description,
+        default=default,
+        soft_min=-reach,
+        soft_max=reach,
+        step=5,
+        update=dirty_flags.rig_changed,
+    )
+
+
+_MUTE = BoolProperty(
+    name="Mute",
+    description="Leave this row out",
+    default=False,
+    update=dirty_flags.rig_changed,
+)
+
+
 class HeatKeyRow(PropertyGroup):
     """One shape key that drives one expression value."""
 
@@ -40,30 +63,9 @@ class HeatKeyRow(PropertyGroup):
         items=expression_menu.items,
         update=dirty_flags.rig_changed,
     )
-    scale: FloatProperty(
-        name="Scale",
-        description="The shape key's value is multiplied by this",
-        default=1.0,
-        soft_min=-2.0,
-        soft_max=2.0,
-        step=5,
-        update=dirty_flags.rig_changed,
-    )
-    offset: FloatProperty(
-        name="Offset",
-        description="This is added after scaling",
-        default=0.0,
-        soft_min=-1.0,
-        soft_max=1.0,
-        step=5,
-        update=dirty_flags.rig_changed,
-    )
-    mute: BoolProperty(
-        name="Mute",
-        description="Leave this row out",
-        default=False,
-        update=dirty_flags.rig_changed,
-    )
+    scale: _factor("Scale", "The shape key's value is multiplied by this", default=1.0, reach=2.0)
+    offset: _factor("Offset", "This is added after scaling", default=0.0, reach=1.0)
+    mute: _MUTE
     confidence: FloatProperty(
         name="Confidence",
         description="How sure the automatic map was of this row, 1 being certain",
@@ -89,27 +91,11 @@ class HeatBoneRow(PropertyGroup):
         items=TARGET_ITEMS,
         update=dirty_flags.rig_changed,
     )
-    scale: FloatProperty(
-        name="Scale",
-        description="The bone's value is multiplied by this",
-        default=1.0,
-        soft_min=-2.0,
-        soft_max=2.0,
-        step=5,
-        update=dirty_flags.rig_changed,
-    )
-    offset: FloatProperty(
-        name="Offset",
-        description="This is added after scaling, in radians or outer-eye-corner distances",
+    scale: _factor("Scale", "The bone's value is multiplied by this", default=1.0, reach=2.0)
+    offset: _factor(
+        "Offset",
+        "This is added after scaling, in radians or outer-eye-corner distances",
         default=0.0,
-        soft_min=-1.0,
-        soft_max=1.0,
-        step=5,
-        update=dirty_flags.rig_changed,
+        reach=1.0,
     )
-    mute: BoolProperty(
-        name="Mute",
-        description="Leave this row out",
-        default=False,
-        update=dirty_flags.rig_changed,
-    )
+    mute: _MUTE

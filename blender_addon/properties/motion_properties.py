@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # mypy: disable-error-code="valid-type"
-"""What a portrait remembers of its motion: source, region gains, how it is baked."""
+"""A portrait's motion settings as properties: source, gain by region, options of the bake."""
 
 from typing import Any
 

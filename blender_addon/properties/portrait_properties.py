@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # mypy: disable-error-code="valid-type"
-"""What a scene remembers: `scene.heat`, a list of portraits with rig, map, preview and output.
+"""`scene.heat` as properties: a list of portraits with rig, map, engine, preview and output.
 
-Everything here is saved with the .blend. What only lives while Blender runs (previews, jobs,
-the backend) is kept in `preview.live`, `strip.jobs` and `backend.owner`, found by
-`portrait.uid`.
+Everything here is saved with the .blend. Previews, jobs and the backend, which exist only while
+Blender runs, are kept in `preview.live`, `jobs` and `backend.owner`, found by `portrait.uid`.
 """
 
 from typing import Any

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes baked curves as NLA strips of their own, and leaves all other layers alone.
+"""Writes baked f-curves as NLA strips of their own; other actions and strips stay unchanged.
 
-From Blender 4.4 on, one action holds the curves of mesh and armature in two slots; before, each
-has an action of its own. An action tells by a custom property which source it was baked from.
+One action holds the curves of mesh and armature in two slots where actions have slots; otherwise
+each has an action of its own. A custom property of the action identifies the source of the bake.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ from ..core.motion.bake_plan import Curve
 
 SOURCE_KEY = "heat_motion"
 REST = "Heat Rest"
+# Values of Keyframe.interpolation and handle types in Blender's RNA, for foreach_set.
 _BEZIER, _FREE, _ALIGNED = 2, 0, 3
-# What a user may have set on the strip, which a new bake keeps.
+# Properties of the NLA strip that a user may have set; a new bake keeps them.
 _LOOK = ("blend_type", "extrapolation", "influence", "mute", "use_auto_blend", "blend_in",
          "blend_out")  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Layer:
-    """The curves of one data-block; none takes an older bake away."""
+    """The f-curves of one data-block; without curves an older bake is removed."""
 
     id_block: Any
     label: str
@@ -36,9 +37,9 @@ class Layer:
 
 
 def own_strips(id_block: Any, identity: str) -> list[tuple[Any, Any]]:
-    """Return (track, strip) of the bake from a source; empty where there is none.
+    """Return (track, strip) of the bake from a source, at most one.
 
-    A second strip of the same action is a copy that the user made, and the user's own.
+    A second strip of the same action is a copy made by the user and is left alone.
     """
     data = id_block.animation_data
     if data is None:
@@ -53,7 +54,7 @@ def own_strips(id_block: Any, identity: str) -> list[tuple[Any, Any]]:
 
 
 def complaint(id_block: Any, owner: str, identity: str) -> str | None:
-    """Return why a data-block of the object `owner` cannot be baked onto, in a line, or None."""
+    """Return a line on why a data-block of the object `owner` cannot be baked onto, or None."""
     if not id_block.is_editable:
         if id_block.id_type == "KEY":
             return (
@@ -75,21 +76,21 @@ def complaint(id_block: Any, owner: str, identity: str) -> str | None:
 
 
 def write(layers: Sequence[Layer], name: str, identity: str, first: int, frames: int) -> list[str]:
-    """Bake layers: each gets one strip; an older one of the same source is replaced.
+    """Write each layer as one NLA strip; an older strip of the same source is replaced.
 
     Parameters
     ----------
     layers : sequence of Layer
         Of data-blocks without a `complaint`.
     name, identity : str
-        Of the source.
+        Name and identity of the source.
     first, frames : int
         Scene frames that the strips cover.
 
     Returns
     -------
     list of str
-        What else was done, in plain lines.
+        Notes for the user.
     """
     notes: list[str] = []
     old = [strip.action for layer in layers for _, strip in own_strips(layer.id_block, identity)]
@@ -106,12 +107,12 @@ def write(layers: Sequence[Layer], name: str, identity: str, first: int, frames:
             notes += _write_layer(layer, mine, title, (first, frames))
         else:
             _remove(layer.id_block, own)
-    _leave({one for one in old if one not in written})
+    _release({one for one in old if one not in written})
     return notes
 
 
-def _leave(actions: set[Any]) -> None:
-    """Remove actions that no strip uses any more; those that copies still use are the user's."""
+def _release(actions: set[Any]) -> None:
+    """Remove unused actions; those that copied strips still use become the user's."""
     for action in actions:
         if action.users == 0:
             bpy.data.actions.remove(action)
@@ -120,7 +121,7 @@ def _leave(actions: set[Any]) -> None:
 
 
 def _action_for(old: list[Any], name: str) -> Any:
-    """Return the old bake's action where nothing else uses it, or a new one."""
+    """Return the older bake's action if nothing else uses it, or a new one."""
     for action in old:
         if action.users - int(action.use_fake_user) <= old.count(action):
             return action
@@ -139,8 +140,8 @@ def _write_layer(layer: Layer, action: Any, title: str, span: tuple[int, int]) -
     _hold_rest(layer, [strip for _, strip in own], first)
     look = {field: getattr(own[0][1], field) for field in _LOOK} if own else {}
     track = own[0][0] if own else None
-    for of, strip in own:
-        of.strips.remove(strip)
+    for own_track, strip in own:
+        own_track.strips.remove(strip)
     curves, groups, slot = versions.action_curves(action, layer.id_block, layer.label)
     for collection in (curves, groups):
         for thing in list(collection):
@@ -152,9 +153,8 @@ def _write_layer(layer: Layer, action: Any, title: str, span: tuple[int, int]) -
     strip.extrapolation = "NOTHING"  # beyond the motion, other layers show
     for field, value in look.items():
         setattr(strip, field, value)
-    strip.name = title  # 4.3 takes the name of the action
     _set_range(strip, first, first + max(frames - 1, 1))
-    _drop_empty(data, [of for of, _ in own])
+    _drop_empty(data, [own_track for own_track, _ in own])
     if any(other.is_solo for other in data.nla_tracks):
         notes.append(f'An NLA track of "{layer.id_block.name}" plays solo: the bake does not show')
     return notes
@@ -163,18 +163,18 @@ def _write_layer(layer: Layer, action: Any, title: str, span: tuple[int, int]) -
 def _place(data: Any, track: Any, title: str, action: Any, first: int) -> Any:
     if track is not None:
         try:
-            return track.strips.new(title, first, action)
-        except RuntimeError:  # it has grown into the next strip of its track
+            return versions.new_nla_strip(track, title, first, action)
+        except RuntimeError:  # it would overlap the next strip of its track
             pass
     fresh = data.nla_tracks.new()
     fresh.name = title
-    return fresh.strips.new(title, first, action)
+    return versions.new_nla_strip(fresh, title, first, action)
 
 
 def _set_range(strip: Any, start: float, end: float) -> None:
-    """Let a strip play an action's frames where they stand."""
+    """Let a strip play an action's frames at the same scene frames."""
     strip.use_sync_length = False
-    # The end first: a strip made before its slot was known has a range of one frame.
+    # The end first: a strip made before its slot was set has a range of one frame.
     strip.action_frame_end = end
     strip.action_frame_start = start
     strip.scale = 1.0
@@ -188,7 +188,7 @@ def _write_curve(curves: Any, groups: Any, curve: Curve, first: int) -> None:
         group = next((one for one in groups if one.name == curve.group), None)
         made.group = group or groups.new(curve.group)
     at, value = keys.at + float(first), keys.value[:, column]
-    # Handles at a third of the way make the Bezier the very cubic that was fitted.
+    # Handles at a third of the interval make the Bezier equal to the fitted cubic.
     third = np.diff(at, prepend=at[0] - 1.0) / 3.0, np.diff(at, append=at[-1] + 1.0) / 3.0
     left = np.stack([at - third[0], value - third[0] * keys.slope_in[:, column]], axis=1)
     right = np.stack([at + third[1], value + third[1] * keys.slope_out[:, column]], axis=1)
@@ -206,7 +206,7 @@ def _write_curve(curves: Any, groups: Any, curve: Curve, first: int) -> None:
 
 
 def _push_down(data: Any, channels: set[tuple[str, int]]) -> list[str]:
-    """Put the active action below the bake, as an NLA strip, where it would hide the bake."""
+    """Push an active action that would override the bake down to an NLA strip below it."""
     keyed = {(curve.data_path, curve.array_index) for curve in versions.curves_of(data)}
     if not keyed & channels:
         return []
@@ -214,7 +214,7 @@ def _push_down(data: Any, channels: set[tuple[str, int]]) -> list[str]:
     start, end = (float(frame) for frame in action.frame_range)
     track = data.nla_tracks.new()
     track.name = action.name
-    strip = track.strips.new(action.name, math.floor(start), action)
+    strip = versions.new_nla_strip(track, action.name, math.floor(start), action)
     versions.use_slot(strip, slot)
     _set_range(strip, start, max(end, start + 1.0))
     strip.blend_type = data.action_blend_type
@@ -225,10 +225,10 @@ def _push_down(data: Any, channels: set[tuple[str, int]]) -> list[str]:
 
 
 def _hold_rest(layer: Layer, own: list[Any], first: int) -> None:
-    """Keep what was set by hand as the lowest layer, for the time before and after the bake.
+    """Key the values set by hand in a lowest NLA strip, for the frames outside the bake.
 
-    Without it a property that only the bake animates falls back to Blender's own default, which
-    in 5.0 is 1 for a shape key.
+    Without it a property that only the bake animates falls back to Blender's default there, which
+    from 5.0 on is 1 for a shape key.
     """
     data = layer.id_block.animation_data
     others = [strip for track in data.nla_tracks for strip in track.strips if strip not in own]
@@ -251,7 +251,7 @@ def _hold_rest(layer: Layer, own: list[Any], first: int) -> None:
     if strip is None:
         track = data.nla_tracks.new()
         track.name = REST
-        strip = track.strips.new(REST, first, action)
+        strip = versions.new_nla_strip(track, REST, first, action)
         versions.use_slot(strip, slot)
         strip.extrapolation = "HOLD"
 

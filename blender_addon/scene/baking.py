@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bakes onto a portrait's rig: reads what the plan needs to know, and writes what it says."""
+"""Bakes motion onto a portrait's rig: collects what the plan needs, and writes the plan."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .sampling import rig_source
 
 @dataclass(frozen=True)
 class Baked:
-    """What a bake came to: frames covered, curves and keys written, and what to tell."""
+    """Result of a bake: frames covered, curves and keys written, notes for the user."""
 
     first: int
     frames: int
@@ -30,13 +30,13 @@ class Baked:
     notes: tuple[str, ...]
 
     def line(self) -> str:
-        """Return it in a sentence."""
+        """Return a sentence for the user."""
         last = self.first + self.frames - 1
         return f"Baked frames {self.first}-{last}: {self.curves} curves, {self.keys} keys"
 
 
 def complaint(portrait: Any) -> str | None:
-    """Return why nothing can be baked onto a portrait's rig now, in a line, or None."""
+    """Return a line on why nothing can be baked onto a portrait's rig, or None."""
     if portrait.mesh is None and portrait.armature is None:
         return "Pick a face mesh or an armature"
     if not portrait.key_rows and not portrait.bone_rows:
@@ -45,14 +45,14 @@ def complaint(portrait: Any) -> str | None:
 
 
 def order_for(portrait: Any, source: MotionSource, clip_begin: float) -> BakeOrder:
-    """Return all that planning a bake needs to know.
+    """Collect everything that planning a bake needs.
 
     Parameters
     ----------
     portrait : HeatPortrait
         Its rig, rig map and motion settings are read.
     source : MotionSource
-        Where the motion comes from and where it lies in time.
+        The motion and its timing.
     clip_begin : float
         Seconds of the media before the clip's first frame.
 
@@ -91,12 +91,12 @@ def order_for(portrait: Any, source: MotionSource, clip_begin: float) -> BakeOrd
 
 
 def write(portrait: Any, source: MotionSource, plan: BakePlan) -> Baked:
-    """Write a plan; an older bake of the same source is replaced where it lies.
+    """Write a plan; it replaces an older bake of the same source in place.
 
     Raises
     ------
     BadInput
-        Nothing can be written; the message says why. Nothing has been changed then.
+        Nothing can be written, and nothing was changed; the message says why.
     """
     targets, notes = _targets(portrait, source.identity)
     planned = {"face": ("Face", plan.face), "head": ("Head", plan.head)}
@@ -110,7 +110,7 @@ def write(portrait: Any, source: MotionSource, plan: BakePlan) -> Baked:
 
 
 def _write_edits(portrait: Any, source: MotionSource, plan: BakePlan) -> list[str]:
-    """Bake onto the scene, which has the edits of all its portraits."""
+    """Bake edits onto the scene, which owns the properties of all its portraits."""
     scene, identity = portrait.id_data, f"{source.identity} {portrait.uid}"
     if not plan.edits and not action_layers.own_strips(scene, identity):
         return []
@@ -129,7 +129,7 @@ def _edit_facts(portrait: Any) -> EditFacts:
 
 
 def _targets(portrait: Any, identity: str) -> tuple[dict[str, Any], list[str]]:
-    """Return the data-blocks to bake onto, and why another is left out.
+    """Return the data-blocks to bake onto, and notes on those left out.
 
     Raises
     ------
@@ -143,8 +143,8 @@ def _targets(portrait: Any, identity: str) -> tuple[dict[str, Any], list[str]]:
     if _head_bone(portrait) is not None:
         found["head"] = portrait.armature
     if not found:
-        told = sampling.problems(rig_source(portrait))
-        raise bridge.errors.BadInput(told[0] if told else "The rig has no shape keys")
+        problems = sampling.problems(rig_source(portrait))
+        raise bridge.errors.BadInput(problems[0] if problems else "The rig has no shape keys")
     notes = []
     for kind, id_block in list(found.items()):
         owner = portrait.mesh if kind == "face" else portrait.armature
@@ -165,7 +165,7 @@ def _head_bone(portrait: Any) -> Any:
 
 
 def _first_frame(targets: dict[str, Any], source: MotionSource) -> int:
-    """Return where the bake begins: a file's older bake keeps its place, moved or not."""
+    """Return the first frame of the bake: a file's older bake keeps its place, moved or not."""
     if not source.strip:
         for id_block in targets.values():
             for _, strip in action_layers.own_strips(id_block, source.identity):
@@ -174,7 +174,7 @@ def _first_frame(targets: dict[str, Any], source: MotionSource) -> int:
 
 
 def face_facts(keys: Any) -> FaceFacts:
-    """Return which keys of a mesh may be set, and where their values lie."""
+    """Return the data paths of a mesh's keys, and the limits of those that may be set."""
     blocks = [block for block in keys.key_blocks if block != keys.reference_key]
     paths = {block.name: str(block.path_from_id("value")) for block in blocks}
     driven = property_animation.driven(keys)

@@ -15,7 +15,7 @@ import numpy as np
 from mathutils import Euler, Vector
 from numpy.typing import NDArray
 
-from .. import bridge
+from .. import bridge, versions
 from ..core.rig.model_fields import gaze_displacements
 from . import head_materials
 
@@ -157,8 +157,7 @@ def _head_object(model: Any, head: Head, size: float, base: float) -> Any:
     mesh = bpy.data.objects.new(head.mesh, data)
     mesh.shape_key_add(name="Basis", from_mix=False)
     for name, offset in zip(bridge.coefficients.EXPRESSION_NAMES, head.offsets, strict=True):
-        block = mesh.shape_key_add(name=name, from_mix=False)
-        block.value = 0.0
+        block = versions.new_shape_key(mesh, name)
         block.slider_max = bridge.coefficients.EXPRESSION_MAX  # a wide yawn goes beyond 1
         moved = _to_blender(head.vertices + offset, size, base)
         block.points.foreach_set("co", moved.ravel())

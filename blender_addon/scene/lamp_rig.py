@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A lamp of the scene drives the light on the face, by drivers that need no Python.
+"""A lamp of the scene drives the light on the face, by drivers of simple expressions.
 
-Two empties tell the drivers where the lamp is: one stands in the head along the contract's axes
-(x to image right, y up, z to the viewer) and turns with the head bone, for the light turns with
-the head, as the photo's own does; its child is held to the lamp.
+The drivers read two empties. The first is in the head along the contract's axes (x to image
+right, y up, z to the viewer) and follows the head bone, for the light is relative to the head, as
+the photo's own is. Its child copies the lamp's location, or a sun's rotation.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ UID_KEY = "heat_lamp"
 YAW, PITCH, AMOUNT = "light_direction_yaw", "light_direction_pitch", "light_amount"
 DRIVEN = (YAW, PITCH, AMOUNT)
 
-# In the head's axes a lamp stands at (x, y, z); a sun shines along its own -Z from everywhere.
+# Driver expressions. A lamp is at (x, y, z) in the head's axes; a sun with the rotation
+# (w, x, y, z) shines along its own -Z from infinity.
 _FROM_PLACE = {
     YAW: "degrees(atan2(x, z))",
     PITCH: "-degrees(atan2(y, sqrt(x * x + z * z)))",
@@ -37,19 +38,19 @@ _TURN = {"w": "ROT_W", "x": "ROT_X", "y": "ROT_Y", "z": "ROT_Z"}
 
 
 def drive(portrait: Any, lamp: Any, *, amount: bool, here: bool) -> None:
-    """Let a lamp drive a portrait's light; what drove it before is replaced.
+    """Let a lamp drive a portrait's light; older drivers are replaced.
 
     Parameters
     ----------
     portrait : HeatPortrait
-        Its rig tells where the head is and which way it faces.
+        Its rig gives place and facing of the head.
     lamp : bpy.types.Object
         A light.
     amount : bool
-        Its energy drives the light's amount, too: as it is now is the photo's own.
+        Whether its energy drives the light's amount; the present energy is the photo's own.
     here : bool
-        Where the lamp is now is where the photo's own light comes from; else that comes from
-        where ``photo_light_yaw`` and ``photo_light_pitch`` say, at first the face's front.
+        Whether the lamp's present direction is that of the photo's own light, rather than
+        ``photo_light_yaw`` and ``photo_light_pitch``, which start at the face's front.
 
     Raises
     ------
@@ -72,7 +73,7 @@ def drive(portrait: Any, lamp: Any, *, amount: bool, here: bool) -> None:
 
 
 def release(portrait: Any) -> None:
-    """Take drivers and empties away; the values stay as they are."""
+    """Remove drivers and empties; the values stay."""
     scene = portrait.id_data
     values = {name: getattr(portrait.edits, name) for name in DRIVEN}
     for name in DRIVEN:
@@ -98,7 +99,7 @@ def _head_axes(portrait: Any) -> Any:
     empty = _empty(portrait, "Heat Head Axes")
     if bone is not None:
         middle = (bone.head_local + bone.tail_local) / 2.0
-        # A bone's child stands in the axes of the bone's tail.
+        # A child of a bone is relative to the bone's tail.
         tail = bone.matrix_local @ Matrix.Translation((0.0, bone.length, 0.0))
         empty.parent, empty.parent_type, empty.parent_bone = armature, "BONE", bone.name
         empty.matrix_basis = tail.inverted() @ Matrix.Translation(middle) @ turn
@@ -111,7 +112,7 @@ def _head_axes(portrait: Any) -> Any:
 
 
 def _follower(portrait: Any, lamp: Any, axes: Any) -> Any:
-    """Add the empty that is where the lamp is, or turned as it is, in the head's axes."""
+    """Add the empty that copies the lamp's location, or a sun's rotation, in the head's axes."""
     empty = _empty(portrait, "Heat Lamp Place")
     empty.parent = axes
     kind = "COPY_ROTATION" if lamp.data.type == "SUN" else "COPY_LOCATION"
@@ -142,10 +143,10 @@ def _drive_angle(portrait: Any, name: str, follower: Any, lamp: Any) -> None:
 
 
 def redirect(edits: Any) -> None:
-    """Let the drivers of some edits know where the photo's own light comes from.
+    """Write the direction of the photo's own light into the drivers' expressions.
 
-    It stands in their expressions: a driver of a scene that read a property of the same scene
-    would depend on itself.
+    It is a constant there: a driver of a scene that reads a property of the same scene would be a
+    dependency cycle.
     """
     data = edits.id_data.animation_data
     paths = {property_animation.path_of(edits, name): name for name in (YAW, PITCH)}
@@ -156,7 +157,7 @@ def redirect(edits: Any) -> None:
 
 
 def _follower_of(driver: Any) -> Any:
-    """Return the object that a driver's first variable looks at; empty where there is none."""
+    """Return the target of a driver's first variable; an empty dict without one."""
     targets = [target for variable in driver.variables for target in variable.targets]
     return (targets[0].id if targets else None) or {}
 
@@ -176,7 +177,7 @@ def _drive_amount(portrait: Any, lamp: Any) -> None:
 
 
 def _take_as_own(portrait: Any, follower: Any, lamp: Any) -> None:
-    """Note the lamp's direction as it is now as that of the photo's own light."""
+    """Set the direction of the photo's own light to the lamp's present direction."""
     bpy.context.view_layer.update()
     graph = bpy.context.evaluated_depsgraph_get()
     place, axes = (thing.evaluated_get(graph) for thing in (follower, follower.parent))

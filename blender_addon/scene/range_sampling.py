@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Samples a rig over a range of scene time, in small steps that leave the interface alive."""
+"""Samples a rig over a range of scene time, in short steps that do not block the interface."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _running = 0
 
 @dataclass(frozen=True)
 class RangeStep:
-    """What one step of `sample_range` brought.
+    """The samples of one step of `sample_range`.
 
     Attributes
     ----------
     coefficients : tuple of Coefficients
-        Of the samples taken in this step, in order.
+        The samples of this step, in order.
     done, total : int
         Samples taken so far and in all.
     """
@@ -72,7 +72,7 @@ def sample_times(
 
 
 def is_sampling() -> bool:
-    """Tell whether a range is being sampled at this moment (frame handlers should then rest)."""
+    """Return whether a range is being sampled now: frame handlers should then do nothing."""
     return _running > 0
 
 
@@ -86,8 +86,8 @@ def sample_range(
 ) -> Iterator[RangeStep]:
     """Sample the rig at each time, a few at each step.
 
-    Each ``next()`` works for about `budget` seconds and then puts the user's frame back, so that
-    a timer can step it while Blender stays usable; the user may even scrub in between.
+    Each ``next()`` works for about `budget` seconds and then restores the current frame, so that a
+    timer can step it while Blender stays usable; the user may scrub in between.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def sample_range(
     view_layer : bpy.types.ViewLayer
         Its view layer; gives the depsgraph.
     source : callable
-        Returns the `RigSource`, asked once a step: undo between steps replaces objects.
+        Returns the `RigSource`; called once a step, for undo replaces objects.
     rig_map : RigMap
         The map to evaluate.
     times : list of Fraction
