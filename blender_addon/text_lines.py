@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sentences broken into lines, because a sidebar is narrow and a label is cut off, not wrapped."""
+"""Wraps sentences into lines for narrow sidebars, where Blender cuts labels off."""
 
 from __future__ import annotations
 

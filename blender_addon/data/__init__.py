@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What scene and preferences remember, and how it is looked up."""
+"""Reads and writes what scene and preferences store."""

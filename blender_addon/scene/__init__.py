@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading the scene and writing to it: rigs, actions, strips, lamps, heads."""
+"""Reads the scene and writes to it: rigs, actions, sequencer strips, lamps, heads."""

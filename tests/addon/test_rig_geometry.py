@@ -9,7 +9,7 @@ import pytest
 
 from blender_addon.core.rig import geometric_match, model_fields
 from blender_addon.core.rig.assignment import best_assignment
-from blender_addon.core.rig.auto_map import SURE, auto_map, notes_of
+from blender_addon.core.rig.auto_map import ACCEPTED, auto_map, notes_of
 from blender_addon.core.rig.head_bone import axes_of
 from blender_addon.core.rig.key_fields import MeshKeys, brute_neighbours, thin_evenly
 from bridge import face_model
@@ -62,7 +62,7 @@ def strangers_mesh(
 def share_found(result, truth):
     """Return the share of keys given their true expression with enough confidence to be used."""
     found = [
-        dict(m.targets) == {truth[m.shape_key]: 1.0} and m.confidence >= SURE
+        dict(m.targets) == {truth[m.shape_key]: 1.0} and m.confidence >= ACCEPTED
         for m in result.matches
     ]
     return float(np.mean(found))
@@ -73,7 +73,7 @@ def sure_errors(result, truth):
     return [
         (truth[m.shape_key], m.label)
         for m in result.matches
-        if m.confidence >= SURE and dict(m.targets) != {truth[m.shape_key]: 1.0}
+        if m.confidence >= ACCEPTED and dict(m.targets) != {truth[m.shape_key]: 1.0}
     ]
 
 

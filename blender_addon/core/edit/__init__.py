@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Groups and presets of edits, and the file of a fitted face."""
+"""Edits of a portrait: groups, labels, comparison without edits."""

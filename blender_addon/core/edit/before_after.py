@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which previews show their portrait without its edits, to compare. No bpy here.
+"""Which portraits' previews are shown without edits, to compare. No bpy here.
 
-This lives only while Blender runs: it is neither saved nor undone, and no export looks at it.
+Session state: neither saved nor undone, and exports do not use it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ def shows_before(uid: str) -> bool:
     return uid in _before
 
 
-def show_before(uid: str, wanted: bool) -> None:
-    """Let a portrait's preview leave its edits out, or not."""
-    (_before.add if wanted else _before.discard)(uid)
+def show_before(uid: str, before: bool) -> None:
+    """Set whether a portrait's preview leaves its edits out."""
+    (_before.add if before else _before.discard)(uid)
 
 
 def forget() -> None:

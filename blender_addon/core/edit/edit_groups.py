@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The groups that the panel shows edits in, and what each edit is called there. No bpy here."""
+"""Groups of edits as the panel shows them, and the labels of edits. No bpy here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FEATURES = frozenset(
     ("lip_colour", "lip_saturation", "eye_colour", "brow_darkness", "teeth_whiteness",
      "hair_lightness", "hair_hue")
 )  # fmt: skip
-# Where the name itself would not say it.
+# Labels that are not the name in title case.
 _LABELS = {
     "lip_fullness_upper": "Upper Lip",
     "lip_fullness_lower": "Lower Lip",
@@ -21,7 +21,7 @@ _LABELS = {
     "ambient": "Ambient Light",
     "under_eye": "Eye Rings",
 }
-# Where it would be cut off in a narrow sidebar, below the title of its group.
+# Shorter labels for a narrow sidebar, where the group's title is above them.
 _SHORT_LABELS = {
     "skin_tone": "Tone",
     "skin_warmth": "Warmth",
@@ -42,7 +42,7 @@ _SHORT_LABELS = {
 
 @dataclass(frozen=True)
 class Group:
-    """Edits that fold together.
+    """A group of edits.
 
     Attributes
     ----------
@@ -90,12 +90,12 @@ def group_of(name: str) -> str:
 
 
 def short_label(name: str) -> str:
-    """Return what an edit is called below its group's title, fit for a narrow sidebar."""
+    """Return the label of an edit below its group's title, short enough for a narrow sidebar."""
     return _SHORT_LABELS.get(name) or label(name)
 
 
 def label(name: str) -> str:
-    """Return what an edit is called where its group is not told, as in the editors of curves."""
+    """Return the label of an edit without its group's title, as in the Graph Editor."""
     if name in _LABELS:
         return _LABELS[name]
     edit = bridge.edits.EDIT_BY_NAME.get(name)
@@ -105,7 +105,7 @@ def label(name: str) -> str:
 
 
 def tooltip(edit: bridge.edits.Edit) -> str:
-    """Return what an edit does and what 1 of it is."""
+    """Return the tooltip of an edit: its meaning and unit."""
     meaning = edit.meaning[:1].upper() + edit.meaning[1:]
     return f"{meaning}. In {_UNITS.get(edit.unit, edit.unit)}; 0 leaves the photo as it is"
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Few Bezier keys for a dense curve, never farther from it than a tolerance. No bpy here.
+"""Reduces a dense curve to few Bezier keys that stay within a tolerance of it.
 
-Between two keys lies one cubic: its ends are the dense curve's own values, its two end slopes are
-fitted to the frames between by least squares, and its Bezier handles lie at a third of the way.
-The fit is linear, so that every piece of a length is tried at once; the fewest pieces that stay
-within the tolerance are then a shortest path. From those keys one smooth curve is fitted, with more
-keys where it strays; only where that takes too many do keys keep a corner.
+Between two keys is one cubic: its ends are the dense curve's values, its end slopes are a
+least-squares fit to the frames between, and its Bezier handles are at a third of the interval. The
+fit is linear, so all pieces of one length are tried at once; the fewest pieces within the tolerance
+are then a shortest path. From those keys one smooth curve is fitted, with more keys where it leaves
+the tolerance; only if that needs too many do keys have different slopes on their two sides. No bpy.
 """
 
 from __future__ import annotations
@@ -19,26 +19,28 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
-# Pieces up to this many frames are all tried; longer ones are put together from them.
+# Longest piece, in frames, that is tried directly; longer ones are merged from such pieces. About a
+# second of animation, which bounds time and memory.
 LONGEST_TRIED = 32
-# A smooth curve that needs keys on a larger share of the frames gives way to one with corners.
+# If a smooth curve needs keys on a larger share of the frames, keys with corners are used instead.
+# Tuned by eye.
 MOST_SMOOTH = 0.33
-# Between frames a curve may leave the span of its two frames by so many tolerances.
+# Between two frames a curve may exceed the range of their values by so many tolerances.
 _BETWEEN = 2.0
 
 
 @dataclass(frozen=True, eq=False)
 class Keys:
-    """The keys of C curves that share their frames.
+    """Keys of C curves on common frames.
 
     Attributes
     ----------
     at : (K,) int array
-        Rows of the dense curve, rising.
+        Rows of the dense curve, ascending.
     value : (K, C) array
         The dense curve's values there.
     slope_in, slope_out : (K, C) arrays
-        Change a row, just before and just after the key.
+        Slope, in change a row, before and after the key.
     """
 
     at: Indices
@@ -51,19 +53,19 @@ class Keys:
 
 
 def reduced(curves: Array, tolerance: Array | float) -> Keys:
-    """Choose keys for curves that are to have keys on the same frames.
+    """Reduce curves to keys on common frames.
 
     Parameters
     ----------
     curves : (N, C) array
         Dense, one row a frame; N >= 1.
     tolerance : float or (C,) array
-        How far each curve may be from its dense values on any frame; 0 keeps every frame.
+        Largest error of each curve on any frame; 0 keeps every frame.
 
     Returns
     -------
     Keys
-        One key alone where nothing moves by more than the tolerance.
+        A single key where no value changes by more than the tolerance.
     """
     limit = np.broadcast_to(np.asarray(tolerance, float), curves.shape[1:])
     if (np.abs(curves - curves[0]) <= limit).all():
@@ -73,7 +75,7 @@ def reduced(curves: Array, tolerance: Array | float) -> Keys:
         steps = np.diff(curves, axis=0)
         into, out = np.concatenate([steps[:1], steps]), np.concatenate([steps, steps[-1:]])
         return Keys(np.arange(len(curves)), curves.copy(), into, out)
-    # In tolerances, so that one limit serves all curves.
+    # In units of the tolerances: one limit of 1 for all curves.
     scaled = curves / limit
     fewest = _merged(scaled, _fewest(scaled))
     at, slopes = _smooth_keys(scaled, fewest)
@@ -112,7 +114,7 @@ def _hermite(t: Array) -> Array:
 
 @functools.cache
 def _operators(length: int) -> tuple[Array, Array, Array]:
-    """Return what turns the values of a piece, (length + 1,), into its slopes and its errors.
+    """Return the linear maps from the values of a piece, (length + 1,), to slopes and errors.
 
     Returns
     -------
@@ -130,7 +132,7 @@ def _operators(length: int) -> tuple[Array, Array, Array]:
     if length == 1:
         slopes = np.array([[-1.0, 1.0], [-1.0, 1.0]])
     else:
-        # A little weight on the straight line's slope settles pieces of two frames.
+        # A small weight on the chord's slope makes pieces of two frames well-posed.
         straight = (ends[1] - ends[0])[None] / length
         design = np.concatenate([basis[:, 2:] * length, 1e-3 * np.eye(2)])
         wanted = np.concatenate([inner - basis[:, :2] @ ends, 1e-3 * np.repeat(straight, 2, 0)])
@@ -178,7 +180,7 @@ def _fewest(curves: Array) -> Indices:
         reach = min(most, j)
         before = pieces[j - reach : j][::-1]
         cost = np.where(fits[j, :reach], before, count)
-        # Of equals the longest last piece, which leaves the holds whole.
+        # Among equals the longest last piece, which leaves holds in one piece.
         best = reach - 1 - int(np.argmin(cost[::-1]))
         pieces[j], came[j] = cost[best] + 1, j - best - 1
     path = [count - 1]
@@ -188,7 +190,7 @@ def _fewest(curves: Array) -> Indices:
 
 
 def _merged(curves: Array, at: Indices) -> Indices:
-    """Take keys away between long pieces that fit as one."""
+    """Remove keys between long pieces that fit as one."""
     kept = [int(at[0])]
     rows = at.tolist()
     for i in range(1, len(rows) - 1):
@@ -210,13 +212,13 @@ def _slopes(curves: Array, at: Indices) -> tuple[Array, Array]:
 
 
 def _smooth_keys(curves: Array, at: Indices) -> tuple[Indices, Array]:
-    """Return keys with one slope for both sides, (K, C): more of them until all pieces fit."""
+    """Return keys with one slope (K, C) for both sides, adding keys until all pieces fit."""
     rows = np.arange(len(curves), dtype=float)
     while True:
         slopes = _common_slopes(curves, at)
         off = np.abs(_cubic(at, curves[at], slopes, slopes, rows) - curves).max(axis=1)
         worst = np.maximum.reduceat(off, at[:-1])
-        # A bad piece bends its neighbours, so that only the worst of a run gets a key at once.
+        # A piece with a large error distorts its neighbours: only local maxima get a key at once.
         around = np.pad(worst, 1)
         peak = (worst > 1.0) & (worst >= around[:-2]) & (worst >= around[2:])
         if not peak.any():
@@ -227,7 +229,7 @@ def _smooth_keys(curves: Array, at: Indices) -> tuple[Indices, Array]:
 
 
 def _common_slopes(curves: Array, at: Indices) -> Array:
-    """Return the slopes (K, C) at the keys, one for both sides, that fit all frames best."""
+    """Return the least-squares slopes (K, C) at the keys, one for both sides."""
     rows = np.arange(at[-1] + 1)
     piece = np.clip(np.searchsorted(at, rows, side="right") - 1, 0, len(at) - 2)
     width = np.diff(at).astype(float)
@@ -238,7 +240,7 @@ def _common_slopes(curves: Array, at: Indices) -> Array:
     def total(values: Array) -> Array:
         return np.asarray(np.add.reduceat(values, at[:-1], axis=0))
 
-    # A little weight on the usual slopes settles keys on neighbouring frames.
+    # A small weight on finite-difference slopes makes keys on adjacent frames well-posed.
     usual = np.gradient(curves[at], at.astype(float), axis=0)
     diagonal = np.full(len(at), 1e-3)
     diagonal[:-1] += total(first * first)[:, 0]
@@ -250,7 +252,7 @@ def _common_slopes(curves: Array, at: Indices) -> Array:
 
 
 def _tridiagonal(diagonal: Array, beside: Array, wanted: Array) -> Array:
-    """Solve a symmetric tridiagonal system for wanted (K, C) by Thomas' elimination."""
+    """Solve a symmetric tridiagonal system for wanted (K, C) by the Thomas algorithm."""
     pivot, right = diagonal.tolist(), wanted.copy()
     for k, off in enumerate(beside.tolist()):
         share = off / pivot[k]

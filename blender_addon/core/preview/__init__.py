@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the overlay stands, and frames in the forms that Blender takes."""
+"""The overlay's rectangle, and frames in the pixel formats of Blender."""

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""8-bit frames in the forms that Blender takes them fastest.
+"""8-bit frames in the pixel formats that Blender takes fastest.
 
-`GPUTexture` takes float buffers only. Four bytes of a pixel, read as one float, make the upload
-four times smaller than four floats; the shader takes them apart again. A byte pattern that
-happens to be a NaN or a denormal could be altered on the way, so the top byte (alpha, which is
-always opaque here) is set to 0x3F: then every pixel is a normal float between 0.5 and 2.
+`GPUTexture` takes float buffers only. The four bytes of a pixel, read as one float, make the upload
+four times smaller than four floats; the shader takes them apart. A byte pattern that is a NaN or a
+denormal could be altered, so the top byte (alpha, always opaque here) is set to 0x3F: then every
+pixel is a normal float between 0.5 and 2.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the overlay stands, what a click on it means, and what a drag makes of it.
+"""The rectangle of the preview overlay: placing, hit test, dragging.
 
-All in pixels of the viewport region, origin bottom left. Pure: no bpy here.
+All in pixels of the viewport region, origin bottom left. No bpy here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+# Pixels: smallest long side, width of the border that moves, side of the square that resizes.
 MIN_SIZE = 64
 BORDER = 12
 GRIP = 22
@@ -39,7 +40,7 @@ class Rect:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a user wants the overlay.
+    """Corner, size and offset that the user chose.
 
     Attributes
     ----------
@@ -70,7 +71,7 @@ def place(placement: Placement, visible: Rect, frame_width: int, frame_height: i
     Parameters
     ----------
     placement : Placement
-        What the user wants.
+        Corner, size and offset.
     visible : Rect
         Part of the region that no header or sidebar covers.
     frame_width, frame_height : int
@@ -97,10 +98,10 @@ def grip_point(rect: Rect, corner: str) -> tuple[float, float]:
 
 
 def hit(rect: Rect, corner: str, x: float, y: float) -> str | None:
-    """Return what a press at a point does: "resize", "move" or None (not the overlay's).
+    """Return what a press at a point does: "resize", "move" or None (nothing).
 
-    The border moves; the corner opposite the anchor resizes; the inside is left to the viewport
-    so that a large overlay does not get in the way of selecting.
+    The border moves; the corner opposite the anchor resizes; clicks inside go to the viewport, so
+    that a large overlay does not prevent selecting.
     """
     grip_x, grip_y = grip_point(rect, corner)
     if abs(x - grip_x) <= GRIP / 2 and abs(y - grip_y) <= GRIP / 2:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How one rig's shape keys and bones become coefficients: maps, presets, matching."""
+"""From one rig's shape keys and head bone to coefficients and back: maps, presets, matching."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The assignment problem: pair rows with columns at the highest total score."""
+"""The linear assignment problem: pairs rows with columns at the highest total score."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 def best_assignment(score: NDArray[np.floating]) -> NDArray[np.intp]:
     """Give each row a column of its own so that the sum of scores is largest.
 
-    Shortest augmenting paths (Jonker and Volgenant 1987), O(rows squared times columns).
+    Shortest augmenting paths (Jonker and Volgenant 1987), O(rows² · columns); Blender's Python has
+    no scipy.
 
     Parameters
     ----------
@@ -36,8 +37,8 @@ def best_assignment(score: NDArray[np.floating]) -> NDArray[np.intp]:
     for row in range(rows):
         _augment(row, cost, row_of, row_price, column_price)
     column_of = np.full(rows, -1, np.intp)
-    taken = np.flatnonzero(row_of >= 0)
-    column_of[row_of[taken]] = taken
+    assigned = np.flatnonzero(row_of >= 0)
+    column_of[row_of[assigned]] = assigned
     return column_of
 
 
@@ -48,32 +49,32 @@ def _augment(
     row_price: NDArray[np.float64],
     column_price: NDArray[np.float64],
 ) -> None:
-    """Find the cheapest chain of swaps that seats one more row, and make it; changes in place."""
+    """Assign one more row along the shortest augmenting path; changes the arrays in place."""
     columns = cost.shape[1]
     shortest = np.full(columns, np.inf)
-    came_from = np.full(columns, -1, np.intp)
+    previous_row = np.full(columns, -1, np.intp)
     done = np.zeros(columns, bool)
-    seated = []
-    at, travelled = row, 0.0
+    visited = []
+    at, length = row, 0.0
     while True:
-        step = travelled + cost[at] - row_price[at] - column_price
+        step = length + cost[at] - row_price[at] - column_price
         better = ~done & (step < shortest)
         shortest[better] = step[better]
-        came_from[better] = at
+        previous_row[better] = at
         column = int(np.argmin(np.where(done, np.inf, shortest)))
-        travelled = shortest[column]
+        length = shortest[column]
         done[column] = True
         if row_of[column] < 0:
             break
-        seated.append(column)
+        visited.append(column)
         at = int(row_of[column])
-    row_price[row] += travelled
-    for passed in seated:
-        row_price[row_of[passed]] += travelled - shortest[passed]
-        column_price[passed] -= travelled - shortest[passed]
+    row_price[row] += length
+    for column_on_path in visited:
+        row_price[row_of[column_on_path]] += length - shortest[column_on_path]
+        column_price[column_on_path] -= length - shortest[column_on_path]
     while True:
-        owner = int(came_from[column])
+        owner = int(previous_row[column])
         row_of[column] = owner
         if owner == row:
             return
-        column = next(c for c in seated if row_of[c] == owner and c != column)
+        column = next(c for c in visited if row_of[c] == owner and c != column)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fills a rig map: names first, geometry for what the names do not tell."""
+"""Fills a rig map: shape keys are matched by name, the others by geometry."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from .geometric_match import FieldMatch, GeometricMatch
 from .presets import NameMatch, all_presets, best_preset, load_preset, match_names
 from .rig_map import KeyRow
 
-# From here on a guess by geometry is used; below, down to the second figure, it is shown muted.
-SURE, WORTH_SHOWING = 0.5, 0.3
-# Names of one or two letters mean something only within their own convention.
+# Confidence from which a match by geometry is used, and from which it is shown as a muted row.
+# Tuned on the test rigs.
+ACCEPTED, SHOWN = 0.5, 0.3
+# Shorter names, such as viseme letters, are matched by the best preset only.
 _SHORTEST_FOREIGN = 4
 
 Targets = Mapping[str, float]
@@ -20,17 +21,17 @@ Targets = Mapping[str, float]
 
 @dataclass(frozen=True)
 class AutoMap:
-    """What `auto_map` found.
+    """Result of `auto_map`.
 
     Attributes
     ----------
     rows : tuple of KeyRow
-        In the order of the shape keys, at least one for each. A row without an expression means
-        that nothing was found; a muted one is a guess to confirm.
+        In the order of the shape keys, at least one for each. A row without an expression has no
+        match; a muted one is a guess to confirm.
     preset : str
-        Label of the preset that knew most names, "" if none did.
+        Label of the preset that matches most names, "" if none does.
     by_name, by_shape, unsure, unknown : tuple of str
-        Shape keys mapped by their names, by their displacement, with a muted guess, not at all.
+        Shape keys mapped by name, by displacement, by a muted guess, not at all.
     match : GeometricMatch or None
         The geometric comparison, if it was made.
     """
@@ -56,11 +57,11 @@ def auto_map(
     key_names : sequence of str
         The shape keys without the reference key.
     compare : callable, optional
-        Given what the names tell ({key: {expression: scale}}), compares the displacements of
-        all other keys with the face model: ``geometric_match.match_fields`` with the mesh filled
-        in. Left out, unknown names stay unmapped.
+        Given the matches by name ({key: {expression: scale}}), compares the displacements of all
+        other keys with the face model: ``geometric_match.match_fields`` of the mesh. Without it,
+        unknown names stay unmapped.
     preset : str
-        Identifier of the preset to use, "" for the one that knows most names.
+        Identifier of the preset to use, "" for the one that matches most names.
 
     Returns
     -------
@@ -95,7 +96,8 @@ def auto_map(
 def match_by_name(key_names: Sequence[str], preset: str = "") -> tuple[str, dict[str, NameMatch]]:
     """Match shape keys by name: return the preset's label and a match for each known name.
 
-    The best preset comes first; names that it does not know are looked up in the others.
+    The best preset is tried first; names that it does not have are looked up in the others, with
+    0.8 times the confidence.
     """
     if preset:
         chosen = load_preset(preset)
@@ -118,8 +120,8 @@ def _rows(name: str, named: NameMatch | None, shape: FieldMatch | None) -> list[
             KeyRow(name, target, scale, confidence=named.confidence)
             for target, scale in named.targets.items()
         ]
-    if shape is not None and shape.targets and shape.confidence >= WORTH_SHOWING:
-        mute = shape.confidence < SURE
+    if shape is not None and shape.targets and shape.confidence >= SHOWN:
+        mute = shape.confidence < ACCEPTED
         return [
             KeyRow(name, target, scale, mute=mute, confidence=shape.confidence)
             for target, scale in shape.targets.items()
@@ -128,7 +130,7 @@ def _rows(name: str, named: NameMatch | None, shape: FieldMatch | None) -> list[
 
 
 def notes_of(found: AutoMap) -> tuple[str, ...]:
-    """Say in plain lines what was mapped how, for the panel and the report of the operator."""
+    """Return lines on how the keys were mapped, for the panel and the operator's report."""
     lines = []
     if found.by_name:
         like = f" ({found.preset} names)" if found.preset else ""

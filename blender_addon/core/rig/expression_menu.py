@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The menu of the 52 expressions, in columns by part of the face."""
+"""The enum items of the 52 expressions, in columns by part of the face, and their labels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 Item = tuple[str, str, str, str, int] | tuple[str, str, str]
 
 UNMAPPED = "NONE"
-# Heading -> how the names that belong under it begin.
+# (heading, prefixes of the names below it).
 _COLUMNS = (
     ("Brows", ("brow",)),
     ("Eyelids", ("eyeBlink", "eyeSquint", "eyeWide")),
@@ -38,7 +38,7 @@ def short(name: str) -> str:
 
 
 def items(_self: Any = None, _context: Any = None) -> list[Item]:
-    """Return the enum items; Blender needs the very same strings to stay alive, hence a cache."""
+    """Return the enum items; cached, for Blender needs references to the strings to be kept."""
     return _items()
 
 

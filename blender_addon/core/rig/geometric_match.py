@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells what shape keys with unknown names do, by comparing how they move the mesh."""
+"""Matches shape keys of unknown names with expressions by their displacement fields."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from .key_fields import Floats, MeshKeys, Neighbours, brute_neighbours, thin_fac
 from .mesh_alignment import Similarity, align_by_names, align_by_search, key_cosines
 from .model_fields import Candidate, ModelFields, shipped_fields
 
-# Cosines that mean "no resemblance" and "as alike as two different heads get".
-_NOTHING, _SURE = 0.25, 0.8
-# A lead over the second best of this much is beyond doubt.
+# Cosine similarities at which confidence is 0 and 1: unrelated fields, and one expression on two
+# different heads. Tuned on the test rigs.
+_UNRELATED, _SAME = 0.25, 0.8
+# A cosine this much above the second best counts as unambiguous. Tuned on the test rigs.
 _CLEAR_LEAD = 0.12
 
 
 @dataclass(frozen=True)
 class FieldMatch:
-    """What one shape key probably is.
+    """The best match of one shape key.
 
     Attributes
     ----------
     shape_key : str
         Its name.
     targets : mapping of str to float
-        {expression: scale}; empty when nothing resembles it at all.
+        {expression: scale}; empty when nothing is similar.
     label : str
-        The candidate in words.
+        Label of the candidate.
     confidence : float
         0..1.
     """
@@ -51,8 +52,8 @@ class GeometricMatch:
     matches : tuple of FieldMatch
         One for each unknown key, in the mesh's order.
     similarity : Similarity or None
-        How the mesh lies over the face model; its ``1 / scale`` is the mesh's
-        outer-eye-corner distance. None when that cannot be told.
+        Takes the mesh to the face model; its ``1 / scale`` is the mesh's outer-eye-corner
+        distance. None when it cannot be determined.
     """
 
     matches: tuple[FieldMatch, ...]
@@ -70,10 +71,10 @@ def match_fields(
     Parameters
     ----------
     mesh : MeshKeys
-        The user's mesh, any topology, axes, scale and place; may be a whole body.
+        The user's mesh, with any topology, axes, scale and position; may be a whole body.
     known : mapping of shape key name to {expression: scale}, optional
-        Keys that their names already tell: they help to align and are not matched again, and
-        the expressions that they feed are not given away twice.
+        Keys matched by name: they help to align and are not matched again, and the expressions
+        that they feed are not assigned again.
     fields : ModelFields, optional
         The model; the shipped one by default.
     neighbours : callable
@@ -114,32 +115,32 @@ def _choose(
     candidates: tuple[Candidate, ...],
     free: NDArray[np.bool_],
 ) -> tuple[FieldMatch, ...]:
-    """Give each key a candidate of its own and say how sure that is."""
+    """Assign a candidate of its own to each key, with a confidence."""
     open_cosines = np.where(free[None, :], cosines, -1.0)
     column = best_assignment(open_cosines)
     matches = []
     for row, name in enumerate(names):
         chosen = int(column[row])
-        if chosen < 0 or open_cosines[row, chosen] <= _NOTHING:
+        if chosen < 0 or open_cosines[row, chosen] <= _UNRELATED:
             matches.append(FieldMatch(name, {}, "", 0.0))
             continue
-        sure = confidence_of(cosines[row], chosen)
+        confidence = confidence_of(cosines[row], chosen)
         candidate = candidates[chosen]
-        matches.append(FieldMatch(name, candidate.targets, candidate.label, sure))
+        matches.append(FieldMatch(name, candidate.targets, candidate.label, confidence))
     return tuple(matches)
 
 
 def confidence_of(cosines: Floats, chosen: int) -> float:
-    """Return 0..1 from how alike the chosen field is and how far ahead of the others.
+    """Return 0..1 from the cosine of the chosen field and its lead over the others.
 
     Parameters
     ----------
     cosines : (c,) array
-        One key against all candidates.
+        Similarity of one key to all candidates.
     chosen : int
-        The candidate taken.
+        Index of the chosen candidate.
     """
-    alike = (float(cosines[chosen]) - _NOTHING) / (_SURE - _NOTHING)
+    alike = (float(cosines[chosen]) - _UNRELATED) / (_SAME - _UNRELATED)
     others = np.delete(cosines, chosen)
     lead = (float(cosines[chosen]) - float(others.max(initial=0.0))) / _CLEAR_LEAD
     return float(np.clip(alike, 0.0, 1.0) * (0.6 + 0.4 * np.clip(lead, -1.0, 1.0)))

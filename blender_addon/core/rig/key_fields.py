@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Displacement fields of shape keys as arrays, thinned to an even density, and their centres."""
+"""Displacement fields of shape keys: thinning, centres, nearest neighbours, resampling."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Neighbours = Callable[[Floats, Floats, int], tuple[Floats, NDArray[np.integer]]]
 
 @dataclass(frozen=True)
 class MeshKeys:
-    """Some vertices of a mesh at rest and how each shape key moves them.
+    """Rest positions of some vertices of a mesh, and their displacement by each shape key.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class MeshKeys:
 
 
 def energy_centres(neutral: Floats, displacements: Floats) -> tuple[Floats, Floats]:
-    """Return where each field acts and how far it spreads.
+    """Return the centre and the spread of each displacement field.
 
     Parameters
     ----------
@@ -59,13 +59,13 @@ def energy_centres(neutral: Floats, displacements: Floats) -> tuple[Floats, Floa
 
 
 def thin_evenly(points: Floats, most: int) -> NDArray[np.intp]:
-    """Pick points of an even density: one for each cell of a grid.
+    """Pick points at an even density: one for each cell of a grid.
 
     Parameters
     ----------
     points : (m, 3) array
     most : int
-        At most about so many are kept.
+        Largest number of points to keep, about.
 
     Returns
     -------
@@ -91,13 +91,13 @@ def thin_evenly(points: Floats, most: int) -> NDArray[np.intp]:
 
 
 def face_region(neutral: Floats, centres: Floats, spreads: Floats) -> NDArray[np.bool_]:
-    """Tell which vertices lie around the place where most keys act: the face of a whole body.
+    """Return which vertices are near the centres of most keys: the face of a whole body.
 
     Parameters
     ----------
     neutral : (m, 3) array
     centres, spreads : (n, 3) and (n,) arrays
-        From `energy_centres`; NaN rows are passed over. A few keys elsewhere do no harm.
+        From `energy_centres`; NaN rows are ignored. Medians make a few keys elsewhere harmless.
 
     Returns
     -------
@@ -121,7 +121,7 @@ def thin_face(mesh: MeshKeys, most: int = 9000) -> MeshKeys:
 
 
 def brute_neighbours(points: Floats, queries: Floats, k: int) -> tuple[Floats, NDArray[np.integer]]:
-    """Find the k nearest points by comparing all; see `Neighbours`."""
+    """Find the k nearest points by brute force; see `Neighbours`."""
     k = min(k, len(points))
     near = np.empty((len(queries), k), np.intp)
     distance = np.empty((len(queries), k), np.float32)
@@ -149,7 +149,7 @@ def resample(
     reach: float,
     k: int = 4,
 ) -> tuple[Floats, NDArray[np.bool_]]:
-    """Carry displacement fields over to other points, by inverse-distance means of neighbours.
+    """Resample displacement fields at other points, by inverse-distance weighting of neighbours.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def resample(
     reach : float
         Queries farther than this from every point get zeros.
     k : int
-        How many neighbours to mix.
+        Number of neighbours.
 
     Returns
     -------
@@ -173,7 +173,7 @@ def resample(
     distance, near = neighbours(neutral, queries, min(k, len(neutral)))
     known = distance[:, 0] <= reach
     weight = 1.0 / (distance + 1e-3 * reach)
-    # A neighbour much farther than the nearest lies across a gap, such as the other lip.
+    # A neighbour much farther than the nearest is across a gap, such as on the other lip.
     weight = np.where(distance <= 2.0 * distance[:, :1] + 0.05 * reach, weight, 0.0)
     weight /= np.maximum(weight.sum(axis=1, keepdims=True), 1e-12)
     weight[~known] = 0.0

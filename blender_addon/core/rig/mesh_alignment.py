@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lays a user's mesh over the face model: which similarity takes one to the other.
+"""Aligns a user's mesh with the face model by a similarity transform.
 
-What is compared is where shape keys act, not the surface: that works for whole bodies, any
-topology, scale and offset, and for styled heads. With keys known by name their centres give the
-answer at once; without, many starts are tried and the one whose keys look most like the model's
-expressions wins.
+It compares where shape keys act, not surfaces, so it works for whole bodies, any topology, scale
+and offset, and stylised heads. Keys known by name give the transform from their centres; without
+them many starts are tried, and the one wins whose keys are most similar to the model's expressions.
 """
 
 from __future__ import annotations
@@ -21,21 +20,26 @@ from .head_bone import FACINGS, axes_of
 from .key_fields import Floats, MeshKeys, Neighbours, energy_centres, resample, thin_evenly
 from .model_fields import ModelFields, target_field
 
-# A model point farther than this from the mesh, in eye distances, is a part the mesh lacks.
+# A model point farther than this from the mesh, in eye distances, is on a part that the mesh lacks.
 REACH = 0.12
+# Starts of the search: scales relative to the spread of the keys' centres, and groups of
+# expressions whose centres are aligned with them ("" is all).
 _SEARCH_SCALES = (0.6, 0.75, 0.95, 1.2, 1.5)
 _REGIONS = (("",), ("eye", "brow"), ("mouth", "jaw"), ("eyeBlink",))
+# Sizes of the search, so that it takes about a second: model points, mesh vertices, shape keys.
 _SEARCH_POINTS = 220
 _SEARCH_VERTICES = 1800
 _SEARCH_KEYS = 60
-_GOOD = 0.45
-_STRENGTH_DOUBT = 0.06
+# Tuned on the test rigs: the cosine from which a pair of fields is used for fitting, the penalty
+# on a different strength (per squared factor of two), and on gaze where only lids move.
+_PAIRED = 0.45
+_STRENGTH_PENALTY = 0.06
 _GAZE_BY_LIDS_ONLY = 0.97
 
 
 @dataclass(frozen=True)
 class Similarity:
-    """Takes mesh space to model space: ``model = scale * axes @ mesh + shift``.
+    """Transform from mesh space to model space: ``model = scale * axes @ mesh + shift``.
 
     Attributes
     ----------
@@ -46,7 +50,7 @@ class Similarity:
     shift : (3,) array
         In eye distances.
     facing : str
-        The key of `facing.FACINGS` nearest to `axes`.
+        The key of ``head_bone.FACINGS`` nearest to `axes`.
     """
 
     scale: float
@@ -55,11 +59,11 @@ class Similarity:
     facing: str
 
     def points(self, mesh_points: Floats) -> Floats:
-        """Turn (..., 3) positions on the mesh into positions on the model."""
+        """Transform (..., 3) positions from mesh to model space."""
         return self.scale * mesh_points @ self.axes.T + self.shift
 
     def vectors(self, mesh_vectors: Floats) -> Floats:
-        """Turn (..., 3) displacements of the mesh into displacements of the model."""
+        """Transform (..., 3) displacements from mesh to model space."""
         return self.scale * mesh_vectors @ self.axes.T
 
 
@@ -69,7 +73,7 @@ def align_by_names(
     fields: ModelFields,
     neighbours: Neighbours,
 ) -> Similarity | None:
-    """Align by keys whose meaning their names tell.
+    """Align by keys that are known by name.
 
     Parameters
     ----------
@@ -113,7 +117,7 @@ def align_by_names(
 
 
 def _direction_agreement(at: Similarity, moved: Floats, expected: Floats) -> float:
-    """Return the mean cosine between mean displacements of mesh keys and of their meanings."""
+    """Return the mean cosine between mean displacements of keys and their expressions."""
     a, b = at.vectors(moved.sum(axis=1)), expected.sum(axis=1)
     size = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     return float(np.mean(np.einsum("nd,nd->n", a, b) / np.maximum(size, 1e-12)))
@@ -122,7 +126,7 @@ def _direction_agreement(at: Similarity, moved: Floats, expected: Floats) -> flo
 def _fit_centres(
     start: Similarity, mesh_centres: Floats, model_centres: Floats, *, turn: bool
 ) -> Similarity | None:
-    """Fit scale and shift (and a small turn) to pairs of centres, doubting outliers."""
+    """Fit scale and shift (optionally a small rotation) to pairs of centres, robust to outliers."""
     source = mesh_centres @ start.axes.T
     weight = np.ones(len(source))
     found = None
@@ -145,7 +149,7 @@ def _fit_centres(
 
 
 def _rotation(a: Floats, b: Floats, weight: Floats) -> Floats:
-    """Return the rotation nearest to taking a to b (Kabsch), or none if it is a wild one."""
+    """Return the rotation from a to b (Kabsch 1976), or the identity if it exceeds 40 degrees."""
     u, _, vt = np.linalg.svd((b * weight[:, None]).T @ a)
     u = u * np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
     rotation = u @ vt
@@ -155,7 +159,7 @@ def _rotation(a: Floats, b: Floats, weight: Floats) -> Floats:
 def align_by_search(
     mesh: MeshKeys, fields: ModelFields, neighbours: Neighbours
 ) -> tuple[Similarity | None, float]:
-    """Align without knowing any key: try axes, scales and places, keep what fits best.
+    """Align without known keys: try axes, scales and positions, return the best.
 
     Parameters
     ----------
@@ -192,7 +196,7 @@ def align_by_search(
 
 
 def _thinned(mesh: MeshKeys, fields: ModelFields) -> tuple[MeshKeys, ModelFields]:
-    """Return fewer points of both, for the many comparisons of a search."""
+    """Return both with fewer points, for the many comparisons of a search."""
     kept = thin_evenly(mesh.neutral, _SEARCH_VERTICES)
     query = thin_evenly(fields.points, _SEARCH_POINTS)
     coarse = replace(
@@ -205,9 +209,9 @@ def _thinned(mesh: MeshKeys, fields: ModelFields) -> tuple[MeshKeys, ModelFields
 
 
 def _starts(centres: Floats, fields: ModelFields) -> list[Similarity]:
-    """Return places to begin from: the keys' centres laid over the expressions' centres.
+    """Return starts of the search, which align the keys' centres with the expressions'.
 
-    A rig may have keys for the eyes or for the mouth only, so these are laid over separately.
+    A rig may have keys of the eyes or of the mouth only: each region gives starts of its own.
     """
     names = bridge.coefficients.EXPRESSION_NAMES
     middle, size = _middle_and_size(centres)
@@ -241,20 +245,20 @@ def _score(
 def key_cosines(
     mesh: MeshKeys, fields: ModelFields, at: Similarity, neighbours: Neighbours
 ) -> Floats:
-    """Compare every key with every candidate.
+    """Return the similarity of every key to every candidate.
 
     Returns
     -------
     (n, c) array
-        Cosine similarity of the displacement fields, the better of with and without eyeballs;
-        damped where only part of the model has mesh near it. 0 for a key that moves nothing.
+        Cosine similarity of the displacement fields, the larger of with and without eyeballs;
+        lower where the mesh covers only part of the model. 0 for a key that moves nothing.
     """
     reach = REACH / at.scale
     queries = (fields.points - at.shift) @ at.axes / at.scale
     moved, known = resample(mesh.neutral, mesh.displacements, queries, neighbours, reach=reach)
     moved = at.vectors(moved).astype(np.float32)
     skin = _cosines(moved, fields.fields, known & ~fields.is_eyeball, ~fields.is_eyeball)
-    # Looking down half closes the lid. Where no eyeball turns, a blink is the likelier reading.
+    # Looking down half closes the lid. Where no eyeball rotates, a blink is more likely.
     gaze = [any(t.startswith("eyeLook") for t in c.targets) for c in fields.candidates]
     skin[:, gaze] *= _GAZE_BY_LIDS_ONLY
     everything = np.ones(len(known), bool)
@@ -267,27 +271,27 @@ def _cosines(
     a = moved[:, use].reshape(len(moved), -1)
     b = fields[:, use].reshape(len(fields), -1)
     a_size = np.linalg.norm(a, axis=1)
-    # The part of an expression that lies where the mesh has nothing counts against it.
+    # The part of an expression where the mesh has no vertices lowers its similarity.
     b_size = np.linalg.norm(fields[:, domain].reshape(len(fields), -1), axis=1)
     size = a_size[:, None] * b_size[None, :]
     cosine = np.where(size > 1e-12, a @ b.T / np.maximum(size, 1e-12), 0.0)
-    # Much weaker or stronger than the model's is a little less likely to be the same thing: so
-    # closing an eye differs from the half-closed lid of looking down.
+    # A field much weaker or stronger than the model's is a little less likely to be the same: this
+    # separates a blink from the half-closed lid of looking down.
     strength = np.log2(np.maximum(a_size, 1e-12))[:, None] - np.log2(np.maximum(b_size, 1e-12))
-    return cosine / (1.0 + _STRENGTH_DOUBT * strength**2)
+    return cosine / (1.0 + _STRENGTH_PENALTY * strength**2)
 
 
 def _refine(
     mesh: MeshKeys, fields: ModelFields, at: Similarity, neighbours: Neighbours, rounds: int
 ) -> tuple[float, Similarity]:
-    """Match keys, fit the similarity to the centres of what matched, and again."""
+    """Alternate matching keys and fitting the transform to the centres of matched pairs."""
     score, cosines = _score(mesh, fields, at, neighbours)
     best, best_score = at, score
     mesh_centres, _ = energy_centres(mesh.neutral, mesh.displacements)
     for _ in range(rounds):
         column = best_assignment(cosines)
         rows = np.flatnonzero(column >= 0)
-        rows = rows[cosines[rows, column[rows]] > _GOOD]
+        rows = rows[cosines[rows, column[rows]] > _PAIRED]
         rows = rows[np.isfinite(fields.centres[column[rows]]).all(axis=1)]
         if len(rows) < 2:
             break
@@ -306,7 +310,7 @@ def _refine(
 def _polish(
     mesh: MeshKeys, fields: ModelFields, at: Similarity, neighbours: Neighbours
 ) -> tuple[float, Similarity]:
-    """Climb to the best score by small changes of scale, place and pitch."""
+    """Improve the score by coordinate search: small changes of scale, position and pitch."""
     best, best_score = at, _score(mesh, fields, at, neighbours)[0]
     middle = np.mean(fields.points, axis=0)
     for step in (0.06, 0.03, 0.015):
@@ -319,12 +323,12 @@ def _polish(
 
 
 def _small_changes(step: float) -> list[Floats]:
-    """Return (scale, x, y, z, pitch) changes: each alone, both ways."""
+    """Return (scale, x, y, z, pitch) changes: one coordinate each, in both directions."""
     return [sign * step * row for row in np.eye(5) for sign in (1.0, -1.0)]
 
 
 def _changed(at: Similarity, change: Floats, middle: Floats) -> Similarity:
-    """Scale, turn and move about the middle of the face."""
+    """Scale, rotate and translate about the centre of the face."""
     factor = 1.0 + change[0]
     turn = bridge.pose.rotation_matrix((change[4], 0.0, 0.0))
     shift = factor * turn @ (at.shift - middle) + middle + change[1:4]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the face model's expressions look like as displacement fields, to compare others with."""
+"""Displacement fields of the face model's expressions, to compare unknown shape keys with."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ from .key_fields import Floats, energy_centres, thin_evenly
 if TYPE_CHECKING:
     from bridge.face_model import FaceModel
 
+# Sample points on skin and on the front of each eyeball: dense enough to separate the lids' fields.
 SAMPLES = 1400
 EYE_SAMPLES = 120
-# Expressions that have no halves: a jaw or a tongue moves as a whole.
+# Prefixes of expressions without left and right halves: jaw and tongue are single parts.
 _WHOLE = ("jaw", "tongue", "mouthClose")
-# A key that moves both of these at once is no combination anyone makes.
+# Stems whose left and right exclude each other: no rig has them as one key.
 _NO_PAIR = ("mouth", "jaw")
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One thing an unknown shape key may be.
+    """An expression, or combination of expressions, that a shape key may be.
 
     Attributes
     ----------
@@ -44,7 +45,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class ModelFields:
-    """Sample points on the face model and how each candidate moves them.
+    """Sample points on the face model and their displacement by each candidate.
 
     Attributes
     ----------
@@ -57,9 +58,9 @@ class ModelFields:
     fields : (c, q, 3) array
         Displacements at coefficient 1.
     centres : (c, 3) array
-        Where each acts, by `energy_centres`, eyeballs left out.
+        Centres by `energy_centres`, without eyeballs.
     spreads : (c,) array
-        How far it spreads.
+        Spreads by `energy_centres`, without eyeballs.
     """
 
     points: Floats
@@ -72,7 +73,7 @@ class ModelFields:
 
 @functools.lru_cache(maxsize=1)
 def shipped_fields() -> ModelFields:
-    """Return the fields of the shipped face model, made once."""
+    """Return the fields of the shipped face model, cached."""
     return model_fields(bridge.face_model.load())
 
 
@@ -109,7 +110,7 @@ def _front_of_eye(model: FaceModel, part: NDArray[np.str_], side: int) -> NDArra
 
 
 def gaze_displacements(model: FaceModel) -> Floats:
-    """Return how each of the 52 expressions moves the eyeballs' vertices by turning them.
+    """Return the displacement of the eyeballs' vertices by rotation for each of the 52 expressions.
 
     Returns
     -------
@@ -136,7 +137,7 @@ def _with_pairs_and_halves(points: Floats, single: Floats) -> tuple[tuple[Candid
     index = bridge.coefficients.EXPRESSION_INDEX
     candidates = [Candidate({name: 1.0}, name) for name in names]
     fields = [single]
-    # The share of the subject's left half, blended over the middle.
+    # Weight of the subject's left half, blended over 0.1 eye distances to each side of the middle.
     left = np.clip(points[:, :1] / 0.1 * 0.5 + 0.5, 0.0, 1.0).astype(np.float32)
     for name in names:
         sided = re.fullmatch(r"(.+)(Left|Right)", name)

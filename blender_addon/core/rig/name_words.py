@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Takes names of shape keys and bones apart, so that spellings of one name compare equal.
+"""Splits names of shape keys and bones into words and a side, so that spellings compare equal.
 
 "eyeBlinkLeft", "EyeBlink_L", "eye_blink.l", "L_EyeBlink", "EYEBLINKLEFT" and "Eye Blink L.001" all
 become the words ("eye", "blink") or ("eyeblink",) with side "L".
@@ -22,7 +22,7 @@ _SIDES = {
 
 @dataclass(frozen=True)
 class Spelling:
-    """One way to read a name.
+    """One reading of a name.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ def side_of(word: str) -> str:
 
 
 def readings(words: tuple[str, ...]) -> tuple[Spelling, ...]:
-    """Return the ways to read words, likeliest first: side at the end, at the front, or none."""
+    """Return the readings of a name, likeliest first: side at the end, at the front, or none."""
     found = []
     if len(words) > 1 and words[-1] in _SIDES:
         found.append(_spelling(words[:-1], _SIDES[words[-1]]))
@@ -72,9 +72,9 @@ def _spelling(words: tuple[str, ...], side: str) -> Spelling:
 
 
 def shared_prefixes(names: Iterable[str]) -> tuple[tuple[str, ...], ...]:
-    """Find the words that many names begin with, such as a mesh's name; longest first.
+    """Find the words that many names start with, such as a mesh's name; longest first.
 
-    A prefix counts as shared when at least four names and 40 % of all begin with it.
+    A prefix counts as shared when at least four names and 40 % of all start with it.
     """
     split = [words_of(name) for name in names]
     counts: Counter[tuple[str, ...]] = Counter()

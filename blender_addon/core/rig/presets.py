@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Naming presets: what the shape keys of known rigs mean. Each preset is one JSON file.
+"""Naming presets: the expressions of the shape keys of known rigs. Each preset is a JSON file.
 
-A file in ``presets/`` holds ``label``, ``order`` (lower wins a tie) and ``keys``: shape key name
+A file in ``presets/`` has ``label``, ``order`` (lower wins a tie) and ``keys``: shape key name
 -> expression, or -> {expression: scale}, or -> another name of the same table. "{S}" on both
-sides stands for Left and Right. Optional: ``extends`` (other presets, by file name), ``prefixes``
-and ``suffixes`` (words that may stand around a name) and ``trailing_words`` (any may follow).
+sides is replaced by Left and Right. Optional: ``extends`` (other presets, by file name),
+``prefixes`` and ``suffixes`` (text allowed around a name) and ``trailing_words`` (any may follow).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .name_words import Spelling, readings, shared_prefixes, words_of
 FOLDER = Path(__file__).parent / "presets"
 FORMAT = "heat-naming-preset"
 VERSION = 1
-# Left and right of these are two directions of one thing: a key without a side is not "both".
+# Left and right of these are opposite directions: a key without a side does not mean both.
 _DIRECTIONS = frozenset({"mouthLeft", "mouthRight", "jawLeft", "jawRight"})
 
 Targets = Mapping[str, float]
@@ -37,13 +37,13 @@ class Preset:
     name : str
         File name without ".json".
     label : str
-        For people.
+        Name shown to users.
     order : int
         Lower is preferred among equals.
     keys : mapping of (core, side) to {expression: scale}
         Names as `name_words` reads them.
     prefixes, suffixes : tuple of str
-        Text that may stand before and after, whatever its case.
+        Text that may precede or follow a name, in any case.
     trailing_words : bool
         Whether any words may follow.
     """
@@ -59,7 +59,7 @@ class Preset:
 
 @dataclass(frozen=True)
 class NameMatch:
-    """What a preset says about one shape key: {expression: scale}, and how sure that is."""
+    """A preset's match for one shape key: {expression: scale}, and the confidence, 0..1."""
 
     targets: Targets
     confidence: float
@@ -149,7 +149,7 @@ def _entries(
 
 
 def match_names(names: Iterable[str], preset: Preset) -> dict[str, NameMatch]:
-    """Look names up in a preset, forgiving case, separators, side marks and prefixes.
+    """Look names up in a preset, whatever their case, separators, side marks and prefixes.
 
     Parameters
     ----------
@@ -161,8 +161,8 @@ def match_names(names: Iterable[str], preset: Preset) -> dict[str, NameMatch]:
     Returns
     -------
     dict of str to NameMatch
-        Only the names that the preset knows. A key without a side that the preset knows by side
-        drives both; one with a side that it knows as a whole drives half of it.
+        Only the names that the preset has. A key without a side drives both sides of an entry
+        that has sides; a key with a side drives half of an entry without.
     """
     listed = list(names)
     shared = shared_prefixes(listed)
@@ -186,7 +186,7 @@ def _match(name: str, preset: Preset, shared: tuple[tuple[str, ...], ...]) -> Na
 def _variants(
     name: str, preset: Preset, shared: tuple[tuple[str, ...], ...]
 ) -> list[tuple[tuple[str, ...], float]]:
-    """Return what may be the name proper, with how sure a match of it would be."""
+    """Return candidates for the name without prefix and suffix, with the confidence of a match."""
     folded = name.lower()
     for suffix in preset.suffixes:
         if folded.endswith(suffix.lower()):
@@ -197,7 +197,7 @@ def _variants(
         (words_of(name[len(p) :]), 1.0) for p in preset.prefixes if folded.startswith(p.lower())
     ]
     found += [(words[len(p) :], 0.95) for p in shared if words[: len(p)] == p]
-    # An unknown prefix: at least two words must be left, for one alone says too little.
+    # An unknown prefix: at least two words must remain, for one alone is ambiguous.
     found += [(words[i:], 0.85) for i in range(1, len(words) - 1)]
     return [(rest, confidence) for rest, confidence in found if rest]
 
@@ -219,7 +219,7 @@ def _look_up(spelling: Spelling, preset: Preset) -> Targets | None:
 
 
 def best_preset(names: Iterable[str]) -> tuple[Preset | None, dict[str, NameMatch]]:
-    """Return the preset that knows most of the names, and its matches.
+    """Return the preset that matches most of the names, and its matches.
 
     Parameters
     ----------
@@ -229,7 +229,7 @@ def best_preset(names: Iterable[str]) -> tuple[Preset | None, dict[str, NameMatc
     Returns
     -------
     preset : Preset or None
-        None when no name is known to any.
+        None when no preset has any of the names.
     matches : dict of str to NameMatch
         As `match_names` gives them.
     """

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The rig map: rows that turn one rig's shape keys and head bone into coefficients.
 
-Pure data and numpy: no bpy here, so that maps can be evaluated, tested and stored anywhere.
+Plain data and numpy, no bpy here.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def evaluate(
     Parameters
     ----------
     rig_map : RigMap
-        The rows. Muted rows, unmapped rows and rows whose key is not in `key_values` do nothing.
+        The rows. Muted and unmapped rows and rows whose key is missing have no effect.
     key_values : mapping of str to float
         Evaluated values of the mesh's shape keys.
     pose : HeadPose
@@ -119,7 +119,7 @@ def evaluate(
     Returns
     -------
     Coefficients
-        Not clamped: values beyond the contract's range are the receiver's to clamp and report.
+        Not clamped: the receiver clamps and reports values beyond the contract's range.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def evaluate(
 
 
 def _pose_values(rows: Iterable[BoneRow], pose: HeadPose) -> list[float]:
-    """Return [pitch, yaw, roll, x, y, z] as the bone rows make them."""
+    """Return [pitch, yaw, roll, x, y, z] by the bone rows."""
     source = (*pose.rotation, *pose.translation)
     moved = [0.0] * len(POSE_TARGETS)
     for row in rows:
@@ -163,18 +163,18 @@ def _pose_values(rows: Iterable[BoneRow], pose: HeadPose) -> list[float]:
 
 @dataclass(frozen=True)
 class DeadRow:
-    """A row whose shape key is gone.
+    """A row whose shape key is missing.
 
     Attributes
     ----------
     index : int
         Position in ``RigMap.keys``.
     shape_key : str
-        The name that is missing.
+        The missing name.
     suggestion : str
         The key it was probably renamed to, or "".
     message : str
-        One plain line for the panel.
+        A line for the panel.
     """
 
     index: int

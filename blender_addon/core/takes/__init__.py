@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names, records and places of the takes of a shot."""
+"""Takes of a shot: files, motion clip, record, place in the sequencer."""

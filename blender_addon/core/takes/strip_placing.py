@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Decides where a new take goes in a sequencer, and what becomes of older takes. No bpy here.
+"""Decides the channel of a new take in a sequencer, and which older strips it replaces.
 
-The least destructive choice that still leaves the new take in plain sight:
+The least destructive choice that still shows the new take:
 
-1. An older strip of the same portrait, of the same kind, start and length, is given the new
-   files; whatever was done to it (effects, transform, keyframes) stays.
+1. An older strip of the same portrait, kind, start and length gets the new files; effects,
+   transform and keyframes on it stay.
 2. An older strip that the new take covers wholly, and that no effect or meta strip uses, is
-   replaced: the new strip takes its channel and its look. Its files stay on disk.
-3. Any other older strip stays as it is, and the new take lies on a channel above it.
+   replaced: the new strip takes its channel and settings. Its files stay on disk.
+3. Any other older strip stays, and the new take is placed on a channel above it.
+
+No bpy here.
 """
 
 from __future__ import annotations
@@ -15,29 +17,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-MOST_CHANNELS = 128
+MOST_CHANNELS = 128  # Blender's limit
 
 
 @dataclass(frozen=True)
 class Span:
-    """One strip as far as placing goes.
+    """The properties of a strip that placing depends on.
 
     Attributes
     ----------
     channel : int
         From 1.
     start, end : int
-        First frame shown, and the first not shown any more.
+        First frame shown, and the frame after the last.
     older : bool
         An older take of the same portrait.
     same_kind : bool
-        Of the kind (pictures or movie) that is to be placed.
+        Of the kind (image sequence or movie) of the new take.
     untrimmed : bool
         Shows all its frames, as it was placed.
     in_use : bool
-        An effect strip takes it as input.
+        Input of an effect strip.
     visual : bool
-        Shows something; a sound does not.
+        Not a sound strip.
     """
 
     channel: int
@@ -52,18 +54,18 @@ class Span:
 
 @dataclass(frozen=True)
 class Placing:
-    """What to do.
+    """How to place a take.
 
     Attributes
     ----------
     refill : int or None
-        Number of the strip that gets the new files in place.
+        Index of the strip whose files are replaced, or None.
     remove : tuple of int
-        Numbers of the strips to remove.
+        Indices of the strips to remove.
     channel : int
-        Channel for the new strip, where there is none to refill.
+        Channel of the new strip, if none is refilled.
     look_of : int or None
-        Number of the removed strip whose look the new one inherits.
+        Index of the removed strip whose settings the new one takes over.
     """
 
     refill: int | None
@@ -78,7 +80,7 @@ def place(spans: Sequence[Span], start: int, end: int) -> Placing:
     Parameters
     ----------
     spans : sequence of Span
-        All strips of the sequencer; results refer to them by number.
+        All strips of the sequencer; results are indices into them.
     start, end : int
         The new take; negative frames are fine.
     """
@@ -102,7 +104,7 @@ def place(spans: Sequence[Span], start: int, end: int) -> Placing:
 
 
 def _tops(spans: Sequence[Span], touching: Sequence[int], number: int) -> bool:
-    """Whether no other older take lies over this one."""
+    """Return whether no other older take is above this one."""
     return not any(
         spans[i].older and spans[i].channel > spans[number].channel for i in touching if i != number
     )
