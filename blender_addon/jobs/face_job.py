@@ -29,7 +29,6 @@ from ..scene import (
     head_materials,
     head_rig,
     lamp_rig,
-    sampling,
 )
 from . import background_jobs
 from .background_jobs import CANCELLED, DONE, RunJob, scene_and_portrait
