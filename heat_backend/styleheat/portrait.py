@@ -32,7 +32,7 @@ Bytes = NDArray[np.uint8]
 Vectors = NDArray[np.float32]
 
 OWNER = "the engine styleheat"
-FRAMES_AT_ONCE = 1024  # whose windows are in memory at a time: 8 MB
+WINDOW_CHUNK = 1024  # frames whose windows are in memory at a time: 8 MB
 
 
 class Driver(Protocol):
@@ -40,11 +40,11 @@ class Driver(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a user should know of how the portrait is computed by now."""
+        """Lines for the user about fallbacks in use."""
         ...
 
     def descriptors(self, windows: Vectors) -> Vectors:
-        """Describe motion: (T, 73, 27) to (T, 256)."""
+        """Map motion windows (T, 73, 27) to descriptors (T, 256)."""
         ...
 
     def picture(self, descriptor: Vectors, frame_edits: FrameEdits = NOTHING) -> Bytes:
@@ -52,13 +52,13 @@ class Driver(Protocol):
         ...
 
     def prefetch(self, descriptor: Vectors, frame_edits: FrameEdits = NOTHING) -> None:
-        """Begin the frame that is likely asked for next, where the device works meanwhile."""
+        """Start the frame that will probably be drawn next, where the device computes meanwhile."""
         ...
 
 
 @dataclass(frozen=True)
 class CoefficientMapper:
-    """How one portrait's coefficients become the paper's values.
+    """Maps Heat's coefficients to StyleHEAT's 73-vector, for one portrait.
 
     Attributes
     ----------
@@ -94,14 +94,14 @@ class Editing:
     keep_identity : bool
         Attributes are refined against the photo.
     seconds : float or None
-        What one inversion takes.
+        Seconds of one inversion, None where unknown.
     paste : callable or None
         Where the crop goes back to under the edits of a frame; None where edits change nothing
         there.
     set_cancel_check : callable
-        Given what is asked while a long inversion goes on.
+        Takes the function that cancels an inversion in progress.
     notes : callable
-        What had to be done to edits that a user should know.
+        Lines for the user about edits that were limited or left out.
     """
 
     attributes: tuple[str, ...] = ()
@@ -144,11 +144,11 @@ class StyleHeatPortrait(BasePortrait):
 
     @property
     def inversion_seconds(self) -> float | None:  # type: ignore[override]
-        """What one inversion takes here, None where that is not known."""
+        """Seconds of one inversion here, None where unknown."""
         return self._editing.seconds
 
     def check_edits(self, names: Iterable[str]) -> None:
-        """Refuse edits that there are not.
+        """Check the names of edits.
 
         Raises
         ------
@@ -158,7 +158,7 @@ class StyleHeatPortrait(BasePortrait):
         check_names(names, self._editing.attributes, OWNER)
 
     def edit_cost(self, clip: MotionClip) -> str:
-        """Tell in a line what a clip's edits cost before its frames are drawn; empty for none."""
+        """Describe in a line what a clip's edits cost before frames are drawn; empty for none."""
         return edit_cost.told(self._keys(clip), self._editing.seconds)
 
     def _keys(self, clip: MotionClip) -> EditKeys:
@@ -191,7 +191,7 @@ class StyleHeatPortrait(BasePortrait):
     def clip_drawer(self, clip: MotionClip, cancelled: CancelCheck = never) -> FrameDrawer:
         """Return what draws frames of a clip, each within the motion around it.
 
-        The edited photo is inverted when a frame first needs it; ``cancelled`` is asked meanwhile.
+        The edited photo is inverted when a frame first needs it, until ``cancelled()`` is true.
         """
         descriptors = self._descriptors(self._mapper.vectors(clip))
         keys = self._keys(clip)
@@ -217,7 +217,7 @@ class StyleHeatPortrait(BasePortrait):
         frame_edits: Callable[[int], FrameEdits],
         cancelled: CancelCheck,
     ) -> FrameDrawer:
-        """Return what draws frames; while one is pasted and encoded, the next is begun."""
+        """Return what draws frames; the next is prefetched while one is pasted and encoded."""
 
         def draw(index: int, out: Bytes | None = None) -> Bytes:
             self._editing.set_cancel_check(cancelled)
@@ -240,8 +240,8 @@ class StyleHeatPortrait(BasePortrait):
         if wrong.any():
             raise BadInput(f"frame {int(wrong.argmax()) + 1} of the motion holds no numbers")
         parts = []
-        for first in range(0, len(vectors), FRAMES_AT_ONCE):
-            frames = range(first, min(first + FRAMES_AT_ONCE, len(vectors)))
+        for first in range(0, len(vectors), WINDOW_CHUNK):
+            frames = range(first, min(first + WINDOW_CHUNK, len(vectors)))
             windows = np.stack([motion_window(vectors, frame) for frame in frames])
             parts.append(self._driver.descriptors(windows))
         return np.concatenate(parts)

@@ -54,7 +54,9 @@ from heat_backend.styleheat.weights.catalogue import find_file
 from heat_backend.styleheat.weights.folder import find_folder
 from heat_backend.styleheat.weights.load import cache_folder
 
-MAX_RESIDUAL = 0.7  # share of an expression's motion without which it counts as not shown
+MAX_RESIDUAL = (
+    0.7  # share of an expression's motion outside the basis from which on the user is told
+)
 MAX_LISTED = 6
 SYNTHETIC_NOTE = (
     "SYNTHETIC-WEIGHTS TEST: the weights are made up, the picture means nothing; "
@@ -105,7 +107,7 @@ class StyleHeatEngine:
 
 @dataclass(frozen=True)
 class _Preparation:
-    """One portrait on its way."""
+    """The preparation of one portrait."""
 
     networks: Networks
     cache: Path
@@ -162,7 +164,7 @@ class _Preparation:
         inversion: Inversion,
         mapper: CoefficientMapper,
     ) -> StyleHeatPortrait:
-        """Put together what draws, edits and pastes the portrait."""
+        """Assemble driver, editing and compositing of the portrait."""
         photo, networks = self.photo, self.networks
         edits = find_edits(networks.folder)
         editor = PhotoEditor(photo.pixels, landmarks, self._warp_portrait(crop))
@@ -204,7 +206,7 @@ class _Preparation:
         return vector
 
     def _warp_portrait(self, crop: PortraitCrop) -> Callable[[], Portrait]:
-        """Return what prepares the photo for its own edits, no larger than the crop shows it."""
+        """Return what prepares the photo for its edits, no larger than the crop shows it."""
         longest = max(self.photo.pixels.shape[:2])
         factor = min(1.0, SIZE / crop.photo_side)
         size = None if factor == 1.0 else max(16, round(factor * longest))
@@ -222,7 +224,7 @@ class _Preparation:
         mapper: CoefficientMapper,
         inversions: InversionCache,
     ) -> EditedPastes:
-        """Return where drawn crops go back to, at the size of the frames."""
+        """Prepare compositing of crops, at the size of the frames."""
         shape = self.photo.pixels.shape
         factor = 1.0
         if self.settings.size is not None:
@@ -245,17 +247,17 @@ class _Preparation:
 
 
 def _progress_image_report(progress: ProgressReport) -> Callable[[torch.Tensor], None] | None:
-    """Return what shows a reconstruction (1, 3, H, W) to who looks at it."""
+    """Return what reports a reconstruction (1, 3, H, W) as a progress image, if anything does."""
     take = progress_image_taker(progress)
     return None if take is None else lambda image: take(image_to_uint8(image))
 
 
 def _no_progress(text: str, share: float) -> None:
-    """Take progress that nobody waits for."""
+    """Ignore progress."""
 
 
 def _unrepresented(expressions: ExpressionMap) -> tuple[str, ...]:
-    """Tell which expressions the Basel model's basis cannot show."""
+    """Describe the expressions that the Basel basis cannot represent."""
     names = [name for name, share, _ in expressions.report() if share > MAX_RESIDUAL]
     if not names:
         return ()

@@ -120,7 +120,7 @@ def _our_offsets(
 
 
 def _solve(basis: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Ridge solution (64, 52) within the usual range, deaf to wrongly paired vertices."""
+    """Ridge solution (64, 52) within the usual range, robust to wrongly paired vertices."""
     weights = np.ones(len(basis))
     for _ in range(ROBUST_ROUNDS):
         matrix = _ridge(basis, wanted, weights)

@@ -31,7 +31,7 @@ class Measure:
     error: float
     limit: float
     judged: bool = True
-    """False where the number is only told: single elements of a gradient flip at kinks."""
+    """False where the number is only reported: elements of a gradient flip at kinks."""
 
     @property
     def ok(self) -> bool:
@@ -123,12 +123,12 @@ def _statistics(values: NDArray[np.float64]) -> dict[str, float]:
     }
 
 
-GPU_FACTOR = 3.0
+GPU_FACTOR = 3.0  # times the limits: GPUs sum in another order
 
 
 @dataclass(frozen=True)
 class OutputReport:
-    """What one output came to."""
+    """Comparison of one output."""
 
     name: str
     measures: tuple[Measure, ...]
@@ -158,7 +158,7 @@ class OutputReport:
 
 @dataclass(frozen=True)
 class CaseReport:
-    """What one case came to."""
+    """Result of one case."""
 
     name: str
     seed: int
@@ -274,7 +274,7 @@ class _true_float32:  # noqa: N801  (a context manager that reads as one)
 
 
 def _finite(error: float) -> float | None:
-    """Leave out what JSON has no word for."""
+    """Return None for NaN and infinity, which JSON lacks."""
     return error if math.isfinite(error) else None
 
 

@@ -40,7 +40,7 @@ def landmarks_68(points: NDArray[np.floating]) -> NDArray[np.float64]:
 CROP_SIZE = 224
 PICTURE_SIZE = 256
 """The reconstruction's pictures are resized to this before landmarks are looked for."""
-_SCALE = 102.0
+_SCALE = 102.0  # pixels per unit of the standard head, as Deep3DFaceRecon
 
 
 @dataclass(frozen=True)

@@ -124,9 +124,9 @@ def _reduced(size: tuple[int, int], shrink: int) -> tuple[int, int]:
 
 
 SIZE = TRANSFORM_SIZE
-NOTE_THRESHOLD = 0.02  # share of the crop beyond the photo's edge from which on the user is told
+NOTE_THRESHOLD = 0.02  # share of the crop outside the photo from which on there is a note
 MAX_OUTSIDE = 0.5  # of the crop; more than that is no portrait any more
-BLUR_SHARE = 0.02  # of the crop's side: how soft the continued picture becomes
+BLUR_SHARE = 0.02  # of the crop's side: blur of the mirrored border
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,7 @@ def _padding(
 def _mirror_padded(
     pixels: NDArray[np.uint8], pad: tuple[int, int, int, int], side: float
 ) -> NDArray[np.uint8]:
-    """Mirror the photo over its edges, softer the farther out, so that nothing reads as twice."""
+    """Pad with the mirror image, blurred with distance so that nothing appears twice."""
     left, top, right, bottom = pad
     if not any(pad):
         return pixels

@@ -32,14 +32,14 @@ class FrameEdits:
 
     @classmethod
     def held(cls, edits: Mapping[str, float], keep_identity: bool = False) -> FrameEdits:
-        """Return what a frame asks for whose edits stand still."""
+        """Return the edits of a frame outside a clip."""
         anew = set(inverted_anew(edits, keep_identity))
         key = amounts({n: round(v, DECIMALS) for n, v in edits.items() if n in anew})
         return cls(amounts({n: v for n, v in edits.items() if n not in anew}), key, key)
 
     @classmethod
     def between(cls, keys: EditKeys, frame: int, edits: Mapping[str, float]) -> FrameEdits:
-        """Return what a frame of a clip asks for.
+        """Return the edits of a frame of a clip.
 
         Parameters
         ----------
@@ -59,5 +59,5 @@ NOTHING = FrameEdits()
 
 
 def amounts(edits: Mapping[str, float]) -> Amounts:
-    """Return edits in an order of their own, without those that are 0."""
+    """Return edits sorted by name, without those that are 0."""
     return tuple(sorted((name, float(value)) for name, value in edits.items() if value))

@@ -24,14 +24,14 @@ from heat_backend.styleheat.networks.primitives import (
     conv_layer,
 )
 
-INNER = 256
-OUTER = 512
-STAGES = 4
-INJECT_SLOPE = 0.01
+INNER = 256  # channels inside
+OUTER = 512  # channels of the generator's feature
+STAGES = 4  # halvings, 64 to 4 px
+INJECT_SLOPE = 0.01  # of leaky ReLU, as published
 
 
 class ConvUpLayer(nn.Module):
-    """Bilinear twice the size, scaled convolution, activation unless told not to."""
+    """Bilinear twice the size, scaled convolution, activation unless switched off."""
 
     def __init__(self, inner: int, outer: int, kernel: int, activate: bool = True) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class UpBlock(nn.Module):
 
 
 class InjectBlock(nn.Module):
-    """Residual block whose norms follow the motion's code (B, 256)."""
+    """Residual block with AdaIN conditioned on the motion code (B, 256)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -113,7 +113,7 @@ class CalibrationNet(nn.Module):
         return found
 
     def injected(self, feature: Tensor, descriptor: Tensor) -> Iterator[Tensor]:
-        """Yield the feature that follows the motion, (B, 256, s, s) at s = 8, 16, 32, 64."""
+        """Yield the motion-conditioned feature, (B, 256, s, s) at s = 8, 16, 32, 64."""
         x = self.conv_body_first(feature)  # (B,512,64,64) -> (B,256,64,64)
         skips: list[Tensor] = []
         for down in self.conv_body_down:

@@ -26,7 +26,7 @@ IR_SE50 = ((64, 3), (128, 4), (256, 14), (512, 3))
 
 
 class SqueezeExcite(nn.Module):
-    """Scale every channel by what the whole picture says."""
+    """Squeeze and excitation: scale each channel by a gate from its global mean."""
 
     def __init__(self, channels: int, reduction: int = 16) -> None:
         super().__init__()
@@ -168,7 +168,7 @@ class E4eEncoder(nn.Module):
 
 
 class LatentAverage(nn.Module):
-    """The average code that the encoder's rows are relative to."""
+    """The mean W+ code, added to the encoder's offsets."""
 
     latent_avg: Tensor
     """(18, 512)."""

@@ -13,7 +13,7 @@ from heat_backend.styleheat.networks.stylegan import Conditions, Generator
 from heat_backend.styleheat.networks.warper import AudioWarper, VideoWarper
 
 UPPER_ROWS = 32
-"""Rows of the audio's flow (of 64) that are put to zero: only the lower face follows the voice."""
+"""Rows of the audio's flow (of 64) that are put to zero: only the lower face follows the audio."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class StyleHeat:
 
 @dataclass(frozen=True)
 class Driven:
-    """What one forward gives; pictures about -1 to 1, not clamped."""
+    """Outputs of the forward; pictures about -1 to 1, not clamped."""
 
     fake: Tensor
     """(B, 3, imsize, imsize)."""
@@ -77,16 +77,16 @@ def forward(
     warped = networks.video_warper(inversion.ix, window)
     warping = [deformation(warped.flow_field)]  # (B,2,64,64) -> (B,64,64,2)
     fx_warp = warp(inversion.fx, warping[0])
-    seen = Conditions(inversion=inversion.condition, warping=warping)
-    video_warp = resize(generate(codes, seen).image, imsize)  # -> (B,3,imsize,imsize)
+    warped_only = Conditions(inversion=inversion.condition, warping=warping)
+    video_warp = resize(generate(codes, warped_only).image, imsize)  # -> (B,3,imsize,imsize)
     audio_warp: Tensor | None = None
     if networks.audio_warper is not None and mel is not None:
         flow = networks.audio_warper(resize(video_warp, 256), mel).flow_field
         places = deformation(lower_half(flow))  # (B,2,64,64) -> (B,64,64,2)
         warping = [*warping, places]
         fx_warp = warp(fx_warp, places)
-        heard = Conditions(inversion=inversion.condition, warping=warping)
-        audio_warp = resize(generate(codes, heard).image, imsize)  # -> (B,3,imsize,imsize)
+        with_audio = Conditions(inversion=inversion.condition, warping=warping)
+        audio_warp = resize(generate(codes, with_audio).image, imsize)  # -> (B,3,imsize,imsize)
     refining = networks.calibrator(fx_warp, warped.descriptor)
     last = Conditions(inversion.condition, inversion.fx, warping, refining)
     fake = resize(generate(codes, last).image, imsize)  # -> (B,3,imsize,imsize)

@@ -16,9 +16,10 @@ PLAN = (64, 64, 0, 128, 128, 0, 256, 256, 256, 256, 0, 512, 512, 512, 512, 0, 51
 """Channels of each 3x3 convolution; 0 is a max-pool."""
 TAPS = (1, 6, 11, 20, 29)
 """relu_1_1, relu_2_1, relu_3_1, relu_4_1, relu_5_1."""
+# ImageNet's, as torchvision normalises.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-SCALES = 4
-STYLE_WEIGHT = 250.0
+SCALES = 4  # as PIRenderer
+STYLE_WEIGHT = 250.0  # of the Gram term, as PIRenderer
 
 
 class Vgg19(nn.Module):
@@ -48,13 +49,13 @@ class Vgg19(nn.Module):
 
 
 def gram(feature: Tensor) -> Tensor:
-    """Return which channels go together, (B, C, H, W) -> (B, C, C)."""
+    """Gram matrix of a feature, (B, C, H, W) -> (B, C, C)."""
     flat = feature.flatten(2)  # -> (B,C,H*W)
     return flat @ flat.transpose(1, 2) / (flat.shape[1] * flat.shape[2])
 
 
 def perceptual_loss(net: Vgg19, fake: Tensor, target: Tensor, style: bool = True) -> Tensor:
-    """Compare pictures by what VGG19 sees at four sizes.
+    """Perceptual loss: L1 of VGG19 features at four scales (arXiv 1603.08155).
 
     Parameters
     ----------
@@ -89,7 +90,7 @@ def _half(image: Tensor) -> Tensor:
 
 CHANNELS = (128, 256, 512, 512, 512, 512, 512)
 """From 256 px down to 4 px."""
-GROUP = 4
+GROUP = 4  # pictures a minibatch-deviation group (StyleGAN2)
 
 
 class Discriminator(nn.Module):
@@ -114,7 +115,7 @@ class Discriminator(nn.Module):
 
 
 def group_spread(x: Tensor) -> Tensor:
-    """Return the mean deviation within groups of pictures, (B, C, H, W) -> (B, 1, H, W)."""
+    """Minibatch standard deviation, (B, C, H, W) -> (B, 1, H, W)."""
     batch, channels, height, width = x.shape
     group = min(batch, GROUP)
     members = x.view(group, batch // group, channels, height, width)

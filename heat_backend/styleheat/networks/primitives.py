@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-LEAK = 0.2
-GAIN = math.sqrt(2.0)
+LEAK = 0.2  # negative slope of every leaky ReLU of StyleGAN2
+GAIN = math.sqrt(2.0)  # keeps the variance after leaky ReLU (StyleGAN2)
 
 
 def blur_kernel(gain: float = 1.0) -> Tensor:
@@ -24,7 +24,7 @@ def blur_kernel(gain: float = 1.0) -> Tensor:
 
 
 def upfirdn(x: Tensor, kernel: Tensor, up: int, down: int, pad: tuple[int, int]) -> Tensor:
-    """Spread samples, pad, filter each channel, thin out.
+    """Upsample by zeros, pad, FIR-filter each channel, downsample (StyleGAN2's upfirdn2d).
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ class LayerNorm2d(nn.Module):
 
 
 class Adain(nn.Module):
-    """Normalise each channel, then scale and shift it by what a code says.
+    """Adaptive instance normalisation: scale and shift predicted from a code (arXiv 1703.06868).
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ INJECTION = 3
 
 @dataclass(frozen=True)
 class Conditions:
-    """What StyleHEAT does to the feature (B, 512, 64, 64), in this order."""
+    """StyleHEAT's conditions on the feature (B, 512, 64, 64), applied in this order."""
 
     inversion: tuple[Tensor, Tensor] | None = None
     """Scale and shift, (B, 512, 64, 64) each: x*(1+scale) + shift."""
@@ -67,7 +67,7 @@ class PixelNorm(nn.Module):
 
 
 class ModulatedConv2d(nn.Module):
-    """Convolution whose weight a style scales by input channel; ``up`` doubles the size."""
+    """Weight-modulated convolution (arXiv 1912.04958, section 2.2); ``up`` doubles the size."""
 
     def __init__(self, inner: int, outer: int, kernel: int, up: bool = False,
                  demodulate: bool = True) -> None:  # fmt: skip

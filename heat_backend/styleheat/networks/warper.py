@@ -15,16 +15,16 @@ from torch.nn import functional as F
 from heat_backend.styleheat.networks.flow import deformation, warp
 from heat_backend.styleheat.networks.primitives import Adain, LayerNorm2d
 
-WARPER_SLOPE = 0.1
+WARPER_SLOPE = 0.1  # of leaky ReLU, as PIRenderer
 DESCRIPTOR = 256
-STAGES = 5
-VIDEO_CHANNELS = 73
-AUDIO_CHANNELS = 80
+STAGES = 5  # halvings, 256 to 8 px
+VIDEO_CHANNELS = 73  # values a frame
+AUDIO_CHANNELS = 80  # mel bands
 
 
 @dataclass(frozen=True)
 class Warped:
-    """What a warper answers."""
+    """Outputs of a warper."""
 
     descriptor: Tensor
     """(B, 256, 1)."""

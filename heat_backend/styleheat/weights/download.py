@@ -28,10 +28,10 @@ from bridge.errors import BadInput, Cancelled, HeatError, MissingHere, UsageErro
 Report = Callable[[int, int], None]
 CancelCheck = Callable[[], bool]
 
-_CHUNK = 1 << 18
-_TIMEOUT = 60.0
-_MAX_FAILURES = 3
-_RETRY_PAUSE = 1.0
+_CHUNK = 1 << 18  # bytes between progress reports and cancel checks
+_TIMEOUT = 60.0  # seconds without a byte
+_MAX_FAILURES = 3  # connections in a row that bring nothing
+_RETRY_PAUSE = 1.0  # seconds, times the failures so far
 _RESERVE = 200_000_000  # bytes that stay free on the disk
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _AGENT = "heat-weights/1"
@@ -71,9 +71,9 @@ def download(address: str, place: Path, report: Report, cancelled: CancelCheck) 
     place : Path
         Where the file is to stand in the end; nothing is written there.
     report : callable
-        Told (bytes here, bytes in all or -1).
+        Called with (bytes received, bytes in all or -1).
     cancelled : callable
-        Asked between pieces.
+        Called between chunks.
 
     Returns
     -------

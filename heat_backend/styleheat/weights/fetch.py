@@ -28,7 +28,7 @@ from heat_backend.styleheat.weights.folder import (
 from heat_backend.styleheat.weights.folder_lock import alone_in
 from heat_backend.styleheat.weights.verify import check_file, files_of
 
-_RESERVE = 200_000_000
+_RESERVE = 200_000_000  # bytes that stay free on the disk
 _JUNK = {"__MACOSX", ".DS_Store"}
 
 
@@ -172,9 +172,9 @@ def fetch(plan: FetchPlan, report: Report, cancelled: CancelCheck) -> tuple[str,
     plan : FetchPlan
         What; its licences are accepted.
     report : callable
-        Told (what is being done, bytes, bytes in all or -1).
+        Called with (step, bytes, bytes in all or -1).
     cancelled : callable
-        Asked between pieces.
+        Called between chunks.
 
     Returns
     -------

@@ -115,12 +115,12 @@ def _from_environment() -> Path | None:
 
 
 RECORD_NAME = "heat_weights.json"
-_CHUNK = 1 << 22
+_CHUNK = 1 << 22  # bytes hashed between progress reports
 
 
 @dataclass(frozen=True)
 class FileChecksum:
-    """A file as it was when it was first fetched or verified."""
+    """Checksum and size of a file when it was first fetched or verified."""
 
     sha256: str
     size: int
@@ -181,9 +181,9 @@ def checksum_file(
     path : Path
         The file.
     report : callable, optional
-        Told (bytes read, bytes in all).
+        Called with (bytes read, bytes in all).
     cancelled : callable
-        Asked between pieces.
+        Called between chunks.
 
     Raises
     ------

@@ -54,9 +54,9 @@ def verify(
     record : Record
         Of the folder.
     report : callable
-        Told (bytes read, bytes in all) of each of its parts.
+        Called with (bytes read, bytes in all) of each part.
     cancelled : callable
-        Asked between pieces.
+        Called between chunks.
 
     Returns
     -------
