@@ -1,32 +1,29 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sound of a file in step with its pictures, by the file's own clock."""
+"""Decoding of the sound of a file in step with its pictures, by the file's own clock."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import av
 import numpy as np
+from av.container import InputContainer
 from numpy.typing import NDArray
 
 from heat_backend.media.video import first_picture
 
-if TYPE_CHECKING:
-    import av
-    from av.container import InputContainer
-
 GAP = 0.08
-"""Seconds that a recording may leave out between two packets without being given silence."""
+"""Seconds missing between two packets beyond which silence is put in; less is jitter."""
 LOST = 3600.0
-"""A time stamp further off than so many seconds is wrong, and not believed."""
-PIECE = 10.0  # seconds of silence at once
+"""Seconds by which a time stamp may be off; one further off is wrong and is ignored."""
+PIECE = 10.0  # seconds of a block of silence
 
 
 @dataclass(frozen=True)
 class Form:
-    """How samples are to come.
+    """Rate and layout of decoded samples.
 
     Attributes
     ----------
@@ -54,7 +51,7 @@ def beginning(path: Path, container: InputContainer) -> float:
 def sound_in_step(
     container: InputContainer, begin: float, start: float, form: Form
 ) -> Iterator[NDArray[np.float32]]:
-    """Decode the sound from one second on, as if it had no gaps.
+    """Decode the sound from ``start`` on, with silence in its gaps.
 
     Parameters
     ----------
@@ -63,8 +60,7 @@ def sound_in_step(
     begin : float
         From :func:`beginning`.
     start : float
-        Seconds after that at which to start; what comes before is left out, and what is missing
-        is silence.
+        Seconds after ``begin``.
     form : Form
 
     Yields
@@ -78,7 +74,7 @@ def sound_in_step(
         The file cannot be decoded further.
     """
     resampler = _Resampler(form)
-    at = 0  # place of the next sample, counted from where it starts; negative before
+    at = 0  # index of the next sample from ``start``; negative before it
     for number, frame in enumerate(f for f in container.decode(audio=0) if f.samples):
         late = 0.0 if frame.time is None else frame.time - begin
         if number == 0:
@@ -97,8 +93,6 @@ def sound_in_step(
 
 
 def _silence(count: int, form: Form) -> Iterator[NDArray[np.float32]]:
-    import av
-
     channels, most = av.AudioLayout(form.layout).nb_channels, int(PIECE * form.rate)
     while count > 0:
         yield np.zeros((channels, min(count, most)), np.float32)
@@ -114,8 +108,6 @@ class _Resampler:
         self._given: tuple[object, ...] | None = None
 
     def feed(self, frame: av.AudioFrame | None) -> Iterator[NDArray[np.float32]]:
-        import av
-
         if frame is None:
             yield from self._arrays(None)
             return

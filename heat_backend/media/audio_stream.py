@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Any audio file, or a video's sound, as 16 kHz mono blocks; nothing is read as a whole."""
+"""An audio file, or a video's sound, as blocks of 16 kHz mono, in little memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from heat_backend.media.mel import RATE
 
 ADVICE = "choose a sound file, or a video with sound"
 LOUDEST = 1e4
-"""Full scale is 1; float files written in another unit are taken as they are up to here."""
+"""Full scale is 1; samples of float files in another unit are clipped here."""
 
 Array = NDArray[np.float32]
 
@@ -30,14 +30,14 @@ class AudioStream:
     path : Path
         Anything that FFmpeg reads.
     start, end : float
-        Seconds of it to be heard, from a video's first picture or the sound's beginning on.
+        Seconds to read, from a video's first picture or the sound's beginning on.
 
     Attributes
     ----------
     seconds : float or None
-        Length of that as the file tells it, for progress.
+        Expected length of that, for progress.
     notes : list of str
-        What had to be mended; complete once all blocks were read.
+        What had to be mended, complete once all blocks are read.
 
     Raises
     ------
@@ -75,7 +75,7 @@ class AudioStream:
         self._bad = 0
 
     def blocks(self) -> Iterator[Array]:
-        """Give the sound, 16 kHz mono, full scale 1.
+        """Yield the sound (N,), 16 kHz mono, full scale 1.
 
         Raises
         ------

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which streams of a file are a video's moving pictures, when they begin, and ranges of seconds."""
+"""Decoding of videos: rate and length, and the frames of a range of seconds, upright and in RGB.
+
+Second 0 is the first picture that can be decoded. In formats that can be entered at a key frame, a
+late range is decoded from shortly before its start.
+"""
 
 from __future__ import annotations
 
@@ -9,28 +13,36 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, dropwhile
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import av
 import numpy as np
 from av.container import InputContainer
+from av.stream import Disposition
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from bridge.errors import BadInput, UsageError
 
-if TYPE_CHECKING:
-    from av.container import InputContainer
-    from av.video.stream import VideoStream
+# Larger pictures only cost time: the landmark networks look at crops of about 200 pixels.
+WORKING_SIDE = 960
+ASK_FOR_VIDEO = "choose a video with a face in it, such as an .mp4"
+DEFAULT_RATE = 25.0  # frames a second, where the container names none
+INDEXED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
+"""FFmpeg's names of formats that can be entered at a key frame; others are read from the start."""
+SEEK_FROM = 2.0
+"""Seconds of ``start`` below which that gains nothing."""
+SEEK_BACK = (0.0, 5.0, 30.0)
+"""Seconds before the place asked for at which a key frame is looked for, one after the other."""
 
 
 def check_range(start: float, end: float | None) -> None:
-    """Refuse a range of seconds that holds nothing.
+    """Check that a range of seconds is not empty.
 
     Raises
     ------
     UsageError
-        ``start`` is no second of a recording, or ``end`` does not come after it.
+        ``start`` is negative or not finite, or ``end`` does not come after it.
     """
     if not 0.0 <= start < math.inf:
         raise UsageError(f"--start {start:g}: give a second of the video or sound, from 0 on")
@@ -40,8 +52,6 @@ def check_range(start: float, end: float | None) -> None:
 
 def moving_pictures(container: InputContainer) -> list[VideoStream]:
     """List an open file's video streams, without the cover picture of a song or a video."""
-    from av.stream import Disposition
-
     streams = container.streams.video
     return [s for s in streams if not (s.disposition and s.disposition & Disposition.attached_pic)]
 
@@ -63,8 +73,6 @@ def first_picture(path: Path) -> float | None:
     float or None
         None where nothing moves.
     """
-    import av
-
     with av.open(str(path), metadata_errors="replace") as container:
         pictures = moving_pictures(container)
         if not pictures or is_still(container):
@@ -80,18 +88,6 @@ def first_picture(path: Path) -> float | None:
         if stream.start_time is None or stream.time_base is None:
             return None
         return float(stream.start_time * stream.time_base)
-
-
-# Larger pictures only cost time: the landmark networks look at crops of about 200 pixels.
-WORKING_SIDE = 960
-ASK_FOR_VIDEO = "choose a video with a face in it, such as an .mp4"
-DEFAULT_RATE = 25.0
-INDEXED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
-"""Kinds of files that can be entered in the middle to the frame; others are read from the start."""
-SEEK_FROM = 2.0
-"""Seconds below which that gains nothing."""
-SEEK_BACK = (0.0, 5.0, 30.0)
-"""Seconds before the place asked for at which a key frame is looked for, one after the other."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +108,7 @@ class VideoFrame:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What the container tells before decoding.
+    """Rate and length by the container, before decoding.
 
     Attributes
     ----------
@@ -168,7 +164,7 @@ def video_info(path: Path, start: float = 0.0, end: float | None = None) -> Vide
     Raises
     ------
     BadInput
-        When it is no video.
+        It is no video.
     """
     with _opened(path) as container:
         stream = moving_pictures(container)[0]
@@ -192,13 +188,13 @@ def video_frames(path: Path, start: float = 0.0, end: float | None = None) -> It
     ----------
     path : path
     start, end : float
-        Seconds from the video's first frame; frames in [start, end) come.
+        Seconds from the video's first frame; frames in [start, end) are decoded.
 
     Raises
     ------
     BadInput
-        When it is no video, or has no frame in that range. A video that is cut off ends where it
-        can no longer be read.
+        It is no video, or has no frame in that range. A truncated video ends where it can no longer
+        be read.
     """
     check_range(start, end)
     seen = 0
@@ -243,7 +239,7 @@ def _shown(
         stamp = frame.time if frame.time is not None else last / rate
         first = stamp if first is None else first
         if last > 0 and stamp < first + seconds - 1e-6:
-            # Time that runs back, as where videos were glued together.
+            # Time runs back, as where videos were concatenated.
             first = stamp - seconds - 1.0 / rate
         seconds = float(stamp - first)
         yield _Shown(seconds, frame)
@@ -257,7 +253,7 @@ def _from_key_frame(
     for margin in SEEK_BACK:
         try:
             container.seek(round((stamp - margin) / unit), stream=stream)
-            # Pictures shown before their key frame may lean on others that were not decoded.
+            # Pictures shown before their key frame may refer to others that were not decoded.
             frames = dropwhile(lambda frame: not frame.key_frame, container.decode(stream))
             key = next(frames, None)
         except av.error.FFmpegError:

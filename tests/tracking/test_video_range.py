@@ -20,7 +20,7 @@ FIRST = 10
 
 
 def write_video(path: Path, pictures: Sequence[np.ndarray]) -> Path:
-    """Groups of pictures with a key frame shown after others that lean on it."""
+    """Groups of pictures with a key frame that is shown after others that refer to it."""
     options = {"g": "37", "bf": "3", "x264-params": "open-gop=1"}
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=RATE, options=options)
