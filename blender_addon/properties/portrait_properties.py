@@ -3,7 +3,7 @@
 """`scene.heat` as properties: a list of portraits with rig, map, engine, preview and output.
 
 Everything here is saved with the .blend. Previews, jobs and the backend, which exist only while
-Blender runs, are kept in `preview.live`, `jobs` and `backend.owner`, found by `portrait.uid`.
+Blender runs, are kept in `preview.sessions`, `jobs` and `backend.owner`, found by `portrait.uid`.
 """
 
 from typing import Any

@@ -35,19 +35,21 @@ def test_reopened_file_has_everything(addon, blender, portrait, tmp_path):
     assert again.bone_rows[0].mute
 
 
-def test_missing_photo_is_told(addon, blender, portrait, photo, backend):
+def test_missing_photo_is_reported(addon, blender, portrait, photo, backend):
+    from blender_addon import bridge
     from blender_addon.data import portraits
     from blender_addon.jobs import render_job
 
     photo.unlink()
-    portraits._exists.clear()
+    with pytest.raises(bridge.errors.BadInput, match="my phöto.png"):
+        portraits.portrait_source(portrait)
     assert "my phöto.png" in portraits.photo_complaint(portrait)
     assert "not there" in render_job.reason_against(blender.context.scene, portrait)
     with pytest.raises(RuntimeError, match="not there any more"):
         blender.ops.heat.preview_start()
 
 
-def test_missing_backend_is_told(addon, blender, portrait):
+def test_missing_backend_is_reported(addon, blender, portrait):
     from blender_addon.backend import choose
 
     line = choose.status_line()
