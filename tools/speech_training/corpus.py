@@ -75,28 +75,30 @@ def espeak_utterance(rng: np.random.Generator, held_out: bool = False) -> Uttera
     language = str(rng.choice(languages))
     variant = str(rng.choice(HELD_OUT_VARIANTS if held_out else VARIANTS))
     voice = f"{language}+{variant}" if variant else language
-    said = espeak().say(
+    spoken = espeak().say(
         sentence(language, rng),
         voice,
         speed=int(rng.integers(105, 235)),
         pitch=int(rng.integers(15, 85)),
         span=int(rng.integers(15, 90)),
     )
-    sounds = from_espeak(said.events, len(said.samples) / said.rate)
-    return Utterance(to_rate(said.samples, said.rate), tuple(sounds), voice)
+    sounds = from_espeak(spoken.events, len(spoken.samples) / spoken.rate)
+    return Utterance(to_rate(spoken.samples, spoken.rate), tuple(sounds), voice)
 
 
 def flite_utterance(rng: np.random.Generator, held_out: bool = False) -> Utterance:
     """Speak an English text in a random voice of flite."""
     voice = HELD_OUT_FLITE if held_out else str(rng.choice(TRAINING_FLITE))
     usual = {"slt": 170.0, "rms": 105.0, "awb": 130.0}.get(voice, 110.0)
-    said = flite.say(
+    spoken = flite.say(
         sentence("en-us", rng),
         voice,
         stretch=float(rng.uniform(0.8, 1.35)),
         pitch=usual * float(rng.uniform(0.75, 1.35)),
     )
-    return Utterance(to_rate(said.samples, said.rate), tuple(from_flite(said.segments)), voice)
+    return Utterance(
+        to_rate(spoken.samples, spoken.rate), tuple(from_flite(spoken.segments)), voice
+    )
 
 
 def festival_utterances(rng: np.random.Generator) -> list[Utterance]:
@@ -106,11 +108,11 @@ def festival_utterances(rng: np.random.Generator) -> list[Utterance]:
     texts = [sentence(voice.language, rng) for _ in range(FESTIVAL_BATCH)]
     return [
         Utterance(
-            to_rate(said.samples, said.rate),
-            tuple(from_segments(said.segments, voice.closure)),
+            to_rate(spoken.samples, spoken.rate),
+            tuple(from_segments(spoken.segments, voice.closure)),
             voice.name,
         )
-        for said in festival.say(texts, voice, float(rng.uniform(0.8, 1.35)))
+        for spoken in festival.say(texts, voice, float(rng.uniform(0.8, 1.35)))
     ]
 
 

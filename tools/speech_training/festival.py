@@ -153,10 +153,10 @@ def say(texts: Sequence[str], voice: Voice, stretch: float = 1.0) -> list[Segmen
         except subprocess.TimeoutExpired as error:
             raise BadInput(f"Festival's {voice.name} does not come to an end") from error
         lacking = texts_lacking_sounds(done.stdout + done.stderr)
-        said = [_read(Path(folder) / f"{i}", voice) for i in range(len(texts))]
-    if not any(said):
+        spoken = [_read(Path(folder) / f"{i}", voice) for i in range(len(texts))]
+    if not any(spoken):
         raise MissingHere(f"Festival's {voice.name} said nothing: {NEEDS}")
-    return [one for i, one in enumerate(said) if one is not None and i not in lacking]
+    return [one for i, one in enumerate(spoken) if one is not None and i not in lacking]
 
 
 def texts_lacking_sounds(log: str) -> set[int]:

@@ -41,7 +41,7 @@ BANDS = {"below_4_hz": (0.0, 4.0), "2_to_6_hz": (2.0, 6.0)}  # of words, and of 
 FPS = 30.0
 SEED = 2024
 FAR_LAG = 0.5
-"""Seconds within which a video's sound may trail its own picture, to be told."""
+"""Seconds within which a video's sound may trail its own picture."""
 REST_AFTER, OPEN_BEFORE = 0.16, 0.1
 """Seconds of a silence in which the mouth may still come to rest, or open for what follows."""
 
