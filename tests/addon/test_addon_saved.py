@@ -41,7 +41,7 @@ def test_missing_photo_is_reported(addon, blender, portrait, photo, backend):
     from blender_addon.jobs import render_job
 
     photo.unlink()
-    with pytest.raises(bridge.errors.BadInput, match="my phöto.png"):
+    with pytest.raises(bridge.errors.BadInput, match=r"my phöto\.png"):
         portraits.portrait_source(portrait)
     assert "my phöto.png" in portraits.photo_complaint(portrait)
     assert "not there" in render_job.reason_against(blender.context.scene, portrait)

@@ -17,8 +17,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
 from ... import bridge
 from .. import engine_edits, engines
 
@@ -97,6 +95,8 @@ def clip_of(
     options : mapping
         The engine's own options, on which the cost of edits may depend.
     """
+    import numpy as np  # here, so that registration does not wait for it
+
     found = tuple(dict.fromkeys(name for sample in samples for name in sample.edits))
     names = tuple(name for name in found if engine_edits.has(engine, name))
     edits = [[sample.edits.get(name, 0.0) for name in names] for sample in samples]
