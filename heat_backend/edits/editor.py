@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All edits of one prepared portrait: what they make of its layers, redone when they change."""
+"""All edits of one prepared portrait: its layers with them applied, made anew as they change."""
 
 from __future__ import annotations
 
@@ -11,30 +11,36 @@ from numpy.typing import NDArray
 
 from bridge import edit_directions
 from bridge.edits import EDIT_BY_NAME, LIGHT, SHAPE, TEXTURE, usable
-from heat_backend.edits.colours import Coloured, ColourEditor
+from bridge.face_model import FaceModel
+from heat_backend.edits.colours import ColourEditor, RecolouredLayers, build_colour_base
 from heat_backend.edits.portrait_directions import PortraitDirections
-from heat_backend.edits.shape import Shaped, ShapeEditor
+from heat_backend.edits.shape import ShapedLayers, ShapeEditor
+from heat_backend.fit.corrections import ALL_CORRECTIONS, Corrections
+from heat_backend.fit.posed_model import PosedModel
+from heat_backend.geometry.face_landmarks import FaceLandmarks
 from heat_backend.layers.lid_cover import LidCover
+from heat_backend.layers.mirror_texture import MirrorTexture
+from heat_backend.layers.portrait_layers import Layers
 
 
 @dataclass(frozen=True)
-class Edited:
+class EditedLayers:
     """A portrait's layers with edits applied.
 
     Attributes
     ----------
-    shaped : Shaped
-    person : ndarray, shape (H + 2 pad, W + 2 pad, 4), uint8
+    shaped : ShapedLayers
+    foreground : ndarray, shape (H + 2 pad, W + 2 pad, 4), uint8
         See :class:`heat_backend.layers.matting_layers.MattingLayers`.
     lids : dict of str to LidCover
-    coloured : Coloured or None
-        What changed the colours; None where nothing did.
+    coloured : RecolouredLayers or None
+        The recoloured pictures; None without colour and light edits.
     """
 
-    shaped: Shaped
-    person: NDArray[np.uint8]
+    shaped: ShapedLayers
+    foreground: NDArray[np.uint8]
     lids: dict[str, LidCover]
-    coloured: Coloured | None
+    coloured: RecolouredLayers | None
 
 
 class Editor:
@@ -43,24 +49,24 @@ class Editor:
     Parameters
     ----------
     shape : ShapeEditor
-    colours : function
+    make_colours : function
         Makes the portrait's :class:`ColourEditor`; called when a colour is first edited.
-    own : Edited
+    own : EditedLayers
         The portrait as photographed.
     """
 
     def __init__(
-        self, shape: ShapeEditor, colours: Callable[[], ColourEditor], own: Edited
+        self, shape: ShapeEditor, make_colours: Callable[[], ColourEditor], own: EditedLayers
     ) -> None:
         self._shape = shape
-        self._make_colours = colours
+        self._make_colours = make_colours
         self._colours: ColourEditor | None = None
         self._own = self._shaped = self._edited = own
-        self._done: dict[str, float] = {}
+        self._applied: dict[str, float] = {}
         self.notes: tuple[str, ...] = ()
         self.directions: PortraitDirections | None = None
 
-    def edited(self, edits: Mapping[str, float]) -> Edited:
+    def apply(self, edits: Mapping[str, float]) -> EditedLayers:
         """Return the layers for some edits; the same object while they stay the same.
 
         Raises
@@ -70,36 +76,36 @@ class Editor:
         """
         wanted, notes = usable(edits)
         self._note(notes)
-        if wanted == self._done:
+        if wanted == self._applied:
             return self._edited
         shape = {n: v for n, v in wanted.items() if EDIT_BY_NAME[n].group == SHAPE}
         colour = {n: v for n, v in wanted.items() if EDIT_BY_NAME[n].group in (TEXTURE, LIGHT)}
-        before = {n: v for n, v in self._done.items() if EDIT_BY_NAME[n].group == SHAPE}
+        before = {n: v for n, v in self._applied.items() if EDIT_BY_NAME[n].group == SHAPE}
         if shape != before:
             neck = {n: v for n, v in shape.items() if n == "neck_width"}
-            shaped = self._shape.shaped(self._change(shape), self._change(neck))
+            shaped = self._shape.shaped(self._identity_change(shape), self._identity_change(neck))
             self._shaped = replace(self._own, shaped=shaped)
         if colour:
-            self._note(self.colours.skipped(colour))
-            self._edited = self._coloured(colour)
+            self._note(self.colours.notes(colour))
+            self._edited = self._recoloured(colour)
         else:
             self._edited = self._shaped
-        self._done = wanted
+        self._applied = wanted
         return self._edited
 
-    def know(self, edits: Mapping[str, float]) -> None:
-        """Find what edits not used before need to know of this portrait, by rendering it.
+    def find_directions(self, edits: Mapping[str, float]) -> None:
+        """Find the directions of shape edits not used before, by rendering them.
 
-        Must not be called while a frame is being painted.
+        Must not be called while a frame is being rendered.
         """
         if self.directions is not None:
-            self.directions.know({n: v for n, v in edits.items() if v != 0.0})
+            self.directions.find({n: v for n, v in edits.items() if v != 0.0})
 
-    def _change(self, shape: Mapping[str, float]) -> NDArray[np.float32]:
+    def _identity_change(self, shape: Mapping[str, float]) -> NDArray[np.float32]:
         """Change of identity weights (K,) by shape edits."""
         if self.directions is None:
             return edit_directions.identity_change(shape)
-        return self.directions.change(shape)
+        return self.directions.identity_change(shape)
 
     @property
     def colours(self) -> ColourEditor:
@@ -108,15 +114,49 @@ class Editor:
             self._colours = self._make_colours()
         return self._colours
 
-    def _coloured(self, edits: Mapping[str, float]) -> Edited:
+    def _recoloured(self, edits: Mapping[str, float]) -> EditedLayers:
         shaped = self._shaped.shaped
         found = self._edited.coloured
         if found is None or found.edits != edits:
-            found = self.colours.coloured(edits)
+            found = self.colours.recolour(edits)
         eyes = {side: found.eye(side, eye) for side, eye in shaped.eyes.items()}
         shaped = replace(shaped, eyes=eyes, mouth=found.mouth(shaped.mouth))
         lids = {side: found.lid(side, lid) for side, lid in self._own.lids.items()}
-        return Edited(shaped, found.person, lids, found)
+        return EditedLayers(shaped, found.foreground, lids, found)
 
     def _note(self, notes: tuple[str, ...]) -> None:
         self.notes += tuple(note for note in notes if note not in self.notes)
+
+
+def make_editor(
+    model: FaceModel,
+    posed: PosedModel,
+    face: FaceLandmarks,
+    alpha: NDArray[np.float32],
+    layers: Layers,
+    far: MirrorTexture | None,
+    corrections: Corrections = ALL_CORRECTIONS,
+) -> Editor:
+    """Make a portrait's editor; nothing is computed before the first edit.
+
+    Parameters
+    ----------
+    model : FaceModel
+    posed : PosedModel
+    face : FaceLandmarks
+        In the photo at the frames' size.
+    alpha : ndarray, shape (H, W), float32
+        Matte of the person.
+    layers : Layers
+    far : MirrorTexture or None
+        What the foreground's picture holds below the photo.
+    corrections : Corrections
+        Of them ``hair_border``.
+    """
+    own = ShapedLayers(layers.mesh, layers.mouth, layers.eyes, layers.landmarks)
+    shape = ShapeEditor(model, posed, own)
+
+    def colours() -> ColourEditor:
+        return ColourEditor(build_colour_base(model, posed, face, alpha, layers, far, corrections))
+
+    return Editor(shape, colours, EditedLayers(own, layers.matting.foreground, layers.lids, None))

@@ -31,7 +31,7 @@ Floats = NDArray[np.float32]
 # above level 80, and by up to 4 in the dark.
 GAMMA = 2.2
 FROM_FRONT = np.array((0.0, 0.3, 0.954), np.float32)
-STEP = 4  # photo pixels per cell of the normals: light changes slowly
+LIGHT_CELL = 4  # photo pixels per cell of the normals: light changes slowly
 ROUNDS = 8
 LAMP_ROUNDS = 25
 RIDGE = np.array([0.0, *[0.002] * 3, *[0.02] * 5])  # higher orders only as far as they are clear
@@ -135,19 +135,19 @@ def harmonics(normals: Floats) -> Floats:
 def photo_normals(
     model: FaceModel, posed: PosedModel, shape: tuple[int, ...]
 ) -> tuple[Floats, Floats]:
-    """Return normals (h, w, 3) over the photo, one for ``STEP`` pixels, and where known (h, w)."""
+    """Return normals (h, w, 3), one for ``LIGHT_CELL`` photo pixels, and where known (h, w)."""
     skin = np.isin(model.triangle_part, [PART_NAMES.index(part) for part in SKIN_PARTS])
     triangles = model.triangles[skin]
     normal = vertex_normals(posed.rest, triangles).astype(np.float32)
-    size = -(-shape[0] // STEP) + 1, -(-shape[1] // STEP) + 1
+    size = -(-shape[0] // LIGHT_CELL) + 1, -(-shape[1] // LIGHT_CELL) + 1
     found = np.zeros((*size, 3), np.float32)
     nearest = np.full(size, FAR, np.float32)
-    points = (posed.pixels / STEP).astype(np.float32)
+    points = (posed.pixels / LIGHT_CELL).astype(np.float32)
     depth = np.ascontiguousarray(posed.rest[:, 2], np.float32)
     raster_attributes(points, depth, normal, triangles, found, nearest)
     known = (nearest > FAR).astype(np.float32)
     filled = pull_push(found, known)
-    soft = cv2.GaussianBlur(filled, (0, 0), max(0.8, SOFT_NORMALS * posed.unit / STEP))
+    soft = cv2.GaussianBlur(filled, (0, 0), max(0.8, SOFT_NORMALS * posed.unit / LIGHT_CELL))
     soft /= np.maximum(np.linalg.norm(soft, axis=2, keepdims=True), 1e-6)
     return np.ascontiguousarray(soft, np.float32), known
 
@@ -159,7 +159,7 @@ def fit_light(pixels: NDArray[np.uint8], normals: Floats, skin: Floats) -> Light
     ----------
     pixels : ndarray, shape (H, W, 3), uint8
     normals : ndarray, shape (h, w, 3)
-        One for ``STEP`` pixels.
+        One for ``LIGHT_CELL`` pixels.
     skin : ndarray, shape (H, W)
         0..1.
     """
@@ -168,7 +168,7 @@ def fit_light(pixels: NDArray[np.uint8], normals: Floats, skin: Floats) -> Light
     linear = (pixels.astype(np.float32) / 255.0) ** GAMMA @ np.array(
         (0.2126, 0.7152, 0.0722), np.float32
     )
-    extent = (h * STEP, w * STEP)
+    extent = (h * LIGHT_CELL, w * LIGHT_CELL)
     pad = ((0, max(0, extent[0] - skin.shape[0])), (0, max(0, extent[1] - skin.shape[1])))
     light, weight = (np.pad(part, pad, mode="edge") for part in (linear, skin))
     light, weight = (
@@ -274,7 +274,7 @@ class LitHead:
 def fade_from_head(known: Floats, unit: float) -> Floats:
     """1 on the head, falling to 0 over ``BODY_FADE`` beyond it; (h, w)."""
     distance = cv2.distanceTransform((known < 0.5).astype(np.uint8), cv2.DIST_L2, 5)
-    return smoothstep(BODY_FADE * unit, 0.0, distance * STEP).astype(np.float32)
+    return smoothstep(BODY_FADE * unit, 0.0, distance * LIGHT_CELL).astype(np.float32)
 
 
 HAZE = 0.3  # opacity up to which a person's pixels keep their light
@@ -282,7 +282,7 @@ SOLID = (0.95, 1.0)  # opacities between which a pixel is the person whatever it
 LIKE_WALL = (20.0, 60.0)  # levels from the wall's colour: still the wall, surely the person
 
 
-def lit_share(person: NDArray[np.uint8], wall: NDArray[np.uint8], pad: int) -> NDArray[np.uint8]:
+def light_share(person: NDArray[np.uint8], wall: NDArray[np.uint8], pad: int) -> NDArray[np.uint8]:
     """Return the share (H', W'), 255 for all of a pixel.
 
     A matte is soft beyond the outline, where the picture still shows the wall: in stronger light

@@ -15,7 +15,14 @@ from bridge.face_model import load as load_model
 from bridge.pose import rotation_angles
 from heat_backend.detect.detector import choose_face, make_detector
 from heat_backend.edits.head_surface import head_surface
-from heat_backend.edits.light import GAMMA, STEP, Light, fade_from_head, fit_light, photo_normals
+from heat_backend.edits.light import (
+    GAMMA,
+    LIGHT_CELL,
+    Light,
+    fade_from_head,
+    fit_light,
+    photo_normals,
+)
 from heat_backend.edits.regions import find_regions
 from heat_backend.engines.protocol import EngineSettings
 from heat_backend.fit.landmark_fit import FaceFit, fit_face
@@ -48,7 +55,7 @@ class PhotoFit:
     regions : dict of str to ndarray, shape (H, W), float32
         See :func:`heat_backend.edits.regions.find_regions`.
     normals, near_head : ndarray, shape (h, w, 3), (h, w)
-        Over the photo, one for ``STEP`` pixels; 1 where they are the head's.
+        Over the photo, one for ``LIGHT_CELL`` pixels; 1 where they are the head's.
     """
 
     pixels: NDArray[np.uint8]
@@ -111,7 +118,7 @@ def unlit(
     change = (light.level / shade) ** np.float32(1.0 / GAMMA)
     change = 1.0 + near_head * (change - 1.0)
     height, width = pixels.shape[:2]
-    rows, columns = np.arange(height) / STEP, np.arange(width) / STEP
+    rows, columns = np.arange(height) / LIGHT_CELL, np.arange(width) / LIGHT_CELL
     y, x = rows.astype(int), columns.astype(int)
     fy, fx = (rows - y)[:, None], (columns - x)[None]
     top = change[y][:, x] * (1 - fx) + change[y][:, x + 1] * fx

@@ -4,7 +4,8 @@
 Many changes of identity give a head of the model the same wider nose. Which of them also reads as
 a wider nose, and as nothing else, depends on the picture: its light, its pose, its style. The
 portrait is rendered with some faces of the model laid on and tracked; of all directions that move
-the model's own measures as they should, the plainest is taken that the tracker sees so, too.
+the model's own measures as they should and that the tracker reads so, too, the one of minimum norm
+is taken.
 """
 
 from __future__ import annotations
@@ -35,19 +36,20 @@ Floats = NDArray[np.float64]
 Track = Callable[[Floats], NDArray[np.floating] | None]
 
 NAMES = tuple(edit.name for edit in SHAPE_EDITS)
-SEEN = tuple(name for name in FROM_LANDMARKS if name not in DEPTHS + GUESSED)
+TRACKED = tuple(name for name in FROM_LANDMARKS if name not in DEPTHS + GUESSED)
 COUNT = len(IDENTITY_EDITS)
 PRIME = 59  # of the trials' design: one trial more than that, at least one more than components
-TRIAL = 0.6  # standard deviations of every component in a trial
-FEWEST = 0.9  # of the trials, in which a face must be found
-STEP = 2.0  # standard deviations of the named measure at which a direction is tried
+TRIAL_WEIGHT = 0.6  # standard deviations of every component in a trial
+FEWEST = 0.9  # share of the trials in which a face must be found
+TESTED_AT = 2.0  # standard deviations of the named measure at which a direction is tested
 ROUNDS = 3
 AIM, LEAK = 0.8, 0.2  # of what the model says: least of the named measure, most of any other
 MOST_OWN = 1.2  # of the model's named measure, where a tracker reads it weakly
 MODEL_LEAK = 0.12
-LONGEST = 1.3  # of the plain direction, beyond which a face becomes another person's
-APART = 0.5  # from the plain direction, of how far that moves the face's points
-MODEL_WEIGHT, SEEN_WEIGHT, FAR_WEIGHT, PLAIN_WEIGHT = 300.0, 40.0, 100.0, 0.1
+LONGEST = 1.3  # of the model's direction's norm: a longer one makes another person's face
+APART = 0.5  # distance from the model's direction, of how far that moves the face's points
+# Of the terms of the loss: the model's measures count most, the norm decides among equals.
+MODEL_WEIGHT, TRACKED_WEIGHT, FAR_WEIGHT, NORM_WEIGHT = 300.0, 40.0, 100.0, 0.1
 
 
 def trial_faces() -> Floats:
@@ -59,7 +61,7 @@ def trial_faces() -> Floats:
     core = np.ones((PRIME + 1, PRIME + 1))
     core[1:, 1:] = turned - np.eye(PRIME)
     core[1:, 0] = -1.0
-    return np.asarray(TRIAL * core[:, 1 : COUNT + 1], np.float64)
+    return np.asarray(TRIAL_WEIGHT * core[:, 1 : COUNT + 1], np.float64)
 
 
 @cache
@@ -88,7 +90,7 @@ def picture_motion() -> Floats:
 
 
 class PortraitDirections:
-    """One portrait's directions, each found when it is first asked for.
+    """One portrait's directions, each found when its edit is first used.
 
     Parameters
     ----------
@@ -99,18 +101,21 @@ class PortraitDirections:
     def __init__(self, prepare: Callable[[], Track]) -> None:
         self._prepare = prepare
         self._track: Track | None = None
-        self._still: NDArray[np.floating] | None = None
+        self._rest: NDArray[np.floating] | None = None
         self._response: Floats | None = None
         self._found: dict[str, NDArray[np.float32]] = {}
 
-    def know(self, names: Mapping[str, float]) -> None:
+    def find(self, names: Mapping[str, float]) -> None:
         """Find the directions of the shape edits among ``names`` that are not known yet."""
         for name in names:
             if name in NAMES and name not in self._found:
                 self._found[name] = self._direction(name).astype(np.float32)
 
-    def change(self, edits: Mapping[str, float]) -> NDArray[np.float32]:
-        """Return the change of identity weights (K,) for edits; what is not known is plain."""
+    def identity_change(self, edits: Mapping[str, float]) -> NDArray[np.float32]:
+        """Return the change of identity weights (K,) for edits.
+
+        Where no direction was found, the model's own is used.
+        """
         plain = {name: value for name, value in edits.items() if name not in self._found}
         change = edit_directions.identity_change(plain)
         for name in edits.keys() & self._found.keys():
@@ -120,41 +125,41 @@ class PortraitDirections:
     def _direction(self, name: str) -> Floats:
         if self._track is None:
             self._track = self._prepare()
-            self._still = self._track(np.zeros(COUNT))
-            self._response = self._measure_response() if self._still is not None else None
+            self._rest = self._track(np.zeros(COUNT))
+            self._response = self._measure_response() if self._rest is not None else None
         if self._response is None:
             return np.asarray(edit_directions.load().weights[name], np.float64)
-        offsets = np.zeros((1, len(SEEN)))
+        offsets = np.zeros((1, len(TRACKED)))
         best, least = None, np.inf
         for _ in range(ROUNDS + 1):
-            found = _plainest(name, self._response, offsets)
-            sides = [self._seen(side * STEP * found) for side in (1.0, -1.0)]
+            found = _minimum_norm_direction(name, self._response, offsets)
+            sides = [self._tracked_change(side * TESTED_AT * found) for side in (1.0, -1.0)]
             if any(side is None for side in sides):
                 break
-            seen = np.array([sides[0], -sides[1]]) / STEP  # type: ignore[operator]
+            seen = np.array([sides[0], -sides[1]]) / TESTED_AT  # type: ignore[operator]
             missed = _missed(name, seen)[0]
             if missed < least:
                 best, least = found, missed
             if missed == 0.0:
                 break
             offsets = seen - found @ self._response
-        return best if best is not None else _plainest(name, self._response, offsets)
+        return best if best is not None else _minimum_norm_direction(name, self._response, offsets)
 
-    def _seen(self, identity: Floats) -> Floats | None:
+    def _tracked_change(self, identity: Floats) -> Floats | None:
         """Tracked change of the measures (M,) by identity weights, standard deviations."""
-        assert self._track is not None and self._still is not None
+        assert self._track is not None and self._rest is not None
         points = self._track(identity)
         if points is None:
             return None
         spread = edit_directions.load().spread
-        still = self._still
-        after, before = (measured(upright(p, still)) for p in (points, still))
-        return np.array([float(after[n] - before[n]) / spread[n] for n in SEEN])
+        rest = self._rest
+        after, before = (measured(upright(p, rest)) for p in (points, rest))
+        return np.array([float(after[n] - before[n]) / spread[n] for n in TRACKED])
 
     def _measure_response(self) -> Floats | None:
-        """Find what a step of each component is seen to add (K, M) to each measure."""
+        """Tracked change (K, M) of each measure by a unit of each component, by least squares."""
         trials = trial_faces()
-        rows = [self._seen(trial) for trial in trials]
+        rows = [self._tracked_change(trial) for trial in trials]
         found = np.array([row is not None for row in rows])
         if found.mean() < FEWEST:
             return None
@@ -166,14 +171,14 @@ class PortraitDirections:
 def _missed(name: str, seen: Floats) -> tuple[float, Floats]:
     """How far tracked changes (N, M) are off what they must be, and its gradient (N, M)."""
     excess = np.sign(seen) * np.maximum(0.0, np.abs(seen) - LEAK)
-    if name in SEEN:
-        own = SEEN.index(name)
+    if name in TRACKED:
+        own = TRACKED.index(name)
         excess[:, own] = np.minimum(0.0, seen[:, own] - AIM)
     return float((excess**2).sum() / len(seen)), 2.0 * excess / len(seen)
 
 
-def _plainest(name: str, response: Floats, offsets: Floats) -> Floats:
-    """Return the shortest direction (K,) that is seen, and is, what it is named after.
+def _minimum_norm_direction(name: str, response: Floats, offsets: Floats) -> Floats:
+    """Return the direction (K,) of minimum norm that moves, and is tracked to move, its measure.
 
     Parameters
     ----------
@@ -189,10 +194,10 @@ def _plainest(name: str, response: Floats, offsets: Floats) -> Floats:
         off = np.sign(moved) * np.maximum(0.0, np.abs(moved) - MODEL_LEAK)
         off[own] = moved[own] - np.clip(moved[own], 1.0, MOST_OWN)
         missed, slope = _missed(name, direction @ response + offsets)
-        value = MODEL_WEIGHT * (off @ off) + SEEN_WEIGHT * missed
-        value += PLAIN_WEIGHT * (direction @ direction)
-        by = 2.0 * MODEL_WEIGHT * (off @ gradient) + SEEN_WEIGHT * (response @ slope.sum(axis=0))
-        by += 2.0 * PLAIN_WEIGHT * direction
+        value = MODEL_WEIGHT * (off @ off) + TRACKED_WEIGHT * missed
+        value += NORM_WEIGHT * (direction @ direction)
+        by = 2.0 * MODEL_WEIGHT * (off @ gradient) + TRACKED_WEIGHT * (response @ slope.sum(axis=0))
+        by += 2.0 * NORM_WEIGHT * direction
         for metric, from_, most in limits:
             value_over, by_over = _beyond(direction - from_, metric, most)
             value, by = value + value_over, by + by_over

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which pixels of a photo are skin, lips, brows, hair ...: soft masks for colour edits."""
+"""Soft masks of the regions that colour edits change: skin, lips, brows, hair and others."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.face_model import FaceModel
-from heat_backend.edits.face_view import Mask, View
 from heat_backend.edits.skin_and_hair import (
-    against_hair,
+    FacePhoto,
+    Mask,
     guided,
     hair_mask,
     hair_samples,
     skin_likelihood,
+    without_hair,
 )
+from heat_backend.fit.corrections import ALL_CORRECTIONS, Corrections
 from heat_backend.fit.posed_model import PosedModel
 from heat_backend.geometry.face_landmarks import FaceLandmarks
 from heat_backend.geometry.landmark_contours import (
@@ -31,7 +33,8 @@ from heat_backend.geometry.landmark_contours import (
 LOWER_LIDS = ([33, *RIGHT_EYE[:7:-1]], [263, *LEFT_EYE[:8:-1]])
 CHEEKS = ((50, 205, 36), (280, 425, 266))
 LIP_SHARE = 0.7  # of a change of complexion that lips take
-EDGE = 0.02  # outer-eye distances over which masks fade
+# Outer-eye distances, tuned by eye on the test portraits.
+EDGE = 0.02  # over which masks fade
 RING_DEPTH = 0.17  # of the rings under the eyes
 BLUSH_REACH = 0.17
 
@@ -42,6 +45,7 @@ def find_regions(
     face: FaceLandmarks,
     model: FaceModel,
     posed: PosedModel,
+    corrections: Corrections = ALL_CORRECTIONS,
 ) -> dict[str, Mask]:
     """Find the masks, 0..1, each (H, W).
 
@@ -55,6 +59,8 @@ def find_regions(
     face : FaceLandmarks
     model : FaceModel
     posed : PosedModel
+    corrections : Corrections
+        Of them ``hair_border``.
     """
     shape, unit = pixels.shape[:2], face.outer_eye_distance
     points = face.points[:, :2].astype(np.float64)
@@ -64,15 +70,15 @@ def find_regions(
     eyes = np.maximum(*(_polygon(shape, points[ring], 0.6 * soft) for ring in EYES))
     lab = cv2.cvtColor(pixels.astype(np.float32) / 255.0, cv2.COLOR_RGB2LAB)
     brows = _brows(lab[..., 0], points, unit)
-    view = View(pixels, lab, alpha, face, model, posed)
+    view = FacePhoto(pixels, lab, alpha, face, model, posed)
     likely = skin_likelihood(view, np.maximum(lips, eyes))
     hair_colours = hair_samples(view, likely)
-    likely = against_hair(view, likely, hair_colours)
+    likely = without_hair(view, likely, hair_colours)
     likely = guided(pixels, likely, max(2, round(0.05 * unit)))
     skin = likely * alpha * (1.0 - lips) * (1.0 - eyes) * (1.0 - brows)
     rings = np.maximum(*(_ring(shape, points, lid, unit) for lid in LOWER_LIDS))
     blush = np.maximum(*(_cheek(shape, points, cheek, unit) for cheek in CHEEKS))
-    hair = hair_mask(view, likely, hair_colours)
+    hair = hair_mask(view, likely, hair_colours, corrections)
     found = {
         "skin": skin,
         "complexion": np.maximum(skin, LIP_SHARE * lips * alpha),

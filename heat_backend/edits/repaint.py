@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One pass over a person's picture that applies all colour edits and the change of light.
+"""One pass over the foreground that applies all colour edits and the change of light.
 
 Edits may be keyed, so that every frame has other values: all that does not depend on them is laid
-out beforehand, in planes, so that rows of pixels are computed side by side.
+out beforehand, in planes, so that the compiler vectorises over rows of pixels.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from heat_backend.edits.light import STEP
+from heat_backend.edits.light import LIGHT_CELL
 from heat_backend.layers.inpainting import pull_push
 from heat_backend.layers.lid_cover import LidCover
 
-LEVEL = np.float32(1.0 / 255.0)
+LEVEL = np.float32(1.0 / 255.0)  # masks and alpha are 0..255
 
 Region = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
-class Canvas:
-    """A picture to be repainted.
+class RepaintPlanes:
+    """A picture to be repainted, a plane for each channel.
 
     Attributes
     ----------
     planes : ndarray, shape (4, H, W), uint8
         Premultiplied red, green, blue, and alpha.
     inside : ndarray, shape (H, 2), int32
-        In each row, the first column with the person and the one after the last.
+        In each row, the first column that is not transparent and the one after the last.
     masks : ndarray, shape (M, H, W), uint8
         Regions, 255 inside.
     spans : ndarray, shape (M, H, 2), int32
@@ -41,7 +41,7 @@ class Canvas:
     even : ndarray, shape (3, H, W), int8
         What a step of evenness adds, in quarters of a level.
     share : ndarray, shape (H, W), uint8
-        How much of a pixel takes another light, 255 for all.
+        How much of a pixel a change of light applies to, 255 for all.
     rows, columns : ndarray, shape (H,), (2, W), float32
         Where among the cells of the light a pixel lies.
     band : ndarray, shape (H,), int32
@@ -60,8 +60,8 @@ class Canvas:
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What is done to a picture.
+class Recolouring:
+    """What is done to a picture's colours.
 
     Attributes
     ----------
@@ -85,19 +85,19 @@ class Recipe:
         return np.asarray(np.flatnonzero(changed), np.int64)
 
 
-def canvas(
-    person: NDArray[np.uint8],
+def repaint_planes(
+    foreground: NDArray[np.uint8],
     masks: NDArray[np.uint8],
     even: NDArray[np.int8],
     share: NDArray[np.uint8],
     layout: NDArray[np.float32],
     turns: int,
-) -> Canvas:
-    """Lay a picture out.
+) -> RepaintPlanes:
+    """Lay a picture out in planes.
 
     Parameters
     ----------
-    person : ndarray, shape (H, W, 4), uint8
+    foreground : ndarray, shape (H, W, 4), uint8
         Premultiplied RGBA.
     masks : ndarray, shape (M, H, W), uint8
     even : ndarray, shape (H, W, 3), int8
@@ -107,10 +107,10 @@ def canvas(
         but from row ``turns`` on along other columns.
     turns : int
     """
-    planes = np.ascontiguousarray(person.transpose(2, 0, 1))
+    planes = np.ascontiguousarray(foreground.transpose(2, 0, 1))
     masks = np.where(planes[3] > 0, masks, np.uint8(0))
     last = layout[min(turns, len(layout) - 1), :, 0]
-    return Canvas(
+    return RepaintPlanes(
         planes,
         _span(planes[3]),
         masks,
@@ -123,22 +123,22 @@ def canvas(
     )
 
 
-def repainted(picture: Canvas, recipe: Recipe) -> NDArray[np.uint8]:
+def repainted(picture: RepaintPlanes, recolouring: Recolouring) -> NDArray[np.uint8]:
     """Return the picture (H, W, 4), premultiplied RGBA."""
     out = np.zeros(picture.planes.shape[1:], np.uint32)
-    light = recipe.light
+    light = recolouring.light
     lit = light is not None
     _repaint(
         picture.planes,
         picture.inside,
         picture.masks,
         picture.spans,
-        recipe.used,
-        (recipe.slope - 1.0).astype(np.float32) * LEVEL,
-        recipe.offset.astype(np.float32) * LEVEL * LEVEL,
+        recolouring.used,
+        (recolouring.slope - 1.0).astype(np.float32) * LEVEL,
+        recolouring.offset.astype(np.float32) * LEVEL * LEVEL,
         picture.even,
         picture.share,
-        np.float32(0.25 * recipe.evenness) * LEVEL,
+        np.float32(0.25 * recolouring.evenness) * LEVEL,
         np.ones((1, 2, 2), np.float32) if light is None else light,
         picture.rows,
         picture.columns,
@@ -159,7 +159,7 @@ def _span(plane: NDArray[np.uint8]) -> NDArray[np.int32]:
     return found
 
 
-# Each of these runs along a row, one array a plane: that is what compilers put side by side.
+# Each of these runs along a row of one plane, which the compiler vectorises.
 
 
 @njit(cache=True, fastmath=True)
@@ -183,7 +183,7 @@ def _light_row(light, y, columns, out):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, fastmath=True)
 def _light_person(light, share):  # type: ignore[no-untyped-def]
-    """Let what is hardly the person keep its light: it is wall that shines through."""
+    """Keep the light of pixels where the background shines through."""
     one = np.float32(1.0)
     for t in range(len(light)):
         light[t] = one + np.float32(share[t]) * LEVEL * (light[t] - one)
@@ -248,7 +248,7 @@ def _repaint(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, parallel=True)
 def _around(  # type: ignore[no-untyped-def]
-    photo, person, edited, pad, left, top, right, bottom, out
+    photo, foreground, edited, pad, left, top, right, bottom, out
 ):
     for i in prange(photo.shape[0]):
         inner = top <= i < bottom
@@ -256,7 +256,7 @@ def _around(  # type: ignore[no-untyped-def]
             if inner and left <= j < right:
                 continue
             for c in range(3):
-                before = np.int32(person[i + pad, j + pad, c])
+                before = np.int32(foreground[i + pad, j + pad, c])
                 value = np.int32(photo[i, j, c]) + np.int32(edited[i + pad, j + pad, c]) - before
                 out[i, j, c] = np.uint8(min(np.int32(255), max(np.int32(0), value)))
             out[i, j, 3] = 255
@@ -264,23 +264,23 @@ def _around(  # type: ignore[no-untyped-def]
 
 def around(
     photo: NDArray[np.uint8],
-    person: NDArray[np.uint8],
+    foreground: NDArray[np.uint8],
     edited: NDArray[np.uint8],
     pad: int,
     region: Region,
 ) -> NDArray[np.uint8]:
-    """Return the photo as it stands with another person in it (H, W, 4), RGBA.
+    """Return the photo with the foreground edited (H, W, 4), RGBA.
 
     Parameters
     ----------
     photo : ndarray, shape (H, W, 3), uint8
-    person, edited : ndarray, shape (H + 2 pad or more, W + 2 pad, 4), uint8
+    foreground, edited : ndarray, shape (H + 2 pad or more, W + 2 pad, 4), uint8
     pad : int
     region : tuple of int
-        Left, top, right, bottom of what is not wanted, and left as it comes.
+        Left, top, right, bottom of what need not be written.
     """
     out = np.empty((*photo.shape[:2], 4), np.uint8)
-    _around(photo, person, edited, pad, *region, out)
+    _around(photo, foreground, edited, pad, *region, out)
     return out
 
 
@@ -303,11 +303,15 @@ def recoloured(
     return out
 
 
-BESIDE = 0.05  # outer-eye distances around the opening where masks fade for the eye's sake
+BESIDE = (
+    0.05  # outer-eye distances around the opening where masks are inpainted: they leave out the eye
+)
 
 
-def lid_canvas(lid: LidCover, masks: Sequence[NDArray[np.uint8]], even: NDArray[np.int8]) -> Canvas:
-    """Lay one lid out.
+def lid_planes(
+    lid: LidCover, masks: Sequence[NDArray[np.uint8]], even: NDArray[np.int8]
+) -> RepaintPlanes:
+    """Lay one lid's skin out in planes.
 
     Parameters
     ----------
@@ -327,9 +331,9 @@ def lid_canvas(lid: LidCover, masks: Sequence[NDArray[np.uint8]], even: NDArray[
     filled = [
         pull_push(mask[rows, columns, None].astype(np.float32), known)[..., 0] for mask in masks
     ]
-    y, x = np.mgrid[rows, columns].astype(np.float32) / np.float32(STEP)
+    y, x = np.mgrid[rows, columns].astype(np.float32) / np.float32(LIGHT_CELL)
     whole = np.full((height, width), 255, np.uint8)
-    return canvas(
+    return repaint_planes(
         np.dstack([lid.skin, whole]),
         np.rint(np.stack(filled)).astype(np.uint8),
         even[rows, columns],

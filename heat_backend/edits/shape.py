@@ -39,7 +39,7 @@ IRIS_SHARE = 0.6  # how far an iris grows with its opening
 
 
 @dataclass(frozen=True)
-class Shaped:
+class ShapedLayers:
     """What of a portrait's layers has a shape."""
 
     mesh: PortraitMesh
@@ -55,17 +55,17 @@ class ShapeEditor:
     ----------
     model : FaceModel
     posed : PosedModel
-    own : Shaped
+    own : ShapedLayers
         The portrait as photographed.
     """
 
-    def __init__(self, model: FaceModel, posed: PosedModel, own: Shaped) -> None:
+    def __init__(self, model: FaceModel, posed: PosedModel, own: ShapedLayers) -> None:
         self._model = model
         self._rest = posed.rest.astype(np.float32)
         self._rotation = posed.rotation.astype(np.float32)
         self._own = own
 
-    def shaped(self, identity: NDArray[np.float32], neck: NDArray[np.float32]) -> Shaped:
+    def shaped(self, identity: NDArray[np.float32], neck: NDArray[np.float32]) -> ShapedLayers:
         """Return the portrait with identity weights (K,) added.
 
         ``neck`` is what of it moves the neck, too: all of a person's neck goes with the face, but
@@ -78,7 +78,7 @@ class ShapeEditor:
         field += np.tensordot(neck, self._basis, 1)
         rest = own.mesh.rest + np.asarray(self._carriers @ field, np.float32)
         at_landmarks = np.asarray(landmarks(self._model, field), np.float32)
-        return Shaped(
+        return ShapedLayers(
             replace(own.mesh, rest=rest),
             self._mouth(field),
             {side: self._eye(side, identity, field) for side in own.eyes},

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which pixels of a person are skin and which are hair, by their colours where the face shows them.
+"""Skin and hair of a photo's foreground, by their colours where the face shows them.
 
 Nothing is learnt: the face tells the skin's colours, what is above it the hair's, and each pixel
 that may be either goes to the nearer ones.
@@ -7,30 +7,85 @@ that may be either goes to the nearer ones.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.face_model import PART_NAMES
-from heat_backend.edits.face_view import CHIN_LEVEL, Mask, View
+from bridge.face_model import PART_NAMES, FaceModel
 from heat_backend.edits.light import GAMMA
+from heat_backend.fit.corrections import ALL_CORRECTIONS, Corrections
+from heat_backend.fit.posed_model import PosedModel
+from heat_backend.geometry.face_landmarks import FaceLandmarks
 from heat_backend.geometry.landmark_contours import FACE_OVAL
+from heat_backend.geometry.polygon_mask import triangle_mask
 
+Mask = NDArray[np.float32]
+
+# All tuned by eye on the test portraits.
+CHIN_LEVEL = -1.9  # outer-eye distances over the top of the face
 LIKELY, UNLIKELY = 2.6, 5.0  # robust standard deviations of the skin's colour
 EARS_BELOW = 0.75  # height in the neutral model: higher up a head has hair
-CLUSTERS = 3
-SAMPLES = 3000
+CLUSTERS = 3  # colours of hair, and of skin: in light, in shade, and between
+SAMPLES = 3000  # pixels clustered: more changes nothing but the time
 BAND = 0.12, 1.1  # outer-eye distances above the face between which hair is looked for
-LEAST_HAIR = 0.08  # square outer-eye distances
-HAIR_LIKELY, HAIR_UNLIKELY = 14.0, 30.0  # Lab distances
+LEAST_HAIR = 0.08  # square outer-eye distances: with less above the brows a head is bald
+HAIR_LIKELY, HAIR_UNLIKELY = 14.0, 30.0  # Lab distances from the hair's colours
 STRANDS = np.array((0.6, 1.0, 1.0), np.float32)  # light varies most along strands
 LONGEST, WIDEST = 5.0, 2.2  # outer-eye distances to which hair hangs
-PERSON_FROM = 0.9
+PERSON_FROM = 0.9  # opacity of a pixel that shows no background
 LIKE_SKIN = 25.0  # Lab distance: a colour that is nearer and as bright is bare skin
 SHADED_SKIN, STILL_LIT = 9.0, 0.8  # Lab distance, and share of the skin's light
 FOREHEAD = 0.55  # half its width, outer-eye distances
 TOLD_APART = 30.0  # Lab distance of hair and skin from which a forehead shows where hair begins
 TORSO, TORSO_WIDTH = -2.6, 0.5  # height under the hairline, and half a width
+
+
+@dataclass(frozen=True)
+class FacePhoto:
+    """A photo and what is fitted to its face.
+
+    Attributes
+    ----------
+    pixels : ndarray, shape (H, W, 3), uint8
+    lab : ndarray, shape (H, W, 3), float32
+    alpha : ndarray, shape (H, W), float32
+    face : FaceLandmarks
+    model : FaceModel
+    posed : PosedModel
+    """
+
+    pixels: NDArray[np.uint8]
+    lab: NDArray[np.float32]
+    alpha: Mask
+    face: FaceLandmarks
+    model: FaceModel
+    posed: PosedModel
+
+    def covered(self, *parts: str, below: float = np.inf) -> Mask:
+        """1 where parts of the posed model cover the picture, up to a height of the neutral."""
+        model = self.model
+        wanted = np.isin(model.triangle_part, [PART_NAMES.index(part) for part in parts])
+        wanted &= model.vertices[model.triangles, 1].mean(axis=1) < below
+        covered = triangle_mask(self.posed.pixels, model.triangles[wanted], self.alpha.shape)
+        return covered.astype(np.float32)
+
+    def face_coordinates(self) -> tuple[Mask, Mask, Mask]:
+        """Heights (H, W) over the top of the face and over the brows, and distance from its axis.
+
+        Outer-eye distances, along the face's upright axis.
+        """
+        points = self.face.points[:, :2]
+        unit = self.face.outer_eye_distance
+        up = points[10] - points[152]
+        up = up / max(float(np.hypot(*up)), 1e-6)
+        v, u = np.mgrid[0 : self.alpha.shape[0], 0 : self.alpha.shape[1]].astype(np.float32)
+        x, y = (u - points[10, 0]) / unit, (v - points[10, 1]) / unit
+        height = x * up[0] + y * up[1]
+        brow = points[[105, 334]].mean(axis=0) - points[10]
+        over_brows = height - float(brow @ up) / unit
+        return height, over_brows, np.abs(x * up[1] - y * up[0])
 
 
 def guided(pixels: NDArray[np.uint8], mask: Mask, radius: int) -> Mask:
@@ -48,10 +103,10 @@ def _chromaticity(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     )
 
 
-def skin_likelihood(view: View, other: Mask) -> Mask:
-    """How much a pixel (H, W) has the colour of the face's skin, where skin may be.
+def skin_likelihood(view: FacePhoto, other: Mask) -> Mask:
+    """Likelihood (H, W), 0..1, by which pixels have the colour of the face's skin.
 
-    ``other`` (H, W) is what of the face is no skin.
+    ``other`` (H, W) masks lips and eyes.
     """
     on_face = view.covered("face")
     elsewhere = np.maximum(view.covered("neck"), view.covered("head", below=EARS_BELOW))
@@ -72,7 +127,7 @@ def skin_likelihood(view: View, other: Mask) -> Mask:
     neck = view.posed.pixels[view.model.vertex_part == PART_NAMES.index("neck"), 1].min()
     below = (np.arange(len(on_face))[:, None] > neck) * 1.0
     found = np.maximum(on_face * loose, np.maximum(elsewhere, below) * tight)
-    # Clothes may have its colour: skin hangs together with the face.
+    # Clothes may have its colour: skin is connected with the face.
     return _joined(found.astype(np.float32), sure)
 
 
@@ -91,9 +146,9 @@ def _nearest(lab: NDArray[np.float32], centres: NDArray[np.float32]) -> Mask:
     return np.asarray(np.min(far, axis=0), np.float32)
 
 
-def hair_samples(view: View, skin: Mask) -> NDArray[np.float32] | None:
+def hair_samples(view: FacePhoto, skin: Mask) -> NDArray[np.float32] | None:
     """Colours (C, 3) of what is above and beside the brow and is no skin; None for a bald head."""
-    height, over_brows, aside = view.beside_axis()
+    height, over_brows, aside = view.face_coordinates()
     above = (height > BAND[0]) & (height < BAND[1]) & (aside < 1.1)
     temples = (over_brows > 0.1) & (height < BAND[1]) & (aside < 1.1) & (view.covered("face") < 1.0)
     seen = view.lab[(above | temples) & (view.alpha > PERSON_FROM) & (skin < 0.3)]
@@ -112,7 +167,7 @@ def hair_samples(view: View, skin: Mask) -> NDArray[np.float32] | None:
     return hair if len(hair) else None
 
 
-def against_hair(view: View, skin: Mask, hair: NDArray[np.float32] | None) -> Mask:
+def without_hair(view: FacePhoto, skin: Mask, hair: NDArray[np.float32] | None) -> Mask:
     """Take from the skin, off the face, what is nearer to the hair's colours."""
     sure = view.lab[(skin > 0.8) & (view.covered("face") > 0)]
     if hair is None or len(sure) < 50:
@@ -120,7 +175,7 @@ def against_hair(view: View, skin: Mask, hair: NDArray[np.float32] | None) -> Ma
     own, other = _nearest(view.lab, _clusters(sure)), _nearest(view.lab, hair)
     share = np.clip((other / np.maximum(own + other, 1e-3) - 0.45) / 0.15, 0.0, 1.0)
     inner = cv2.GaussianBlur(view.covered("face"), (0, 0), max(0.7, 0.04 * view.posed.unit))
-    _, over_brows, _ = view.beside_axis()
+    _, over_brows, _ = view.face_coordinates()
     kept = np.where(over_brows > 0.15, 0.5 * inner, inner)  # a fringe hangs over the face
     found = np.asarray(skin * np.maximum(share, kept), np.float32)
     scalp = view.covered("head") * (over_brows > 0.15) * (own < HAIR_UNLIKELY)
@@ -129,11 +184,16 @@ def against_hair(view: View, skin: Mask, hair: NDArray[np.float32] | None) -> Ma
     return np.maximum(found, _joined(np.maximum(found, bald).astype(np.float32), skin > 0.8))
 
 
-def hair_mask(view: View, skin: Mask, hair: NDArray[np.float32] | None) -> Mask:
-    """Pixels (H, W) of the person that look like hair and hang together with that on the head."""
+def hair_mask(
+    view: FacePhoto,
+    skin: Mask,
+    hair: NDArray[np.float32] | None,
+    corrections: Corrections = ALL_CORRECTIONS,
+) -> Mask:
+    """Pixels (H, W) of the person that look like hair and are connected with that on the head."""
     if hair is None:
         return np.zeros_like(view.alpha)
-    height, over_brows, aside = view.beside_axis()
+    height, over_brows, aside = view.face_coordinates()
     far = _nearest(view.lab, hair)
     likely = np.clip((HAIR_UNLIKELY - far) / (HAIR_UNLIKELY - HAIR_LIKELY), 0.0, 1.0)
     likely = likely * (1.0 - np.clip(1.5 * skin, 0.0, 1.0)) * view.alpha
@@ -152,7 +212,7 @@ def hair_mask(view: View, skin: Mask, hair: NDArray[np.float32] | None) -> Mask:
     likely *= _not_worn(view, far, height, aside)
     seed = (over_brows > 0.1) & (height < BAND[1]) & (aside < 1.1) & (view.alpha > PERSON_FROM)
     likely = _joined(likely.astype(np.float32), seed) * bared
-    if len(bare) >= 50:
+    if corrections.hair_border and len(bare) >= 50:
         likely = cut_hair(view, likely.astype(np.float32), skin, far, own)
     reach = np.clip((LONGEST + height) / 1.0, 0.0, 1.0) * np.clip((WIDEST - aside) / 0.4, 0.0, 1.0)
     radius = max(2, round(0.04 * view.face.outer_eye_distance))
@@ -160,7 +220,7 @@ def hair_mask(view: View, skin: Mask, hair: NDArray[np.float32] | None) -> Mask:
     return np.asarray(found * view.alpha, np.float32)
 
 
-def _not_worn(view: View, far: Mask, height: Mask, aside: Mask) -> Mask:
+def _not_worn(view: FacePhoto, far: Mask, height: Mask, aside: Mask) -> Mask:
     """1 where a pixel (H, W) below the chin is nearer to the hair's colours than to clothes'."""
     below = height < TORSO
     seen = view.lab[below & (aside < TORSO_WIDTH) & (view.alpha > PERSON_FROM)]
@@ -173,7 +233,7 @@ def _not_worn(view: View, far: Mask, height: Mask, aside: Mask) -> Mask:
 
 
 def _joined(likely: Mask, seed: NDArray[np.bool_]) -> Mask:
-    """Keep only what hangs together with the seed."""
+    """Keep only what is connected with the seed."""
     count, labels = cv2.connectedComponents((likely > 0.4).astype(np.uint8))
     if count < 2:
         return likely
@@ -193,12 +253,12 @@ BORDER = 0.22  # outer-eye distances around the face where the cut decides alone
 LOWEST, WIDEST_CUT = -4.5, 2.4
 
 
-def cut_hair(view: View, found: Mask, skin: Mask, far: Mask, own: Mask) -> Mask:
+def cut_hair(view: FacePhoto, found: Mask, skin: Mask, far: Mask, own: Mask) -> Mask:
     """Return hair (H, W), 0..1, with its border on the photo's edges.
 
     Parameters
     ----------
-    view : View
+    view : FacePhoto
     found : ndarray, shape (H, W)
         Hair by its colours.
     skin : ndarray, shape (H, W)
@@ -212,29 +272,29 @@ def cut_hair(view: View, found: Mask, skin: Mask, far: Mask, own: Mask) -> Mask:
     def small(field: NDArray) -> Mask:
         return cv2.resize(np.asarray(field, np.float32), size, interpolation=cv2.INTER_AREA)
 
-    height, over_brows, aside = (small(field) for field in view.beside_axis())
+    height, over_brows, aside = (small(field) for field in view.face_coordinates())
     head = (small(view.alpha) > 0.5) & (height > LOWEST) & (aside < WIDEST_CUT)
     face = np.zeros(size[::-1], np.uint8)
     cv2.fillPoly(face, [np.rint(view.face.points[FACE_OVAL, :2] * scale).astype(np.int32)], 1)
     hair, near, away = small(found), small(far), small(own)
-    told = np.full(head.shape, cv2.GC_PR_BGD, np.uint8)
-    told[(hair > 0.5) & (near < MAYBE * away)] = cv2.GC_PR_FGD
+    trimap = np.full(head.shape, cv2.GC_PR_BGD, np.uint8)
+    trimap[(hair > 0.5) & (near < MAYBE * away)] = cv2.GC_PR_FGD
     outside = small(view.covered("face")) < 0.5
-    told[(hair > 0.8) & outside & ((near < SURE * away) | (height > CROWN))] = cv2.GC_FGD
+    trimap[(hair > 0.8) & outside & ((near < SURE * away) | (height > CROWN))] = cv2.GC_FGD
     inner = cv2.erode(face, _disc(0.05 * unit * scale)) > 0
     bare = (face > 0) & (over_brows < BROWS) | inner & (small(skin) > 0.9)
     shown = bare & head
     # Under the chin are shadows and clothes: there the cut adds nothing.
     under = (small(view.covered("neck")) > 0.5) | (height < CHIN_LEVEL)
-    told[bare | ~head | (under & (hair < 0.25))] = cv2.GC_BGD
-    if not (told == cv2.GC_FGD).any() or not shown.any():
+    trimap[bare | ~head | (under & (hair < 0.25))] = cv2.GC_BGD
+    if not (trimap == cv2.GC_FGD).any() or not shown.any():
         return found
     seen = cv2.resize(view.pixels, size, interpolation=cv2.INTER_AREA)
-    seen[~head] = np.median(seen[shown], axis=0)  # the wall has no colour of its own to tell apart
+    seen[~head] = np.median(seen[shown], axis=0)  # keeps the background out of the colour models
     cv2.setRNGSeed(1)
     models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(seen, told, None, *models, ROUNDS, cv2.GC_INIT_WITH_MASK)
-    cut = ((told == cv2.GC_FGD) | (told == cv2.GC_PR_FGD)).astype(np.float32)
+    cv2.grabCut(seen, trimap, None, *models, ROUNDS, cv2.GC_INIT_WITH_MASK)
+    cut = ((trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)).astype(np.float32)
     around = cv2.dilate(face, _disc(BORDER * unit * scale)) > 0
     loose = np.maximum(cut, hair * ((near < away) | (height > OVER)))
     cut = np.where(around & (height <= OVER), cut, loose)
@@ -278,7 +338,7 @@ def unevenness(
 def _blurred(
     colour: NDArray[np.float32], weight: NDArray[np.float32], sigma: float
 ) -> NDArray[np.float32]:
-    """Blur that sees the skin alone."""
+    """Gaussian blur of colours normalised by a weight: of the skin alone."""
     sigma = max(0.7, sigma)
     total = cv2.GaussianBlur(weight, (0, 0), sigma)[..., None]
     summed = cv2.GaussianBlur(colour * weight[..., None], (0, 0), sigma)

@@ -10,7 +10,7 @@ import numpy as np
 
 from bridge.coefficients import EXPRESSION_NAMES
 from bridge.motion_clip import MotionClip
-from heat_backend.edits.light import STEP
+from heat_backend.edits.light import LIGHT_CELL
 from heat_backend.edits.photo_fit import PhotoFit
 from heat_backend.matching.expression import match_expression, match_pose, strongest
 from heat_backend.matching.light import match_light
@@ -93,7 +93,7 @@ def _take_light(
     own: PhotoFit, sample: PhotoFit, edits: dict[str, float], lines: list[str], notes: list[str]
 ) -> None:
     skin = np.zeros(own.near_head.shape, np.float32)
-    coarse = own.regions["skin"][::STEP, ::STEP]
+    coarse = own.regions["skin"][::LIGHT_CELL, ::LIGHT_CELL]
     skin[: coarse.shape[0], : coarse.shape[1]] = coarse
     found = match_light(own.light, own.normals, skin * own.near_head, sample.light)
     edits |= found.edits

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.edits import EDIT_BY_NAME
-from heat_backend.edits.colours import STEPS, to_lab
+from heat_backend.edits.colour_steps import STEPS, to_lab
 from heat_backend.edits.photo_fit import PhotoFit
 
 Array = NDArray[np.float64]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from bridge.coefficients import EXPRESSION_INDEX, Coefficients
 from bridge.edits import check_names
 from bridge.ramps import smoothstep
-from heat_backend.edits.editor import Edited, Editor
+from heat_backend.edits.editor import EditedLayers, Editor
 from heat_backend.engines.protocol import BasePortrait
 from heat_backend.fit.corrections import ALL_CORRECTIONS, Corrections
 from heat_backend.fit.neutral import RELAX
@@ -126,7 +126,7 @@ class WarpPortrait(BasePortrait):
         self._region = _covered_region(layers, (self.width, self.height), 2 * stride)
         self._still = self._photo = to_rgba(layers.photo)
         self._eye_areas = _eye_areas(layers.mesh, layers.mesh.pixels)
-        self._edited: Edited | None = None
+        self._edited: EditedLayers | None = None
         openings = {"mouth": layers.mesh.mouth, **layers.mesh.eyes}
         self._border_deltas = {
             name: layers.mesh.deltas[:, np.concatenate([opening.upper, opening.lower]), :2]
@@ -215,15 +215,15 @@ class WarpPortrait(BasePortrait):
         )
 
     def _prepare_edits(self, edits: Mapping[str, float]) -> None:
-        """Measure what edits not used before need; see ``Editor.know``. Renders frames."""
+        """Find what edits not used before need; see ``Editor.find_directions``."""
         if self.editor is not None and edits:
-            self.editor.know(edits)
+            self.editor.find_directions(edits)
 
     def _apply_edits(self, edits: Mapping[str, float]) -> None:
         """Bring the layers to some edits; nothing is done while they stay the same."""
         if self.editor is None:
             return
-        edited = self.editor.edited(edits)
+        edited = self.editor.apply(edits)
         if edited is self._edited:
             return
         shaped = edited.shaped
@@ -241,7 +241,7 @@ class WarpPortrait(BasePortrait):
             landmarks=shaped.landmarks,
             lids=edited.lids,
         )
-        self._renderer.set_foreground(edited.person)
+        self._renderer.set_foreground(edited.foreground)
         pixels = self.layers.camera.project(shaped.mesh.rest)
         self._eye_areas = _eye_areas(shaped.mesh, pixels)
         self.notes += tuple(note for note in self.editor.notes if note not in self.notes)

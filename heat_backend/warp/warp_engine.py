@@ -13,7 +13,7 @@ from bridge.coefficients import Coefficients
 from bridge.errors import Cancelled
 from bridge.face_model import load as load_model
 from heat_backend.detect.detector import Detector, choose_face, make_detector
-from heat_backend.edits.editor_builder import make_editor
+from heat_backend.edits.editor import make_editor
 from heat_backend.edits.portrait_directions import PortraitDirections, Track
 from heat_backend.engines.device import chosen_device
 from heat_backend.engines.protocol import CancelCheck, EngineSettings, ProgressReport
@@ -131,7 +131,7 @@ def _build_portrait(
         photo.notes + fit_notes(posed, face),
         settings.neutralise,
         settings.device,
-        make_editor(model, posed, face, matte, layers, far),
+        make_editor(model, posed, face, matte, layers, far, corrections),
         corrections,
     )
     portrait.render(Coefficients.zero())

@@ -12,9 +12,9 @@ from bridge.edits import EDITS, LIGHT_EDITS, TEXTURE_EDITS
 from bridge.errors import BadInput
 from bridge.face_model import load, shape
 from heat_backend.detect.detector import make_detector
-from heat_backend.edits.colours import to_lab
+from heat_backend.edits.colour_steps import to_lab
 from heat_backend.edits.face_measurements import measured_head
-from heat_backend.edits.light import LitHead, lit_share
+from heat_backend.edits.light import LitHead, light_share
 from heat_backend.edits.photo_fit import fit_photo
 from heat_backend.engines.protocol import EngineSettings, frame_drawer
 from heat_backend.engines.registry import make_engine
@@ -54,7 +54,7 @@ def test_a_shape_edit_is_found_by_a_tracker_and_is_about_what_it_says(portrait, 
 def test_a_direction_found_in_the_portrait_is_still_what_its_name_says(portrait):
     frame(portrait, eye_size=1.0)
     model, spread = load(), edit_directions.load().spread
-    change = portrait.editor.directions.change({"eye_size": 1.0})
+    change = portrait.editor.directions.identity_change({"eye_size": 1.0})
     before, after = (
         measured_head(model, shape(model, w, np.zeros(52))) for w in (0.0 * change, change)
     )
@@ -138,9 +138,9 @@ def test_a_photo_without_teeth_or_hair_is_told(portrait):
     base = editor.base
     missing = {name: mean for name, mean in base.means.items() if name not in ("teeth", "hair")}
     bare = type(editor)(type(base)(**{**vars(base), "means": missing, "shut": True}))
-    told = bare.skipped({"teeth_whiteness": 1.0, "hair_hue": 1.0, "eye_colour": 1.0, "blush": 1.0})
+    told = bare.notes({"teeth_whiteness": 1.0, "hair_hue": 1.0, "eye_colour": 1.0, "blush": 1.0})
     assert len(told) == 3
-    assert bare.coloured({"hair_hue": 2.0}).person.shape == bare.base.person.shape
+    assert bare.recolour({"hair_hue": 2.0}).foreground.shape == bare.base.foreground.shape
 
 
 def test_teeth_behind_closed_lips_are_told(portrait):
@@ -227,7 +227,7 @@ def test_a_soft_edge_that_shows_the_wall_takes_no_light():
     person = np.zeros((1, 4, 4), np.uint8)
     for x, (colour, alpha) in enumerate([(210, 0.7), (120, 0.7), (210, 1.0), (120, 0.2)]):
         person[0, x] = (*[round(colour * alpha)] * 3, round(255 * alpha))
-    share = lit_share(person, wall, 0)[0]
+    share = light_share(person, wall, 0)[0]
     assert share[0] == 0 and share[1] > 120 and share[2] == 255 and share[3] == 0
 
 

@@ -19,9 +19,10 @@ from bridge import edit_directions
 from bridge.coefficients import Coefficients
 from bridge.edits import LIGHT_EDITS, SHAPE_EDITS, TEXTURE_EDITS
 from heat_backend.detect.detector import make_detector
-from heat_backend.edits.colours import STEPS, laid_out, target_lab, to_lab
+from heat_backend.edits.colour_steps import STEPS, target_lab, to_lab
+from heat_backend.edits.colours import laid_out
 from heat_backend.edits.face_measurements import DEPTHS, GUESSED, measured
-from heat_backend.edits.light import STEP
+from heat_backend.edits.light import LIGHT_CELL
 from heat_backend.engines.protocol import EngineSettings
 from heat_backend.engines.registry import make_engine
 from heat_backend.geometry.landmark_measures import upright
@@ -93,7 +94,7 @@ def _irises(portrait: WarpPortrait) -> NDArray[np.float32]:
     landmarks = portrait.landmarks(Coefficients.zero())
     mask = np.zeros((portrait.height, portrait.width), np.float32)
     assert portrait.editor is not None
-    own = portrait.editor.edited({}).shaped.eyes
+    own = portrait.editor.apply({}).shaped.eyes
     eyes = own["right"], own["left"]
     y, x = np.ogrid[0 : portrait.height, 0 : portrait.width]
     for (centre, top, low), eye in zip(IRISES, eyes, strict=True):
@@ -130,7 +131,7 @@ def light_rows(portrait: WarpPortrait) -> Iterator[Row]:
     base = portrait.editor.colours.base
     change = base.heads[0].change({"light_amount": -1.0})
     height, width = base.photo.shape[:2]
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32) / np.float32(STEP)
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32) / np.float32(LIGHT_CELL)
     change = laid_out(change, np.dstack([x, y]))
     without = np.rint(np.clip(base.photo * change[..., None], 0, 255))
     back = np.rint(np.clip(without / change[..., None], 0, 255)).astype(np.uint8)
