@@ -303,9 +303,7 @@ def recoloured(
     return out
 
 
-BESIDE = (
-    0.05  # outer-eye distances around the opening where masks are inpainted: they leave out the eye
-)
+BESIDE = 0.05  # outer-eye distances around an eye, where its lid's masks are inpainted
 
 
 def lid_planes(
