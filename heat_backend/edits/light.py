@@ -30,19 +30,20 @@ Floats = NDArray[np.float32]
 # levels, whatever they are. At half and double the light it is off by less than 2 levels of 255
 # above level 80, and by up to 4 in the dark.
 GAMMA = 2.2
-FROM_FRONT = np.array((0.0, 0.3, 0.954), np.float32)
+FROM_FRONT = np.array((0.0, 0.3, 0.954), np.float32)  # toward a lamp where the photo shows none
 LIGHT_CELL = 4  # photo pixels per cell of the normals: light changes slowly
-ROUNDS = 8
-LAMP_ROUNDS = 25
+ROUNDS = 8  # of reweighted least squares, until the weights settle
+LAMP_ROUNDS = 25  # more, since the lit side changes with the lamp
 RIDGE = np.array([0.0, *[0.002] * 3, *[0.02] * 5])  # higher orders only as far as they are clear
-TRUSTED = 2.0  # robust standard deviations
+TRUSTED = 2.0  # robust standard deviations from which a pixel loses its weight
+# The rest is tuned by eye on the test portraits.
 LEAST_SHADE = 0.18  # of the mean: no surface that is seen gets less light than this
 LEAST_DIRECTED = 0.35  # of the mean: what more directed light adds where the photo has hardly any
 LEAST_AMBIENT = 0.15  # of the mean
 FLAT = 0.04  # of the mean: directed light below this has no direction of its own
-MOST_CHANGE = 3.0
+MOST_CHANGE = 3.0  # factor on linear light: more would bring up noise
 KNEE, BRIGHTEST = 0.5, 0.9  # linear luminance of skin: from where added light fades, and its end
-SOFT_NORMALS = 0.06  # outer-eye distances
+SOFT_NORMALS = 0.06  # outer-eye distances of blur: hides the mesh's triangles
 BODY_FADE = 0.5  # outer-eye distances from the head to where only the mean change of light is left
 
 

@@ -15,13 +15,11 @@ from heat_backend.tracking.eyes_and_lips import gaze_weights
 from heat_backend.tracking.single_image import ImageReading, read_image, with_raised_brows
 
 Array = NDArray[np.float64]
-NOISE = 0.06  # less than this is what pictures of one face differ by
-CROOKED_LIDS = (
-    0.4  # lids that differ by less are a turned head's or a strand of hair's; more, a wink
-)
+NOISE = 0.06  # weight: pictures of one face at rest differ by as much
+CROOKED_LIDS = 0.4  # weight: lids that differ by more are a wink, by less a turned head's
 LID_STEMS = ("eyeBlink", "eyeSquint", "eyeWide")
 GAZE_TRUST = np.array([0.4, 0.85])  # pitch, yaw: where eyes rest differs from face to face
-OUT_OF_REACH = 0.15
+OUT_OF_REACH = 0.15  # weight missing from which the user is told; tuned by eye
 
 
 def match_expression(

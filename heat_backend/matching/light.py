@@ -19,13 +19,14 @@ from bridge.edits import LIGHT_EDITS
 from heat_backend.edits.light import GAMMA, MOST_CHANGE, Floats, Light
 
 Array = NDArray[np.float64]
-POINTS = 500  # normals compared
-FEW = 20
+POINTS = 500  # normals compared: more changes nothing but the time
+FEW = 20  # normals below which nothing is matched
 TURNS = (-70.0, -35.0, 0.0, 35.0, 70.0)  # degrees to start from
-AMOUNTS = (-0.4, 0.8)
+AMOUNTS = (-0.4, 0.8)  # of light_amount to start from: dimmed, and strengthened
 BEST = 3  # starts followed to their end
 EASE = 0.03  # cost of an edit at the end of its range: what changes nothing stays 0
-SMALLEST = 0.02  # of the range
+SMALLEST = 0.02  # of the range: a smaller edit is not seen
+WORTH = 0.98  # of the distance before: a match that leaves more changes nothing to be seen
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def match_light(own: Light, normals: Floats, weight: Floats, sample: Light) -> L
     best = min(solved, key=lambda found: float(found.cost)).x
     best = np.where(np.abs(best) < SMALLEST, 0.0, best)
     before, after = (float(np.linalg.norm(apart(x)[:-4])) for x in (np.zeros(4), best))
-    if after > 0.98 * before:
+    if after > WORTH * before:
         return LightMatch({}, before, before)
     edits = {name: value for name, value in _named(best * high).items() if value != 0.0}
     return LightMatch(edits, before, after)

@@ -19,7 +19,7 @@ from heat_backend.matching.skin import match_skin, skin_colour
 EXPRESSION, POSE, LIGHT, SKIN_TONE = "expression", "pose", "light", "skin_tone"
 TAKES = (EXPRESSION, POSE, LIGHT, SKIN_TONE)
 USUAL = (EXPRESSION, LIGHT, SKIN_TONE)
-FPS = 25.0
+FPS = 25.0  # of a clip of one frame: any would do
 LIGHT_SHORT = 0.05  # of the mean light: what is left then is seen
 SKIN_SHORT = 3.0  # L*a*b*
 
@@ -98,7 +98,7 @@ def _take_light(
     found = match_light(own.light, own.normals, skin * own.near_head, sample.light)
     edits |= found.edits
     lines.append(
-        f"light: {_told(found.edits)}; {100 * found.before:.1f} % apart, "
+        f"light: {_listed(found.edits)}; {100 * found.before:.1f} % apart, "
         f"then {100 * found.after:.1f} %"
     )
     if found.after > LIGHT_SHORT:
@@ -113,7 +113,7 @@ def _take_skin(
     found = match_skin(skin_colour(own), skin_colour(sample))
     edits |= found.edits
     lines.append(
-        f"skin tone: {_told(found.edits)}; {found.before:.1f} apart in L*a*b*, "
+        f"skin tone: {_listed(found.edits)}; {found.before:.1f} apart in L*a*b*, "
         f"then {found.after:.1f}"
     )
     notes += found.notes
@@ -124,5 +124,5 @@ def _take_skin(
         )
 
 
-def _told(edits: dict[str, float]) -> str:
+def _listed(edits: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:+.3g}" for name, value in edits.items()) or "as it is"

@@ -16,9 +16,9 @@ from heat_backend.edits.photo_fit import PhotoFit
 Array = NDArray[np.float64]
 TONE, BLUSH = ("skin_tone", "skin_warmth"), "blush"
 GREY = 1.5  # L*a*b*: colours of a whole picture that vary by less, at one lightness
-SAMPLES = 20000
-SMALLEST = 0.03  # steps
-HUE_COUNTS = 2.0  # times as much as chroma: skin of another hue looks ill
+SAMPLES = 20000  # pixels looked at: more changes nothing but the time
+SMALLEST = 0.03  # steps: a smaller edit is not seen
+HUE_COUNTS = 2.0  # times as much as chroma, tuned by eye: skin of another hue looks ill
 
 
 @dataclass(frozen=True)
