@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from . import coefficients as coefficients
     from . import edit_cost as edit_cost
     from . import edit_directions as edit_directions
+    from . import edit_preset as edit_preset
     from . import edits as edits
     from . import engine_description as engine_description
     from . import errors as errors
     from . import face_model as face_model
+    from . import fit_file as fit_file
     from . import frames as frames
     from . import handshake as handshake
     from . import jobs as jobs
@@ -30,8 +32,10 @@ if TYPE_CHECKING:
     from . import portrait_source as portrait_source
     from . import pose as pose
     from . import preview as preview
+    from . import progress_lines as progress_lines
     from . import ramps as ramps
     from . import regions as regions
+    from . import rig_map as rig_map
     from . import whole_file as whole_file
 
 _MODULES = (
@@ -39,10 +43,12 @@ _MODULES = (
     "coefficients",
     "edit_cost",
     "edit_directions",
+    "edit_preset",
     "edits",
     "engine_description",
     "errors",
     "face_model",
+    "fit_file",
     "frames",
     "handshake",
     "jobs",
@@ -53,8 +59,10 @@ _MODULES = (
     "portrait_source",
     "pose",
     "preview",
+    "progress_lines",
     "ramps",
     "regions",
+    "rig_map",
     "whole_file",
 )
 

@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from .. import bridge
 from .command import DONE, RUNNING, CommandRun, CommandStatus, Words
 
 MADE = Words("The motion is here", "Stopped; the next bake goes on there")
@@ -75,38 +75,22 @@ class ClipRun(CommandRun):
         self.order = order
         self.notes: tuple[str, ...] = ()
         command = (*program, *order.arguments, "--out", str(order.out), "--json-progress")
-        super().__init__(command, environment, words, self._heard)
+        super().__init__(command, environment, words, self._advanced)
 
-    def _heard(self, before: CommandStatus, line: str) -> CommandStatus:
-        told = _read(line)
-        if told.get("step") == "done":
-            self.notes = tuple(map(str, told.get("notes") or ()))
+    def _advanced(self, before: CommandStatus, line: str) -> CommandStatus:
+        notes = bridge.progress_lines.parse_notes(line)
+        if notes is not None:
+            self.notes = notes
         return advanced(before, line)
 
 
 def advanced(before: CommandStatus, line: str) -> CommandStatus:
     """Return the status after one more line of the command."""
-    told = _read(line)
-    try:
-        if told.get("step") == "prepare":
-            what, fraction = str(told["what"]), float(told["fraction"])
-        elif told.get("step") in {"file", "render"}:
-            what = str(told.get("what") or before.text)
-            fraction = int(told["done"]) / max(int(told["total"]), 1)
-        else:
-            return before
-    except (ValueError, KeyError, TypeError):
+    amount = bridge.progress_lines.parse_amount(line)
+    if amount is None:
         return before
-    text = what[:1].upper() + what[1:]
-    return replace(before, fraction=min(1.0, max(0.0, fraction)), text=text)
-
-
-def _read(line: str) -> dict[str, Any]:
-    try:
-        told = json.loads(line)
-    except ValueError:
-        return {}
-    return told if isinstance(told, dict) else {}
+    what = amount.what or before.text
+    return replace(before, fraction=amount.fraction, text=what[:1].upper() + what[1:])
 
 
 class Reading:

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .. import bridge
 from .command import CANCELLED, DONE, FAILED, RUNNING, CommandRun, Words
 from .command import CommandStatus as WeightsStatus
 from .command import ask as ask_backend
@@ -116,14 +116,12 @@ class WeightsRun(CommandRun):
 
 def advanced(before: WeightsStatus, line: str) -> WeightsStatus:
     """Return the status after one more line of the command."""
-    try:
-        told: Any = json.loads(line)
-        if told["step"] != "file":
-            return before
-        done, total, what = int(told["done"]), int(told["total"]), str(told["what"])
-    except (ValueError, KeyError, TypeError):
+    amount = bridge.progress_lines.parse_amount(line)
+    if amount is None or amount.step != "file":
         return before
-    size = f"{done / 1e6:,.0f} of {total / 1e6:,.0f} MB" if total >= 0 else f"{done / 1e6:,.0f} MB"
-    fraction = min(1.0, done / total) if total > 0 else 0.0
-    text = f"{what[:1].upper()}{what[1:]}: {size}"
-    return replace(before, fraction=fraction, text=text)
+    size = f"{amount.done / 1e6:,.0f}"
+    if amount.total >= 0:
+        size += f" of {amount.total / 1e6:,.0f}"
+    what = amount.what
+    text = f"{what[:1].upper()}{what[1:]}: {size} MB"
+    return replace(before, fraction=amount.fraction, text=text)

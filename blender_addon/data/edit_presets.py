@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from .. import bridge
-from ..core.edit import edit_groups, preset_file
-from ..core.edit.preset_file import Preset
 from . import edit_values
 
 _SHIPPED = Path(__file__).with_name("presets")
@@ -27,7 +25,7 @@ def own_names(scene: Any) -> tuple[str, ...]:
     return tuple(preset.name for preset in scene.heat.edit_presets)
 
 
-def find(scene: Any, name: str) -> Preset:
+def find(scene: Any, name: str) -> bridge.edit_preset.Preset:
     """Return a preset by name: the .blend's, or else a shipped one.
 
     Raises
@@ -37,13 +35,13 @@ def find(scene: Any, name: str) -> Preset:
     """
     own = scene.heat.edit_presets.get(name)
     if own is not None:
-        return preset_file.from_json(own.text)
+        return bridge.edit_preset.from_json(own.text)
     if name in shipped_names():
         return read(_SHIPPED / f"{name}.json")
     raise bridge.errors.BadInput(f'There is no edit preset "{name}"')
 
 
-def of_portrait(portrait: Any, group: str = "") -> Preset:
+def of_portrait(portrait: Any, group: str = "") -> bridge.edit_preset.Preset:
     """Return a portrait's edits of one group, or of all.
 
     Raises
@@ -52,14 +50,14 @@ def of_portrait(portrait: Any, group: str = "") -> Preset:
         They are all 0.
     """
     names = edit_values.names_of(portrait, group)
-    groups = (group,) if group else tuple(edit_groups.GROUP_BY_KEY)
-    preset = preset_file.of_values(edit_values.values(portrait, names), groups)
+    groups = (group,) if group else bridge.edit_preset.GROUPS
+    preset = bridge.edit_preset.of_values(edit_values.values(portrait, names), groups)
     if not preset.values and not preset.attributes:
         raise bridge.errors.BadInput("All these edits are 0: there is nothing to save yet")
     return preset
 
 
-def apply(portrait: Any, preset: Preset) -> tuple[str, ...]:
+def apply(portrait: Any, preset: bridge.edit_preset.Preset) -> tuple[str, ...]:
     """Set a portrait's edits: those that the preset names, and the others of its groups to 0.
 
     Returns
@@ -78,7 +76,7 @@ def apply(portrait: Any, preset: Preset) -> tuple[str, ...]:
     return (*preset.notes, overwritten) if overwritten else preset.notes
 
 
-def save_in_blend(scene: Any, name: str, preset: Preset) -> str:
+def save_in_blend(scene: Any, name: str, preset: bridge.edit_preset.Preset) -> str:
     """Save a preset in the .blend, replacing one of that name; return the name.
 
     Raises
@@ -90,7 +88,7 @@ def save_in_blend(scene: Any, name: str, preset: Preset) -> str:
     if not name or len(name) > _LONGEST_NAME:
         raise bridge.errors.BadInput(f"Give the preset a name of at most {_LONGEST_NAME} letters")
     saved = scene.heat.edit_presets.get(name) or scene.heat.edit_presets.add()
-    saved.name, saved.text = name, preset_file.to_json(preset)
+    saved.name, saved.text = name, bridge.edit_preset.to_json(preset)
     return name
 
 
@@ -108,7 +106,7 @@ def remove(scene: Any, name: str) -> None:
     scene.heat.edit_presets.remove(index)
 
 
-def read(path: Path) -> Preset:
+def read(path: Path) -> bridge.edit_preset.Preset:
     """Read a preset's file.
 
     Raises
@@ -117,9 +115,9 @@ def read(path: Path) -> Preset:
         It is missing or is no preset; the message names the file.
     """
     try:
-        if path.stat().st_size > preset_file.MOST_BYTES:
+        if path.stat().st_size > bridge.edit_preset.MOST_BYTES:
             raise bridge.errors.BadInput("edit preset: far too large for one")
-        return preset_file.from_json(path.read_text(encoding="utf-8"))
+        return bridge.edit_preset.from_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise bridge.errors.BadInput(f'There is no file "{path.name}"') from None
     except UnicodeDecodeError:
@@ -128,7 +126,7 @@ def read(path: Path) -> Preset:
         raise bridge.errors.BadInput(f"{path.name}: {error}") from None
 
 
-def write(path: Path, preset: Preset) -> None:
+def write(path: Path, preset: bridge.edit_preset.Preset) -> None:
     """Write a preset's file; an interrupted write leaves an older file as it was."""
     with bridge.whole_file.whole_file(path) as part:
-        part.write_text(preset_file.to_json(preset), encoding="utf-8")
+        part.write_text(bridge.edit_preset.to_json(preset), encoding="utf-8")

@@ -13,7 +13,7 @@ from typing import Any
 import bpy
 
 from .. import bridge
-from ..core.rig import map_file, rig_map
+from ..core.rig import rig_map
 from ..core.rig.expression_menu import UNMAPPED
 
 _SUFFIX = ".json"
@@ -135,7 +135,7 @@ def save_preset(path: Path, rows: rig_map.RigMap) -> None:
     """Write a map to a file; an interrupted write leaves an older file as it was."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with bridge.whole_file.whole_file(path) as part:
-        part.write_text(map_file.to_json(rows), encoding="utf-8")
+        part.write_text(bridge.rig_map.to_json(rows), encoding="utf-8")
 
 
 def load_preset(path: Path) -> rig_map.RigMap:
@@ -152,4 +152,4 @@ def load_preset(path: Path) -> rig_map.RigMap:
         raise bridge.errors.BadInput(f'There is no preset "{path.stem}"') from None
     except UnicodeDecodeError:
         raise bridge.errors.BadInput(f'"{path.name}" is not a rig map') from None
-    return map_file.from_json(text)
+    return bridge.rig_map.from_json(text)

@@ -20,7 +20,7 @@ from .. import bridge
 from ..backend import choose
 from ..backend.clip_command import ClipOrder, ClipRun
 from ..backend.command import Words
-from ..core.edit import edit_groups, fit_reading
+from ..core.edit import edit_groups
 from ..core.rig import map_inverse
 from ..data import edit_values, portraits, property_animation, rig_maps
 from ..scene import (
@@ -255,7 +255,7 @@ def add_head(context: Any, portrait: Any, path: Path, *, lit: bool) -> tuple[str
     BadInput
         The file is no fit, or the scene cannot be changed.
     """
-    fit = fit_reading.read(path)
+    fit = bridge.fit_file.read_head(path)
     name = (portrait.name or "Portrait")[:40]
     head = head_rig.Head(
         f"{name} Fit",
@@ -290,7 +290,7 @@ def note_light(_context: Any, portrait: Any, path: Path) -> tuple[str, ...]:
     BadInput
         The file is no fit.
     """
-    yaw, pitch = lamp_rig.angles(fit_reading.read_light(path))
+    yaw, pitch = lamp_rig.angles(bridge.fit_file.read_light(path))
     portrait.edits.photo_light_yaw, portrait.edits.photo_light_pitch = yaw, pitch
     side = "right" if yaw >= 0.0 else "left"
     height = "below" if pitch >= 0.0 else "above"

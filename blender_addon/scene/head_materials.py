@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import bridge, versions
-from ..core.edit.fit_reading import FittedHead
 from ..core.preview.frame_packing import srgb_to_linear_table
 
 COLOUR_NAME = "Albedo"
@@ -139,7 +138,9 @@ def _material(title: str, solid: Any, roughness: float, layer: str) -> tuple[Any
     return material, shader, vertex
 
 
-def give_photo_materials(data: Any, head: FittedHead, name: str, *, lit: bool) -> None:
+def give_photo_materials(
+    data: Any, head: bridge.fit_file.FittedHead, name: str, *, lit: bool
+) -> None:
     """Give a mesh of the face model a UV map, vertex colours and materials.
 
     Parameters
@@ -171,7 +172,7 @@ def give_photo_materials(data: Any, head: FittedHead, name: str, *, lit: bool) -
     data.polygons.foreach_set("material_index", slots)
 
 
-def photo_slots(head: FittedHead) -> NDArray[np.int32]:
+def photo_slots(head: bridge.fit_file.FittedHead) -> NDArray[np.int32]:
     """Return the material index (F,) of each triangle: twice its surface, plus 1 if unseen."""
     model, names = bridge.face_model.load(), bridge.face_model.PART_NAMES
     slots = np.zeros(len(model.triangles), np.int32)

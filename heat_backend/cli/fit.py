@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Fit, write, and say what was found."""
+    """Fit, write the file, and print a summary."""
     if args.out.suffix.lower() != ".npz":
         raise UsageError(f"--out {args.out}: a fit's name ends in .npz")
     options.check_new_file(args.out)
@@ -49,8 +49,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _fit(args: argparse.Namespace, progress: Progress) -> int:
     from bridge.face_model import load as load_model
-    from bridge.npz_file import npz_bytes
-    from heat_backend.edits.photo_fit import arrays, fit_photo
+    from bridge.fit_file import to_bytes
+    from heat_backend.edits.photo_fit import file_fields, fit_photo
     from heat_backend.media.photo import load_photo
 
     settings = options.engine_settings(args)
@@ -58,17 +58,17 @@ def _fit(args: argparse.Namespace, progress: Progress) -> int:
     with stop_request() as stopped, native_logs_hidden(not args.debug):
         found = fit_photo(photo, settings, stoppable(progress.preparing, stopped))
     with user_file(args.out) as part:
-        part.write_bytes(npz_bytes(arrays(found, photo.name, load_model())))
+        part.write_bytes(to_bytes(file_fields(found, photo.name, load_model())))
     progress.finish(out=str(args.out), notes=photo.notes)
     if not args.json_progress:
         for note in photo.notes:
             print(f"note: {note}", file=sys.stderr)
-        print("\n".join((*_told(found), str(args.out))))
+        print("\n".join((*_summary(found), str(args.out))))
     return 0
 
 
-def _told(found: PhotoFit) -> list[str]:
-    """Return what a user wants to know of a fit at a glance."""
+def _summary(found: PhotoFit) -> list[str]:
+    """Return the fit's error, pose, strongest expressions and light as lines of text."""
     import numpy as np
 
     from bridge.coefficients import EXPRESSION_NAMES

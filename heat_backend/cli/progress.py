@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 
+from bridge.progress_lines import format_line
 from heat_backend.export.pace import Pace
 
 _BAR_WIDTH = 30
@@ -32,7 +32,7 @@ class Progress:
     def preparing(self, what: str, fraction: float) -> None:
         """Tell a step of the preparation; ``fraction`` from 0 to 1."""
         if self._json:
-            self._line(step="prepare", what=what, fraction=round(fraction, 4))
+            self._line("prepare", what=what, fraction=round(fraction, 4))
         elif self._bar:
             self._draw(fraction, what)
 
@@ -43,7 +43,7 @@ class Progress:
             return
         self._drawn = now
         if self._json:
-            self._line(step="file", what=what, done=done, total=total)
+            self._line("file", what=what, done=done, total=total)
         elif self._bar:
             known = f" of {total / 1e6:,.0f}" if total >= 0 else ""
             self._draw(done / total if total > 0 else 0.0, f"{what}: {done / 1e6:,.0f}{known} MB")
@@ -55,7 +55,7 @@ class Progress:
         left = None if rate is None else (total - done) / rate
         if self._json:
             seconds = None if left is None else round(left, 1)
-            self._line(step="render", done=done, total=total, seconds_left=seconds)
+            self._line("render", done=done, total=total, seconds_left=seconds)
         elif self._bar and (done == total or now - self._drawn > _REDRAW_SECONDS):
             self._drawn = now
             text = f"{done}/{total} frames"
@@ -66,7 +66,7 @@ class Progress:
     def note(self, text: str) -> None:
         """Tell something before the work that it is about."""
         if self._json:
-            self._line(step="note", text=text)
+            self._line("note", text=text)
         else:
             self.clear()
             print(f"note: {text}", file=sys.stderr)
@@ -74,7 +74,7 @@ class Progress:
     def finish(self, **summary: object) -> None:
         """End the bar; with JSON lines, print the summary as the last one."""
         if self._json:
-            self._line(step="done", **summary)
+            self._line("done", **summary)
         self.clear()
 
     def clear(self) -> None:
@@ -87,8 +87,8 @@ class Progress:
         bar = "#" * filled + "-" * (_BAR_WIDTH - filled)
         print(f"\r\033[K[{bar}] {text}", end="", file=sys.stderr, flush=True)
 
-    def _line(self, **values: object) -> None:
-        print(json.dumps(values, ensure_ascii=False), flush=True)
+    def _line(self, step: str, **values: object) -> None:
+        print(format_line(step, **values), flush=True)
 
 
 def _duration(seconds: float) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``heat fit``'s file: shape, texture, light, expression, pose and camera of one photo's face."""
+"""Fits the face model and the light to one photo."""
 
 from __future__ import annotations
 
@@ -33,8 +33,6 @@ from heat_backend.layers.matte import foreground_matte
 from heat_backend.layers.portrait_layers import resized
 from heat_backend.layers.stylised_eyes import correct_stylised_eyes
 from heat_backend.media.photo import Photo
-
-FORMAT, VERSION = "heat-fit", 1
 
 
 @dataclass(frozen=True)
@@ -127,15 +125,15 @@ def unlit(
     return np.rint(np.clip(pixels * factor[..., None], 0, 255)).astype(np.uint8)
 
 
-def arrays(found: PhotoFit, name: str, model: FaceModel) -> dict[str, NDArray]:
-    """Return what the file holds; lengths in outer-eye distances of the neutral, pixels, radians.
+def file_fields(found: PhotoFit, name: str, model: FaceModel) -> dict[str, NDArray]:
+    """Return the fields of the fit's file; see :func:`bridge.fit_file.to_bytes`.
 
-    ``vertices`` are the head as photographed in its own axes, its eyeballs turned to where they
-    look, ``neutral`` the head without expression; both carry ``residual``, what the model cannot
-    say and the landmarks ask for. ``shapes`` are what each of the 52 expressions adds to
-    ``vertices``. ``uv`` lays ``photo``, or ``texture``, which is the photo without its light, onto
-    them; ``seen`` (0..1) tells how much it shows of each vertex, ``colour`` has the rest's.
-    ``part`` is each vertex' place in ``part_names``.
+    Parameters
+    ----------
+    found : PhotoFit
+    name : str
+        The photo's name.
+    model : FaceModel
     """
     fit, posed = found.fit, found.posed
     surface = head_surface(model, posed, fit.identity, found.face.points, found.pixels, found.alpha)
@@ -146,8 +144,6 @@ def arrays(found: PhotoFit, name: str, model: FaceModel) -> dict[str, NDArray]:
     places = landmarks(model, posed.pixels)
     missed = places - found.face.points[:468, :2]
     return {
-        "format": np.array(FORMAT),
-        "version": np.array(VERSION),
         "portrait": np.array(name),
         "size": np.array((width, height)),
         "identity": fit.identity.astype(np.float32),

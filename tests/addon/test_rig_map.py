@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import bridge
-from blender_addon.core.rig import map_file
 from blender_addon.core.rig.rig_map import (
     BoneRow,
     HeadPose,
@@ -92,7 +91,7 @@ RICH = RigMap(
 
 def test_a_saved_map_comes_back_the_same():
     for rig_map in (RICH, RigMap()):
-        assert map_file.from_json(map_file.to_json(rig_map)) == rig_map
+        assert bridge.rig_map.from_json(bridge.rig_map.to_json(rig_map)) == rig_map
 
 
 @pytest.mark.parametrize(
@@ -113,16 +112,16 @@ def test_a_saved_map_comes_back_the_same():
     ],
 )
 def test_a_bad_file_names_its_field(change, field):
-    data = json.loads(map_file.to_json(RICH))
+    data = json.loads(bridge.rig_map.to_json(RICH))
     change(data)
     with pytest.raises(bridge.errors.BadInput, match=field):
-        map_file.from_json(json.dumps(data))
+        bridge.rig_map.from_json(json.dumps(data))
 
 
 @pytest.mark.parametrize("text", ["", "[1]", '{"format": "heat-rig-map", "vers', "null"])
 def test_no_map_at_all(text):
     with pytest.raises(bridge.errors.BadInput, match="rig map"):
-        map_file.from_json(text)
+        bridge.rig_map.from_json(text)
 
 
 def test_expression_order_is_the_contracts():

@@ -7,11 +7,7 @@ from dataclasses import dataclass
 
 from ... import bridge
 
-ATTRIBUTES = "attributes"
-_FEATURES = frozenset(
-    ("lip_colour", "lip_saturation", "eye_colour", "brow_darkness", "teeth_whiteness",
-     "hair_lightness", "hair_hue")
-)  # fmt: skip
+ATTRIBUTES = bridge.edit_preset.ATTRIBUTES
 # Labels that are not the name in title case.
 _LABELS = {
     "lip_fullness_upper": "Upper Lip",
@@ -59,17 +55,9 @@ class Group:
     names: tuple[str, ...] = ()
 
 
-def group_key(edit: bridge.edits.Edit) -> str:
-    """Return the key of the group that shows an edit."""
-    if edit.raw:
-        return "raw"
-    if edit.name in _FEATURES:
-        return "features"
-    return {bridge.edits.TEXTURE: "skin"}.get(edit.group, edit.group)
-
-
 def _group(key: str, label: str) -> Group:
-    return Group(key, label, tuple(e.name for e in bridge.edits.EDITS if group_key(e) == key))
+    group_of = bridge.edit_preset.group_of
+    return Group(key, label, tuple(e.name for e in bridge.edits.EDITS if group_of(e.name) == key))
 
 
 GROUPS: tuple[Group, ...] = (
@@ -81,12 +69,6 @@ GROUPS: tuple[Group, ...] = (
     _group("raw", "Raw Identity"),
 )
 GROUP_BY_KEY: dict[str, Group] = {group.key: group for group in GROUPS}
-
-
-def group_of(name: str) -> str:
-    """Return the key of the group of an edit; a name that is no edit is an attribute's."""
-    edit = bridge.edits.EDIT_BY_NAME.get(name)
-    return ATTRIBUTES if edit is None else group_key(edit)
 
 
 def short_label(name: str) -> str:

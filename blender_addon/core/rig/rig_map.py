@@ -14,70 +14,10 @@ import numpy as np
 
 from ... import bridge
 
-POSE_SOURCES: tuple[str, ...] = ("rx", "ry", "rz", "tx", "ty", "tz")
-POSE_TARGETS: tuple[str, ...] = ("pitch", "yaw", "roll", "x", "y", "z")
-
-
-@dataclass(frozen=True)
-class KeyRow:
-    """One shape key feeding one expression: ``expression += scale * value + offset``.
-
-    Several rows may feed one expression (they add up) and one key may stand in several rows.
-
-    Attributes
-    ----------
-    shape_key : str
-        Name of the shape key on the face mesh.
-    expression : str
-        One of ``bridge.coefficients.EXPRESSION_NAMES``, or "" while the row is unmapped: it is
-        shown to the user but has no effect.
-    scale, offset : float
-        Linear map of the key's evaluated value.
-    mute : bool
-        A muted row has no effect.
-    confidence : float
-        0..1, how sure automatic mapping was; 1 for rows made by hand.
-    """
-
-    shape_key: str
-    expression: str
-    scale: float = 1.0
-    offset: float = 0.0
-    mute: bool = False
-    confidence: float = 1.0
-
-
-@dataclass(frozen=True)
-class BoneRow:
-    """One axis of the head bone feeding one pose value: ``target += scale * source + offset``.
-
-    Attributes
-    ----------
-    axis_source : str
-        "rx", "ry", "rz": pitch, yaw, roll of the head bone relative to its rest pose, radians;
-        "tx", "ty", "tz": its shift, in outer-eye-corner distances. All along the contract's axes
-        (x image right, y up, z toward the viewer), whatever the roll of the bone.
-    target : str
-        "pitch", "yaw", "roll" (radians) or "x", "y", "z".
-    scale, offset : float
-        Linear map of the source.
-    mute : bool
-        A muted row has no effect.
-    """
-
-    axis_source: str
-    target: str
-    scale: float = 1.0
-    offset: float = 0.0
-    mute: bool = False
-
-
-@dataclass(frozen=True)
-class RigMap:
-    """All rows of one rig."""
-
-    keys: tuple[KeyRow, ...] = ()
-    bones: tuple[BoneRow, ...] = ()
+POSE_SOURCES, POSE_TARGETS = bridge.rig_map.POSE_SOURCES, bridge.rig_map.POSE_TARGETS
+KeyRow = bridge.rig_map.KeyRow
+BoneRow = bridge.rig_map.BoneRow
+RigMap = bridge.rig_map.RigMap
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,86 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rig maps as JSON: what "save as preset" writes and "load preset" reads."""
+"""The rig map (``heat-rig-map``): how a rig's shape keys and head bone become coefficients.
+
+A map is rows of linear terms. As JSON it is what "save as preset" writes and "load preset" reads.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from ... import bridge
-from .rig_map import POSE_SOURCES, POSE_TARGETS, BoneRow, KeyRow, RigMap
+from .coefficients import EXPRESSION_INDEX
+from .errors import BadInput
 
 FORMAT = "heat-rig-map"
 VERSION = 1
+POSE_SOURCES: tuple[str, ...] = ("rx", "ry", "rz", "tx", "ty", "tz")
+POSE_TARGETS: tuple[str, ...] = ("pitch", "yaw", "roll", "x", "y", "z")
+
+
+@dataclass(frozen=True)
+class KeyRow:
+    """One shape key feeding one expression: ``expression += scale * value + offset``.
+
+    Several rows may feed one expression (they add up) and one key may stand in several rows.
+
+    Attributes
+    ----------
+    shape_key : str
+        Name of the shape key on the face mesh.
+    expression : str
+        One of ``bridge.coefficients.EXPRESSION_NAMES``, or "" while the row is unmapped: it is
+        shown to the user but has no effect.
+    scale, offset : float
+        Linear map of the key's evaluated value.
+    mute : bool
+        A muted row has no effect.
+    confidence : float
+        0..1, how sure automatic mapping was; 1 for rows made by hand.
+    """
+
+    shape_key: str
+    expression: str
+    scale: float = 1.0
+    offset: float = 0.0
+    mute: bool = False
+    confidence: float = 1.0
+
+
+@dataclass(frozen=True)
+class BoneRow:
+    """One axis of the head bone feeding one pose value: ``target += scale * source + offset``.
+
+    Attributes
+    ----------
+    axis_source : str
+        "rx", "ry", "rz": pitch, yaw, roll of the head bone relative to its rest pose, radians;
+        "tx", "ty", "tz": its shift, in outer-eye-corner distances. All along the contract's axes
+        (x image right, y up, z toward the viewer), whatever the roll of the bone.
+    target : str
+        "pitch", "yaw", "roll" (radians) or "x", "y", "z".
+    scale, offset : float
+        Linear map of the source.
+    mute : bool
+        A muted row has no effect.
+    """
+
+    axis_source: str
+    target: str
+    scale: float = 1.0
+    offset: float = 0.0
+    mute: bool = False
+
+
+@dataclass(frozen=True)
+class RigMap:
+    """All rows of one rig."""
+
+    keys: tuple[KeyRow, ...] = ()
+    bones: tuple[BoneRow, ...] = ()
 
 
 def to_json(rig_map: RigMap) -> str:
@@ -59,8 +126,8 @@ def from_json(text: str) -> RigMap:
     return RigMap(_rows(data, "keys", _key_row), _rows(data, "bones", _bone_row))
 
 
-def _bad(what: str) -> bridge.errors.BadInput:
-    return bridge.errors.BadInput(f"rig map: {what}")
+def _bad(what: str) -> BadInput:
+    return BadInput(f"rig map: {what}")
 
 
 def _rows(
@@ -80,7 +147,7 @@ def _rows(
 
 def _key_row(item: dict[str, Any], where: str) -> KeyRow:
     expression = _text(item, where, "expression")
-    if expression and expression not in bridge.coefficients.EXPRESSION_INDEX:
+    if expression and expression not in EXPRESSION_INDEX:
         raise _bad(f'field "{where}.expression" is no known expression: {expression!r}')
     confidence = _number(item, where, "confidence", 1.0)
     return KeyRow(

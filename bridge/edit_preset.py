@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Presets of edits as JSON: the values, and which groups they are the whole of. No bpy here."""
+"""Edit presets (``heat-edits``) as JSON: values of edits, and the groups that they replace."""
 
 from __future__ import annotations
 
@@ -9,28 +9,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ... import bridge
-from . import edit_groups
+from . import coefficients, edits
+from .errors import BadInput
 
 FORMAT = "heat-edits"
 VERSION = 1
-MOST_BYTES = 1_000_000
+MOST_BYTES = 1_000_000  # a preset of all edits has some 10 kB; a larger file is none
+ATTRIBUTES = "attributes"
+GROUPS = ("shape", "skin", "features", "light", ATTRIBUTES, "raw")
+_FEATURES = frozenset(
+    ("lip_colour", "lip_saturation", "eye_colour", "brow_darkness", "teeth_whiteness",
+     "hair_lightness", "hair_hue")
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A look of a face.
+    """Values of edits that are applied together.
 
     Attributes
     ----------
     groups : tuple of str
-        Keys of the groups that it is the whole of: their edits that it does not name are 0.
+        Keys of the groups that it replaces: their edits that it does not name become 0.
     values : mapping of str to float
         Edits that are not 0, each in its range.
     attributes : mapping of str to float
         The same for attributes, whose names are an engine's.
     notes : tuple of str
-        What had to be changed in reading, in a line each.
+        What was changed in reading, one line each.
     """
 
     groups: tuple[str, ...]
@@ -39,10 +45,22 @@ class Preset:
     notes: tuple[str, ...] = ()
 
 
+def group_of(name: str) -> str:
+    """Return the key of the group of an edit; a name that is no edit is an attribute's."""
+    edit = edits.EDIT_BY_NAME.get(name)
+    if edit is None:
+        return ATTRIBUTES
+    if edit.raw:
+        return "raw"
+    if edit.name in _FEATURES:
+        return "features"
+    return {edits.TEXTURE: "skin"}.get(edit.group, edit.group)
+
+
 def of_values(values: Mapping[str, float], groups: tuple[str, ...]) -> Preset:
     """Return the preset of those values that are in some groups."""
-    known = bridge.edits.EDIT_BY_NAME
-    kept = {n: round(v, 5) for n, v in values.items() if edit_groups.group_of(n) in groups}
+    known = edits.EDIT_BY_NAME
+    kept = {n: round(v, 5) for n, v in values.items() if group_of(n) in groups}
     return Preset(
         groups,
         {name: value for name, value in kept.items() if name in known},
@@ -52,14 +70,14 @@ def of_values(values: Mapping[str, float], groups: tuple[str, ...]) -> Preset:
 
 def to_json(preset: Preset) -> str:
     """Return the preset as JSON text, one value a line."""
-    told = {
+    content = {
         "format": FORMAT,
         "version": VERSION,
         "groups": list(preset.groups),
         "values": dict(preset.values),
         "attributes": dict(preset.attributes),
     }
-    return json.dumps(told, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
 def from_json(text: str) -> Preset:
@@ -82,12 +100,12 @@ def from_json(text: str) -> Preset:
     if version > VERSION:
         raise _bad(f'field "version" is {version}, newer than {VERSION}: update the add-on')
     wanted = _table(data, "values")
-    bridge.edits.check_names(wanted)
-    values, notes = bridge.edits.usable(wanted)
+    edits.check_names(wanted)
+    values, notes = edits.usable(wanted)
     attributes = _table(data, "attributes")
     for name in attributes:
-        bridge.coefficients.check_edit_name(name, 'edit preset: field "attributes"')
-        if name in bridge.edits.EDIT_BY_NAME:
+        coefficients.check_edit_name(name, 'edit preset: field "attributes"')
+        if name in edits.EDIT_BY_NAME:
             raise _bad(f'{name} is no attribute: it belongs into field "values"')
     return Preset(_groups(data), values, {n: v for n, v in attributes.items() if v}, notes)
 
@@ -97,15 +115,14 @@ def _groups(data: dict[str, Any]) -> tuple[str, ...]:
     if not isinstance(found, list):
         raise _bad('field "groups" must be a list')
     for key in found:
-        if key not in edit_groups.GROUP_BY_KEY:
-            keys = ", ".join(edit_groups.GROUP_BY_KEY)
-            raise _bad(f'field "groups": {str(key)[:40]!r} is none of {keys}')
+        if key not in GROUPS:
+            raise _bad(f'field "groups": {str(key)[:40]!r} is none of {", ".join(GROUPS)}')
     return tuple(found)
 
 
 def _table(data: dict[str, Any], name: str) -> dict[str, float]:
     found = data.get(name, {})
-    if not isinstance(found, dict) or len(found) > bridge.coefficients.MAX_EDITS:
+    if not isinstance(found, dict) or len(found) > coefficients.MAX_EDITS:
         raise _bad(f'field "{name}" must be an object of names and numbers')
     for key, value in found.items():
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -114,5 +131,5 @@ def _table(data: dict[str, Any], name: str) -> dict[str, float]:
     return {key: float(value) for key, value in found.items()}
 
 
-def _bad(what: str) -> bridge.errors.BadInput:
-    return bridge.errors.BadInput(f"edit preset: {what}")
+def _bad(what: str) -> BadInput:
+    return BadInput(f"edit preset: {what}")
