@@ -14,6 +14,8 @@ from heat_backend.engines.protocol import BasePortrait
 from heat_backend.styleheat import bench_subject
 from tests.cli.conftest import Answer
 
+pytestmark = pytest.mark.slow
+
 Heat = Callable[..., Answer]
 
 pytest.importorskip("skimage", reason="scikit-image brings the astronaut portrait")

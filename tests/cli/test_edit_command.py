@@ -10,6 +10,8 @@ from PIL import Image
 from bridge import motion_clip
 from bridge.edits import EDITS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def photo(tmp_path_factory):

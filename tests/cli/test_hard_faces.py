@@ -23,6 +23,8 @@ from heat_backend.geometry.face_landmarks import FaceLandmarks
 from tests.cli.conftest import Answer, save_clip
 from tools.face_model.raster import TargetCamera, picture
 
+pytestmark = pytest.mark.slow
+
 Heat = Callable[..., Answer]
 
 data = pytest.importorskip("skimage.data", reason="scikit-image brings the astronaut portrait")

@@ -7,9 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.cli.conftest import Answer
+
+pytestmark = pytest.mark.slow
 
 Heat = Callable[..., Answer]
 

@@ -19,6 +19,8 @@ from heat_backend.export.packet_log import _whole_entries
 from tests.cli.conftest import ROOT, WITH_STAND_IN, Answer, save_clip, start_heat
 from tests.stand_in_engine import RENDER_LOG, RENDER_SECONDS
 
+pytestmark = pytest.mark.slow
+
 FRAMES = 40
 Heat = Callable[..., Answer]
 

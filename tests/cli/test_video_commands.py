@@ -19,6 +19,8 @@ from tests.cli.conftest import Answer, save_clip, start_heat
 from tests.cli.test_stopped_render import run_until
 from tests.stand_in_engine import RENDER_SECONDS
 
+pytestmark = pytest.mark.slow
+
 Heat = Callable[..., Answer]
 FRAMES = 8
 

@@ -17,6 +17,8 @@ from PIL import Image
 from demo import __main__ as command
 from demo.blender_run import DemoError, Steps
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 OPENED = """
 import json, sys

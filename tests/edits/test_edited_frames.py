@@ -26,6 +26,8 @@ from tools.measures import known_heads
 from tools.measures.fidelity import psnr
 from tools.measures.tracking import Tracker
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def portrait() -> WarpPortrait:

@@ -17,6 +17,8 @@ from heat_backend.media.photo import Photo
 from heat_backend.warp.portrait import WarpPortrait
 from tests import portraits
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = EngineSettings(size=384, device="cpu")
 
 

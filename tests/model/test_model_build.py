@@ -10,6 +10,8 @@ from bridge import face_model, npz_file
 from bridge.errors import BadInput, MissingHere
 from tools.face_model import build, collapse, kit
 
+pytestmark = pytest.mark.slow
+
 KIT = Path(__file__).resolve().parents[3] / "shared/data/ict/ict_facekit_light.npz"
 
 

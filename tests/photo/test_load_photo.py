@@ -18,6 +18,8 @@ from bridge.errors import BadInput
 from heat_backend.media import photo as load_module
 from heat_backend.media.photo import from_rgba, load_photo
 
+pytestmark = pytest.mark.slow
+
 
 def gradient(width: int = 60, height: int = 40) -> np.ndarray:
     """Red grows to the right, green downwards, blue stays."""

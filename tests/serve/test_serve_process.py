@@ -17,6 +17,8 @@ from bridge.launch import BackendProcess
 from bridge.preview import LivePreview
 from tests.serve.conftest import BACKEND, SECRET, jaw, portrait, until
 
+pytestmark = pytest.mark.slow
+
 ROOT = BACKEND.parents[2]
 posix_only = pytest.mark.skipif(os.name != "posix", reason="kills processes the POSIX way")
 

@@ -15,6 +15,8 @@ from heat_backend.styleheat.conformance.synthetic import CaseRun, SyntheticNetwo
 from heat_backend.styleheat.networks import flow
 from heat_backend.styleheat.weights.manifest import load_manifest
 
+pytestmark = pytest.mark.slow
+
 CASES = find_cases(Path(__file__).parent / "cases")
 LARGE = {
     "e4e_encoder", "hfgi_inverse", "styleheat_forward_video", "styleheat_forward_audio",

@@ -25,7 +25,7 @@ from bridge.coefficients import EXPRESSION_INDEX, Coefficients
 from bridge.motion_clip import MotionClip
 from heat_backend.serve.server import Server
 
-pytestmark = pytest.mark.large
+pytestmark = [pytest.mark.large, pytest.mark.slow]
 SIDE = 192
 SECRET = "a secret for the tests"
 

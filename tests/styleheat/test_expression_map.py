@@ -13,6 +13,8 @@ from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES
 from bridge.errors import BadInput, MissingHere
 from heat_backend.styleheat.bfm import basel, expression_map
 
+pytestmark = pytest.mark.slow
+
 
 def test_true_map_is_recovered_within_five_percent(other, fitted) -> None:
     """What the coefficients do to that face, against what they should, over all 52 shapes."""

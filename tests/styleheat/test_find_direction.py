@@ -14,6 +14,8 @@ from heat_backend.styleheat.editing.directions import find_edits
 from heat_backend.styleheat.find_direction import find_boundary
 from heat_backend.styleheat.weights.folder import WeightsFolder
 
+pytestmark = pytest.mark.slow
+
 ROWS = (18, 512)
 
 

@@ -13,6 +13,8 @@ from heat_backend.styleheat.inversion.methods import CodeStatistics
 from heat_backend.styleheat.networks.forward import Inversion
 from heat_backend.styleheat.networks.registry import build_network
 
+pytestmark = pytest.mark.slow
+
 
 class SmallEye(torch.nn.Module):
     """Stands for VGG19, which takes seconds a step: the picture in two sizes."""

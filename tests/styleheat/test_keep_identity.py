@@ -21,6 +21,8 @@ from heat_backend.styleheat.inversion.methods import (
 )
 from heat_backend.styleheat.networks.forward import Inversion
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def marks() -> np.ndarray:

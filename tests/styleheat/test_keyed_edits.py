@@ -27,6 +27,8 @@ from heat_backend.styleheat.inversion.cache import PortraitInverter, read_invers
 from heat_backend.styleheat.networks.forward import Inversion
 from heat_backend.styleheat.portrait import CoefficientMapper, Editing, StyleHeatPortrait
 
+pytestmark = pytest.mark.slow
+
 CROP = np.full((1024, 1024, 3), 100, np.uint8)
 SMALL = np.full((96, 80, 3), 100, np.uint8)
 TO_PHOTO = np.array([[0.05, 0.0, 15.0], [0.0, 0.05, 20.0]])

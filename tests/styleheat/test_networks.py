@@ -12,6 +12,8 @@ from heat_backend.styleheat.networks.registry import build_network, network_name
 from heat_backend.styleheat.networks.stylegan import Conditions
 from heat_backend.styleheat.weights.manifest import load_manifest
 
+pytestmark = pytest.mark.slow
+
 MANIFEST = load_manifest()
 
 

@@ -15,6 +15,8 @@ from heat_backend.styleheat.crops import deep3d, ffhq
 from heat_backend.styleheat.driving import paper_motion
 from heat_backend.styleheat.weights.manifest import load_manifest
 
+pytestmark = pytest.mark.slow
+
 CASES = Path(__file__).parent / "cases"
 WITHOUT_NETWORKS = {
     "coeff_assembly",

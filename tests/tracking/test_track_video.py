@@ -20,6 +20,8 @@ from heat_backend.engines.registry import make_engine
 from heat_backend.media.photo import Photo
 from heat_backend.tracking.track import Tracked, TrackSettings, track_video
 
+pytestmark = pytest.mark.slow
+
 RATE = 25
 COUNT = 70
 BLINK_AT = 20

@@ -4,12 +4,15 @@
 import dataclasses
 
 import numpy as np
+import pytest
 
 from bridge.coefficients import Coefficients
 from heat_backend.engines.protocol import EngineSettings
 from heat_backend.fit.corrections import ALL_CORRECTIONS, Corrections
 from heat_backend.warp.warp_engine import WarpEngine
 from tests import portraits
+
+pytestmark = pytest.mark.slow
 
 NONE = Corrections(**{field.name: False for field in dataclasses.fields(Corrections)})
 SPEAKING = Coefficients.of(

@@ -18,6 +18,8 @@ from heat_backend.media.photo import Photo
 from tools.measures import fidelity
 from tools.measures.ramps import ramp_rows
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def portrait() -> Any:

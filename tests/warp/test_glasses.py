@@ -15,6 +15,8 @@ from heat_backend.engines.registry import make_engine
 from heat_backend.fit.glasses import find_frame
 from heat_backend.media.photo import Photo
 
+pytestmark = pytest.mark.slow
+
 FRAME = (20, 20, 24)
 
 

@@ -18,6 +18,8 @@ from heat_backend.geometry.landmark_contours import LIP_RINGS
 from heat_backend.warp.backward_warp import mouth_contraction
 from tests import portraits
 
+pytestmark = pytest.mark.slow
+
 CORNERS = [61, 291]  # FaceMesh: the mouth's corners
 EYES = [33, 263]  # and the eyes' outer ones
 LOWER = LIP_RINGS[0][3:8]  # the middle of the inner contour of the lower lip

@@ -20,6 +20,8 @@ from tests import portraits
 from tools.measures import fidelity
 from tools.measures.thin_plate import ThinPlatePortrait
 
+pytestmark = pytest.mark.slow
+
 SHOUT = "p08_hard_open_mouth.jpg"
 UPPER_LIP, LOWER_LIP = 13, 14  # FaceMesh: inner lips at the midline
 LIP_TOP, LIP_BOTTOM = 0, 17

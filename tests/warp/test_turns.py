@@ -20,6 +20,8 @@ from heat_backend.warp.control_calibration import (
 from tests import portraits
 from tools.measures import fidelity
 
+pytestmark = pytest.mark.slow
+
 FAR_TEMPLE = 389  # where the far eyebrow's end meets the hair
 FAR_CHEEK = (352, 366, 401, 435, 288)  # FaceMesh, the subject's left
 MID_CHEEK = (280, 425, 330)

@@ -18,6 +18,8 @@ from heat_backend.warp import warp_renderer
 from heat_backend.warp.torch_warp_renderer import TorchWarpRenderer
 from tools.measures import fidelity
 
+pytestmark = pytest.mark.slow
+
 torch = pytest.importorskip("torch")
 data = pytest.importorskip("skimage.data", reason="scikit-image brings the astronaut portrait")
 KIT = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "portraits"

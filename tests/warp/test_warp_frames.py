@@ -20,6 +20,8 @@ from heat_backend.media.photo import Photo
 from tests import portraits
 from tools.measures import fidelity
 
+pytestmark = pytest.mark.slow
+
 KIT = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "portraits"
 
 

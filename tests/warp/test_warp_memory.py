@@ -11,6 +11,8 @@ from heat_backend.engines.protocol import EngineSettings
 from heat_backend.engines.registry import make_engine
 from heat_backend.media.photo import Photo
 
+pytestmark = pytest.mark.slow
+
 data = pytest.importorskip("skimage.data", reason="scikit-image brings the astronaut portrait")
 
 

@@ -13,6 +13,8 @@ from heat_backend.warp.backward_warp import BackwardWarpMap
 from heat_backend.warp.portrait import WarpPortrait
 from tests import portraits
 
+pytestmark = pytest.mark.slow
+
 SMILE, CURLS = "p06_smile_teeth.jpg", "p03_illustration_man.png"
 WIDE = {"jawOpen": 1.0, "mouthFunnel": 1.0}
 LEFT, RIGHT = np.radians(-25.0), np.radians(25.0)
