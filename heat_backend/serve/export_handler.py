@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What one session asks about exports: orders, their progress, and the finished files."""
+"""The export messages of one session: orders, progress, and transfer of the finished files."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ class ExportHandler:
     """
 
     def __init__(
-        self, channel: Channel, shelf: PortraitCache, exports: ExportQueue, spool: UploadStore
+        self, channel: Channel, cache: PortraitCache, exports: ExportQueue, uploads: UploadStore
     ) -> None:
         self._channel = channel
-        self._shelf = shelf
+        self._cache = cache
         self._exports = exports
-        self._spool = spool
+        self._uploads = uploads
         self._shared_folders: set[str] = set()
         self._watched: set[str] = set()
-        self._over = threading.Event()
+        self._closed = threading.Event()
 
     def answers(self) -> dict[Kind, Callable[[Message], None]]:
-        """Return who answers which kind of message."""
+        """Return the handler of each kind of message."""
         return {
             Kind.EXPORT: self._export,
             Kind.JOB_QUERY: self._query,
@@ -57,8 +57,8 @@ class ExportHandler:
         }
 
     def close(self) -> None:
-        """Stop telling about progress; the exports go on."""
-        self._over.set()
+        """Stop sending progress; the exports go on."""
+        self._closed.set()
 
     def _job(self, message: Message) -> Job:
         return self._exports.find(fields.text(message.header, "job"))
@@ -72,8 +72,8 @@ class ExportHandler:
         rate = _rate(header)
         resume = fields.flag(header, "resume")
         overwrite = fields.flag(header, "overwrite")
-        clip = self._spool.finished(fields.integer(header, "clip", 1, 1 << 53), "clip.npz")
-        portrait = self._shelf.request(header, self._spool.finished)
+        clip = self._uploads.finished(fields.integer(header, "clip", 1, 1 << 53), "clip.npz")
+        portrait = self._cache.request(header, self._uploads.finished)
         own_folder = None
         if target.get("folder") is not None:
             out = self._shared_place(fields.text(target, "folder", 4096), name)
@@ -81,7 +81,7 @@ class ExportHandler:
             details = (portrait.engine, portrait.settings, portrait.pixels_size, rate, name)
             own_folder = job_folder(portrait.file, clip, first, last, *details)
             out = own_folder / safe_name(name)
-        uploads, (file, clip) = self._spool.hand_over(portrait.file, clip)
+        uploads, (file, clip) = self._uploads.hand_over(portrait.file, clip)
         portrait = replace(portrait, file=file)
         order = ExportOrder(
             portrait, clip, first, last, rate, resume, overwrite, out, own_folder, uploads
@@ -99,26 +99,26 @@ class ExportHandler:
         self._watch(self._job(message))
 
     def _watch(self, job: Job) -> None:
-        """Answer with the job's status now, and tell of each change from now on."""
+        """Send the job's status now and after each change."""
         with job.changed:
             revision, header = job.revision, job.header()
         self._channel.send(Kind.JOB_STATUS, header)
         if job.name in self._watched or header["state"] in FINAL_STATES:
             return
         self._watched.add(job.name)
-        # A thread of its own: a client that does not read must hold up nobody else.
+        # A thread of its own, so that a client that does not read delays no other.
         threading.Thread(
-            target=self._tell_changes, args=(job, revision), name="heat-watch", daemon=True
+            target=self._send_changes, args=(job, revision), name="heat-watch", daemon=True
         ).start()
 
-    def _tell_changes(self, job: Job, revision: int) -> None:
+    def _send_changes(self, job: Job, revision: int) -> None:
         try:
-            while not self._over.wait(EVENT_SECONDS):
+            while not self._closed.wait(EVENT_SECONDS):
                 with job.changed:
                     if job.revision == revision and not job.changed.wait(timeout=1.0):
                         continue
                     revision, header = job.revision, job.header()
-                if self._over.is_set():
+                if self._closed.is_set():
                     return
                 self._channel.send(Kind.JOB_STATUS, header)
                 if header["state"] in FINAL_STATES:

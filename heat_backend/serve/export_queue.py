@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Exports, one after the other, in a worker that no session can hold up."""
+"""The queue of exports: one worker thread renders them one after the other."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KEEP_FINISHED = 200
 
 @dataclass(frozen=True)
 class ExportOrder:
-    """One export as a message asked for it.
+    """One export as ordered by an EXPORT message.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class ExportOrder:
 
 @dataclass(eq=False)
 class Job:
-    """One export and where it stands; ``changed`` guards the fields and tells of each change."""
+    """One export and its state; ``changed`` guards the fields and is notified of each change."""
 
     order: ExportOrder
     name: str = field(default_factory=lambda: secrets.token_hex(8))
@@ -82,7 +82,7 @@ class Job:
     notes: tuple[str, ...] = ()
 
     def update(self, **changes: object) -> None:
-        """Change fields and wake those who watch."""
+        """Change fields and notify the waiting threads."""
         with self.changed:
             for name, value in changes.items():
                 setattr(self, name, value)
@@ -109,8 +109,8 @@ class Job:
 class ExportQueue:
     """The exports of one backend."""
 
-    def __init__(self, shelf: PortraitCache) -> None:
-        self._shelf = shelf
+    def __init__(self, cache: PortraitCache) -> None:
+        self._cache = cache
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
         self._waiting: queue.Queue[Job | None] = queue.Queue()
@@ -181,7 +181,7 @@ class ExportQueue:
             raise BadInput(str(error).removeprefix(f"{order.clip}: ")) from error
         frames = check_range(order.first, order.last, len(clip))
         job.update(total=len(frames))
-        prepared = self._shelf.prepare(
+        prepared = self._cache.prepare(
             order.portrait,
             lambda text, _: job.update(message=text),
             job.cancel.is_set,

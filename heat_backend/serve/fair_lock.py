@@ -72,9 +72,9 @@ def threads_must_not_overlap() -> bool:
 class LockedPortrait:
     """A portrait each of whose renders waits for its turn."""
 
-    def __init__(self, portrait: Portrait, turnstile: FairLock) -> None:
+    def __init__(self, portrait: Portrait, lock: FairLock) -> None:
         self._portrait = portrait
-        self._turnstile = turnstile
+        self._lock = lock
         self.width = portrait.width
         self.height = portrait.height
         self.wants_neighbours = portrait.wants_neighbours
@@ -101,7 +101,7 @@ class LockedPortrait:
         self, coefficients: Coefficients, out: NDArray[np.uint8] | None = None
     ) -> NDArray[np.uint8]:
         """Render as the portrait does, in turn."""
-        with self._turnstile.turn():
+        with self._lock.turn():
             return self._portrait.render(coefficients, out)
 
     def render_within(
@@ -111,16 +111,16 @@ class LockedPortrait:
         out: NDArray[np.uint8] | None = None,
     ) -> NDArray[np.uint8]:
         """Render within neighbours as the portrait does, in turn."""
-        with self._turnstile.turn():
+        with self._lock.turn():
             return self._portrait.render_within(coefficients, neighbours, out)
 
     def clip_drawer(self, clip: MotionClip, cancelled: CancelCheck = never) -> FrameDrawer:
         """Return what draws the frames of a clip as the portrait does, each in turn."""
-        with self._turnstile.turn():
+        with self._lock.turn():
             draw = self._portrait.clip_drawer(clip, cancelled)
 
         def draw_in_turn(index: int, out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
-            with self._turnstile.turn():
+            with self._lock.turn():
                 return draw(index, out)
 
         return draw_in_turn

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a backend keeps the files of exports for clients that do not share its disk.
+"""Folders of exported files for clients that do not share the backend's disk.
 
 The folder of an export is named by what is exported, so that a resumed one finds its own even
-after the backend was restarted. It goes once the client has fetched everything, or with age.
+after the backend was restarted. It is deleted once the client has fetched everything, or after
+``KEEP_DAYS``.
 """
 
 from __future__ import annotations

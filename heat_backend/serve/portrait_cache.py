@@ -78,7 +78,7 @@ class PortraitCache:
     def __init__(self, engine: str, device: str) -> None:
         self.engine = engine
         self.device = device
-        self.turnstile = FairLock()
+        self.lock = FairLock()
         self._one_at_a_time = threading.Lock()
         self._engines: dict[str, Engine] = {}
         self._prepared: weakref.WeakValueDictionary[tuple[str, str, str], Prepared]
@@ -139,12 +139,12 @@ class PortraitCache:
             if found is not None:
                 return found
             engine = self._engine(request.engine)
-            alone = self.turnstile.turn() if threads_must_not_overlap() else nullcontext()
+            alone = self.lock.turn() if threads_must_not_overlap() else nullcontext()
             with alone:
                 portrait = engine.prepare(photo, request.settings, progress, cancelled)
             if cancelled():
                 raise Cancelled("stopped while the portrait was being prepared")
-            in_turn = LockedPortrait(portrait, self.turnstile)
+            in_turn = LockedPortrait(portrait, self.lock)
             made = Prepared(in_turn, key, engine.name, engine.version)
             self._prepared[place] = made
             return made

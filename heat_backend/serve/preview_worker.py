@@ -80,13 +80,13 @@ class PreviewWorker:
     ----------
     channel : Channel
         Answers go there.
-    shelf : PortraitCache
+    cache : PortraitCache
         Where portraits come from.
     """
 
-    def __init__(self, channel: Channel, shelf: PortraitCache) -> None:
+    def __init__(self, channel: Channel, cache: PortraitCache) -> None:
         self._channel = channel
-        self._shelf = shelf
+        self._cache = cache
         self._changed = threading.Condition()
         self._preparation: Preparation | None = None
         self._pose: Pose | None = None
@@ -202,7 +202,7 @@ class PreviewWorker:
         report = ProgressReport(self._channel)
         if preparation.sketches:
             report = ProgressImageReport(self._channel)
-        prepared = self._shelf.prepare(preparation.request, report, preparation.cancel.is_set)
+        prepared = self._cache.prepare(preparation.request, report, preparation.cancel.is_set)
         portrait = prepared.portrait
         answer: Header = {
             "width": portrait.width,

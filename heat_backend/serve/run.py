@@ -91,7 +91,7 @@ def _announce(address: tuple[str, int]) -> None:
 
 def _warm_up(server: Server) -> None:
     try:
-        server.shelf.warm_up()
+        server.cache.warm_up()
     except HeatError as error:
         LOG.warning("the engine is not ready: %s", error)
     except Exception as error:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The listening socket: who gets in, and what becomes of those who do not."""
+"""The listening socket: accepts connections, checks the secret and runs one session for each."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class Server:
     Parameters
     ----------
     secret : str
-        What clients must know, at least 16 signs.
+        The shared secret of all clients, at least 16 characters.
     host, port : str, int
         Where to listen; port 0 takes a free one.
     engine, device : str
-        What portraits get that name none.
+        Engine and device of portraits that name none.
 
     Raises
     ------
@@ -66,8 +66,8 @@ class Server:
         self._listener = _listen(host, port)
         bound = self._listener.getsockname()
         self.address: tuple[str, int] = (bound[0], bound[1])
-        self.shelf = PortraitCache(engine, device)
-        self.exports = ExportQueue(self.shelf)
+        self.cache = PortraitCache(engine, device)
+        self.exports = ExportQueue(self.cache)
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._unproven: dict[int, Channel] = {}
@@ -83,7 +83,7 @@ class Server:
         self._thread.start()
 
     def stop(self) -> None:
-        """Hang up on everyone and cancel the exports; takes about two seconds at most."""
+        """Close all connections and cancel the exports; takes about two seconds at most."""
         self._stopping.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -110,33 +110,33 @@ class Server:
             except OSError:
                 sock.close()
                 continue
-            self._enter(number, channel)
+            self._add_unproven(number, channel)
             threading.Thread(
-                target=self._attend,
+                target=self._serve_connection,
                 args=(number, channel, str(peer[0])),
                 name=f"heat-client-{number}",
                 daemon=True,
             ).start()
 
-    def _enter(self, number: int, channel: Channel) -> None:
+    def _add_unproven(self, number: int, channel: Channel) -> None:
         with self._lock:
             self._unproven[number] = channel
             if len(self._unproven) > MOST_UNPROVEN:
                 self._unproven.pop(next(iter(self._unproven))).abort()
 
-    def _attend(self, number: int, channel: Channel, peer: str) -> None:
+    def _serve_connection(self, number: int, channel: Channel, peer: str) -> None:
         """Serve one connection from its first byte to its last; never raises."""
-        parting: HeatError | None = None
+        closing_error: HeatError | None = None
         try:
             serve_handshake(channel, self._secret, self._welcome(number))
             LOG.info("client %d from %s connected", number, peer)
             with self._lock:
                 self._unproven.pop(number, None)
-                crowded = len(self._sessions) >= MOST_SESSIONS
+                is_full = len(self._sessions) >= MOST_SESSIONS
                 self._sessions[number] = channel
-            if crowded:
+            if is_full:
                 raise MissingHere(f"the backend serves {MOST_SESSIONS} clients already")
-            Session(channel, self.shelf, self.exports).run()
+            Session(channel, self.cache, self.exports).run()
             LOG.info("client %d left", number)
         except BackendLost as error:
             LOG.info("client %d was lost: %s", number, _one_line(error))
@@ -144,13 +144,13 @@ class Server:
             LOG.warning("client %d was turned away: %s", number, _one_line(error))
             if isinstance(error, SecretRefused):
                 time.sleep(REFUSAL_SECONDS)
-            parting = error
+            closing_error = error
         except Exception as error:
             LOG.error("client %d met a failure", number, exc_info=error)
-            parting = HeatError("the backend failed; see its log")
+            closing_error = HeatError("the backend failed; see its log")
         finally:
-            # A connection that still says goodbye holds its place, so a crowd of them is bounded.
-            channel.close(say=parting)
+            # A connection counts until it is closed, so that the number of open ones stays bounded.
+            channel.close(say=closing_error)
             with self._lock:
                 self._unproven.pop(number, None)
                 self._sessions.pop(number, None)
@@ -164,8 +164,8 @@ class Server:
             "client": number,
             "engines": [one.name for one in engines],
             "engine_descriptions": [one.header() for one in engines],
-            "engine": self.shelf.engine,
-            "device": self.shelf.device,
+            "engine": self.cache.engine,
+            "device": self.cache.device,
         }
 
 

@@ -22,27 +22,27 @@ class Session:
     ----------
     channel : Channel
         Past the handshake.
-    shelf : PortraitCache
+    cache : PortraitCache
         Portraits.
     exports : ExportQueue
         Export jobs.
     """
 
-    def __init__(self, channel: Channel, shelf: PortraitCache, exports: ExportQueue) -> None:
+    def __init__(self, channel: Channel, cache: PortraitCache, exports: ExportQueue) -> None:
         self._channel = channel
-        self._shelf = shelf
-        self._spool = UploadStore()
-        self._worker = PreviewWorker(channel, shelf)
-        self._desk = ExportHandler(channel, shelf, exports, self._spool)
+        self._cache = cache
+        self._uploads = UploadStore()
+        self._worker = PreviewWorker(channel, cache)
+        self._export_handler = ExportHandler(channel, cache, exports, self._uploads)
         self._answers: dict[Kind, Callable[[Message], None]] = {
             Kind.ERROR: self._client_error,
             Kind.PING: self._ping,
-            Kind.BLOB: self._spool.take_in,
+            Kind.BLOB: self._uploads.take_in,
             Kind.PREPARE: self._prepare,
             Kind.CANCEL: lambda _: self._worker.cancel(),
             Kind.RING_ANSWER: self._ring_answer,
             Kind.RENDER: self._render,
-            **self._desk.answers(),
+            **self._export_handler.answers(),
         }
 
     def run(self) -> None:
@@ -63,9 +63,9 @@ class Session:
         else:
             self._channel.abort()
         finally:
-            self._desk.close()
+            self._export_handler.close()
             self._worker.stop()
-            self._spool.close()
+            self._uploads.close()
 
     def _answer_all(self) -> None:
         while (message := self._channel.receive(TO_SERVER)) is not None:
@@ -84,10 +84,10 @@ class Session:
         self._channel.send(Kind.PONG, {"number": fields.number(message.header, "number", 0.0)})
 
     def _prepare(self, message: Message) -> None:
-        request = self._shelf.request(message.header, self._spool.finished)
+        request = self._cache.request(message.header, self._uploads.finished)
         self._worker.prepare(
             request,
-            lambda: self._spool.discard(request.file),
+            lambda: self._uploads.discard(request.file),
             shared_memory=fields.flag(message.header, "shared_memory"),
             sketches=fields.flag(message.header, "sketches"),
         )
