@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading one field of a message's header, with a clear refusal of what does not fit."""
+"""Reads and checks single fields of a message's header."""
 
 from __future__ import annotations
 

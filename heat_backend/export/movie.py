@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An .mp4 movie, collected packet by packet and put together when all frames are there."""
+"""Writes an .mp4 movie: packets are logged as they are encoded and muxed when all frames exist."""
 
 from __future__ import annotations
 

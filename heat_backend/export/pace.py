@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How fast frames come, and when the last of them will be there."""
+"""Estimates the frame rate of a running job and its remaining time."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Encoded frames on the disk, one after another, that survive the death of the process."""
+"""An append-only log of encoded frames that survives the death of the process."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rendering on this thread while other threads encode what was rendered before."""
+"""Renders on the calling thread while worker threads encode the frames before."""
 
 from __future__ import annotations
 

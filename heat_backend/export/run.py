@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One export from start to end: checks, resume, rendering, and what is left behind."""
+"""One export from start to end: checks, resume, rendering, and clean-up."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A folder of PNG files, one a frame, each of which says which shot it belongs to."""
+"""A folder of PNG files, one per frame; each names the shot it belongs to in its metadata."""
 
 from __future__ import annotations
 

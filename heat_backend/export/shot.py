@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What makes two exports the same shot, and what every output says about itself."""
+"""The key by which two exports are the same shot, and the metadata written into every output."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Disks that are full or closed, put into one line."""
+"""Turns errors of the disk (full, read-only) into one-line messages."""
 
 from __future__ import annotations
 

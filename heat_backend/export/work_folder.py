@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The hidden folder beside a target in which an export keeps what is not whole yet."""
+"""The hidden folder beside an export's target that holds its unfinished files."""
 
 from __future__ import annotations
 

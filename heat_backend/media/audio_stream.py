@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An audio file, or a video's sound, as blocks of 16 kHz mono, in little memory."""
+"""Streams an audio file, or a video's sound, as blocks of 16 kHz mono with bounded memory."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Embedded colour profiles, brought to sRGB."""
+"""Converts pictures with an embedded colour profile to sRGB."""
 
 from __future__ import annotations
 

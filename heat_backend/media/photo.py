@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Open a photo file: one clear line for each way in which it can be unusable."""
+"""Opens a photo file; each way in which it can be unusable raises its own one-line error."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Any picture mode to 8-bit RGB, strip by strip, so that a huge photo is never copied whole."""
+"""Converts any picture mode to 8-bit RGB in strips, so that a huge photo is never copied whole."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A backend without its parent ends: Blender may be killed without a chance to say so."""
+"""Ends the backend when its parent process has ended, since Blender may be killed."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an engine tells while it prepares a portrait, as messages to the client."""
+"""Sends the progress of preparing a portrait to the client as messages."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ``serve`` command: one server, from its first line on stdout to its end."""
+"""The ``serve`` command: runs one server until it is stopped."""
 
 from __future__ import annotations
 

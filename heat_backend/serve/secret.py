@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the backend's secret comes from: the environment, or a file only its owner can read."""
+"""Reads the backend's secret from the environment or from a file that only its owner can read."""
 
 from __future__ import annotations
 

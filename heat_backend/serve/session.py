@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One client that has proven itself: what it asks for, and who answers."""
+"""One authenticated client: dispatches each of its messages to a handler."""
 
 from __future__ import annotations
 
