@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import coefficients, edits
+from . import edits
 from .errors import BadInput
 
 FORMAT = "heat-edits"
@@ -103,8 +103,10 @@ def from_json(text: str) -> Preset:
     edits.check_names(wanted)
     values, notes = edits.usable(wanted)
     attributes = _table(data, "attributes")
+    from .coefficients import check_edit_name  # it loads numpy, registration must not
+
     for name in attributes:
-        coefficients.check_edit_name(name, 'edit preset: field "attributes"')
+        check_edit_name(name, 'edit preset: field "attributes"')
         if name in edits.EDIT_BY_NAME:
             raise _bad(f'{name} is no attribute: it belongs into field "values"')
     return Preset(_groups(data), values, {n: v for n, v in attributes.items() if v}, notes)
@@ -121,8 +123,10 @@ def _groups(data: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _table(data: dict[str, Any], name: str) -> dict[str, float]:
+    from .coefficients import MAX_EDITS
+
     found = data.get(name, {})
-    if not isinstance(found, dict) or len(found) > coefficients.MAX_EDITS:
+    if not isinstance(found, dict) or len(found) > MAX_EDITS:
         raise _bad(f'field "{name}" must be an object of names and numbers')
     for key, value in found.items():
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
