@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which modules register, in what order, and what happens when one of them cannot.
+"""Registers the add-on's modules with Blender, in order.
 
 Each listed module has `CLASSES` (registered here) and may have `register()` and
-`unregister()` for what is not a class. A module that fails leaves a sentence in `problems()`
-which the panel shows; the others still register.
+`unregister()` for what is not a class. A module that fails leaves a line in `problems()`, which the
+panel shows; the others still register.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _problems: list[str] = []
 
 
 def problems() -> tuple[str, ...]:
-    """Sentences about the parts that could not register, for the panel; empty when all did."""
+    """Return a line about each module that could not register, for the panel."""
     return tuple(_problems)
 
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-# Room that a panel takes from the region's width at scale 1: margins, tabs, icon.
-_MARGIN = 72.0
-_BOX = 34.0
-_LETTER = 6.6
-_NARROW = 170.0
+# Pixels at interface scale 1, tuned by eye.
+_MARGIN = 72.0  # of a region's width: margins, tabs and icon
+_BOX = 34.0  # of a box's margins
+_LETTER = 6.6  # mean width of a letter, for background Blender, which has no fonts
+_NARROW = 170.0  # below it two buttons side by side are cut off
 
 
 def break_lines(text: str, width: float, measure: Callable[[str], float]) -> list[str]:

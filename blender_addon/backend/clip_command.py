@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The backend's command that turns a film or a voice into a clip. No bpy here."""
+"""The backend's command that turns a video or a voice into a motion clip. No bpy here."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ class ClipOrder:
     begin: float
 
 
-def film_order(folder: Path, film: Path, begin: float, end: float | None, face: int) -> ClipOrder:
-    """Return the order for the face in a film, from `begin` to `end` seconds."""
-    arguments = ["track", str(film)]
+def video_order(folder: Path, video: Path, begin: float, end: float | None, face: int) -> ClipOrder:
+    """Return the order for the face in a video, from `begin` to `end` seconds."""
+    arguments = ["track", str(video)]
     if begin > 0.0:
         arguments += ["--start", f"{begin:.4f}"]
     if end is not None:
         arguments += ["--end", f"{end:.4f}"]
     if face:
         arguments += ["--face", str(face)]
-    return ClipOrder(tuple(arguments), _place(folder, film, arguments), begin)
+    return ClipOrder(tuple(arguments), _place(folder, video, arguments), begin)
 
 
 def voice_order(folder: Path, sound: Path, fps: str, style: float, life: bool) -> ClipOrder:
-    """Return the order for the voice in a sound or film; `fps` such as "24000/1001"."""
+    """Return the order for the voice in a sound or video; `fps` such as "24000/1001"."""
     arguments = ["speak", str(sound), "--fps", fps, "--style", f"{style:.3g}"]
     if life:
         arguments.append("--life")
@@ -57,13 +57,13 @@ def voice_order(folder: Path, sound: Path, fps: str, style: float, life: bool) -
 
 def _place(folder: Path, media: Path, arguments: list[str]) -> Path:
     state = media.stat()
-    told = json.dumps([arguments, state.st_size, state.st_mtime_ns])
+    content = json.dumps([arguments, state.st_size, state.st_mtime_ns])
     name = re.sub(r"[^\w.-]+", "_", media.stem)[:40]
-    return folder / f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:12]}.npz"
+    return folder / f"{name}-{hashlib.sha256(content.encode()).hexdigest()[:12]}.npz"
 
 
 class ClipRun(CommandRun):
-    """The command under way; `notes` are what it told besides, once it is done."""
+    """The command under way; `notes` are the lines for the user in its last message."""
 
     def __init__(
         self,
@@ -93,8 +93,8 @@ def advanced(before: CommandStatus, line: str) -> CommandStatus:
     return replace(before, fraction=amount.fraction, text=what[:1].upper() + what[1:])
 
 
-class Reading:
-    """The clips on their way; those that are here already are not made again.
+class ClipRuns:
+    """Runs the commands of several clips one after the other; existing files are not made again.
 
     Parameters
     ----------

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the backend says of the weights on this machine. No bpy here."""
+"""The backend's commands that list, fetch and check the weights. No bpy here."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class WeightsReport:
     """Files that edits and options would need and that are not here."""
     licences: tuple[Licence, ...]
     engines: Mapping[str, Any] = field(default_factory=dict)
-    """The fields of the answer that tell of the engines; see `core.engines.learn`."""
+    """The answer's fields about engines; see `core.engines.learn`."""
 
     @property
     def ready(self) -> bool:
@@ -105,7 +105,7 @@ __all__ = ["CANCELLED", "DONE", "FAILED", "RUNNING", "WeightsRun", "WeightsStatu
 
 
 class WeightsRun(CommandRun):
-    """A fetch or check under way; see `CommandRun`. `finished`: what to say when it went well."""
+    """A fetch or check under way; `finished` is its status line when it ended well."""
 
     def __init__(
         self, command: tuple[str, ...], environment: Mapping[str, str], finished: str

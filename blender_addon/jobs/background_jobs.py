@@ -18,7 +18,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from .. import bridge
-from ..backend.clip_command import Reading
+from ..backend.clip_command import ClipRuns
 from ..backend.command import CANCELLED, DONE, FAILED, RUNNING, CommandRun
 from ..core.setup.setup_run import SetupRun
 from ..data.portraits import find_portrait
@@ -130,7 +130,7 @@ class Job:
                 _push_undo(f"Heat: {self.undo}")
 
 
-Run = CommandRun | Reading | SetupRun
+Run = CommandRun | ClipRuns | SetupRun
 """A process under way: `status` has its state, fraction and line of this moment."""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import bridge
 from ..backend import choose, clip_command
-from ..backend.clip_command import ClipOrder, Reading
+from ..backend.clip_command import ClipOrder, ClipRuns
 from ..core.motion.bake_plan import BakePlan, ClipFiles, PlanRun
 from ..data import preferences
 from ..scene import baking, motion_source
@@ -28,7 +28,7 @@ class MotionJob(RunJob):
     kind = "motion"
     title = "bake"
     undo = "Bake Motion"
-    run: Reading
+    run: ClipRuns
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class MotionJob(RunJob):
         uid: str,
         source: MotionSource,
         orders: tuple[ClipOrder, ...],
-        reading: Reading,
+        reading: ClipRuns,
     ) -> None:
         super().__init__(reading, uid)
         self._scene_name, self._source, self._orders = scene_name, source, orders
@@ -117,14 +117,14 @@ def _orders(scene: Any, portrait: Any, source: MotionSource) -> tuple[ClipOrder,
     orders = []
     if source.kind in {FACE, BOTH}:
         span = (source.begin, source.end)
-        orders.append(clip_command.film_order(folder, source.path, *span, settings.face))
+        orders.append(clip_command.video_order(folder, source.path, *span, settings.face))
     if source.kind in {VOICE, BOTH}:
         fps, life = str(scene_fps(scene)), settings.life and source.kind == VOICE
         orders.append(clip_command.voice_order(folder, source.path, fps, settings.style, life))
     return tuple(orders)
 
 
-def _reading(orders: tuple[ClipOrder, ...]) -> Reading:
+def _reading(orders: tuple[ClipOrder, ...]) -> ClipRuns:
     command: tuple[str, ...] = ()
     environment: dict[str, str] = {}
     if not all(order.out.is_file() for order in orders):  # else no backend is needed
@@ -133,4 +133,4 @@ def _reading(orders: tuple[ClipOrder, ...]) -> Reading:
         preferences.make_data_folder()
         for order in orders:
             order.out.parent.mkdir(parents=True, exist_ok=True)
-    return Reading(orders, lambda order: clip_command.ClipRun(command, environment, order))
+    return ClipRuns(orders, lambda order: clip_command.ClipRun(command, environment, order))

@@ -12,14 +12,14 @@ from .. import bridge
 from ..data.portraits import active_portrait, find_portrait
 from ..jobs.background_jobs import os_error_line
 
-Execute = Callable[[Any, Any], set[str]]
+Method = Callable[[Any, Any], set[str]]
 
 
-def report_errors(method: Execute) -> Execute:
-    """Wrap `execute` or `invoke`: HeatError and OSError are reported, and the operator cancels."""
+def report_errors(method: Method) -> Method:
+    """Wrap `execute`: a HeatError or OSError is reported, and the operator cancels."""
 
     @functools.wraps(method)
-    def wrapper(self: Any, context: Any) -> set[str]:
+    def wrapper(self: Any, context: Any) -> set[str]:  # Blender checks the number of arguments
         try:
             return method(self, context)
         except bridge.errors.HeatError as error:

@@ -25,7 +25,7 @@ class HEAT_OT_setup_backend(Operator):
         "Blender's own Python is left alone. Run again, it repairs what is there"
     )
 
-    _found = ""
+    interpreter_line = ""
 
     @classmethod
     def poll(cls, _context: Any) -> bool:
@@ -34,13 +34,14 @@ class HEAT_OT_setup_backend(Operator):
         return allow(cls, reason)
 
     def invoke(self, context: Any, _event: Any) -> set[str]:
-        """Look for an interpreter; show it and the size of the download, and ask."""
-        return self._ask(context)
+        """Open the dialog."""
+        return self.open_dialog(context)
 
     @report_errors
-    def _ask(self, context: Any) -> set[str]:
+    def open_dialog(self, context: Any) -> set[str]:
+        """Look for an interpreter, then open a dialog with it and the size of the download."""
         plan = setup_job.plan(preferences.current())
-        self._found = interpreter.described(plan.interpreter)
+        self.interpreter_line = interpreter.described(plan.interpreter)
         return context.window_manager.invoke_props_dialog(
             self, width=420, title="Set Up Backend", confirm_text="Set Up"
         )
@@ -51,7 +52,7 @@ class HEAT_OT_setup_backend(Operator):
         column = self.layout.column()
         text_lines.draw_wide(column, context, setup_job.size_line(prefs) + ".", 400)
         text_lines.draw_wide(column, context, f"Into {preferences.environment()}", 400)
-        text_lines.draw_wide(column, context, self._found, 400)
+        text_lines.draw_wide(column, context, self.interpreter_line, 400)
         if isinstance(prefs, bpy.types.AddonPreferences):
             column.prop(prefs, "torch_build")
 

@@ -50,11 +50,12 @@ class HEAT_OT_fetch_weights(Operator):
         return allow(cls, _busy())
 
     def invoke(self, context: Any, _event: Any) -> set[str]:
-        """Show what would be fetched, and under which terms."""
-        return self._ask(context)
+        """Open the dialog."""
+        return self.open_dialog(context)
 
     @report_errors
-    def _ask(self, context: Any) -> set[str]:
+    def open_dialog(self, context: Any) -> set[str]:
+        """Open a dialog with what would be fetched, and under which licences."""
         known = weights_job.report_now()
         if not known.to_fetch:
             self.report({"INFO"}, "All weights are here")

@@ -84,7 +84,7 @@ class HeatPreferences(AddonPreferences):
         else:
             self._draw_choice(layout, context)
         self._draw_backend_state(layout, context)
-        self._draw_weights(layout, context)
+        self.draw_weights(layout, context)
 
     def _draw_choice(self, layout: Any, context: Any) -> None:
         layout.prop(self, "backend")
@@ -128,7 +128,8 @@ class HeatPreferences(AddonPreferences):
         row.operator("heat.backend_restart", icon="FILE_REFRESH")
         row.operator("heat.open_log", text="Open Backend Log", icon="TEXT").which = "BACKEND"
 
-    def _draw_weights(self, layout: Any, context: Any) -> None:
+    def draw_weights(self, layout: Any, context: Any) -> None:
+        """Draw the state of the weights and the buttons that fetch and check them."""
         if choose.missing() is not None:
             return  # the backend fetches them; first things first
         layout.separator()

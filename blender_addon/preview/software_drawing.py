@@ -22,7 +22,7 @@ def is_software(renderer: str) -> bool:
 
 def complaint(context: Any) -> str | None:
     """Return what makes the preview slow here and need not, in a line, or None."""
-    if context.preferences.system.viewport_aa == "OFF" or not is_software(_renderer()):
+    if context.preferences.system.viewport_aa == "OFF" or not is_software(renderer()):
         return None
     return "No graphics card draws here: the preview follows faster without anti-aliasing"
 
@@ -33,9 +33,10 @@ def fix(context: Any) -> None:
 
 
 @functools.cache
-def _renderer() -> str:
+def renderer() -> str:
+    """Return the name of the graphics driver; "" in background Blender, which draws nothing."""
     if bpy.app.background:
-        return ""  # nothing is drawn
+        return ""
     import gpu
 
     return str(gpu.platform.renderer_get())

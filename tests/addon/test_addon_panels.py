@@ -208,9 +208,9 @@ def test_set_up_looks_for_an_interpreter_before_it_asks(addon, blender, monkeypa
     asking = context(window_manager=manager)
     kind = setup_operators.HEAT_OT_setup_backend
     operator = SimpleNamespace(
-        layout=Drawn(), report=lambda kind, text: told.append((kind, text)), _found=""
+        layout=Drawn(), report=lambda kind, text: told.append((kind, text)), interpreter_line=""
     )
-    kind._ask(operator, asking)
+    kind.open_dialog(operator, asking)
     assert asked == [operator] and not told
     kind.draw(operator, asking)
     assert "/opt/bin/python3.12" in operator.layout.text
@@ -220,7 +220,7 @@ def test_set_up_looks_for_an_interpreter_before_it_asks(addon, blender, monkeypa
         raise bridge.errors.MissingHere("No Python 3.11 or 3.12 was found. Install one")
 
     monkeypatch.setattr(setup_job.interpreter, "find", none_found)
-    assert kind._ask(operator, asking) == {"CANCELLED"}
+    assert kind.open_dialog(operator, asking) == {"CANCELLED"}
     assert not asked and told == [({"ERROR"}, "No Python 3.11 or 3.12 was found. Install one")]
 
 

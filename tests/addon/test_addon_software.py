@@ -24,7 +24,7 @@ def test_drivers_are_told_apart_by_their_names(renderer, software):
 
 
 def test_complains_until_anti_aliasing_is_off(addon, blender, monkeypatch):
-    monkeypatch.setattr(software_drawing, "_renderer", lambda: "llvmpipe")
+    monkeypatch.setattr(software_drawing, "renderer", lambda: "llvmpipe")
     system = blender.context.preferences.system
     monkeypatch.setattr(system, "viewport_aa", "8")
     assert "anti-aliasing" in software_drawing.complaint(blender.context)
@@ -34,5 +34,5 @@ def test_complains_until_anti_aliasing_is_off(addon, blender, monkeypatch):
 
 
 def test_says_nothing_with_a_graphics_card(addon, blender, monkeypatch):
-    monkeypatch.setattr(software_drawing, "_renderer", lambda: "NVIDIA GeForce RTX 4070")
+    monkeypatch.setattr(software_drawing, "renderer", lambda: "NVIDIA GeForce RTX 4070")
     assert software_drawing.complaint(blender.context) is None

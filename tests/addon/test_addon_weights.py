@@ -82,9 +82,7 @@ def told_in_preferences(blender):
 
     layout = Drawn()
     own = SimpleNamespace(layout=layout, backend="OWN")
-    preferences_page.HeatPreferences._draw_weights(
-        own, layout, context(scene=blender.context.scene)
-    )
+    preferences_page.HeatPreferences.draw_weights(own, layout, context(scene=blender.context.scene))
     return layout
 
 

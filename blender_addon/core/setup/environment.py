@@ -62,20 +62,20 @@ def state_of(folder: Path, wheel: Path | None) -> str:
 def read_mark(folder: Path) -> Mark | None:
     """Return the mark of a finished environment, or None."""
     try:
-        found = json.loads((folder / MARK_NAME).read_text(encoding="utf-8"))
-        return Mark(str(found["wheel"]), str(found["wheel_sha256"]), str(found["torch_build"]))
+        values = json.loads((folder / MARK_NAME).read_text(encoding="utf-8"))
+        return Mark(str(values["wheel"]), str(values["wheel_sha256"]), str(values["torch_build"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def write_mark(folder: Path, mark: Mark) -> None:
-    """Declare an environment finished."""
+    """Mark an environment as finished."""
     with bridge.whole_file.whole_file(folder / MARK_NAME) as part:
         part.write_text(json.dumps(asdict(mark)), encoding="utf-8")
 
 
 def remove_mark(folder: Path) -> None:
-    """Declare an environment unfinished, before anything in it is changed."""
+    """Mark an environment as unfinished, before anything in it is changed."""
     (folder / MARK_NAME).unlink(missing_ok=True)
 
 
@@ -107,7 +107,7 @@ def take_lock(folder: Path) -> None:
     Raises
     ------
     BadInput
-        Another one is at it.
+        Another one does.
     """
     path = folder / LOCK_NAME
     folder.mkdir(parents=True, exist_ok=True)
@@ -127,7 +127,7 @@ def take_lock(folder: Path) -> None:
 
 
 def drop_lock(folder: Path) -> None:
-    """Let other set-ups go on."""
+    """Release the lock of `take_lock`."""
     (folder / LOCK_NAME).unlink(missing_ok=True)
 
 
@@ -139,7 +139,7 @@ def _holder_lives(path: Path) -> bool:
     if pid == os.getpid():
         return False
     if sys.platform == "win32":
-        # No harmless question to a process there; a set-up never takes two hours.
+        # A process cannot be probed there without harm; a set-up never takes two hours.
         import time
 
         return time.time() - path.stat().st_mtime < 7200

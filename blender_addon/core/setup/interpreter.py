@@ -21,7 +21,7 @@ _PROBE = (
     "import sys; print(sys.version_info[0], sys.version_info[1], flush=True); "
     "import venv, ensurepip"
 )
-_PROBE_SECONDS = 20.0
+_PROBE_SECONDS = 20.0  # generous: a cold start from a slow disk takes long
 LACKS_VENV = "lacks venv"
 
 
@@ -46,7 +46,7 @@ class Interpreter:
 
 @dataclass(frozen=True)
 class Probe:
-    """What a candidate said of itself: its version, and why it cannot serve, "" if it can."""
+    """Result of running a candidate: its version, and why it cannot serve, "" if it can."""
 
     version: tuple[int, int] | None
     trouble: str = ""
@@ -104,12 +104,12 @@ def find(
         return _named(named, probe_with)
     no_venv = ""
     for command in _on_path(look_up, platform):
-        found = probe_with(command)
-        if found.version not in SUPPORTED:
+        result = probe_with(command)
+        if result.version not in SUPPORTED:
             continue
-        if not found.trouble:
-            return Interpreter(command, found.version, "path")
-        no_venv = no_venv or "python{}.{}".format(*found.version)
+        if not result.trouble:
+            return Interpreter(command, result.version, "path")
+        no_venv = no_venv or "python{}.{}".format(*result.version)
     if own and (answer := probe_with((own,))).version in SUPPORTED and not answer.trouble:
         return Interpreter((own,), answer.version, "blender")
     uv = look_up("uv")
@@ -118,14 +118,14 @@ def find(
     raise bridge.errors.MissingHere(_what_to_install(no_venv, platform))
 
 
-def described(found: Interpreter) -> str:
+def described(chosen: Interpreter) -> str:
     """Return in a sentence which interpreter the environment is made from."""
-    version = "Python {}.{}".format(*found.version)
-    if found.origin == "uv":
-        return f"Made by uv ({found.command[0]}), which brings {version}"
-    if found.origin == "blender":
+    version = "Python {}.{}".format(*chosen.version)
+    if chosen.origin == "uv":
+        return f"Made by uv ({chosen.command[0]}), which brings {version}"
+    if chosen.origin == "blender":
         return f"Made from Blender's own {version}, which stays as it is"
-    return f"Made from {version}: {' '.join(found.command)}"
+    return f"Made from {version}: {' '.join(chosen.command)}"
 
 
 def child_environment(base: Mapping[str, str]) -> dict[str, str]:
@@ -150,13 +150,13 @@ def child_environment(base: Mapping[str, str]) -> dict[str, str]:
 
 
 def _named(named: str, probe_with: Callable[[tuple[str, ...]], Probe]) -> Interpreter:
-    found = probe_with((named,))
-    if found.version in SUPPORTED and not found.trouble:
-        return Interpreter((named,), found.version, "named")
-    if found.version is not None and found.version not in SUPPORTED:
-        said = "Python " + ".".join(map(str, found.version))
-        wrong = f"is {said}, but 3.11 or 3.12 is needed"
-    elif found.trouble == LACKS_VENV:
+    result = probe_with((named,))
+    if result.version in SUPPORTED and not result.trouble:
+        return Interpreter((named,), result.version, "named")
+    if result.version is not None and result.version not in SUPPORTED:
+        version = "Python " + ".".join(map(str, result.version))
+        wrong = f"is {version}, but 3.11 or 3.12 is needed"
+    elif result.trouble == LACKS_VENV:
         wrong = "cannot make environments: install its venv package"
     else:
         wrong = "does not run"

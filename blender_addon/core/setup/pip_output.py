@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads what pip says: how far it is, and what went wrong in a sentence. No bpy here."""
+"""Parses pip's output: its progress, and the reason of a failure in a line. No bpy here."""
 
 from __future__ import annotations
 

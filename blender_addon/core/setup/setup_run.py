@@ -30,7 +30,7 @@ CANCELLED = "cancelled"
 
 @dataclass(frozen=True)
 class SetupPlan:
-    """Everything a set-up needs to know.
+    """The choices of one set-up.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class SetupPlan:
     wheel_folder : Path or None
         Take every package from this folder instead of the network.
     log_path : Path
-        Everything said goes here.
+        The output of all steps goes here.
     """
 
     folder: Path
