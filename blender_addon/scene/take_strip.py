@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
 from .. import bridge, versions
 from ..core.takes import strip_placing
-from ..core.takes.take import TakeRecord
+
+if TYPE_CHECKING:
+    # Not at run time: it imports numpy, which a start of Blender does not wait for.
+    from ..core.takes.take import TakeRecord
 
 UID_KEY = "heat_portrait"
 # Images appended in one step. Blender copies the list at each append; so many take a few ms.
