@@ -20,6 +20,8 @@ from heat_backend.styleheat.driving.stage_times import measure
 from heat_backend.styleheat.networks.forward import Inversion, StyleHeat, forward
 from heat_backend.styleheat.weights.manifest import load_manifest
 
+pytestmark = pytest.mark.slow
+
 SEED = 3
 
 
