@@ -15,6 +15,8 @@ from types import ModuleType
 
 import bpy
 
+from .core import load_problems
+
 log = logging.getLogger(__name__)
 
 MODULE_NAMES = (
@@ -44,26 +46,25 @@ MODULE_NAMES = (
 )
 
 _registered: list[ModuleType] = []
-_problems: list[str] = []
 
 
 def problems() -> tuple[str, ...]:
     """Return a line about each module that could not register, for the panel."""
-    return tuple(_problems)
+    return tuple(load_problems.sentences)
 
 
 def register() -> None:
     """Register all modules; a second call without `unregister` starts afresh."""
     if _registered:
         unregister()
-    _problems.clear()
+    load_problems.sentences.clear()
     for name in MODULE_NAMES:
         try:
             module = importlib.import_module(f".{name}", __package__)
             _register_module(module)
         except Exception as error:
             log.exception("heat: %s did not register", name)
-            _problems.append(f"The part '{name}' did not load: {error}")
+            load_problems.sentences.append(f"The part '{name}' did not load: {error}")
             continue
         _registered.append(module)
     if not bpy.app.background:

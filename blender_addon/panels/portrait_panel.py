@@ -7,9 +7,9 @@ from typing import Any
 
 from bpy.types import Panel, UIList
 
-from .. import registration, text_lines
+from .. import text_lines
 from ..backend import choose
-from ..core import engines
+from ..core import engines, load_problems
 from ..data import engine_options, portraits
 from ..data.portraits import active_portrait
 from ..jobs import weights_job
@@ -51,7 +51,7 @@ class HEAT_PT_portraits(HeatTabPanel, Panel):
     def draw(self, context: Any) -> None:
         """Draw the list, or an invitation when it is empty."""
         layout = self.layout
-        for text in registration.problems():
+        for text in load_problems.sentences:
             text_lines.draw(layout, context, text, "ERROR")
         heat = getattr(context.scene, "heat", None)
         if heat is None:
