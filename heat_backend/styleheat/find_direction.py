@@ -39,7 +39,7 @@ from heat_backend.styleheat.editing.attribute_region import REGIONS
 from heat_backend.styleheat.editing.directions import FOLDER
 from heat_backend.styleheat.inversion.cache import resized_to_256, uint8_to_image
 from heat_backend.styleheat.inversion.loaded import Networks
-from heat_backend.styleheat.memory import report_out_of_memory
+from heat_backend.styleheat.networks.device_memory import report_out_of_memory
 from heat_backend.styleheat.weights.folder import WeightsFolder, find_folder
 
 Floats = NDArray[np.float64]

@@ -17,7 +17,7 @@ from torch import Tensor
 from heat_backend.styleheat.driving.cuda_graph import CaptureStrategy, FrameGraph, PendingFrame
 from heat_backend.styleheat.driving.prepared_portrait import PreparedPortrait
 from heat_backend.styleheat.editing.frame_edits import NOTHING, FrameEdits
-from heat_backend.styleheat.memory import is_out_of_memory, report_out_of_memory
+from heat_backend.styleheat.networks.device_memory import is_out_of_memory, report_out_of_memory
 
 WINDOW_BATCH = 64  # windows mapped at once; halved each time that memory runs out
 HALF_PRECISION_NOTE = "memory ran short: this portrait is computed in half precision from here on"

@@ -46,8 +46,8 @@ from heat_backend.styleheat.inversion import methods
 from heat_backend.styleheat.inversion.cache import PortraitInverter, image_to_uint8, resized_to_256
 from heat_backend.styleheat.inversion.loaded import Networks
 from heat_backend.styleheat.inversion.methods import InversionMonitor
-from heat_backend.styleheat.memory import report_out_of_memory
 from heat_backend.styleheat.network_driver import NetworkDriver
+from heat_backend.styleheat.networks.device_memory import report_out_of_memory
 from heat_backend.styleheat.networks.forward import Inversion
 from heat_backend.styleheat.portrait import CoefficientMapper, Editing, StyleHeatPortrait
 from heat_backend.styleheat.weights.catalogue import find_file

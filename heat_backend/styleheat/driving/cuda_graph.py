@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from heat_backend.styleheat.driving.prepared_portrait import PreparedPortrait, frame_pixels
-from heat_backend.styleheat.memory import is_out_of_memory
+from heat_backend.styleheat.networks.device_memory import is_out_of_memory
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from heat_backend.styleheat.crops.deep3d import PICTURE_SIZE
 from heat_backend.styleheat.inversion import methods
 from heat_backend.styleheat.inversion.loaded import Networks
 from heat_backend.styleheat.inversion.methods import InversionMonitor
-from heat_backend.styleheat.memory import release_freed_memory
+from heat_backend.styleheat.networks.device_memory import release_freed_memory
 from heat_backend.styleheat.networks.forward import Inversion
 
 Bytes = NDArray[np.uint8]
