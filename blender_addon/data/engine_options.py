@@ -31,7 +31,7 @@ def values(portrait: Any) -> dict[str, Any]:
     Of an engine that no backend has described yet these are the properties that were set.
     """
     if engines.description(portrait.engine) is None:
-        if (portrait.engine.strip() or engines.DEFAULT) == engines.DEFAULT:
+        if engines.chosen(portrait.engine) == engines.DEFAULT:
             return {}
         set_ones = (name for name in PROPERTIES if portrait.is_property_set(name))
         return {name: getattr(portrait, name) for name in set_ones}
@@ -69,4 +69,4 @@ def _value(portrait: Any, option: bridge.engine_description.Option) -> Any:
 
 
 def _row_name(portrait: Any, option: bridge.engine_description.Option) -> str:
-    return f"{portrait.engine.strip() or engines.DEFAULT}/{option.name}"
+    return f"{engines.chosen(portrait.engine)}/{option.name}"

@@ -11,7 +11,7 @@ import bpy
 from .. import bridge
 from ..backend import choose
 from ..backend.command import ask
-from ..core import engine_edits
+from ..core import engines
 from ..data import edit_values
 from ..data.portraits import find_portrait
 from . import background_jobs
@@ -51,7 +51,7 @@ class AttributesJob(QueryJob):
     def receive(self, answer: Listing) -> None:
         """Learn the edits, and add those of its engine to the portrait."""
         self.problems = answer.problems
-        engine_edits.learn(answer.engines)
+        engines.learn_edits(answer.engines)
         for scene in bpy.data.scenes:
             portrait = find_portrait(scene, self._portrait_uid)
             if portrait is not None:
@@ -89,6 +89,6 @@ def refresh(portrait: Any) -> AttributesJob:
 
 def add_listed(portrait: Any) -> None:
     """Add the attributes of a portrait's engine that it has not listed yet, at 0."""
-    for name in sorted(engine_edits.names(portrait.engine) or ()):
+    for name in sorted(engines.edits_of(portrait.engine) or ()):
         if name not in bridge.edits.EDIT_BY_NAME:
             edit_values.add_attribute(portrait, name)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import bridge, versions
-from ..core import engine_edits, engines
+from ..core import engines
 from ..data import edit_values, engine_options, property_animation
 from ..data.portraits import frame_range
 from ..preview import sessions
@@ -31,7 +31,7 @@ def line(scene: Any, portrait: Any) -> str | None:
     curves, unknown = _curves(scene)
     columns, left_out = {}, []
     for name in edit_values.names_of(portrait):
-        if not engine_edits.has(portrait.engine, name):
+        if not engines.has_edit(portrait.engine, name):
             continue
         owner, field = edit_values.place(portrait, name)
         path = property_animation.path_of(owner, field) if curves or unknown else ""

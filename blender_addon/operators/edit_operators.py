@@ -11,10 +11,10 @@ from bpy.types import Operator
 
 from .. import bridge
 from ..core import dirty_flags
-from ..core.edit import before_after
 from ..data import edit_values, property_animation
 from ..jobs import attributes_job, background_jobs
-from .operator_helpers import DialogOperator, PortraitOperator, chosen_portrait, report_errors
+from ..preview import sessions
+from .operator_helpers import DialogOperator, PortraitOperator
 
 
 class HEAT_OT_edit_reset(PortraitOperator, Operator):
@@ -33,10 +33,8 @@ class HEAT_OT_edit_reset(PortraitOperator, Operator):
         default=False,
     )
 
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
+    def run(self, context: Any, portrait: Any) -> None:
         """Set them to 0."""
-        portrait = chosen_portrait(self, context)
         names = (self.edit,) if self.edit else edit_values.names_of(portrait, self.group)
         if self.animation:
             places = (edit_values.place(portrait, name) for name in names)
@@ -46,7 +44,6 @@ class HEAT_OT_edit_reset(PortraitOperator, Operator):
         held = edit_values.set_again(portrait, names)
         if held:
             self.report({"WARNING"}, held)
-        return {"FINISHED"}
 
 
 class HEAT_OT_edit_before_after(PortraitOperator, Operator):
@@ -60,13 +57,11 @@ class HEAT_OT_edit_before_after(PortraitOperator, Operator):
     )
     bl_options = {"REGISTER"}
 
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
+    def run(self, _context: Any, portrait: Any) -> None:
         """Change over."""
-        uid = chosen_portrait(self, context).uid
-        before_after.show_before(uid, not before_after.shows_before(uid))
+        uid = portrait.uid
+        sessions.show_before(uid, not sessions.shows_before(uid))
         dirty_flags.rig_changed()
-        return {"FINISHED"}
 
 
 class HEAT_OT_edit_attribute_add(DialogOperator, PortraitOperator, Operator):
@@ -79,11 +74,9 @@ class HEAT_OT_edit_attribute_add(DialogOperator, PortraitOperator, Operator):
 
     attribute: StringProperty(name="Name", description="Such as age, as the engine calls it")
 
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
+    def run(self, _context: Any, portrait: Any) -> None:
         """Add it; one that is there stays as it is."""
-        edit_values.add_attribute(chosen_portrait(self, context), self.attribute)
-        return {"FINISHED"}
+        edit_values.add_attribute(portrait, self.attribute)
 
 
 class HEAT_OT_edit_attribute_remove(PortraitOperator, Operator):
@@ -96,10 +89,9 @@ class HEAT_OT_edit_attribute_remove(PortraitOperator, Operator):
 
     attribute: StringProperty(name="Name", description="Such as age")
 
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
+    def run(self, context: Any, portrait: Any) -> None:
         """Remove it."""
-        edits = chosen_portrait(self, context).edits
+        edits = portrait.edits
         index = edits.attributes.find(self.attribute)
         if index < 0:
             raise bridge.errors.UsageError(f'There is no attribute "{self.attribute}" to remove')
@@ -107,7 +99,6 @@ class HEAT_OT_edit_attribute_remove(PortraitOperator, Operator):
         edits.attributes.remove(index)
         property_animation.item_removed(context.scene, path, index)
         dirty_flags.rig_changed()
-        return {"FINISHED"}
 
 
 class HEAT_OT_edit_attributes_refresh(PortraitOperator, Operator):
@@ -121,10 +112,9 @@ class HEAT_OT_edit_attributes_refresh(PortraitOperator, Operator):
     )
     bl_options = {"REGISTER", "UNDO"}
 
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
+    def run(self, _context: Any, portrait: Any) -> set[str]:
         """Ask; where Blender has a window the answer comes a little later."""
-        job = attributes_job.refresh(chosen_portrait(self, context))
+        job = attributes_job.refresh(portrait)
         return background_jobs.report_outcome(self, job)
 
 
@@ -139,7 +129,7 @@ CLASSES = (
 
 @persistent
 def _on_load_pre(*_args: Any) -> None:
-    before_after.forget()
+    sessions.show_all_edits()
 
 
 def register() -> None:

@@ -11,7 +11,7 @@ from bpy.types import Operator
 from .. import bridge
 from ..jobs import background_jobs
 from .match_operators import IdleFaceOperator
-from .operator_helpers import PortraitOperator, chosen_portrait, report_errors
+from .operator_helpers import PortraitOperator
 
 # Modules that load numpy are imported in functions, so that Blender starts without them.
 
@@ -42,17 +42,14 @@ class HEAT_OT_edit_drive_light(PortraitOperator, Operator):
         options={"SKIP_SAVE"},
     )
 
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
+    def run(self, _context: Any, portrait: Any) -> None:
         """Add them."""
         from ..scene import lamp_rig
 
-        portrait = chosen_portrait(self, context)
         lamp = bpy.data.objects.get(self.lamp) if self.lamp else portrait.edits.lamp
         if self.lamp and lamp is None:
             raise bridge.errors.UsageError(f'There is no lamp "{self.lamp}"')
         lamp_rig.drive(portrait, lamp, amount=self.use_energy, here=self.from_here)
-        return {"FINISHED"}
 
 
 class HEAT_OT_edit_release_light(PortraitOperator, Operator):
@@ -63,13 +60,11 @@ class HEAT_OT_edit_release_light(PortraitOperator, Operator):
     bl_description = "Remove the lamp's drivers; the light on the face stays as it is"
     bl_options = {"REGISTER", "UNDO"}
 
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
+    def run(self, _context: Any, portrait: Any) -> None:
         """Remove them."""
         from ..scene import lamp_rig
 
-        lamp_rig.release(chosen_portrait(self, context))
-        return {"FINISHED"}
+        lamp_rig.release(portrait)
 
 
 class HEAT_OT_edit_own_light(IdleFaceOperator, Operator):
@@ -82,12 +77,10 @@ class HEAT_OT_edit_own_light(IdleFaceOperator, Operator):
         "leaves it as it is, and the light on the face comes from where the lamp is"
     )
 
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
+    def run(self, context: Any, portrait: Any) -> set[str]:
         """Start it; in background Blender, see it through."""
         from ..jobs import face_job
 
-        portrait = chosen_portrait(self, context)
         job = face_job.start(context.scene, portrait, face_job.light_order())
         return background_jobs.report_outcome(self, job)
 

@@ -12,31 +12,25 @@ from bpy.types import Menu, Operator
 from .. import bridge
 from ..core import dirty_flags
 from ..core.rig import presets
-from .operator_helpers import (
-    DialogOperator,
-    active_portrait,
-    allow,
-    chosen_portrait,
-    no_portrait,
-    report_errors,
-)
+from .operator_helpers import DialogOperator, PortraitOperator
 
 # Modules that load numpy are imported in functions, so that Blender starts without them.
 
 _KINDS = (("KEY", "Shape key", "A shape key row"), ("BONE", "Head bone", "A head bone row"))
 
 
-def _no_rig(context: Any) -> str | None:
-    missing = no_portrait(context)
-    if missing:
-        return missing
-    portrait = active_portrait(context.scene)
-    if portrait.mesh is None and portrait.armature is None:
-        return "Pick a face mesh first"
-    return None
+class RigOperator(PortraitOperator):
+    """Base of operators on the portrait's rig."""
+
+    @classmethod
+    def reason_against(cls, _scene: Any, portrait: Any) -> str | None:
+        """Only with a mesh or an armature."""
+        if portrait.mesh is None and portrait.armature is None:
+            return "Pick a face mesh first"
+        return None
 
 
-class HEAT_OT_auto_map(Operator):
+class HEAT_OT_auto_map(RigOperator, Operator):
     """Fill the rig map by itself: by names, and by how each shape key moves the mesh."""
 
     bl_idname = "heat.auto_map"
@@ -47,7 +41,6 @@ class HEAT_OT_auto_map(Operator):
     )
     bl_options = {"REGISTER", "UNDO"}
 
-    portrait: StringProperty(name="Portrait", description="Name; empty for the active one")
     preset: StringProperty(name="Names", description="Naming preset; empty for the best one")
     use_geometry: BoolProperty(
         name="Compare shapes",
@@ -55,26 +48,19 @@ class HEAT_OT_auto_map(Operator):
         default=True,
     )
 
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Whether there is a rig to map."""
-        return allow(cls, _no_rig(context))
-
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
+    def run(self, context: Any, portrait: Any) -> None:
         """Map it."""
         from ..scene import auto_mapping
 
-        portrait = chosen_portrait(self, context)
+        self.require(context, portrait)
         notes = auto_mapping.map_portrait(
             portrait, preset=self.preset, use_geometry=self.use_geometry
         )
         for note in notes:
             self.report({"INFO"}, note)
-        return {"FINISHED"}
 
 
-class HEAT_OT_map_row_add(Operator):
+class HEAT_OT_map_row_add(PortraitOperator, Operator):
     """Add a row to the rig map."""
 
     bl_idname = "heat.map_row_add"
@@ -88,31 +74,23 @@ class HEAT_OT_map_row_add(Operator):
     axis_source: StringProperty(name="Bone axis", default="rx")
     target: StringProperty(name="Head pose", default="pitch")
 
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Whether there is a portrait."""
-        return allow(cls, no_portrait(context))
-
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
+    def run(self, _context: Any, portrait: Any) -> None:
         """Add it and make it the active row."""
-        portrait = chosen_portrait(self, context)
         if self.kind == "BONE":
             row = portrait.bone_rows.add()
             _set_enum(row, "axis_source", self.axis_source)
             _set_enum(row, "target", self.target)
             portrait.bone_index = len(portrait.bone_rows) - 1
-            return {"FINISHED"}
+            return
         shape_key = self.shape_key or _first_unused_key(portrait)
         row = portrait.key_rows.add()
         row.shape_key = shape_key
         if self.expression:
             _set_enum(row, "expression", self.expression)
         portrait.key_index = len(portrait.key_rows) - 1
-        return {"FINISHED"}
 
 
-class HEAT_OT_map_row_remove(Operator):
+class HEAT_OT_map_row_remove(PortraitOperator, Operator):
     """Remove the active row from the rig map."""
 
     bl_idname = "heat.map_row_remove"
@@ -123,15 +101,8 @@ class HEAT_OT_map_row_remove(Operator):
     kind: EnumProperty(name="Kind", items=_KINDS, default="KEY")
     index: IntProperty(name="Row", description="Its number; -1 is the active row", default=-1)
 
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Whether there is a portrait."""
-        return allow(cls, no_portrait(context))
-
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
+    def run(self, _context: Any, portrait: Any) -> None:
         """Remove it."""
-        portrait = chosen_portrait(self, context)
         name = "bone" if self.kind == "BONE" else "key"
         rows = getattr(portrait, f"{name}_rows")
         index = self.index if self.index >= 0 else getattr(portrait, f"{name}_index")
@@ -140,10 +111,9 @@ class HEAT_OT_map_row_remove(Operator):
         rows.remove(index)
         setattr(portrait, f"{name}_index", max(0, min(index, len(rows) - 1)))
         dirty_flags.rig_changed()
-        return {"FINISHED"}
 
 
-class HEAT_OT_map_row_repair(Operator):
+class HEAT_OT_map_row_repair(RigOperator, Operator):
     """Point rows of renamed shape keys to the keys they were renamed to."""
 
     bl_idname = "heat.map_row_repair"
@@ -151,18 +121,12 @@ class HEAT_OT_map_row_repair(Operator):
     bl_description = "Point rows whose shape key is gone to the key that it was renamed to"
     bl_options = {"REGISTER", "UNDO"}
 
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Whether there is a rig."""
-        return allow(cls, _no_rig(context))
-
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
+    def run(self, context: Any, portrait: Any) -> None:
         """Repair the rows whose key was renamed, and report how many are left."""
         from ..core.rig import rig_map
         from ..data import rig_maps
 
-        portrait = chosen_portrait(self, context)
+        self.require(context, portrait)
         dead = rig_map.dead_rows(rig_maps.to_rig_map(portrait), rig_maps.key_names(portrait.mesh))
         taken: set[str] = set()
         for row in dead:
@@ -171,10 +135,9 @@ class HEAT_OT_map_row_repair(Operator):
                 taken.add(row.suggestion)
         left = len(dead) - len(taken)
         self.report({"INFO"}, f"{len(taken)} rows repaired, {left} left")
-        return {"FINISHED"}
 
 
-class HEAT_OT_map_save_preset(DialogOperator, Operator):
+class HEAT_OT_map_save_preset(DialogOperator, PortraitOperator, Operator):
     """Save the rig map under a name, or to a file."""
 
     bl_idname = "heat.map_save_preset"
@@ -186,28 +149,23 @@ class HEAT_OT_map_save_preset(DialogOperator, Operator):
     filepath: StringProperty(name="File", subtype="FILE_PATH", options={"HIDDEN", "SKIP_SAVE"})
 
     @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Whether there are rows to save."""
-        reason = no_portrait(context)
-        if reason is None:
-            portrait = active_portrait(context.scene)
-            if not portrait.key_rows and not portrait.bone_rows:
-                reason = "The rig map has no rows yet: use Auto-Map"
-        return allow(cls, reason)
+    def reason_against(cls, _scene: Any, portrait: Any) -> str | None:
+        """Only with rows to save."""
+        if not portrait.key_rows and not portrait.bone_rows:
+            return "The rig map has no rows yet: use Auto-Map"
+        return None
 
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
+    def run(self, context: Any, portrait: Any) -> None:
         """Write the file."""
         from ..data import rig_maps
 
-        portrait = chosen_portrait(self, context)
+        self.require(context, portrait)
         path = Path(self.filepath) if self.filepath else rig_maps.preset_path(self.preset)
         rig_maps.save_preset(path, rig_maps.to_rig_map(portrait))
         self.report({"INFO"}, f"Rig map saved as {path.name}")
-        return {"FINISHED"}
 
 
-class HEAT_OT_map_load_preset(Operator):
+class HEAT_OT_map_load_preset(PortraitOperator, Operator):
     """Load a saved rig map, by name or from a file."""
 
     bl_idname = "heat.map_load_preset"
@@ -218,20 +176,12 @@ class HEAT_OT_map_load_preset(Operator):
     preset: StringProperty(name="Name", description="Name of the preset")
     filepath: StringProperty(name="File", subtype="FILE_PATH", options={"HIDDEN", "SKIP_SAVE"})
 
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Whether there is a portrait."""
-        return allow(cls, no_portrait(context))
-
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
+    def run(self, _context: Any, portrait: Any) -> None:
         """Read the file and fill the rows."""
         from ..data import rig_maps
 
-        portrait = chosen_portrait(self, context)
         path = Path(self.filepath) if self.filepath else rig_maps.preset_path(self.preset)
         rig_maps.fill(portrait, rig_maps.load_preset(path))
-        return {"FINISHED"}
 
 
 class HEAT_MT_map_presets(Menu):

@@ -11,7 +11,7 @@ from bpy.types import Operator
 
 from ..data import portraits
 from ..jobs import background_jobs
-from .operator_helpers import FileBrowserOperator, PortraitOperator, chosen_portrait, report_errors
+from .operator_helpers import CancelOperator, FileBrowserOperator, PortraitOperator
 
 # Modules that load numpy are imported in functions, so that Blender starts without them.
 
@@ -57,12 +57,10 @@ class HEAT_OT_match_picture(FileBrowserOperator, IdleFaceOperator, Operator):
         max=64,
     )
 
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
+    def run(self, context: Any, portrait: Any) -> set[str]:
         """Start it; in background Blender, see it through."""
         from ..jobs import face_job
 
-        portrait = chosen_portrait(self, context)
         sample = Path(bpy.path.abspath(self.filepath))
         order = face_job.match_order(portrait, self.take, sample, self.sample_face)
         return background_jobs.report_outcome(self, face_job.start(context.scene, portrait, order))
@@ -85,34 +83,22 @@ class HEAT_OT_send_fit(IdleFaceOperator, Operator):
         default=True,
     )
 
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
+    def run(self, context: Any, portrait: Any) -> set[str]:
         """Start it; in background Blender, see it through."""
         from ..jobs import face_job
 
-        portrait = chosen_portrait(self, context)
         order = face_job.fit_order(lit=self.lit)
         return background_jobs.report_outcome(self, face_job.start(context.scene, portrait, order))
 
 
-class HEAT_OT_face_cancel(PortraitOperator, Operator):
+class HEAT_OT_face_cancel(CancelOperator, Operator):
     """Stop the work on the face."""
 
     bl_idname = "heat.face_cancel"
     bl_label = "Cancel"
     bl_description = "Stop: the scene stays as it is"
-
-    @classmethod
-    def reason_against(cls, _scene: Any, portrait: Any) -> str | None:
-        """Only while the face is being worked on."""
-        busy = background_jobs.running("face", portrait.uid)
-        return None if busy else "The face is not being worked on"
-
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
-        """Stop it."""
-        background_jobs.cancel("face", chosen_portrait(self, context).uid)
-        return {"FINISHED"}
+    kind: background_jobs.Kind = "face"
+    idle = "The face is not being worked on"
 
 
 CLASSES = (HEAT_OT_match_picture, HEAT_OT_send_fit, HEAT_OT_face_cancel)

@@ -7,7 +7,7 @@ from typing import Any
 from bpy.types import Operator
 
 from ..jobs import background_jobs
-from .operator_helpers import PortraitOperator, chosen_portrait, report_errors
+from .operator_helpers import CancelOperator, PortraitOperator
 
 # Modules that load numpy are imported in functions, so that Blender starts without them.
 
@@ -29,34 +29,22 @@ class HEAT_OT_bake_motion(PortraitOperator, Operator):
             return "The motion of this portrait is being read"
         return None
 
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
+    def run(self, context: Any, portrait: Any) -> set[str]:
         """Start it; in background Blender, see it through."""
         from ..jobs import motion_job
 
-        job = motion_job.start(context.scene, chosen_portrait(self, context))
+        job = motion_job.start(context.scene, portrait)
         return background_jobs.report_outcome(self, job)
 
 
-class HEAT_OT_motion_cancel(PortraitOperator, Operator):
+class HEAT_OT_motion_cancel(CancelOperator, Operator):
     """Stop reading the source."""
 
     bl_idname = "heat.motion_cancel"
     bl_label = "Cancel"
     bl_description = "Stop reading; the next bake goes on there"
-
-    @classmethod
-    def reason_against(cls, scene: Any, portrait: Any) -> str | None:
-        """Only while something is being read."""
-        if not background_jobs.running("motion", portrait.uid):
-            return "No motion is being read"
-        return None
-
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
-        """Stop it."""
-        background_jobs.cancel("motion", chosen_portrait(self, context).uid)
-        return {"FINISHED"}
+    kind: background_jobs.Kind = "motion"
+    idle = "No motion is being read"
 
 
 CLASSES = (HEAT_OT_bake_motion, HEAT_OT_motion_cancel)

@@ -10,7 +10,7 @@ from bpy.props import StringProperty
 
 from .. import bridge
 from ..data.portraits import active_portrait, find_portrait
-from ..jobs.background_jobs import os_error_line
+from ..jobs import background_jobs
 
 Method = Callable[[Any, Any], set[str]]
 
@@ -25,7 +25,7 @@ def report_errors(method: Method) -> Method:
         except bridge.errors.HeatError as error:
             self.report({"ERROR"}, str(error))
         except OSError as error:
-            self.report({"ERROR"}, os_error_line(error))
+            self.report({"ERROR"}, background_jobs.os_error_line(error))
         return {"CANCELLED"}
 
     return wrapper
@@ -89,6 +89,45 @@ class PortraitOperator:
     def reason_against(cls, _scene: Any, _portrait: Any) -> str | None:
         """Return why the operator cannot run on this portrait now, or None."""
         return None
+
+    def require(self, context: Any, portrait: Any) -> None:
+        """Raise `UsageError` where `reason_against` gives a reason for this portrait."""
+        reason = self.reason_against(context.scene, portrait)
+        if reason is not None:
+            raise bridge.errors.UsageError(reason)
+
+    @report_errors
+    def execute(self, context: Any) -> set[str]:
+        """Find the portrait and run on it."""
+        return self.run(context, chosen_portrait(self, context)) or {"FINISHED"}
+
+    def run(self, _context: Any, _portrait: Any) -> set[str] | None:
+        """Run on the portrait; return the operator's result, None for FINISHED."""
+        raise NotImplementedError
+
+
+class CancelOperator(PortraitOperator):
+    """Base of operators that cancel a portrait's job.
+
+    Attributes
+    ----------
+    kind : Kind
+        The job's kind.
+    idle : str
+        Reason of the disabled button while there is no such job.
+    """
+
+    kind: background_jobs.Kind
+    idle = ""
+
+    @classmethod
+    def reason_against(cls, _scene: Any, portrait: Any) -> str | None:
+        """Only while the job is running."""
+        return None if background_jobs.running(cls.kind, portrait.uid) else cls.idle
+
+    def run(self, _context: Any, portrait: Any) -> None:
+        """Cancel the job."""
+        background_jobs.cancel(self.kind, portrait.uid)
 
 
 class DialogOperator:

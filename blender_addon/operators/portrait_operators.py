@@ -12,7 +12,7 @@ from ..data import engine_options, property_animation
 from ..data.portraits import active_portrait, new_uid
 from ..jobs import background_jobs
 from ..preview import live
-from .operator_helpers import PortraitOperator, allow, chosen_portrait, report_errors
+from .operator_helpers import PortraitOperator, allow, report_errors
 
 # Modules that load numpy are imported in functions, so that Blender starts without them.
 
@@ -82,13 +82,11 @@ class HEAT_OT_portrait_remove(PortraitOperator, Operator):
     bl_description = "Remove this portrait from the scene; its files and strips stay"
     bl_options = {"REGISTER", "UNDO"}
 
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
+    def run(self, context: Any, portrait: Any) -> None:
         """Stop its preview and job, then remove it."""
         from ..scene import lamp_rig
 
         heat = context.scene.heat
-        portrait = chosen_portrait(self, context)
         uid = portrait.uid
         live.stop(uid)
         background_jobs.cancel("render", uid)
@@ -97,7 +95,6 @@ class HEAT_OT_portrait_remove(PortraitOperator, Operator):
         heat.portraits.remove(number)
         property_animation.item_removed(context.scene, "heat.portraits", number)
         heat.active_index = max(0, min(heat.active_index, len(heat.portraits) - 1))
-        return {"FINISHED"}
 
 
 class HEAT_OT_add_sample_rig(Operator):
@@ -140,11 +137,9 @@ class HEAT_OT_engine_options_show(PortraitOperator, Operator):
     bl_description = "Show the options that the chosen engine has of its own, at their defaults"
     bl_options = {"REGISTER", "UNDO"}
 
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
+    def run(self, _context: Any, portrait: Any) -> None:
         """Make the rows."""
-        engine_options.make(chosen_portrait(self, context))
-        return {"FINISHED"}
+        engine_options.make(portrait)
 
 
 CLASSES = (

@@ -10,13 +10,7 @@ from bpy.props import BoolProperty, StringProperty
 from bpy.types import Menu, Operator
 
 from ..data import edit_presets
-from .operator_helpers import (
-    DialogOperator,
-    FileBrowserOperator,
-    PortraitOperator,
-    chosen_portrait,
-    report_errors,
-)
+from .operator_helpers import DialogOperator, FileBrowserOperator, PortraitOperator, report_errors
 
 _GROUP = "Such as shape or light: only these edits are saved, and set again; empty for all"
 
@@ -36,14 +30,11 @@ class HEAT_OT_edit_preset_save(DialogOperator, PortraitOperator, Operator):
         """Draw the name alone."""
         self.layout.prop(self, "preset")
 
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
+    def run(self, context: Any, portrait: Any) -> None:
         """Save them."""
-        portrait = chosen_portrait(self, context)
         preset = edit_presets.of_portrait(portrait, self.group)
         name = edit_presets.save_in_blend(context.scene, self.preset, preset)
         self.report({"INFO"}, f'Edits saved with the .blend as "{name}"')
-        return {"FINISHED"}
 
 
 class HEAT_OT_edit_preset_load(PortraitOperator, Operator):
@@ -56,13 +47,11 @@ class HEAT_OT_edit_preset_load(PortraitOperator, Operator):
 
     preset: StringProperty(name="Name", description="Name of the preset")
 
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
+    def run(self, context: Any, portrait: Any) -> None:
         """Set them."""
         preset = edit_presets.find(context.scene, self.preset)
-        for note in edit_presets.apply(chosen_portrait(self, context), preset):
+        for note in edit_presets.apply(portrait, preset):
             self.report({"WARNING"}, note)
-        return {"FINISHED"}
 
 
 class HEAT_OT_edit_preset_delete(Operator):
@@ -101,18 +90,16 @@ class HEAT_OT_edit_preset_import(_PresetFile, Operator):
 
     use: BoolProperty(name="Set", description="Set its edits at once", default=True)
 
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
+    def run(self, context: Any, portrait: Any) -> None:
         """Read it."""
         path = Path(bpy.path.abspath(self.filepath))
         preset = edit_presets.read(path)
         edit_presets.save_in_blend(context.scene, path.stem, preset)
         notes = preset.notes
         if self.use:
-            notes = edit_presets.apply(chosen_portrait(self, context), preset)
+            notes = edit_presets.apply(portrait, preset)
         for note in notes:
             self.report({"WARNING"}, note)
-        return {"FINISHED"}
 
 
 class HEAT_OT_edit_preset_export(_PresetFile, Operator):
@@ -128,17 +115,15 @@ class HEAT_OT_edit_preset_export(_PresetFile, Operator):
     )
     check_existing: BoolProperty(default=True, options={"HIDDEN"})
 
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
+    def run(self, context: Any, portrait: Any) -> None:
         """Write it."""
         path = Path(bpy.path.abspath(self.filepath)).with_suffix(".json")
         if self.preset:
             preset = edit_presets.find(context.scene, self.preset)
         else:
-            preset = edit_presets.of_portrait(chosen_portrait(self, context))
+            preset = edit_presets.of_portrait(portrait)
         edit_presets.write(path, preset)
         self.report({"INFO"}, f"Edits written to {path.name}")
-        return {"FINISHED"}
 
 
 class HEAT_MT_edit_presets(Menu):

@@ -12,7 +12,7 @@ from bpy.types import Operator
 from ..backend import choose
 from ..data import portraits
 from ..preview import live, sessions, software_drawing
-from .operator_helpers import PortraitOperator, chosen_portrait, report_errors
+from .operator_helpers import PortraitOperator
 
 
 class HEAT_OT_preview_start(PortraitOperator, Operator):
@@ -32,16 +32,12 @@ class HEAT_OT_preview_start(PortraitOperator, Operator):
     @classmethod
     def reason_against(cls, scene: Any, portrait: Any) -> str | None:
         """Only with a photo and a backend."""
-        return _reason_against(portrait)
+        return portraits.photo_complaint(portrait) or choose.missing()
 
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
+    def run(self, _context: Any, portrait: Any) -> set[str] | None:
         """Start it; in background Blender, wait for the first frame."""
-        portrait = chosen_portrait(self, context)
         live.start(portrait)
-        if bpy.app.background:
-            return self._wait(portrait)
-        return {"FINISHED"}
+        return self._wait(portrait) if bpy.app.background else None
 
     def _wait(self, portrait: Any) -> set[str]:
         uid = portrait.uid
@@ -73,11 +69,9 @@ class HEAT_OT_preview_stop(PortraitOperator, Operator):
             return "The preview is not running"
         return None
 
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
+    def run(self, _context: Any, portrait: Any) -> None:
         """Stop it."""
-        live.stop(chosen_portrait(self, context).uid)
-        return {"FINISHED"}
+        live.stop(portrait.uid)
 
 
 class HEAT_OT_fix_anti_aliasing(Operator):
@@ -103,7 +97,3 @@ def _is_shown(session: Any, portrait: Any) -> bool:
     if portrait.preview.mode == "IMAGE":
         return bool(session.image_number)
     return session.frame is not None
-
-
-def _reason_against(portrait: Any) -> str | None:
-    return portraits.photo_complaint(portrait) or choose.missing()

@@ -9,7 +9,7 @@ from bpy.types import Operator
 
 from ..jobs import background_jobs
 from ..scene import take_strip
-from .operator_helpers import PortraitOperator, allow, chosen_portrait, report_errors
+from .operator_helpers import CancelOperator, PortraitOperator, allow
 
 # Modules that load numpy are imported in functions, so that Blender starts without them.
 
@@ -31,12 +31,10 @@ class HEAT_OT_render(PortraitOperator, Operator):
 
         return render_job.reason_against(scene, portrait)
 
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
+    def run(self, context: Any, portrait: Any) -> set[str]:
         """Start it; in background Blender, wait for it."""
         from ..jobs import render_job
 
-        portrait = chosen_portrait(self, context)
         return background_jobs.report_outcome(self, render_job.start(context.scene, portrait))
 
 
@@ -56,34 +54,21 @@ class HEAT_OT_render_resume(PortraitOperator, Operator):
             return "There is no unfinished take to resume"
         return None
 
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
+    def run(self, context: Any, portrait: Any) -> set[str]:
         """Start it; in background Blender, wait for it."""
         from ..jobs import render_job
 
-        portrait = chosen_portrait(self, context)
         return background_jobs.report_outcome(self, render_job.resume(context.scene, portrait))
 
 
-class HEAT_OT_render_cancel(PortraitOperator, Operator):
+class HEAT_OT_render_cancel(CancelOperator, Operator):
     """Cancel the render."""
 
     bl_idname = "heat.render_cancel"
     bl_label = "Cancel"
     bl_description = "Stop the render; finished frames stay, and Resume goes on from them"
-
-    @classmethod
-    def reason_against(cls, scene: Any, portrait: Any) -> str | None:
-        """Only while something is being rendered."""
-        if not background_jobs.running("render", portrait.uid):
-            return "Nothing is being rendered"
-        return None
-
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
-        """Cancel it."""
-        background_jobs.cancel("render", chosen_portrait(self, context).uid)
-        return {"FINISHED"}
+    kind: background_jobs.Kind = "render"
+    idle = "Nothing is being rendered"
 
 
 class HEAT_OT_fix_view_transform(Operator):
@@ -114,13 +99,10 @@ class HEAT_OT_match_resolution(PortraitOperator, Operator):
     )
     bl_options = {"REGISTER", "UNDO"}
 
-    @report_errors
-    def execute(self, context: Any) -> set[str]:
+    def run(self, context: Any, portrait: Any) -> None:
         """Set it."""
-        portrait = chosen_portrait(self, context)
         width, height = take_strip.match_resolution(context.scene, portrait.uid)
         self.report({"INFO"}, f"The scene renders {width} x {height} now")
-        return {"FINISHED"}
 
 
 class HEAT_OT_open_sequencer(Operator):

@@ -8,16 +8,15 @@ from typing import Any
 from bpy.types import Panel
 
 from .. import text_lines
-from ..core import engine_edits
-from ..core.edit import before_after, edit_groups
+from ..core import engines
+from ..core.edit import edit_groups
 from ..data import edit_values
 from ..data.portraits import active_portrait
 from ..jobs import attributes_job, background_jobs
-from .heat_tab import PortraitPanel
+from ..preview import sessions
+from .heat_tab import PortraitPanel, draw_outcome, draw_progress
 
 # Modules that load numpy are imported in functions, so that Blender starts without them.
-
-_ICONS = {"done": "CHECKMARK", "failed": "ERROR"}
 
 
 class HEAT_PT_edit(PortraitPanel, Panel):
@@ -35,14 +34,14 @@ class HEAT_PT_edit(PortraitPanel, Panel):
         layout = self.layout
         portrait = active_portrait(context.scene)
         changed = edit_values.values(portrait)
-        before = before_after.shows_before(portrait.uid)
+        before = sessions.shows_before(portrait.uid)
         row = layout.column(align=True) if text_lines.is_narrow(context) else layout.row(align=True)
         icon = "HIDE_ON" if before else "HIDE_OFF"
         row.operator("heat.edit_before_after", icon=icon, depress=before)
         row = row.row(align=True)
         row.menu("HEAT_MT_edit_presets")
         row.operator("heat.edit_reset", text="", icon="LOOP_BACK")
-        complaint = engine_edits.complaint(portrait.engine, changed)
+        complaint = engines.missing_edits_line(portrait.engine, changed)
         if complaint:
             text_lines.draw(layout, context, complaint, "ERROR")
         cost = edit_costs.line(context.scene, portrait)
@@ -144,7 +143,7 @@ class HEAT_PT_edit_attributes(_GroupPanel, Panel):
             row = _draw_slider(column, context, portrait, name, name)
             remove = row.operator("heat.edit_attribute_remove", text="", icon="REMOVE")
             remove.attribute = name
-        text_lines.draw(layout, context, engine_edits.offer(portrait.engine), "INFO")
+        text_lines.draw(layout, context, engines.attributes_line(portrait.engine), "INFO")
         for problem in attributes_job.problems():
             text_lines.draw(layout, context, problem, "ERROR")
         row = layout.row(align=True)
@@ -167,9 +166,7 @@ def draw_face_jobs(layout: Any, context: Any, portrait: Any) -> None:
 
     job = background_jobs.find("face", portrait.uid)
     if job is not None and not job.finished:
-        layout.progress(factor=job.fraction, text=f"{job.fraction:.0%}")
-        text_lines.draw(layout, context, job.line())
-        layout.operator("heat.face_cancel", icon="CANCEL")
+        draw_progress(layout, context, job, "heat.face_cancel")
         return
     column = layout.column(align=True)
     column.label(text="Match a picture's")
@@ -178,9 +175,7 @@ def draw_face_jobs(layout: Any, context: Any, portrait: Any) -> None:
         row.operator("heat.match_picture", text=label).take = take
     layout.operator("heat.send_fit", icon="MESH_MONKEY")
     if job is not None:
-        text_lines.draw(layout, context, job.line(), _ICONS.get(job.state, "INFO"))
-        for note in job.notes:
-            text_lines.draw(layout, context, note, "INFO")
+        draw_outcome(layout, context, job)
 
 
 def _draw_slider(column: Any, context: Any, portrait: Any, name: str, label: str) -> Any:
@@ -188,7 +183,7 @@ def _draw_slider(column: Any, context: Any, portrait: Any, name: str, label: str
     owner, field = edit_values.place(portrait, name)
     row = column.row(align=True)
     slider = row.row(align=True)
-    slider.active = engine_edits.has(portrait.engine, name)
+    slider.active = engines.has_edit(portrait.engine, name)
     slider.prop(owner, field, text=label, slider=True)
     narrow = text_lines.is_narrow(
         context

@@ -10,7 +10,7 @@ from bpy.types import Panel, UIList
 from .. import text_lines
 from ..core.rig import expression_menu
 from ..data.portraits import active_portrait
-from .heat_tab import HeatTabPanel, PortraitPanel
+from .heat_tab import HeatTabPanel, PortraitPanel, RowList
 
 # Modules that load numpy are imported in functions, so that Blender starts without them.
 
@@ -18,26 +18,15 @@ from .heat_tab import HeatTabPanel, PortraitPanel
 _UNSURE = 0.6
 
 
-class HEAT_UL_key_rows(UIList):
+class HEAT_UL_key_rows(RowList, UIList):
     """Shape key -> expression, with mute, and a sign for rows that do nothing or are unsure."""
 
-    def draw_item(
-        self,
-        _context: Any,
-        layout: Any,
-        data: Any,
-        item: Any,
-        _icon: int,
-        _active_data: Any,
-        _active_property: str,
-        _index: int = 0,
-        _flag: int = 0,
-    ) -> None:
+    def draw_row(self, layout: Any, owner: Any, item: Any) -> None:
         """Draw one row: only text, since a sidebar leaves little room; details stand below."""
         row = layout.row(align=True)
         names = row.row(align=True)
         names.active = not item.mute
-        sign = _sign_of(data, item)
+        sign = _sign_of(owner, item)
         if item.shape_key.casefold() == item.expression.casefold():
             names.label(text=item.shape_key, icon=sign)  # the same twice would only be cut off
         else:
@@ -47,21 +36,10 @@ class HEAT_UL_key_rows(UIList):
         row.prop(item, "mute", text="", emboss=False, icon="HIDE_ON" if item.mute else "HIDE_OFF")
 
 
-class HEAT_UL_bone_rows(UIList):
+class HEAT_UL_bone_rows(RowList, UIList):
     """Bone axis -> head pose."""
 
-    def draw_item(
-        self,
-        _context: Any,
-        layout: Any,
-        _data: Any,
-        item: Any,
-        _icon: int,
-        _active_data: Any,
-        _active_property: str,
-        _index: int = 0,
-        _flag: int = 0,
-    ) -> None:
+    def draw_row(self, layout: Any, _owner: Any, item: Any) -> None:
         """Draw one row."""
         row = layout.row(align=True)
         row.active = not item.mute

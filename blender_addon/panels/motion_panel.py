@@ -11,7 +11,7 @@ from .. import bridge, text_lines
 from ..backend import choose
 from ..data.portraits import active_portrait
 from ..jobs import background_jobs
-from .heat_tab import HeatTabPanel, PortraitPanel
+from .heat_tab import HeatTabPanel, PortraitPanel, draw_outcome, draw_progress, split_labels
 
 # Modules that load numpy are imported in functions, so that Blender starts without them.
 
@@ -36,19 +36,14 @@ class HEAT_PT_motion(PortraitPanel, Panel):
         column.enabled = not busy
         _draw_source(column, context, portrait.motion)
         if job is not None and busy:
-            layout.progress(factor=job.fraction, text=f"{job.fraction:.0%}")
-            text_lines.draw(layout, context, job.line())
-            layout.operator("heat.motion_cancel", icon="CANCEL")
+            draw_progress(layout, context, job, "heat.motion_cancel")
             return
         row = layout.row()
         row.scale_y = 1.3
         row.operator("heat.bake_motion", icon="ACTION")
         _draw_missing(layout, context, portrait)
         if job is not None:
-            icon = {"done": "CHECKMARK", "failed": "ERROR"}.get(job.state, "INFO")
-            text_lines.draw(layout, context, job.line(), icon)
-            for note in job.notes:
-                text_lines.draw(layout, context, note, "INFO")
+            draw_outcome(layout, context, job)
 
 
 class HEAT_PT_motion_parts(HeatTabPanel, Panel):
@@ -86,9 +81,7 @@ class HEAT_PT_motion_curves(HeatTabPanel, Panel):
     def draw(self, context: Any) -> None:
         """Draw tolerance and what shapes the curves."""
         settings = active_portrait(context.scene).motion
-        column = self.layout.column()
-        column.use_property_split = True
-        column.use_property_decorate = False
+        column = split_labels(self.layout.column())
         column.prop(settings, "tolerance")
         column.prop(settings, "smooth")
         column.prop(settings, "mirror")
@@ -97,8 +90,7 @@ class HEAT_PT_motion_curves(HeatTabPanel, Panel):
 
 def _draw_source(column: Any, context: Any, settings: Any) -> None:
     column.row(align=True).prop(settings, "source", expand=True)
-    column.use_property_split = True
-    column.use_property_decorate = False
+    split_labels(column)
     if settings.source == "FILE":
         column.prop(settings, "path")
         if settings.path.lower().endswith(".npz"):

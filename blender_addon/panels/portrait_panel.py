@@ -14,26 +14,15 @@ from ..data import engine_options, portraits
 from ..data.portraits import active_portrait
 from ..jobs import weights_job
 from ..preview import sessions
-from .heat_tab import HeatTabPanel, PortraitPanel
+from .heat_tab import HeatTabPanel, PortraitPanel, RowList, split_labels
 
 # Modules that load numpy are imported in functions, so that Blender starts without them.
 
 
-class HEAT_UL_portraits(UIList):
+class HEAT_UL_portraits(RowList, UIList):
     """One line a portrait: its name, and a sign for a live preview or a missing photo."""
 
-    def draw_item(
-        self,
-        _context: Any,
-        layout: Any,
-        _data: Any,
-        item: Any,
-        _icon: int,
-        _active_data: Any,
-        _active_property: str,
-        _index: int = 0,
-        _flag: int = 0,
-    ) -> None:
+    def draw_row(self, layout: Any, _owner: Any, item: Any) -> None:
         """Draw one portrait."""
         complaint = portraits.photo_complaint(item)
         layout.prop(item, "name", text="", emboss=False, icon="ERROR" if complaint else "USER")
@@ -122,9 +111,7 @@ class HEAT_PT_engine(HeatTabPanel, Panel):
 
     def draw(self, context: Any) -> None:
         """Draw what a beginner never needs."""
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
+        layout = split_labels(self.layout)
         portrait = active_portrait(context.scene)
         column = layout.column()
         column.prop(portrait, "engine")

@@ -11,7 +11,7 @@ from .. import text_lines
 from ..backend import choose
 from ..data.portraits import active_portrait
 from ..preview import sessions, software_drawing
-from .heat_tab import HeatTabPanel, PortraitPanel
+from .heat_tab import HeatTabPanel, PortraitPanel, split_labels
 
 _POSING = "Pose with the mesh's shape keys (Object Data properties) and the head bone"
 
@@ -60,9 +60,7 @@ class HEAT_PT_preview_look(HeatTabPanel, Panel):
     def draw(self, context: Any) -> None:
         """Draw what a beginner rarely needs: the overlay can be dragged, too."""
         settings = active_portrait(context.scene).preview
-        column = self.layout.column()
-        column.use_property_split = True
-        column.use_property_decorate = False
+        column = split_labels(self.layout.column())
         column.prop(settings, "render_size")
         if settings.render_size == 0:
             column.label(text="0: the photo's own size", icon="BLANK1")

@@ -11,7 +11,7 @@ from .. import text_lines
 from ..data.portraits import active_portrait
 from ..jobs import background_jobs
 from ..scene import take_strip
-from .heat_tab import PortraitPanel
+from .heat_tab import PortraitPanel, draw_outcome, draw_progress, split_labels
 
 # Modules that load numpy are imported in functions, so that Blender starts without them.
 
@@ -40,9 +40,7 @@ class HEAT_PT_render(PortraitPanel, Panel):
             text_lines.draw(box, context, complaint, "COLOR", in_box=True)
             box.operator("heat.fix_view_transform")
         if job is not None and busy:
-            layout.progress(factor=job.fraction, text=f"{job.fraction:.0%}")
-            text_lines.draw(layout, context, job.line())
-            layout.operator("heat.render_cancel", icon="CANCEL")
+            draw_progress(layout, context, job, "heat.render_cancel")
             return
         cost = edit_costs.line(context.scene, portrait)
         if cost:
@@ -56,8 +54,7 @@ class HEAT_PT_render(PortraitPanel, Panel):
         if render_job.unfinished(portrait) is not None:
             layout.operator("heat.render_resume", icon="PLAY")
         if job is not None:
-            icon = {"done": "CHECKMARK", "failed": "ERROR"}.get(job.state, "INFO")
-            text_lines.draw(layout, context, job.line(), icon)
+            draw_outcome(layout, context, job)
         _draw_take(layout, context, portrait)
 
 
@@ -77,8 +74,7 @@ def _draw_take(layout: Any, context: Any, portrait: Any) -> None:
 
 def _draw_settings(column: Any, portrait: Any) -> None:
     output = portrait.output
-    column.use_property_split = True
-    column.use_property_decorate = False
+    split_labels(column)
     column.prop(output, "file_format")
     column.prop(output, "folder")
     column.prop(portrait, "photo_size")

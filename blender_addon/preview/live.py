@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -18,12 +17,11 @@ from bpy.app.handlers import persistent
 
 from .. import bridge
 from ..backend import choose
-from ..core import dirty_flags, engine_edits
-from ..core.edit import before_after
+from ..core import dirty_flags, engines
 from ..data import portraits
 from ..data.portraits import find_portrait
 from ..scene import redraw
-from .sessions import Session, by_uid, sessions
+from .sessions import Session, by_uid, sessions, shows_before
 
 # Modules that load numpy or gpu are imported in functions, so that Blender starts without them.
 
@@ -99,10 +97,8 @@ def step() -> None:
     anew = dirty_flags.take_redraw()
     behind = panels = False
     for session in sessions():
-        began = time.perf_counter()
         behind |= session.take() or session.take_drawn_early()
-        if _write_image(session):
-            session.note_cost(time.perf_counter() - began, of_shown=True)
+        _write_image(session)
         anew |= session.overlay_text_changed()
         panels |= session.status_changed()
     if anew:
@@ -141,9 +137,7 @@ def _shown_scenes() -> Iterator[tuple[Any, Any]]:
 def _sample_if_changed() -> None:
     if dirty_flags.take_rig():
         for session in sessions():
-            began = time.perf_counter()
             _sample(session)
-            session.note_cost(time.perf_counter() - began)
 
 
 def _sample(session: Session) -> None:
@@ -165,18 +159,18 @@ def _sample(session: Session) -> None:
         if session.wants_neighbours():
             shot = portraits.frame_range(scene, portrait)
             around = neighbour_frames.neighbours(source, rows, graph, now, shot)
-        before = before_after.shows_before(session.uid)
-        edits = {} if before else engine_edits.usable(portrait.engine, now.edits)
+        before = shows_before(session.uid)
+        edits = {} if before else engines.usable_edits(portrait.engine, now.edits)
         session.send(replace(now, edits=edits), around)
     except (bridge.errors.HeatError, ReferenceError) as error:
         session.trouble = str(error)
 
 
-def _write_image(session: Session) -> bool:
-    """Move the newest frame on toward the portrait's live image; True when it arrived there."""
+def _write_image(session: Session) -> None:
+    """Move the newest frame on toward the portrait's live image."""
     _scene, _layer, portrait = located(session.uid)
     if portrait is None or portrait.preview.mode != "IMAGE" or session.frame is None:
-        return False
+        return
     from . import live_image
 
     if session.converter is None:
@@ -184,11 +178,10 @@ def _write_image(session: Session) -> bool:
     session.converter.offer(session.frame_number, session.frame.pixels)
     values = session.converter.take()
     if values is None:
-        return False
+        return
     live_image.write(portrait, values)
     redraw.image(portrait.preview.image)
     session.image_number += 1
-    return True
 
 
 def _restart(uid: str) -> None:

@@ -8,7 +8,6 @@ transform is: what is drawn at this stage is not colour managed.
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import blf
@@ -113,17 +112,13 @@ def _with_newest_frames(context: Any) -> list[overlay_layout.Overlay]:
 
 
 def _draw_frame(session: Session, rect: Rect, opacity: float) -> None:
-    began = time.perf_counter()
     number, texture = _textures.get(session.uid, (-1, None))
     frame = session.shown
     assert frame is not None
-    is_new = number != session.frame_number or texture is None
-    if is_new:
+    if number != session.frame_number or texture is None:
         texture = _upload(frame.pixels)
         _textures[session.uid] = (session.frame_number, texture)
     _draw_texture(texture, rect, (frame.width, frame.height), opacity)
-    if is_new:
-        session.note_cost(time.perf_counter() - began, of_shown=True)
 
 
 def _draw_texture(texture: Any, rect: Rect, size: tuple[int, int], opacity: float) -> None:

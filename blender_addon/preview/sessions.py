@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Open previews: their frames, frame rate and cost, and the state to show.
+"""Open previews: their frames, frame rate, comparison without edits, and the state to show.
 
 A session belongs to Blender's main thread; the waiting is done in the thread of its `LivePreview`.
 """
@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from .. import bridge
-from ..core.edit import before_after
 
 if TYPE_CHECKING:
     # Not at run time: it imports numpy, which a start of Blender does not wait for.
     Neighbours = tuple[bridge.coefficients.Coefficients, ...] | None
 
-_MEASURED_FRAMES = 240  # over which costs are taken: some 10 s at 24 frames a second
 _RATE_SECONDS = 0.5  # for which the frame rate shown stays the same, so that it can be read
 
 
@@ -78,8 +75,6 @@ class Session:
         self.sent: bridge.coefficients.Coefficients | None = None
         self._sent_neighbours: Neighbours = None
         self._wanted_neighbours = False
-        self.frame_costs: deque[float] = deque(maxlen=_MEASURED_FRAMES)
-        self._unfinished = 0.0
         self._status_line = ""
         self._overlay_text = ""
 
@@ -124,8 +119,6 @@ class Session:
             return self._take_sketch()
         self.frame, self.sketch = frame, None
         self.frame_number += 1
-        self.frame_costs.append(self._unfinished)
-        self._unfinished = 0.0
         self.rate.note(time.monotonic())
         return True
 
@@ -152,19 +145,6 @@ class Session:
     def is_behind(self, region: int) -> bool:
         """Return whether a viewport region shows the overlay with an older frame."""
         return self.drawn_in.get(region, self.frame_number) != self.frame_number
-
-    def note_cost(self, seconds: float, of_shown: bool = False) -> None:
-        """Note main-thread work: for the frame to come, or for the newest one that is shown."""
-        if of_shown and self.frame_costs:
-            self.frame_costs[-1] += seconds * 1e3
-        else:
-            self._unfinished += seconds * 1e3
-
-    def costs(self) -> tuple[float, float]:
-        """Return median and largest cost of a frame on the main thread, ms; 0 before the first."""
-        if not self.frame_costs:
-            return (0.0, 0.0)
-        return (median(self.frame_costs), max(self.frame_costs))
 
     def status(self) -> tuple[str, str]:
         """Return the state in a line, and its icon."""
@@ -195,7 +175,7 @@ class Session:
         """Return what stands on the overlay; empty while it simply shows the newest frame."""
         if self.frame is None or self.live.state != "live" or self.trouble:
             return self.status()[0]
-        return "Before the edits" if before_after.shows_before(self.uid) else ""
+        return "Before the edits" if shows_before(self.uid) else ""
 
     def overlay_text_changed(self) -> bool:
         """Return whether `overlay_text` differs from that of the last call."""
@@ -237,3 +217,22 @@ def session_of(uid: str) -> Session | None:
 def sessions() -> tuple[Session, ...]:
     """Return all sessions."""
     return tuple(by_uid.values())
+
+
+# Portraits whose previews leave their edits out: neither saved nor undone, and not for exports.
+_before: set[str] = set()
+
+
+def shows_before(uid: str) -> bool:
+    """Return whether a portrait's preview leaves its edits out."""
+    return uid in _before
+
+
+def show_before(uid: str, before: bool) -> None:
+    """Set whether a portrait's preview leaves its edits out."""
+    (_before.add if before else _before.discard)(uid)
+
+
+def show_all_edits() -> None:
+    """Show all portraits with their edits again."""
+    _before.clear()

@@ -13,11 +13,11 @@ import pytest
 @pytest.fixture(autouse=True)
 def fresh_knowledge():
     """Let no test know what a backend told another one."""
-    from blender_addon.core import engine_edits
+    from blender_addon.core import engines
 
-    engine_edits._asked.clear()
+    engines.forget()
     yield
-    engine_edits._asked.clear()
+    engines.forget()
 
 
 def at_frame(blender, portrait, frame):
@@ -130,13 +130,13 @@ def test_the_preview_gets_them_and_before_leaves_them_out(blender, portrait, bac
 
 
 def test_before_is_over_in_another_file(blender, portrait):
-    from blender_addon.core.edit import before_after
+    from blender_addon.preview import sessions
 
     blender.ops.heat.edit_before_after()
     uid = portrait.uid
-    assert before_after.shows_before(uid)
+    assert sessions.shows_before(uid)
     blender.ops.wm.read_factory_settings(use_empty=True)
-    assert not before_after.shows_before(uid)
+    assert not sessions.shows_before(uid)
 
 
 def test_reset_of_one_of_a_group_and_of_all(blender, portrait):
@@ -208,33 +208,33 @@ def test_keys_stay_with_their_portrait_when_another_is_removed(blender, portrait
 
 
 def test_what_the_engine_has_not_is_told_and_left_out(blender, portrait, backend):
-    from blender_addon.core import engine_edits
+    from blender_addon.core import engines
 
     blender.ops.heat.edit_attribute_add(attribute="age")
     portrait.edits.attributes["age"].value = 1.0
     portrait.edits.jaw_width = 1.0
-    engine_edits.learn({"stand_in": ["jaw_width"]})
+    engines.learn_edits({"stand_in": ["jaw_width"]})
     blender.context.view_layer.update()
     blender.ops.heat.render()
     assert take(blender).edit_names == ("jaw_width",)
     from blender_addon.jobs import background_jobs
 
     assert "the engine stand_in has no age" in background_jobs.find("render", portrait.uid).message
-    assert "has no age" in engine_edits.complaint("warp", ["age", "jaw_width"])
-    assert engine_edits.complaint("warp", ["jaw_width"]) is None
+    assert "has no age" in engines.missing_edits_line("warp", ["age", "jaw_width"])
+    assert engines.missing_edits_line("warp", ["jaw_width"]) is None
 
 
 def test_refresh_adds_what_the_backend_lists(blender, portrait, monkeypatch):
     from blender_addon.backend import choose, owner
-    from blender_addon.core import engine_edits
+    from blender_addon.core import engines
 
     told = '{"engines": {"warp": ["jaw_width"], "mine": ["age", "jaw_width"]}, "problems": ["x"]}'
     monkeypatch.setattr(choose, "command", lambda _: program(told))
     portrait.engine = "mine"
     blender.ops.heat.edit_attributes_refresh()
     assert [a.name for a in portrait.edits.attributes] == ["age"]
-    assert engine_edits.offer("mine") == "The engine mine has age"
-    assert not engine_edits.has("mine", "skin_tone")
+    assert engines.attributes_line("mine") == "The engine mine has age"
+    assert not engines.has_edit("mine", "skin_tone")
     monkeypatch.setattr(choose, "command", lambda _: program("nothing"))
     with pytest.raises(RuntimeError, match="another version"):
         blender.ops.heat.edit_attributes_refresh()

@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ... import bridge
-from .. import engine_edits, engines
+from .. import engines
 
 FORMAT = "heat-take"
 VERSION = 1
@@ -98,9 +98,9 @@ def clip_of(
     import numpy as np  # here, so that registration does not wait for it
 
     found = tuple(dict.fromkeys(name for sample in samples for name in sample.edits))
-    names = tuple(name for name in found if engine_edits.has(engine, name))
+    names = tuple(name for name in found if engines.has_edit(engine, name))
     edits = [[sample.edits.get(name, 0.0) for name in names] for sample in samples]
-    left_out = engine_edits.complaint(engine, found)
+    left_out = engines.missing_edits_line(engine, found)
     clip = bridge.motion_clip.MotionClip(
         fps=float(rate),
         expression=np.stack([sample.expression for sample in samples]),
