@@ -4,8 +4,6 @@
 
 from typing import Any
 
-import bpy
-from bpy.app.handlers import persistent
 from bpy.props import BoolProperty, StringProperty
 from bpy.types import Operator
 
@@ -125,20 +123,3 @@ CLASSES = (
     HEAT_OT_edit_attribute_remove,
     HEAT_OT_edit_attributes_refresh,
 )
-
-
-@persistent
-def _on_load_pre(*_args: Any) -> None:
-    sessions.show_all_edits()
-
-
-def register() -> None:
-    """Let a new file begin with all edits shown."""
-    bpy.app.handlers.load_pre.append(_on_load_pre)
-
-
-def unregister() -> None:
-    """Forget what previews leave out."""
-    _on_load_pre()
-    if _on_load_pre in bpy.app.handlers.load_pre:
-        bpy.app.handlers.load_pre.remove(_on_load_pre)

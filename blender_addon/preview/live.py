@@ -21,7 +21,7 @@ from ..core import dirty_flags, engines
 from ..data import portraits
 from ..data.portraits import find_portrait
 from ..scene import redraw
-from .sessions import Session, by_uid, sessions, shows_before
+from .sessions import Session, by_uid, sessions, show_all_edits, shows_before
 
 # Modules that load numpy or gpu are imported in functions, so that Blender starts without them.
 
@@ -264,6 +264,7 @@ def _on_evaluated(_scene: Any, graph: Any = None) -> None:
 @persistent
 def _on_load_pre(*_args: Any) -> None:
     stop_all()
+    show_all_edits()
 
 
 _HANDLERS = (
@@ -284,7 +285,7 @@ def register() -> None:
 
 def unregister() -> None:
     """Stop all previews and listen no more."""
-    stop_all()
+    _on_load_pre()
     if bpy.app.timers.is_registered(tick):
         bpy.app.timers.unregister(tick)
     for name, handler in _HANDLERS:
