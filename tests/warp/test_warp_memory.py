@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from heat_backend.bench.memory_section import resident_mib, watch
-from heat_backend.engines.protocol import EngineSettings
+from heat_backend.engines.protocol import BasePortrait, EngineSettings
 from heat_backend.engines.registry import make_engine
 from heat_backend.media.photo import Photo
 
@@ -30,12 +30,11 @@ def test_a_leak_would_be_seen() -> None:
     if resident_mib() is None:
         pytest.skip("this system does not tell resident memory")
 
-    class Leaking:
+    class Leaking(BasePortrait):
         width = height = 64
-        notes: tuple[str, ...] = ()
         kept: list[mmap.mmap] = []  # noqa: RUF012
 
-        def render(self, coefficients: object, out: np.ndarray) -> np.ndarray:
+        def render(self, coefficients, out=None):
             # Pages of its own: memory that earlier tests gave back would hide the growth.
             pages = mmap.mmap(-1, 1 << 20)
             pages.write(b"x" * (1 << 20))
