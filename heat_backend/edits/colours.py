@@ -297,14 +297,14 @@ class ColourEditor:
 
     def notes(self, edits: Mapping[str, float]) -> tuple[str, ...]:
         """Lines about edits that find nothing to change in this photo."""
-        told = []
+        missing = []
         if any(_touches(name, "hair") for name in edits) and "hair" not in self.base.means:
-            told.append(NO_HAIR)
+            missing.append(NO_HAIR)
         if "teeth_whiteness" in edits and "teeth" not in self.base.means:
-            told.append(NO_TEETH)
+            missing.append(NO_TEETH)
         if "eye_colour" in edits and self.base.shut:
-            told.append(SHUT)
-        return tuple(told)
+            missing.append(SHUT)
+        return tuple(missing)
 
     def recolour(self, edits: Mapping[str, float]) -> RecolouredLayers:
         """Apply texture and light edits."""

@@ -278,33 +278,37 @@ def fade_from_head(known: Floats, unit: float) -> Floats:
     return smoothstep(BODY_FADE * unit, 0.0, distance * LIGHT_CELL).astype(np.float32)
 
 
-HAZE = 0.3  # opacity up to which a person's pixels keep their light
-SOLID = (0.95, 1.0)  # opacities between which a pixel is the person whatever its colour
-LIKE_WALL = (20.0, 60.0)  # levels from the wall's colour: still the wall, surely the person
+HAZE = 0.3  # opacity up to which foreground pixels keep their light; by eye on the test portraits
+SOLID = (0.95, 1.0)  # opacities between which a pixel is foreground whatever its colour
+LIKE_BACKGROUND = (20.0, 60.0)  # levels from its colour: surely background, surely foreground
 
 
-def light_share(person: NDArray[np.uint8], wall: NDArray[np.uint8], pad: int) -> NDArray[np.uint8]:
-    """Return the share (H', W'), 255 for all of a pixel.
+def light_share(
+    foreground: NDArray[np.uint8], background: NDArray[np.uint8], pad: int
+) -> NDArray[np.uint8]:
+    """Share of each foreground pixel that takes another light, (H', W'), 255 for all of it.
 
-    A matte is soft beyond the outline, where the picture still shows the wall: in stronger light
+    A matte is soft beyond the outline, where the photo shows the background: in stronger light
     that would be a bright rim.
 
     Parameters
     ----------
-    person : ndarray, shape (H', W', 4), uint8
+    foreground : ndarray, shape (H', W', 4), uint8
         Premultiplied RGBA.
-    wall : ndarray, shape (H, W, 3), uint8
-        What is behind the person, over the photo.
+    background : ndarray, shape (H, W, 3), uint8
+        Inpainted background over the photo.
     pad : int
-        Pixels by which the person's picture reaches over the photo.
+        Pixels by which the foreground reaches over the photo's border.
     """
-    alpha = person[..., 3] / np.float32(255.0)
+    alpha = foreground[..., 3] / np.float32(255.0)
     share = np.clip((alpha - HAZE) / (1.0 - HAZE), 0.0, 1.0)
-    height, width = wall.shape[:2]
+    height, width = background.shape[:2]
     over = slice(pad, pad + height), slice(pad, pad + width)
-    colour = person[over][..., :3] / np.maximum(alpha[over], 1e-3)[..., None]
-    away = np.abs(colour - wall).max(axis=2)
-    other = np.clip((away - LIKE_WALL[0]) / (LIKE_WALL[1] - LIKE_WALL[0]), 0.0, 1.0)
+    colour = foreground[over][..., :3] / np.maximum(alpha[over], 1e-3)[..., None]
+    away = np.abs(colour - background).max(axis=2)
+    other = np.clip(
+        (away - LIKE_BACKGROUND[0]) / (LIKE_BACKGROUND[1] - LIKE_BACKGROUND[0]), 0.0, 1.0
+    )
     solid = np.clip((alpha[over] - SOLID[0]) / (SOLID[1] - SOLID[0]), 0.0, 1.0)
     share[over] *= np.maximum(other, solid)
     return np.rint(255.0 * share).astype(np.uint8)

@@ -19,7 +19,7 @@ NOISE = 0.06  # weight: pictures of one face at rest differ by as much
 CROOKED_LIDS = 0.4  # weight: lids that differ by more are a wink, by less a turned head's
 LID_STEMS = ("eyeBlink", "eyeSquint", "eyeWide")
 GAZE_TRUST = np.array([0.4, 0.85])  # pitch, yaw: where eyes rest differs from face to face
-OUT_OF_REACH = 0.15  # weight missing from which the user is told; tuned by eye
+OUT_OF_REACH = 0.15  # weight missing from which a note says so; tuned by eye
 
 
 def match_expression(
@@ -86,5 +86,5 @@ def match_pose(own: PhotoFit, sample: PhotoFit) -> Array:
 def strongest(expression: NDArray[np.floating], count: int = 4) -> str:
     """Name what moves most."""
     order = [k for k in np.argsort(-np.abs(expression))[:count] if expression[k] != 0.0]
-    told = ", ".join(f"{EXPRESSION_NAMES[k]} {expression[k]:.2f}" for k in order)
-    return told or "as in the portrait"
+    summary = ", ".join(f"{EXPRESSION_NAMES[k]} {expression[k]:.2f}" for k in order)
+    return summary or "as in the portrait"

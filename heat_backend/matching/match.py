@@ -65,8 +65,8 @@ def match(
     lines: list[str] = []
     notes: list[str] = []
     if EXPRESSION in takes:
-        expression, told = match_expression(own, sample, neutralise, POSE in takes)
-        notes += told
+        expression, more_notes = match_expression(own, sample, neutralise, POSE in takes)
+        notes += more_notes
         lines.append(f"expression: {strongest(expression)}")
     if POSE in takes:
         rotation = match_pose(own, sample)
