@@ -8,10 +8,9 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import IO
 
-from bridge.errors import BadInput
 from heat_backend.export.storage import writing
+from heat_backend.storage.locks import claim
 
 SUFFIX = ".heat-part"
 _STAMP = "shot.json"
@@ -37,7 +36,8 @@ class WorkFolder:
         self.path = _place(target)
         with writing(target):
             self.path.mkdir(exist_ok=True)
-            self._lock = _claim(self.path / _LOCK, target)
+            refusal = f"another export is writing to {target}: wait for it or choose another name"
+            self._lock = claim(self.path / _LOCK, refusal)
 
     def read_stamp(self) -> dict[str, object]:
         """Read what the unfinished export said about itself; empty when there is none."""
@@ -61,7 +61,7 @@ class WorkFolder:
         """Give the claim up; ``remove`` takes the folder away as well."""
         if remove and sys.platform != "win32":
             shutil.rmtree(self.path, ignore_errors=True)
-        self._lock.close()
+        self._lock.release()
         if remove and sys.platform == "win32":  # an open file cannot be removed there
             shutil.rmtree(self.path, ignore_errors=True)
 
@@ -77,24 +77,3 @@ def _place(target: Path) -> Path:
         if other_disk or not os.access(parent, os.W_OK):
             return target / SUFFIX
     return parent / f".{target.name}{SUFFIX}"
-
-
-def _claim(path: Path, target: Path) -> IO[bytes]:
-    """Open and lock ``path``; the system lets go of the lock when the process dies."""
-    handle = path.open("ab")
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            handle.seek(0)
-            msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        handle.close()
-        raise BadInput(
-            f"another export is writing to {target}: wait for it or choose another name"
-        ) from None
-    return handle

@@ -11,11 +11,11 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import sys
 import time
 from pathlib import Path
 
 from bridge.errors import MissingHere
+from heat_backend.storage import user_folders
 
 KEEP_DAYS = 14.0
 FOLDER_VARIABLE = "HEAT_JOBS_DIR"
@@ -24,15 +24,7 @@ FOLDER_VARIABLE = "HEAT_JOBS_DIR"
 def jobs_folder() -> Path:
     """Return the folder that holds them all, private to the user."""
     named = os.environ.get(FOLDER_VARIABLE)
-    if named:
-        return Path(named)
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "heat" / "jobs"
+    return Path(named) if named else user_folders.cache_folder() / "jobs"
 
 
 def job_folder(portrait: Path, clip: Path, *details: object) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 from bridge.errors import BadInput, MissingHere
 from bridge.handshake import check_secret, new_secret
 from bridge.launch import SECRET_FILE_VARIABLE, SECRET_VARIABLE
+from heat_backend.storage.user_folders import config_folder
 
 
 def read_secret() -> tuple[str, Path | None]:
@@ -29,22 +30,11 @@ def read_secret() -> tuple[str, Path | None]:
     if given is not None:
         return check_secret(given), None
     named = os.environ.get(SECRET_FILE_VARIABLE)
-    path = Path(named) if named else default_secret_file()
+    path = Path(named) if named else config_folder() / "secret"
     if not named and not path.exists():
         _write(path)
         return _read(path), path
     return _read(path), None
-
-
-def default_secret_file() -> Path:
-    """Return where the secret is kept when none is given."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("APPDATA", Path.home() / "AppData" / "Roaming"))
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    return base / "heat" / "secret"
 
 
 def _read(path: Path) -> str:

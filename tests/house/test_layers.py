@@ -13,6 +13,7 @@ PACKAGES = ("bridge", "heat_backend", "blender_addon", "tools", "demo", "bench",
 
 # Lowest first. A room may import rooms of earlier rows, and of its own row only itself.
 BACKEND_LAYERS = (
+    ("storage",),
     ("media",),
     ("geometry",),
     ("fit",),

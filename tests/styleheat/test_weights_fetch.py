@@ -329,7 +329,7 @@ def test_json_progress_is_one_object_a_line(heat: Heat) -> None:
 
 
 def test_two_fetches_into_one_folder_do_not_mix(heat: Heat, folder: Path) -> None:
-    from heat_backend.styleheat.weights.folder_lock import alone_in
+    from heat_backend.styleheat.weights.fetch import alone_in
 
     with alone_in(folder):
         status, _, err = heat("fetch", STATISTICS, *ACCEPTED)

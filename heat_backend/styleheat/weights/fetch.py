@@ -9,12 +9,14 @@ from __future__ import annotations
 import shutil
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from bridge.errors import BadInput, HeatError, MissingHere
 from bridge.whole_file import whole_file
+from heat_backend.storage.locks import claim
 from heat_backend.styleheat.weights.catalogue import WeightFile
 from heat_backend.styleheat.weights.download import discard, download
 from heat_backend.styleheat.weights.folder import (
@@ -25,7 +27,6 @@ from heat_backend.styleheat.weights.folder import (
     read_record,
     write_record,
 )
-from heat_backend.styleheat.weights.folder_lock import alone_in
 from heat_backend.styleheat.weights.verify import check_file, files_of
 
 _RESERVE = 200_000_000  # bytes that stay free on the disk
@@ -272,3 +273,27 @@ def _resized(folder: WeightsFolder, file: WeightFile, record: Record) -> bool:
 def _unwritable(folder: Path, error: OSError) -> HeatError:
     reason = error.strerror or str(error)
     return BadInput(f"cannot write to {folder}: {reason}; name another folder (HEAT_WEIGHTS)")
+
+
+NAME = ".heat_fetch.lock"
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Hold a folder for the time of the block.
+
+    Raises
+    ------
+    BadInput
+        Another fetch holds it, or it cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = claim(folder / NAME, f"another fetch is at work in {folder}: wait until it is done")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise BadInput(f"cannot write to {folder}: {reason}; name another folder") from error
+    try:
+        yield
+    finally:
+        lock.release()

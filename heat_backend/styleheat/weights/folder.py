@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from bridge.errors import BadInput, Cancelled, MissingHere
 from bridge.whole_file import whole_file
+from heat_backend.storage.user_folders import data_folder
 from heat_backend.styleheat.weights.catalogue import ENGINE, FILES, WeightFile
 
 VARIABLE = "HEAT_WEIGHTS"
@@ -98,15 +98,8 @@ def find_folder(named: Path | None = None) -> WeightsFolder:
 
 
 def default_path() -> Path:
-    """Return the folder in the user's data, by the habit of the system."""
-    home = Path.home()
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = home / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
-    return base / "heat" / "weights"
+    """Return the weights folder in the user's data."""
+    return data_folder() / "weights"
 
 
 def _from_environment() -> Path | None:

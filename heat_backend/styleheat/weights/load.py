@@ -6,9 +6,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import shutil
-import sys
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +16,7 @@ from torch import Tensor
 
 from bridge.errors import BadInput, MissingHere
 from bridge.whole_file import whole_file
+from heat_backend.storage import user_folders
 from heat_backend.styleheat.weights import checkpoints
 from heat_backend.styleheat.weights.checkpoints import Section
 from heat_backend.styleheat.weights.folder import (
@@ -152,14 +151,8 @@ _RESERVE = 2_000_000_000  # bytes that a cache leaves free on the disk
 
 
 def cache_folder() -> Path:
-    """Return where the user's caches go, by the habit of the system."""
-    home = Path.home()
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-        return base / "heat" / "cache" / "weights"
-    if sys.platform == "darwin":
-        return home / "Library" / "Caches" / "heat" / "weights"
-    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "heat" / "weights"
+    """Return the folder of cached weights and inversions."""
+    return user_folders.cache_folder() / "weights"
 
 
 def files_fingerprint(files: tuple[Path, ...]) -> str:

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the backend keeps files of its own, and locks that end with their process."""
