@@ -18,10 +18,9 @@ from PIL import Image  # noqa: E402
 from bridge.edits import EDITS, GROUPS  # noqa: E402
 from demo.__main__ import default_photo  # noqa: E402
 from demo.contact_sheet import closeup  # noqa: E402
-from heat_backend.engines.protocol import EngineSettings  # noqa: E402
-from heat_backend.engines.registry import make_engine  # noqa: E402
 from heat_backend.media.photo import load_photo  # noqa: E402
 from tools.measures.edit_sheet import SHARE, draw_page  # noqa: E402
+from tools.measures.tracking import warp_portrait  # noqa: E402
 
 DOCS = ROOT / "docs"
 SIZE = 1024
@@ -68,9 +67,7 @@ def main() -> int:
     """Write the page and its pictures."""
     with tempfile.TemporaryDirectory() as folder:
         photo = load_photo(default_photo(Path(folder)))
-    engine = make_engine("warp")
-    settings = EngineSettings(size=SIZE)
-    portrait = engine.prepare(photo, settings, lambda *_: None, lambda: False)
+    portrait = warp_portrait(photo, SIZE)
     whole = Image.fromarray(photo.pixels).resize((portrait.width, portrait.height))
     lines = [OPENING]
     for group in GROUPS:

@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Opens a photo file; each way in which it can be unusable raises its own one-line error."""
+"""Decodes photos of any common kind to upright 8-bit sRGB, in strips: a huge one is never copied.
+
+Rotation, alpha, bit depth, colour mode and embedded profile are brought to one form, with a note
+for whatever was done; a file that cannot be used is refused with one line that says why.
+"""
 
 from __future__ import annotations
 
+import io
 import math
 import warnings
 from dataclasses import dataclass
@@ -10,11 +15,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 from bridge.errors import BadInput
-from heat_backend.media.colour_profiles import find_profile, to_srgb
-from heat_backend.media.pixel_modes import reduced_rgb
 
 # Only plain pixel formats: Pillow would start other programs for some of the rest (EPS).
 # Phones' MPO opens as JPEG.
@@ -199,3 +202,134 @@ def _reason(error: BaseException) -> str:
         return error.strerror.lower()
     text = str(error).splitlines()
     return text[0][:120] if text and text[0] else type(error).__name__
+
+
+BACKGROUND = (255, 255, 255)
+_STRIP_PIXELS = 8_000_000
+
+
+def reduced_rgb(
+    image: Image.Image,
+    limit: int,
+    profile: ImageCms.ImageCmsProfile | None,
+    notes: list[str],
+) -> Image.Image:
+    """Flatten to RGB and shrink by the whole factor that leaves the long side above ``limit``.
+
+    Parameters
+    ----------
+    image : Image
+        Decoded, any mode.
+    limit : int
+        Long side wanted, pixels; the result is less than twice as long.
+    profile : profile or None
+        Grey and CMYK pixels are brought to sRGB here; RGB keeps its space for the caller.
+    notes : list of str
+        Told when transparency was filled or a profile did not fit.
+    """
+    factor = max(1, max(image.size) // limit)
+    width, height = image.size
+    value_range = _value_range(image)
+    fill = _has_transparency(image)
+    if factor == 1 and image.mode == "RGB" and not fill:
+        return image
+    rows = max(factor, _STRIP_PIXELS // width // factor * factor)
+    whole = Image.new("RGB", (-(-width // factor), -(-height // factor)))
+    opaque = True
+    strip_notes: list[str] = []
+    for top in range(0, height, rows):
+        strip = image.crop((0, top, width, min(height, top + rows)))
+        if fill:
+            strip, strip_opaque = _flatten(strip)
+            opaque &= strip_opaque
+        rgb = _strip_to_rgb(strip, profile, value_range, strip_notes)
+        whole.paste(rgb.reduce(factor) if factor > 1 else rgb, (0, top // factor))
+    if not opaque:
+        notes.append("the transparent background was filled with white")
+    notes.extend(dict.fromkeys(strip_notes))
+    return whole
+
+
+def _has_transparency(image: Image.Image) -> bool:
+    return image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
+
+
+def _flatten(strip: Image.Image) -> tuple[Image.Image, bool]:
+    rgba = strip.convert("RGBA")
+    alpha = rgba.getchannel("A")
+    opaque = alpha.getextrema()[0] == 255
+    flat = Image.new("RGB", rgba.size, BACKGROUND)
+    flat.paste(rgba.convert("RGB"), mask=alpha)
+    return flat, opaque
+
+
+def _strip_to_rgb(
+    strip: Image.Image,
+    profile: ImageCms.ImageCmsProfile | None,
+    value_range: float,
+    notes: list[str],
+) -> Image.Image:
+    if strip.mode.startswith("I") or strip.mode == "F":
+        values = np.nan_to_num(np.asarray(strip, dtype=np.float32), nan=0.0) * (255.0 / value_range)
+        strip = Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
+    if strip.mode in ("1", "LA"):
+        strip = strip.convert("L")
+    if profile is not None and strip.mode in ("L", "CMYK"):
+        wanted = {"L": "GRAY", "CMYK": "CMYK"}[strip.mode]
+        if profile_space(profile) == wanted:
+            return to_srgb(strip, profile, notes)
+    return strip.convert("RGB")
+
+
+def _value_range(image: Image.Image) -> float:
+    """Return the value of white in a picture of more than 8 bits."""
+    if image.mode.startswith("I;16"):
+        return 65535.0
+    if image.mode not in ("I", "F"):
+        return 255.0
+    highest = float(np.nan_to_num(np.asarray(image.getextrema(), dtype=np.float64)).max())
+    steps = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
+    return next((step for step in steps if highest <= step), max(highest, 1.0))
+
+
+def find_profile(image: Image.Image) -> ImageCms.ImageCmsProfile | None:
+    """Return the embedded ICC profile; None when it is missing, unreadable or sRGB itself."""
+    data = image.info.get("icc_profile")
+    if not data:
+        return None
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
+        description = ImageCms.getProfileDescription(profile)
+    except (OSError, ImageCms.PyCMSError, ValueError, TypeError):
+        return None
+    # A trip from sRGB to sRGB would only round the values.
+    return None if "srgb" in description.lower().replace(" ", "") else profile
+
+
+def profile_space(profile: ImageCms.ImageCmsProfile) -> str:
+    """Colour space of the profile's pixels, such as ``"RGB"``, ``"GRAY"`` or ``"CMYK"``."""
+    return str(profile.profile.xcolor_space).strip()
+
+
+def to_srgb(image: Image.Image, profile: ImageCms.ImageCmsProfile, notes: list[str]) -> Image.Image:
+    """Convert an L, RGB or CMYK picture to RGB in sRGB through its profile.
+
+    A profile that does not fit the picture is left out, with a line in ``notes``.
+    """
+    expected = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}.get(image.mode)
+    try:
+        if profile_space(profile) != expected:
+            raise ValueError("profile of another colour space")
+        converted = ImageCms.profileToProfile(
+            image,
+            profile,
+            ImageCms.createProfile("sRGB"),
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            outputMode="RGB",
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, ValueError, OSError):
+        notes.append("the embedded colour profile could not be used; sRGB was assumed")
+        return image.convert("RGB")
+    assert converted is not None
+    return converted

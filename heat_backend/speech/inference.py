@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bridge.errors import Cancelled
 from heat_backend.media import mel
-from heat_backend.media.audio_stream import AudioStream
+from heat_backend.media.audio import AudioStream
 from heat_backend.speech.network import STEP, SpeechNet
 from heat_backend.speech.visemes import COUNT
 

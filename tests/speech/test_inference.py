@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from heat_backend.media import mel
-from heat_backend.media.audio_stream import AudioStream
+from heat_backend.media.audio import AudioStream
 from heat_backend.speech import inference
 from heat_backend.speech import network as speech_network
 from heat_backend.speech.inference import (

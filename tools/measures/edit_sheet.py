@@ -17,9 +17,9 @@ from PIL import Image, ImageDraw
 
 from bridge.coefficients import Coefficients
 from bridge.edits import EDITS, GROUPS
-from heat_backend.engines.protocol import EngineSettings, Portrait
-from heat_backend.engines.registry import make_engine
+from heat_backend.engines.protocol import Portrait
 from heat_backend.media.photo import load_photo
+from tools.measures.tracking import warp_portrait
 
 CELL = 200
 LABEL = 14
@@ -77,8 +77,7 @@ def main() -> int:
     parser.add_argument("--moving", action="store_true", help="turned and speaking")
     args = parser.parse_args()
     photo = load_photo(args.portrait)
-    settings = EngineSettings(size=args.size)
-    portrait = make_engine("warp").prepare(photo, settings, lambda *_: None, lambda: False)
+    portrait = warp_portrait(photo, args.size)
     side = min(portrait.width, portrait.height)
     left, top = (portrait.width - side) // 2, (portrait.height - side) // 3
     for group in GROUPS:

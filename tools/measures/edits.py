@@ -23,14 +23,12 @@ from heat_backend.edits.colour_steps import STEPS, target_lab, to_lab
 from heat_backend.edits.colours import laid_out
 from heat_backend.edits.face_measurements import DEPTHS, GUESSED, measured
 from heat_backend.edits.light import LIGHT_CELL
-from heat_backend.engines.protocol import EngineSettings
-from heat_backend.engines.registry import make_engine
 from heat_backend.geometry.landmark_measures import upright
 from heat_backend.media.photo import load_photo
 from heat_backend.warp.portrait import WarpPortrait
 from tools.measures.fidelity import PICTURES, psnr
 from tools.measures.optical_flow import Follower
-from tools.measures.tracking import Row, Tracker
+from tools.measures.tracking import Row, Tracker, warp_portrait
 
 ASKED = 2.0
 CORE, OUTSIDE = 0.8, 0.004  # of a mask
@@ -162,9 +160,7 @@ def cost_rows(portrait: WarpPortrait) -> Iterator[Row]:
 def measure(path: Path, size: int | None) -> list[Row]:
     """All rows for one portrait."""
     photo = load_photo(path)
-    settings = EngineSettings(size=size)
-    portrait = make_engine("warp").prepare(photo, settings, lambda *_: None, lambda: False)
-    assert isinstance(portrait, WarpPortrait)
+    portrait = warp_portrait(photo, size)
     tracker = Tracker(portrait, make_detector("mediapipe"))
     untouched = tracker.frame(Coefficients.zero())
     portrait.render(Coefficients.of(edits={"jaw_width": 1.0, "skin_tone": 1.0}))

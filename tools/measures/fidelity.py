@@ -15,12 +15,10 @@ from numpy.typing import NDArray
 
 from bridge.coefficients import Coefficients
 from heat_backend.detect.detector import make_detector
-from heat_backend.engines.protocol import EngineSettings
-from heat_backend.engines.registry import make_engine
 from heat_backend.geometry import landmark_measures
 from heat_backend.media.photo import load_photo
 from tools.measures.ramps import ramp_rows
-from tools.measures.tracking import Row, Tracker, both
+from tools.measures.tracking import Row, Tracker, both, warp_portrait
 
 POSES = {"pitch": (8, -8, 15, -15), "yaw": (10, -10, 20, -20, 30, -30), "roll": (10, -10, 20, -20)}
 __all__ = ["Row", "Tracker", "both", "measure", "psnr"]
@@ -136,7 +134,7 @@ def picture_rows(tracker: Tracker, photo: NDArray[np.uint8]) -> Iterator[Row]:
 def measure(path: Path, ramps: bool = False) -> list[Row]:
     """All rows for one portrait."""
     photo = load_photo(path)
-    portrait = make_engine("warp").prepare(photo, EngineSettings(), lambda *_: None, lambda: False)
+    portrait = warp_portrait(photo)
     tracker = Tracker(portrait, make_detector("mediapipe"))
     rows = [*picture_rows(tracker, photo.pixels), *pose_rows(tracker), *eye_rows(tracker)]
     rows += [*mouth_rows(tracker), *side_rows(tracker.at, "")]

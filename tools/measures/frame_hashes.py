@@ -21,9 +21,9 @@ import numpy as np
 from bridge import motion_clip
 from bridge.coefficients import Coefficients
 from heat_backend.cli.control_sheet import shots
-from heat_backend.engines.protocol import EngineSettings, Portrait
-from heat_backend.engines.registry import make_engine
+from heat_backend.engines.protocol import Portrait
 from heat_backend.media.photo import load_photo
+from tools.measures.tracking import warp_portrait
 
 SUFFIXES = (".jpg", ".png")
 SIZE = 768
@@ -68,20 +68,15 @@ def main() -> int:
     parser.add_argument("--size", type=int, default=SIZE)
     args = parser.parse_args()
     photos = sorted(p for p in args.portraits.iterdir() if p.suffix in SUFFIXES)
-    engine = make_engine("warp")
-
-    def prepared(path: Path) -> Portrait:
-        settings = EngineSettings(size=args.size, device="cpu")
-        return engine.prepare(load_photo(path), settings, lambda _t, _s: None, lambda: False)
-
     found: dict[str, str] = {}
     for path in photos:
-        portrait = prepared(path)
+        portrait = warp_portrait(load_photo(path), args.size, "cpu")
         for label, coefficients in frames_of(portrait):
             found[f"{path.name}: {label}"] = checksum(portrait.render(coefficients))
         print(path.name, len(found), flush=True)
     if args.clip:
-        portrait = prepared(args.clip_portrait or photos[0])
+        photo = load_photo(args.clip_portrait or photos[0])
+        portrait = warp_portrait(photo, args.size, "cpu")
         for clip_path in args.clip:
             clip = motion_clip.load(clip_path)
             for index in range(len(clip.expression)):

@@ -17,11 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heat_backend.detect.detector import make_detector
-from heat_backend.engines.protocol import EngineSettings
-from heat_backend.engines.registry import make_engine
 from heat_backend.media.photo import Photo
 from heat_backend.media.video import video_frames
 from heat_backend.tracking.track import TrackSettings, track_video
+from tools.measures.tracking import warp_portrait
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi")
 
@@ -50,9 +49,7 @@ def reenact(video: Path, every: int = 3) -> Reenactment:
         settings = TrackSettings()
         tracked = track_video(video, settings, Path(folder), lambda *_: None, lambda: False)
     frames = [frame.pixels for frame in video_frames(video)]
-    engine = make_engine("warp")
-    photo = Photo(frames[0], video.name, ())
-    portrait = engine.prepare(photo, EngineSettings(), lambda *_: None, lambda: False)
+    portrait = warp_portrait(Photo(frames[0], video.name, ()))
     detector = make_detector("mediapipe")
 
     def points(pixels: NDArray[np.uint8]) -> NDArray[np.floating] | None:

@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 
 from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES
 from bridge.motion_clip import MotionClip
-from heat_backend.engines.protocol import EngineSettings
-from heat_backend.engines.registry import make_engine
 from heat_backend.export.run import export
 from heat_backend.media.photo import load_photo
 from heat_backend.tracking.track import TrackSettings, track_video
 from tools.measures.fidelity import PICTURES
+from tools.measures.tracking import warp_portrait
 
 SECONDS = 8.0
 RATE = 25.0
@@ -85,9 +84,7 @@ def known_clip() -> MotionClip:
 
 def tracked_again(path: Path, clip: MotionClip, size: int = 512) -> MotionClip:
     """Let a portrait perform a clip, and track the movie."""
-    engine = make_engine("warp")
-    settings = EngineSettings(size=size)
-    portrait = engine.prepare(load_photo(path), settings, lambda *_: None, lambda: False)
+    portrait = warp_portrait(load_photo(path), size)
     with tempfile.TemporaryDirectory() as folder:
         movie = Path(folder) / "performance.mp4"
         label = f"{engine.name} {engine.version}"

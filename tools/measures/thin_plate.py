@@ -22,13 +22,13 @@ from bridge.coefficients import Coefficients
 from bridge.face_model import FaceModel, landmarks, load
 from heat_backend.cli.control_sheet import draw_sheet
 from heat_backend.detect.detector import choose_face, make_detector
-from heat_backend.engines.protocol import BasePortrait, EngineSettings, Portrait
-from heat_backend.engines.registry import make_engine
+from heat_backend.engines.protocol import BasePortrait, Portrait
 from heat_backend.fit.landmark_fit import fit_face
 from heat_backend.fit.posed_model import PosedModel, lay_on_photo
 from heat_backend.geometry.face_landmarks import FaceLandmarks
 from heat_backend.geometry.head_pose import apply_blendshapes, apply_head_pose, head_pose
 from heat_backend.media.photo import load_photo
+from tools.measures.tracking import warp_portrait
 
 STRIDE = 8  # pixels between the places where the spline is evaluated
 BORDER_POINTS = 7  # on each side of the picture, standing still
@@ -107,8 +107,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--size", type=int, help="long side in pixels")
     args = parser.parse_args(arguments)
     photo = load_photo(args.portrait)
-    settings = EngineSettings(size=args.size)
-    ours = make_engine("warp").prepare(photo, settings, lambda *_: None, lambda: False)
+    ours = warp_portrait(photo, args.size)
     faces = make_detector("mediapipe").detect(photo.pixels)
     face = choose_face(faces, None, photo.name).scaled(ours.width / photo.pixels.shape[1])
     pixels = cv2.resize(photo.pixels, (ours.width, ours.height), interpolation=cv2.INTER_AREA)

@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from bridge.coefficients import Coefficients
 from heat_backend.detect.detector import Detector
-from heat_backend.engines.protocol import Portrait
+from heat_backend.engines.protocol import EngineSettings, Portrait
+from heat_backend.media.photo import Photo
+from heat_backend.warp.portrait import WarpPortrait
+from heat_backend.warp.warp_engine import WarpEngine
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,12 @@ class Row:
     value: float
     must: str
     holds: bool
+
+
+def warp_portrait(photo: Photo, size: int | None = None, device: str = "auto") -> WarpPortrait:
+    """Prepare a photo with the engine ``warp``; ``size`` is the long side of its frames, pixels."""
+    settings = EngineSettings(size=size, device=device)
+    return WarpEngine().prepare(photo, settings, lambda *_: None, lambda: False)
 
 
 def both(name: str, value: float = 1.0) -> dict[str, float]:

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heat_backend.cli.script import run_script
-from heat_backend.media.audio_stream import AudioStream
+from heat_backend.media.audio import AudioStream
 from heat_backend.media.mel import RATE
 from heat_backend.speech.inference import extract_features, never_cancelled, run_network
 from heat_backend.speech.lip_landmarks import opening
