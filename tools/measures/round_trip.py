@@ -20,6 +20,7 @@ from bridge.motion_clip import MotionClip
 from heat_backend.export.run import export
 from heat_backend.media.photo import load_photo
 from heat_backend.tracking.track import TrackSettings, track_video
+from heat_backend.warp.warp_engine import WarpEngine
 from tools.measures.fidelity import PICTURES
 from tools.measures.tracking import warp_portrait
 
@@ -87,7 +88,7 @@ def tracked_again(path: Path, clip: MotionClip, size: int = 512) -> MotionClip:
     portrait = warp_portrait(load_photo(path), size)
     with tempfile.TemporaryDirectory() as folder:
         movie = Path(folder) / "performance.mp4"
-        label = f"{engine.name} {engine.version}"
+        label = f"{WarpEngine.name} {WarpEngine.version}"
         export(
             portrait, clip, movie, frames=range(len(clip)), fps=clip.fps, resume=False,
             engine_label=label, progress=lambda *_: None, cancelled=lambda: False,
