@@ -21,7 +21,7 @@ ADDON_SECTIONS = {"add-on": headless.rows, "window": windowed.rows}
 
 
 def main() -> int:
-    """Measure and print; a missed target or a section that cannot run is told, not an error."""
+    """Measure and print; a missed target or a section that cannot run is reported, not an error."""
     parser = argparse.ArgumentParser(prog="make bench", description="Measure everything.")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--only", choices=(*sections(), *ADDON_SECTIONS), metavar="SECTION",
@@ -33,8 +33,8 @@ def main() -> int:
         print(f"error: {problem}", file=sys.stderr)
         return getattr(problem, "exit_code", 1)
     if arguments.json:
-        told = {"machine": machine(), "rows": [row.as_dict() for row in rows], "skipped": skipped}
-        print(json.dumps(told))
+        result = {"machine": machine(), "rows": [row.as_dict() for row in rows], "skipped": skipped}
+        print(json.dumps(result))
     else:
         print(table(rows))
         for name, reason in skipped.items():

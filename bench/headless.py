@@ -84,6 +84,6 @@ def blender(given: Given, task: str, **arguments: Any) -> dict[str, Any]:
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
     )  # fmt: skip
     if not result.is_file():
-        told = done.stdout.strip().splitlines() or [f"it ended with {done.returncode}"]
-        raise MissingHere(f"headless Blender could not do its part: {told[-1]}")
+        result = done.stdout.strip().splitlines() or [f"it ended with {done.returncode}"]
+        raise MissingHere(f"headless Blender could not do its part: {result[-1]}")
     return dict(json.loads(result.read_text("utf-8")))

@@ -3,7 +3,7 @@
 
 ``python screen_watch.py '[[x, y, width, height], ...]'``: a line "seconds index" for each change,
 in `time.perf_counter`, which is one clock for all processes of a Linux machine. It looks every
-``EVERY`` seconds, so a change is told at most that much late.
+``EVERY`` seconds, so a change is reported at most that much late.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Screen:
 
 
 def main() -> None:
-    """Watch until killed, or until nobody reads."""
+    """Watch until killed, or until its output is closed."""
     screen = Screen()
     rects = [tuple(rect) for rect in json.loads(sys.argv[1])]
     before = [screen.print_of(rect) for rect in rects]

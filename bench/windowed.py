@@ -41,21 +41,21 @@ def rows(given: Given, report: Callable[[str], None]) -> list[Row] | str:
 def _rows(blender: window.Blender, given: Given, report: Callable[[str], None]) -> list[Row]:
     version = f"Blender {blender.version[0]}.{blender.version[1]}"
     report(f"add-on in a window of {version} ...")
-    told = play(blender, given, SIZES[0], {"what": "main_thread", "side": SIDE})
-    found = main_thread_rows(told, "overlay", f"window of {version}")
+    result = play(blender, given, SIZES[0], {"what": "main_thread", "side": SIDE})
+    found = main_thread_rows(result, "overlay", f"window of {version}")
     for number, size in enumerate(SIZES):
         report(f"slider to screen, {size[0]} x {size[1]} ...")
-        told = play(blender, given, size, {"what": "latency", "side": 512, "rounds": ROUNDS})
-        found += latency_rows(told, size, LATENCY_MS if number == 0 else None)
+        result = play(blender, given, size, {"what": "latency", "side": 512, "rounds": ROUNDS})
+        found += latency_rows(result, size, LATENCY_MS if number == 0 else None)
     return found
 
 
-def latency_rows(told: dict[str, Any], size: tuple[int, int], target: float | None) -> list[Row]:
+def latency_rows(result: dict[str, Any], size: tuple[int, int], target: float | None) -> list[Row]:
     """Make the rows of one window; the target stands for viewports without anti-aliasing."""
-    view = "{} x {}".format(*told["viewport"])
+    view = "{} x {}".format(*result["viewport"])
     found = []
     for smooth, words in (("OFF", "no AA"), ("8", "AA of 8")):
-        with_preview, alone = (told["latency_ms"][f"{smooth} {what}"]
+        with_preview, alone = (result["latency_ms"][f"{smooth} {what}"]
                                for what in ("preview", "blender"))  # fmt: skip
         found.append(
             Row(
@@ -103,10 +103,10 @@ def play(
     result = folder / "result.json"
     if not result.is_file():
         raise MissingHere("Blender ended early: " + _last_line(folder / "blender.log"))
-    told: dict[str, Any] = json.loads(result.read_text("utf-8"))
-    if "error" in told:
-        raise MissingHere(told["error"].strip().splitlines()[-1])
-    return told
+    result: dict[str, Any] = json.loads(result.read_text("utf-8"))
+    if "error" in result:
+        raise MissingHere(result["error"].strip().splitlines()[-1])
+    return result
 
 
 def _last_line(log: Path) -> str:

@@ -17,12 +17,12 @@ from .connection import Address, Connection, Locate
 from .errors import BackendLost, Cancelled, MissingHere, ProtocolError
 from .frames import BufferPool, Frame, Pixels, RingName, SharedRing
 from .portrait_source import EngineOptions, PortraitInfo, PortraitSource
-from .wire import SKETCH_SIDE, TO_CLIENT, Header, Kind, Limit, Message
+from .wire import PROGRESS_IMAGE_SIDE, TO_CLIENT, Header, Kind, Limit, Message
 
 __all__ = ["Address", "Client", "EngineOptions", "PortraitInfo", "PortraitSource"]
 
 OnProgress = Callable[[str, float], None]
-OnSketch = Callable[[Pixels], None]
+OnProgressImage = Callable[[Pixels], None]
 
 RETRY_SECONDS = 0.2
 MAX_SIDE = 32768
@@ -93,7 +93,7 @@ class Client(Connection):
         options: EngineOptions | None = None,
         on_progress: OnProgress | None = None,
         cancelled: Callable[[], bool] | None = None,
-        on_sketch: OnSketch | None = None,
+        on_progress_image: OnProgressImage | None = None,
     ) -> PortraitInfo:
         """Have the backend prepare a portrait; it replaces the one before.
 
@@ -109,7 +109,7 @@ class Client(Connection):
             Called with a text and a fraction 0..1.
         cancelled : callable, optional
             Asked several times a second; true ends the work with ``Cancelled``.
-        on_sketch : callable, optional
+        on_progress_image : callable, optional
             Called with the portrait so far, (h, w, 4) uint8 of at most 256 pixels a side, by
             engines that paint it anew: a square around the head, not the photo's framing.
 
@@ -122,9 +122,9 @@ class Client(Connection):
         self.connect()
         self._forget_portrait()
         header = self.upload_portrait(source, engine, options)
-        wishes = {"shared_memory": self._shared_memory, "sketches": on_sketch is not None}
+        wishes = {"shared_memory": self._shared_memory, "sketches": on_progress_image is not None}
         self.tell(Kind.PREPARE, {**header, **wishes})
-        answer = self._await_prepared(on_progress, cancelled, on_sketch)
+        answer = self._await_prepared(on_progress, cancelled, on_progress_image)
         self._wanted = (source, engine, options)
         self._info = _info(answer)
         self._largest_frame = self._info.width * self._info.height * 4
@@ -143,7 +143,7 @@ class Client(Connection):
         self,
         on_progress: OnProgress | None,
         cancelled: Callable[[], bool] | None,
-        on_sketch: OnSketch | None,
+        on_progress_image: OnProgressImage | None,
     ) -> Header:
         asked = False
         while True:
@@ -158,7 +158,7 @@ class Client(Connection):
                     raise Cancelled("stopped while the portrait was being prepared")
                 return message.header
             if message.kind == Kind.PROGRESS:
-                _pass_on(message, on_progress, on_sketch)
+                _pass_on(message, on_progress, on_progress_image)
 
     def _attach(self, header: Header) -> None:
         if header.get("ring") is None:
@@ -309,19 +309,25 @@ class Client(Connection):
         return self._landing.data.cast("B")
 
 
-def _pass_on(message: Message, on_progress: OnProgress | None, on_sketch: OnSketch | None) -> None:
+def _pass_on(
+    message: Message, on_progress: OnProgress | None, on_progress_image: OnProgressImage | None
+) -> None:
     """Tell how far preparing is, and show what came with it."""
     header, payload = message.header, message.payload
     if on_progress is not None:
         share = min(1.0, max(0.0, fields.number(header, "fraction")))
         on_progress(fields.text(header, "text", 2000), share)
-    if on_sketch is None or not payload.nbytes:
+    if on_progress_image is None or not payload.nbytes:
         return
     size = fields.table(header, "sketch")
-    width, height = (fields.integer(size, side, 1, SKETCH_SIDE) for side in ("width", "height"))
+    width, height = (
+        fields.integer(size, side, 1, PROGRESS_IMAGE_SIDE) for side in ("width", "height")
+    )
     if payload.nbytes != width * height * 4:
-        raise ProtocolError(f"a sketch of {payload.nbytes} bytes is not {width} x {height} RGBA")
-    on_sketch(np.frombuffer(payload, np.uint8).reshape(height, width, 4))
+        raise ProtocolError(
+            f"a progress image of {payload.nbytes} bytes is not {width} x {height} RGBA"
+        )
+    on_progress_image(np.frombuffer(payload, np.uint8).reshape(height, width, 4))
 
 
 def _info(header: Header) -> PortraitInfo:

@@ -53,7 +53,7 @@ class Connection:
         self._channel: Channel | None = None
         self._blobs = itertools.count(1)
         self.server: Header = {}
-        """What the backend told of itself: ``engines``, ``engine``, ``device``, ``version``."""
+        """WELCOME's fields: ``engines``, ``engine``, ``device``, ``version``."""
 
     @property
     def connected(self) -> bool:
@@ -172,8 +172,8 @@ class Connection:
         try:
             while message := channel.receive(self._limits(), self._room, deadline=end):
                 if message.kind == Kind.ERROR and message.header.get("fatal", True):
-                    told = message.header
-                    return error_from_code(str(told.get("code")), str(told.get("text")))
+                    refusal = message.header
+                    return error_from_code(str(refusal.get("code")), str(refusal.get("text")))
         except HeatError:
             pass
         return None

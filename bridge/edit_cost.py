@@ -117,7 +117,7 @@ def edit_keys(values: ArrayLike, names: Sequence[str], attributes_too: bool = Fa
     return EditKeys(chosen, np.array(frames), table[frames], rough or cramped)
 
 
-def told(keys: EditKeys, seconds: float | None = None) -> str:
+def summary(keys: EditKeys, seconds: float | None = None) -> str:
     """Put the cost into a line; empty where there is none.
 
     Parameters

@@ -82,7 +82,7 @@ class LivePreview:
         self._neighbours: Neighbours | None = None
         self._pose_is_new = False
         self._newest: Frame | None = None
-        self._sketch: Pixels | None = None
+        self._progress_image: Pixels | None = None
         self._stopping = threading.Event()
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
@@ -134,14 +134,14 @@ class LivePreview:
             frame, self._newest = self._newest, None
         return frame
 
-    def take_sketch(self) -> Pixels | None:
+    def take_progress_image(self) -> Pixels | None:
         """Return what the portrait looks like so far, (h, w, 4), unless it was taken already.
 
         Only while it is prepared by an engine that paints it anew; see ``Client.prepare``.
         """
         with self._lock:
-            sketch, self._sketch = self._sketch, None
-        return sketch
+            image, self._progress_image = self._progress_image, None
+        return image
 
     def stop(self, wait: float = 0.0) -> None:
         """End the preview; with ``wait`` seconds given, wait for its thread that long."""
@@ -199,7 +199,7 @@ class LivePreview:
                 *self._wanted,
                 on_progress=self._note_progress,
                 cancelled=self._stopping.is_set,
-                on_sketch=self._note_sketch,
+                on_progress_image=self._note_progress_image,
             )
             with self._lock:
                 self._pose_is_new = self._pose is not None
@@ -220,9 +220,9 @@ class LivePreview:
         self.progress = (text, fraction)
         self._on_frame()
 
-    def _note_sketch(self, pixels: Pixels) -> None:
+    def _note_progress_image(self, pixels: Pixels) -> None:
         with self._lock:
-            self._sketch = pixels
+            self._progress_image = pixels
         self._on_frame()
 
     def _turn(self, client: Client, events: selectors.BaseSelector) -> None:

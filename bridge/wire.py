@@ -30,7 +30,7 @@ CHUNK = 1 << 20
 """Largest piece of a file or portrait in one message."""
 MAX_BLOB = 640 << 20
 """Largest uploaded file: a raw RGBA8 picture of 12,000 x 12,000 pixels passes."""
-SKETCH_SIDE = 256
+PROGRESS_IMAGE_SIDE = 256
 """Longest side of the picture that may come with PROGRESS."""
 STALL_SECONDS = 30.0
 """A started message must go on within this time, in either direction."""
@@ -105,7 +105,7 @@ TO_CLIENT: Limits = {
     Kind.CHALLENGE: Limit(),
     Kind.WELCOME: Limit(64 << 10),
     Kind.PONG: Limit(),
-    Kind.PROGRESS: Limit(64 << 10, SKETCH_SIDE * SKETCH_SIDE * 4),
+    Kind.PROGRESS: Limit(64 << 10, PROGRESS_IMAGE_SIDE * PROGRESS_IMAGE_SIDE * 4),
     Kind.PREPARED: Limit(64 << 10),
     Kind.FRAME: Limit(),
     Kind.JOB_STATUS: Limit(64 << 10),

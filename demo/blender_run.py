@@ -90,7 +90,7 @@ def perform(package: Path, photo: Path, making: Path, out: Path, log: Path, step
     given = {"zip": package, "photo": photo, "making": making, "out": out, "python": sys.executable}
     command = [sys.executable, "-m", "demo.in_blender"]
     command.append(json.dumps({name: str(value) for name, value in given.items()}))
-    told = []
+    output = []
     with (
         log.open("w", encoding="utf-8") as kept,
         subprocess.Popen(
@@ -103,7 +103,7 @@ def perform(package: Path, photo: Path, making: Path, out: Path, log: Path, step
         try:
             for line in process.stdout:
                 kept.write(line)
-                told.append(line.rstrip())
+                output.append(line.rstrip())
                 if line.startswith(SAYS):
                     steps.hear(line.removeprefix(SAYS).rstrip())
         except BaseException:  # Ctrl-C: nothing may go on writing behind our back
@@ -112,5 +112,5 @@ def perform(package: Path, photo: Path, making: Path, out: Path, log: Path, step
             raise
     steps.end()
     if process.returncode != 0 or not (making / "demo.mp4").is_file():
-        reasons = [line.removeprefix(REPORTED) for line in told if line.startswith(REPORTED)]
-        raise DemoError("\n".join(reasons[-1:] or told[-5:]) + f"\n(everything it said: {log})")
+        reasons = [line.removeprefix(REPORTED) for line in output if line.startswith(REPORTED)]
+        raise DemoError("\n".join(reasons[-1:] or output[-5:]) + f"\n(everything it said: {log})")

@@ -25,19 +25,19 @@ def chosen(name: str) -> str:
     return name.strip() or DEFAULT
 
 
-def learn(told: Mapping[str, Any]) -> None:
+def learn(header: Mapping[str, Any]) -> None:
     """Remember the engines that a backend offers.
 
     Parameters
     ----------
-    told : mapping
+    header : mapping
         Has the fields `engines` and `engine_descriptions`, as WELCOME does.
     """
-    offered = told.get("engines")
+    offered = header.get("engines")
     if isinstance(offered, list):
         _names.update(name for name in offered if isinstance(name, str))
     with contextlib.suppress(bridge.errors.ProtocolError):
-        found = bridge.engine_description.read_descriptions(dict(told))
+        found = bridge.engine_description.read_descriptions(dict(header))
         _described.update({one.name: one for one in found})
 
 

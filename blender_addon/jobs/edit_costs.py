@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a shot's edits cost in an engine that inverts the edited photo again, told beforehand."""
+"""What a shot's edits cost in an engine that inverts the edited photo again, said beforehand."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def line(scene: Any, portrait: Any) -> str | None:
     """Return the cost of rendering a portrait's shot in a line, or None where there is none.
 
     Curves are read without evaluating the scene. What drivers or NLA strips will set is not known
-    before the scene is evaluated: it is told that they are not counted.
+    before the scene is evaluated: a line says that they are not counted.
     """
     if not engines.capabilities(portrait.engine).inverts_edits:
         return None
@@ -48,17 +48,17 @@ def _told(columns: dict[str, list[float]], left_out: list[str], portrait: Any) -
     can = engines.capabilities(portrait.engine)
     kept = can.inverts_attributes(engine_options.values(portrait))
     counted = bridge.edit_cost.inverted_anew(left_out, kept)
-    told = ""
+    text = ""
     if columns:
         values = np.array(list(columns.values())).T
         keys = bridge.edit_cost.edit_keys(values, list(columns), kept)
-        told = bridge.edit_cost.told(keys, _seconds(portrait.uid))
-    if not told and not counted:
+        text = bridge.edit_cost.summary(keys, _seconds(portrait.uid))
+    if not text and not counted:
         return None
-    told = f"These edits take {told or 'inversions of the edited photo'}"
+    text = f"These edits take {text or 'inversions of the edited photo'}"
     if counted:
-        told += f"; not counted, for drivers or NLA strips set them: {', '.join(counted[:4])}"
-    return told
+        text += f"; not counted, for drivers or NLA strips set them: {', '.join(counted[:4])}"
+    return text
 
 
 def _seconds(uid: str) -> float | None:

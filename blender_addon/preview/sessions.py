@@ -59,10 +59,10 @@ class Session:
         self.uid = uid
         self.live = live
         self.frame: bridge.frames.Frame | None = None
-        self.sketch: bridge.frames.Frame | None = None
+        self.progress_image: bridge.frames.Frame | None = None
         """The portrait so far, while an engine paints it anew; gone with the next frame."""
         self.frame_number = 0
-        """Counts the pictures shown, frames and sketches."""
+        """Counts the pictures shown, frames and progress images."""
         self.converter: Any = None
         """Makes image pixels of frames, once the preview is shown as an image."""
         self.image_number = 0
@@ -110,24 +110,24 @@ class Session:
     @property
     def shown(self) -> bridge.frames.Frame | None:
         """What the overlay shows: the portrait so far, else the newest frame."""
-        return self.sketch or self.frame
+        return self.progress_image or self.frame
 
     def take(self) -> bool:
         """Take the newest frame, or the portrait so far; return whether there was a new one."""
         frame = self.live.take()
         if frame is None:
-            return self._take_sketch()
-        self.frame, self.sketch = frame, None
+            return self._take_progress_image()
+        self.frame, self.progress_image = frame, None
         self.frame_number += 1
         self.rate.note(time.monotonic())
         return True
 
-    def _take_sketch(self) -> bool:
-        pixels = self.live.take_sketch()
+    def _take_progress_image(self) -> bool:
+        pixels = self.live.take_progress_image()
         if pixels is None:
             return False
         height, width = pixels.shape[:2]
-        self.sketch = bridge.frames.Frame(pixels, width, height, 0)
+        self.progress_image = bridge.frames.Frame(pixels, width, height, 0)
         self.frame_number += 1
         return True
 
@@ -186,7 +186,7 @@ class Session:
     def stop(self) -> None:
         """End the preview without waiting."""
         self.live.stop()
-        self.frame = self.sketch = None
+        self.frame = self.progress_image = None
 
 
 def same(one: bridge.coefficients.Coefficients, other: bridge.coefficients.Coefficients) -> bool:

@@ -37,14 +37,14 @@ class HeatMotionSettings(PropertyGroup):
         name="Source",
         description="Where the motion comes from",
         items=(
-            ("FILE", "File", "A film, a sound, or a motion clip (.npz), at the playhead"),
+            ("FILE", "File", "A video, a sound, or a motion clip (.npz), at the playhead"),
             ("STRIP", "Strip", "A movie or sound strip of the sequencer, where it stands"),
         ),
         default="FILE",
     )
     path: StringProperty(
         name="File",
-        description="Film, sound, or motion clip (.npz)",
+        description="Video, sound, or motion clip (.npz)",
         subtype="FILE_PATH",
         options=versions.path_options(),
     )
@@ -58,16 +58,16 @@ class HeatMotionSettings(PropertyGroup):
         name="Read",
         description="What drives the rig",
         items=(
-            ("AUTO", "Automatic", "The face in a film, the voice in a sound"),
-            ("FACE", "Face", "The face in the film"),
-            ("VOICE", "Voice", "The voice in the film or sound: it moves the mouth"),
-            ("BOTH", "Face & Voice", "The face in the film, its mouth by the film's voice"),
+            ("AUTO", "Automatic", "The face in a video, the voice in a sound"),
+            ("FACE", "Face", "The face in the video"),
+            ("VOICE", "Voice", "The voice in the video or sound: it moves the mouth"),
+            ("BOTH", "Face & Voice", "The face in the video, its mouth by the video's voice"),
         ),
         default="AUTO",
     )
     face: IntProperty(
         name="Face",
-        description="Which face, where the film shows several: 1 is the largest; 0 takes it too",
+        description="Which face, where the video shows several: 1 is the largest; 0 takes it too",
         default=0,
         min=0,
         max=64,
@@ -138,6 +138,6 @@ class HeatMotionSettings(PropertyGroup):
     )
     add_sound: BoolProperty(
         name="Add Sound",
-        description="Put the voice, or the film's sound, into the sequencer if it is not there",
+        description="Put the voice, or the video's sound, into the sequencer if it is not there",
         default=True,
     )

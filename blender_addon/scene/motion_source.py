@@ -81,7 +81,7 @@ def source_of(scene: Any, portrait: Any) -> MotionSource:
     if settings.source == "STRIP":
         return _of_strip(scene, portrait, _chosen_strip(scene, settings.strip))
     if not settings.path:
-        raise bridge.errors.BadInput("Choose a film, a sound or a motion clip")
+        raise bridge.errors.BadInput("Choose a video, a sound or a motion clip")
     path = _existing(settings.path)
     kind = _kind(path, settings.reads, is_sound=path.suffix.lower() in bpy.path.extensions_audio)
     return MotionSource(

@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure and print; a missed target is told, not an error."""
+    """Measure and print; a missed target is reported, not an error."""
     from heat_backend.bench.collect import BenchSettings, collect, machine
     from heat_backend.bench.rows import table
 

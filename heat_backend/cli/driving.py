@@ -144,10 +144,10 @@ def _key(path: Path) -> str:
 def _kept_clip(work: Path, key: str) -> tuple[MotionClip, tuple[str, ...]] | None:
     """Clip and notes that an earlier run made of the same file."""
     try:
-        told = json.loads((work / "clip.json").read_text(encoding="utf-8"))
-        if told["key"] != key:
+        stamp = json.loads((work / "clip.json").read_text(encoding="utf-8"))
+        if stamp["key"] != key:
             return None
-        return motion_clip.load(work / "clip.npz"), tuple(map(str, told["notes"]))
+        return motion_clip.load(work / "clip.npz"), tuple(map(str, stamp["notes"]))
     except (OSError, ValueError, KeyError, TypeError, BadInput):
         return None
 
@@ -157,8 +157,8 @@ def _keep_clip(work: Path, key: str, clip: MotionClip, notes: tuple[str, ...]) -
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         motion_clip.save(clip, work / "clip.npz")
-        told = json.dumps({"key": key, "notes": notes})
-        (work / "clip.json").write_text(told, encoding="utf-8")
+        stamp = json.dumps({"key": key, "notes": notes})
+        (work / "clip.json").write_text(stamp, encoding="utf-8")
     except OSError as error:
         text = f"cannot write in {work.parent} ({error.strerror}): choose another folder"
         raise BadInput(text) from error

@@ -196,12 +196,12 @@ def write_picture(path: Path, pixels: NDArray[np.uint8], engine: Engine) -> None
     from heat_backend.export.png import encode_png
 
     made = f"{engine.name} {engine.version}"
-    told = f"Synthetic media: one photo edited by Heat, engine {made}"
+    description = f"Synthetic media: one photo edited by Heat, engine {made}"
     if path.suffix.lower() == ".png":
-        data = encode_png(pixels, {"Synthetic": "true", "Description": told})
+        data = encode_png(pixels, {"Synthetic": "true", "Description": description})
     else:
         buffer = io.BytesIO()
-        Image.fromarray(pixels).save(buffer, "JPEG", quality=95, subsampling=0, comment=told)
+        Image.fromarray(pixels).save(buffer, "JPEG", quality=95, subsampling=0, comment=description)
         data = buffer.getvalue()
     with user_file(path) as part:
         part.write_bytes(data)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What would be hard about driving a face, told from its landmarks alone."""
+"""What would be hard about driving a face, judged from its landmarks alone."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Check:
 
 
 def all_checks(report: Callable[[str], None]) -> list[Check]:
-    """Run every check; ``report`` is told what is being tried."""
+    """Run every check; ``report`` gets what is being tried."""
     checks: list[Check] = [check_python()]
     for name, pinned in required_packages().items():
         report(name)
@@ -172,7 +172,7 @@ def check_gpu() -> Check:
     """Whether there is a GPU; none is needed."""
     try:
         import torch
-    except Exception:  # told by the package's own check
+    except Exception:  # reported by the package's own check
         return Check("GPU", OPTIONAL, "unknown: torch does not load")
     if torch.cuda.is_available():
         return Check("GPU", OK, torch.cuda.get_device_name(0))

@@ -43,9 +43,9 @@ def stoppable(
 ) -> Callable[[str, float], None]:
     """Return a ``progress(what, 0..1)`` that raises :class:`Cancelled` once a stop is asked for."""
 
-    def told(what: str, share: float) -> None:
+    def report(what: str, share: float) -> None:
         if stopped():
             raise Cancelled("stopped: nothing was written")
         progress(what, share)
 
-    return told
+    return report

@@ -71,9 +71,9 @@ class _Parser(argparse.ArgumentParser):
     def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
         # argparse would rather complain of what a misspelled option leaves missing.
         if self._subparsers is None and args is not None:
-            told = unknown_option(args, self._option_string_actions)
-            if told is not None:
-                self.error(told)
+            message = unknown_option(args, self._option_string_actions)
+            if message is not None:
+                self.error(message)
         return super().parse_known_args(args, namespace)
 
 

@@ -104,10 +104,10 @@ def _fit(
 ) -> PhotoFit:  # fmt: skip
     from heat_backend.edits.photo_fit import fit_photo
 
-    def told(what: str, share: float) -> None:
+    def report(what: str, share: float) -> None:
         progress.preparing(f"{photo.name}: {what}", span[0] + share * (span[1] - span[0]))
 
-    return fit_photo(photo, settings, stoppable(told, stopped))
+    return fit_photo(photo, settings, stoppable(report, stopped))
 
 
 def _draw(

@@ -117,7 +117,9 @@ def _render(args: argparse.Namespace, progress: Progress, stopped: options.Cance
     audio = _audio(args)
     source = driving_source(args.motion)
     photo = load_photo(args.portrait)
-    options.frame_range(args.frames, sys.maxsize)  # what means nothing is told before the work
+    options.frame_range(
+        args.frames, sys.maxsize
+    )  # a range without meaning is refused before the work
     with native_logs_hidden(not args.debug):
         portrait = engine.prepare(photo, settings, progress.preparing, stopped)
         target = args.out.resolve()

@@ -123,8 +123,8 @@ def movie_notes(width: int, height: int) -> list[str]:
 
 def extent(frames: range, fps: Fraction, sound: Sound | None = None) -> str:
     """Say which frames of the clip a movie holds, counted from 1, how fast, and with what sound."""
-    told = f"frames {frames.start + 1}-{frames.stop} at {fps} a second"
-    return f"{told}, sound {sound.key}" if sound else told
+    summary = f"frames {frames.start + 1}-{frames.stop} at {fps} a second"
+    return f"{summary}, sound {sound.key}" if sound else summary
 
 
 def movie_content(path: Path) -> tuple[str, str]:
@@ -136,8 +136,8 @@ def movie_content(path: Path) -> tuple[str, str]:
             comment = movie.metadata.get("comment", "")
     except (OSError, av.FFmpegError):
         return "", ""
-    _, marker, told = comment.rpartition("; shot ")
-    key, _, holds = told.partition(", ") if marker else ("", "", "")
+    _, marker, summary = comment.rpartition("; shot ")
+    key, _, holds = summary.partition(", ") if marker else ("", "", "")
     return key, holds
 
 

@@ -40,7 +40,7 @@ class Preparation:
 
     request: PortraitRequest
     shared_memory: bool
-    sketches: bool
+    progress_images: bool
     done: Callable[[], None]
     cancel: threading.Event
 
@@ -104,14 +104,16 @@ class PreviewWorker:
         done: Callable[[], None],
         *,
         shared_memory: bool,
-        sketches: bool = False,
+        progress_images: bool = False,
     ) -> None:
         """Prepare a portrait in place of the one before; ``done`` is called at the end of it."""
         with self._changed:
             overtaken = self._preparation
             self._cancel.set()
             self._cancel = threading.Event()
-            self._preparation = Preparation(request, shared_memory, sketches, done, self._cancel)
+            self._preparation = Preparation(
+                request, shared_memory, progress_images, done, self._cancel
+            )
             self._pose = None
             self._changed.notify()
         if overtaken is not None:
@@ -200,7 +202,7 @@ class PreviewWorker:
     def _prepare(self, preparation: Preparation) -> None:
         self._prepared, self._slots, self._buffer = None, None, None
         report = ProgressReport(self._channel)
-        if preparation.sketches:
+        if preparation.progress_images:
             report = ProgressImageReport(self._channel)
         prepared = self._cache.prepare(preparation.request, report, preparation.cancel.is_set)
         portrait = prepared.portrait

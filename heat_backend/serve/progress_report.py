@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.wire import SKETCH_SIDE, Channel, Kind
+from bridge.wire import PROGRESS_IMAGE_SIDE, Channel, Kind
 
 PROGRESS_SECONDS = 0.05
 
@@ -51,7 +51,7 @@ class ProgressImageReport(ProgressReport):
         ----------
         pixels : ndarray, shape (H, W, 3), uint8
         """
-        rgba = cv2.cvtColor(shrunk(pixels, SKETCH_SIDE), cv2.COLOR_RGB2RGBA)
+        rgba = cv2.cvtColor(shrunk(pixels, PROGRESS_IMAGE_SIDE), cv2.COLOR_RGB2RGBA)
         height, width = rgba.shape[:2]
         self._send({"sketch": {"width": width, "height": height}}, np.ascontiguousarray(rgba))
 

@@ -89,7 +89,7 @@ class Session:
             request,
             lambda: self._uploads.discard(request.file),
             shared_memory=fields.flag(message.header, "shared_memory"),
-            sketches=fields.flag(message.header, "sketches"),
+            progress_images=fields.flag(message.header, "sketches"),
         )
 
     def _ring_answer(self, message: Message) -> None:

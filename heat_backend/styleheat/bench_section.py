@@ -34,9 +34,9 @@ def rows(settings: BenchSettings, report: Callable[[str], None]) -> list[Row]:
             found.append(Row(f"styleheat {kind}: {name}", seconds * 1000, "ms"))
         found.append(Row(f"styleheat {kind}: frame to the host", times.picture * 1000, "ms"))
         if times.streamed is not None:
-            told = "; ".join(times.notes)
+            notes = "; ".join(times.notes)
             what = f"styleheat {kind}: frame of a clip, streamed"
-            found.append(Row(what, times.streamed * 1000, "ms", note=told))
+            found.append(Row(what, times.streamed * 1000, "ms", note=notes))
         found.append(Row(f"published forward beside {kind}", times.published * 1000, "ms"))
         target = None if half else RATIO
         what = f"styleheat {kind}: frame / published"

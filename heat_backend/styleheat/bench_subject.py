@@ -77,7 +77,7 @@ def driven_portrait(device: torch.device, half: bool) -> StyleHeatPortrait:
     vector = windows[0, :, 0].cpu().numpy().copy()
     vector[67:73] = 0.0, 0.0, 0.4, 0.6, 128.0, 128.0
     points = [[-0.3, 0.3, 0.1], [0.3, 0.3, 0.1], [0, 0, 0.5], [-0.25, -0.4, 0.2], [0.25, -0.4, 0.2]]
-    puppet = CoefficientMapper(HeadMotion(vector, np.array(points), pivot, 0.9), expressions)
+    mapper = CoefficientMapper(HeadMotion(vector, np.array(points), pivot, 0.9), expressions)
     photo = np.full((SIZE, SIZE, 3), 127, np.uint8)
     paste = paste_back(photo, np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]))
-    return StyleHeatPortrait(driver, puppet, paste, ())
+    return StyleHeatPortrait(driver, mapper, paste, ())

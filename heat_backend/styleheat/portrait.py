@@ -159,7 +159,7 @@ class StyleHeatPortrait(BasePortrait):
 
     def edit_cost(self, clip: MotionClip) -> str:
         """Describe in a line what a clip's edits cost before frames are drawn; empty for none."""
-        return edit_cost.told(self._keys(clip), self._editing.seconds)
+        return edit_cost.summary(self._keys(clip), self._editing.seconds)
 
     def _keys(self, clip: MotionClip) -> EditKeys:
         values = clip.edits if clip.edits is not None else np.zeros((len(clip), 0), np.float32)

@@ -115,15 +115,17 @@ def test_the_portrait_so_far_shows_while_an_engine_paints_it(blender, portrait, 
     portrait.engine = "stand_in_painter"
     live.start(portrait)
     session = sessions.session_of(portrait.uid)
-    run_until(lambda: session.sketch is not None)
+    run_until(lambda: session.progress_image is not None)
     assert session.frame is None and session.shown.pixels.shape == (256, 256, 4)
     assert session.overlay_text().startswith("Preparing")
     first = session.shown
     run_until(lambda: session.shown is not first)
     run_until(lambda: session.frame is not None)
-    assert session.sketch is None and session.shown is session.frame
+    assert session.progress_image is None and session.shown is session.frame
     assert session.overlay_text() == ""
-    assert session.rate.value(time.monotonic()) == 0.0, "one frame yet: sketches are no frames"
+    assert session.rate.value(time.monotonic()) == 0.0, (
+        "one frame yet: progress images are no frames"
+    )
 
 
 def test_photo_without_use_is_one_line(blender, portrait, backend, tmp_path):
@@ -161,7 +163,7 @@ class Asking:
     def take(self):
         return None
 
-    def take_sketch(self):
+    def take_progress_image(self):
         return None
 
     def stop(self):

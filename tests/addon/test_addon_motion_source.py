@@ -127,7 +127,7 @@ def test_a_linked_rig_is_told(rigged, blender, tmp_path):
 
 
 def test_a_missing_backend_and_missing_files_are_told(rigged, blender, tmp_path):
-    with pytest.raises(RuntimeError, match="Choose a film, a sound or a motion clip"):
+    with pytest.raises(RuntimeError, match="Choose a video, a sound or a motion clip"):
         blender.ops.heat.bake_motion()
     rigged.motion.path = str(tmp_path / "gone.mp4")
     with pytest.raises(RuntimeError, match="is not there"):

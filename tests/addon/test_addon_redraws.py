@@ -12,15 +12,15 @@ class Live:
     """As much of a live preview as a session looks at."""
 
     state, error, progress = "live", None, ("", 0.0)
-    frame = sketch = None
+    frame = progress_image = None
 
     def take(self):
         frame, self.frame = self.frame, None
         return frame
 
-    def take_sketch(self):
-        sketch, self.sketch = self.sketch, None
-        return sketch
+    def take_progress_image(self):
+        image, self.progress_image = self.progress_image, None
+        return image
 
 
 @pytest.fixture

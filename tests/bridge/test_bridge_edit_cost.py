@@ -54,7 +54,7 @@ def test_the_number_is_bounded_and_that_is_told():
     wild = np.random.default_rng(0).uniform(-3, 3, (500, 2))
     keys = edit_cost.edit_keys(wild, ["jaw_width", "blush"])
     assert keys.inversions <= edit_cost.MOST_KEYS and keys.rough
-    assert "more than 24" in edit_cost.told(keys, 10.0)
+    assert "more than 24" in edit_cost.summary(keys, 10.0)
 
 
 def test_attributes_cost_an_inversion_only_where_identity_is_kept():
@@ -68,9 +68,9 @@ def test_attributes_cost_an_inversion_only_where_identity_is_kept():
 
 def test_the_cost_in_words():
     keys = edit_cost.edit_keys(ramp((0, -1), (50, 1), (100, 0)), ["skin_tone"])
-    assert edit_cost.told(keys) == "2 inversions of the edited photo"
-    assert edit_cost.told(keys, 75.0) == "2 inversions of the edited photo, about 2 min"
-    assert edit_cost.told(edit_cost.edit_keys(np.zeros((3, 1)), ["blush"]), 9.0) == ""
+    assert edit_cost.summary(keys) == "2 inversions of the edited photo"
+    assert edit_cost.summary(keys, 75.0) == "2 inversions of the edited photo, about 2 min"
+    assert edit_cost.summary(edit_cost.edit_keys(np.zeros((3, 1)), ["blush"]), 9.0) == ""
 
 
 def test_a_jump_is_a_jump():

@@ -120,7 +120,7 @@ def _by_the_bridge(photo: Path, exported: list[np.ndarray]) -> None:
             "styleheat",
             EngineOptions(size=SIDE),
             lambda text, share: told.append(text),
-            on_sketch=sketches.append,
+            on_progress_image=sketches.append,
         )
         frame = client.render(Coefficients.zero())
         _edited(client, frame.pixels.astype(int))

@@ -118,10 +118,10 @@ def main(folder: str) -> int:
         holds = result.pose <= 1.5 and result.expression <= 0.08
         misses += not holds
         worst = sorted(result.channels.items(), key=lambda item: -item[1])[:4]
-        told = ", ".join(f"{name} {value:.2f}" for name, value in worst)
+        summary = ", ".join(f"{name} {value:.2f}" for name, value in worst)
         print(
             f"{path.name:32} pose {result.pose:4.2f}  expression {result.expression:5.3f}  "
-            f"others {result.ghosts:5.3f}  ({told}){'' if holds else '  <--'}",
+            f"others {result.ghosts:5.3f}  ({summary}){'' if holds else '  <--'}",
             flush=True,
         )
     return misses

@@ -113,7 +113,9 @@ def clip_of(
     can = engines.capabilities(engine)
     if clip.edits is not None and can.inverts_edits:
         attributes_too = can.inverts_attributes(options)
-        cost = bridge.edit_cost.told(bridge.edit_cost.edit_keys(clip.edits, names, attributes_too))
+        cost = bridge.edit_cost.summary(
+            bridge.edit_cost.edit_keys(clip.edits, names, attributes_too)
+        )
     return TakeClip(clip, (left_out,) if left_out else (), cost)
 
 

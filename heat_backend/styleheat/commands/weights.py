@@ -183,11 +183,11 @@ def _verify(folder: WeightsFolder, args: argparse.Namespace) -> int:
     progress, rows = Progress(args.json_progress), []
     known = read_record(folder.path)
     for file in (f for f in _files(args) if args.names or folder.state(f) != ABSENT):
-        told = f"checking {file.name}"
+        label = f"checking {file.name}"
         before = Record(licences=known.licences) if args.new_checksum else known
 
-        def report(done: int, total: int, told: str = told) -> None:
-            progress.bytes(told, done, total)
+        def report(done: int, total: int, label: str = label) -> None:
+            progress.bytes(label, done, total)
 
         try:
             seen = verify(folder, file, before, report, lambda: False)
@@ -205,7 +205,7 @@ def _verify(folder: WeightsFolder, args: argparse.Namespace) -> int:
 
 
 def _recorded(folder: WeightsFolder, known: Record) -> str:
-    """Write the record; a folder that cannot be written to is told, not an error."""
+    """Write the record; a folder that cannot be written to is reported, not an error."""
     from heat_backend.styleheat.weights.folder import read_record, write_record
 
     if known == read_record(folder.path):

@@ -15,17 +15,17 @@ PAINTER = stand_in_engine.PAINTER
 
 def test_the_portrait_so_far_comes_while_it_is_prepared(connect):
     client = connect()
-    sketches, told = [], []
+    images, told = [], []
     client.prepare(
         portrait(width=600, height=600),
         PAINTER,
         on_progress=lambda text, share: told.append(text),
-        on_sketch=sketches.append,
+        on_progress_image=images.append,
     )
-    assert len(sketches) >= 3
-    assert all(sketch.shape == (256, 256, 4) for sketch in sketches)
-    assert all((sketch[..., 3] == 255).all() for sketch in sketches)
-    contrast = [float(sketch[..., :3].std()) for sketch in sketches]
+    assert len(images) >= 3
+    assert all(image.shape == (256, 256, 4) for image in images)
+    assert all((image[..., 3] == 255).all() for image in images)
+    contrast = [float(image[..., :3].std()) for image in images]
     assert contrast == sorted(contrast) and contrast[-1] > 2 * contrast[0]
     assert any("painting" in text for text in told)
     assert client.render(jaw(0.0)).pixels.shape == (600, 600, 4), "the frames come as ever"
@@ -47,42 +47,42 @@ def test_a_client_that_did_not_ask_gets_no_payload(connect, monkeypatch):
     assert progress and not any(m.payload.nbytes or "sketch" in m.header for m in progress)
 
 
-def test_cancel_is_heard_while_sketches_come(connect, monkeypatch):
+def test_cancel_is_heard_while_progress_images_come(connect, monkeypatch):
     monkeypatch.setenv(stand_in_engine.PAINT_SECONDS, "60")
     client = connect()
-    sketches = []
+    images = []
     with pytest.raises(Cancelled):
         client.prepare(
-            portrait(), PAINTER, cancelled=lambda: len(sketches) >= 3, on_sketch=sketches.append
+            portrait(), PAINTER, cancelled=lambda: len(images) >= 3, on_progress_image=images.append
         )
-    assert 3 <= len(sketches) < 600
+    assert 3 <= len(images) < 600
     client.prepare(portrait())
     client.render(jaw(0.2))
 
 
-def test_a_sketch_of_another_size_than_told_is_refused(connect, monkeypatch):
+def test_a_progress_image_of_another_size_than_told_is_refused(connect, monkeypatch):
     from heat_backend.serve import progress_report
 
     def lying(self, pixels):
         self._send({"sketch": {"width": 9, "height": 9}}, np.zeros((4, 4, 4), np.uint8))
 
     monkeypatch.setattr(progress_report.ProgressImageReport, "picture", lying)
-    with pytest.raises(ProtocolError, match="sketch"):
-        connect().prepare(portrait(), PAINTER, on_sketch=lambda pixels: None)
+    with pytest.raises(ProtocolError, match="progress image"):
+        connect().prepare(portrait(), PAINTER, on_progress_image=lambda pixels: None)
 
 
-def test_a_live_preview_hands_sketches_out_until_the_portrait_is_ready(connect):
+def test_a_live_preview_hands_progress_images_out_until_the_portrait_is_ready(connect):
     live = LivePreview(connect, portrait(), PAINTER)
     live.send(jaw(0.0))
-    sketches = []
+    images = []
 
-    def sketched():
-        sketches.append(live.take_sketch())
-        return sketches[-1] is not None
+    def arrived():
+        images.append(live.take_progress_image())
+        return images[-1] is not None
 
-    until(sketched)
-    assert sketches[-1].shape == (256, 256, 4)
+    until(arrived)
+    assert images[-1].shape == (256, 256, 4)
     until(live.take)
-    live.take_sketch()
-    assert live.take_sketch() is None
+    live.take_progress_image()
+    assert live.take_progress_image() is None
     live.stop(5.0)
