@@ -45,7 +45,7 @@ TESTED_AT = 2.0  # standard deviations of the named measure at which a direction
 ROUNDS = 3
 AIM, LEAK = 0.8, 0.2  # of what the model says: least of the named measure, most of any other
 MOST_OWN = 1.2  # of the model's named measure, where a tracker reads it weakly
-MODEL_LEAK = 0.12
+MODEL_LEAK = 0.12  # of a measure: what a model's direction may move others by at no loss
 LONGEST = 1.3  # of the model's direction's norm: a longer one makes another person's face
 APART = 0.5  # distance from the model's direction, of how far that moves the face's points
 # Of the terms of the loss: the model's measures count most, the norm decides among equals.

@@ -247,10 +247,10 @@ UNIT, LONGEST_SIDE = 110.0, 480.0  # pixels of the outer-eye distance and of the
 ROUNDS = 4
 MAYBE, SURE = 0.75, 0.45  # distance from hair's colours over that from skin's
 CROWN = 0.55  # outer-eye distances above the face where only hair is
-OVER = 0.3
+OVER = 0.3  # outer-eye distances over the face from which colour alone decides
 BROWS = 0.08  # outer-eye distances over the brows below which the face has no hair
 BORDER = 0.22  # outer-eye distances around the face where the cut decides alone
-LOWEST, WIDEST_CUT = -4.5, 2.4
+LOWEST, WIDEST_CUT = -4.5, 2.4  # outer-eye distances: how far below and aside hair is cut
 
 
 def cut_hair(view: FacePhoto, found: Mask, skin: Mask, far: Mask, own: Mask) -> Mask:
@@ -309,7 +309,7 @@ def _disc(radius: float) -> NDArray[np.uint8]:
 
 FINE, COARSE = 0.03, 0.15  # outer-eye distances: pores are finer, shading is coarser
 MOST = 24.0  # levels: more is a feature of the face
-PER_STEP = 1.0 / 3.0
+PER_STEP = 1.0 / 3.0  # share of the unevenness that one step of the edit takes away
 SHADE_SHARE = 0.6  # of differences in light, which may be relief
 
 
