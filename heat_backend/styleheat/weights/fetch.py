@@ -29,6 +29,8 @@ from heat_backend.styleheat.weights.folder import (
 )
 from heat_backend.styleheat.weights.verify import check_file, files_of
 
+LOCK_NAME = ".heat_fetch.lock"
+
 _RESERVE = 200_000_000  # bytes that stay free on the disk
 _JUNK = {"__MACOSX", ".DS_Store"}
 
@@ -165,6 +167,29 @@ def accept(folder: WeightsFolder, licence: str) -> None:
         raise _unwritable(folder.path, error) from error
 
 
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Hold a folder for the time of the block.
+
+    Raises
+    ------
+    BadInput
+        Another fetch holds it, or it cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = claim(
+            folder / LOCK_NAME, f"another fetch is at work in {folder}: wait until it is done"
+        )
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise BadInput(f"cannot write to {folder}: {reason}; name another folder") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def fetch(plan: FetchPlan, report: Report, cancelled: CancelCheck) -> tuple[str, ...]:
     """Fetch what is missing; each file appears whole, checked, or not at all.
 
@@ -273,27 +298,3 @@ def _resized(folder: WeightsFolder, file: WeightFile, record: Record) -> bool:
 def _unwritable(folder: Path, error: OSError) -> HeatError:
     reason = error.strerror or str(error)
     return BadInput(f"cannot write to {folder}: {reason}; name another folder (HEAT_WEIGHTS)")
-
-
-NAME = ".heat_fetch.lock"
-
-
-@contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Hold a folder for the time of the block.
-
-    Raises
-    ------
-    BadInput
-        Another fetch holds it, or it cannot be written to.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = claim(folder / NAME, f"another fetch is at work in {folder}: wait until it is done")
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise BadInput(f"cannot write to {folder}: {reason}; name another folder") from error
-    try:
-        yield
-    finally:
-        lock.release()
