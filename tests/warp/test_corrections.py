@@ -53,8 +53,15 @@ SHOWN = Coefficients.of(
     },
     rotation=(0.2, -0.45, 0.0),
 )
-OF_THE_ASTRONAUT = "lip_edges sealed_lips weak_shapes gaze_lids spent_expression personal_blink"
-NOT_OF_THE_ASTRONAUT = "stylised_eyes misread_chin"
+OF_THE_ASTRONAUT = (
+    "lip_edges",
+    "sealed_lips",
+    "weak_shapes",
+    "gaze_lids",
+    "spent_expression",
+    "personal_blink",
+)
+OF_OTHER_PICTURES = ("stylised_eyes", "misread_chin")
 
 
 @lru_cache
@@ -65,10 +72,7 @@ def shown(corrections: Corrections) -> np.ndarray:
     return portrait.render(SHOWN).copy()
 
 
-@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Corrections)])
-def test_each_can_be_switched_off(name: str) -> None:
+@pytest.mark.parametrize("name", OF_THE_ASTRONAUT + OF_OTHER_PICTURES)
+def test_one_switched_off_changes_the_pictures_that_it_is_for(name: str) -> None:
     changed = (shown(dataclasses.replace(QUICK, **{name: False})) != shown(QUICK)).any()
-    if name in OF_THE_ASTRONAUT.split():
-        assert changed
-    if name in NOT_OF_THE_ASTRONAUT.split():
-        assert not changed
+    assert changed == (name in OF_THE_ASTRONAUT)
