@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Story: move a slider, look at the screen, with the preview and without; time the add-on."""
+"""Scenario: move a slider, look at the screen, with the preview and without; time the add-on."""
 
 from __future__ import annotations
 

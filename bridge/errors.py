@@ -95,7 +95,7 @@ _BY_CODE = {cls.code: cls for cls in _CLASSES}
 
 
 def error_from_code(code: str, text: str) -> HeatError:
-    """Rebuild the error that the other end told about.
+    """Rebuild the error that the other end sent.
 
     Parameters
     ----------

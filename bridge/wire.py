@@ -303,12 +303,12 @@ class Channel:
 
 
 def error_header(error: HeatError, **more: object) -> Header:
-    """Return the header of the ERROR message that tells about ``error``."""
+    """Return the header of the ERROR message for ``error``."""
     return {"code": error.code, "text": str(error)[:2000], **more}
 
 
 def raise_error(header: Header) -> None:
-    """Raise what an ERROR message tells about."""
+    """Raise the error of an ERROR message."""
     raise error_from_code(str(header.get("code")), str(header.get("text", "unknown failure")))
 
 

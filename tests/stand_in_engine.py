@@ -28,7 +28,7 @@ RENDER_SECONDS = "HEAT_STAND_IN_SECONDS"
 """Environment variable: how long each render takes at least."""
 PAINTER = "stand_in_painter"
 PAINT_SECONDS = "HEAT_STAND_IN_PAINT_SECONDS"
-"""Environment variable: how long the painter works on a portrait, 0.3 unless told."""
+"""Environment variable: seconds that preparing a portrait takes, 0.3 by default."""
 
 
 class StandInPortrait(BasePortrait):

@@ -39,7 +39,7 @@ class Job:
     Attributes
     ----------
     kind : Kind
-        What it does; there is one job of a kind a portrait.
+        What it does; there is at most one job per kind and portrait.
     uid : str
         Identifier of its portrait; "" for a job of no portrait, which survives opening a file.
     state : str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a shot's edits cost in an engine that inverts the edited photo again, said beforehand."""
+"""Cost of a shot's edits in an engine that inverts the edited photo again, estimated."""
 
 from __future__ import annotations
 

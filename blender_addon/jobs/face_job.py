@@ -50,14 +50,14 @@ Apply = Callable[[Any, Any, Path], tuple[str, ...]]
 
 @dataclass(frozen=True)
 class FaceOrder:
-    """What is to be done.
+    """One order to the backend about a portrait's face.
 
     Attributes
     ----------
     arguments : tuple of str
         Of the backend's program, without portrait and ``--out``.
     done : str
-        What the backend's work comes to, in words.
+        Message for when the backend has finished.
     undo : str
         What undo calls it.
     apply : callable

@@ -278,13 +278,13 @@ _HANDLERS = (
 
 
 def register() -> None:
-    """Listen for changes."""
+    """Add the handlers that note changes."""
     for name, handler in _HANDLERS:
         getattr(bpy.app.handlers, name).append(handler)
 
 
 def unregister() -> None:
-    """Stop all previews and listen no more."""
+    """Stop all previews and remove the handlers."""
     _on_load_pre()
     if bpy.app.timers.is_registered(tick):
         bpy.app.timers.unregister(tick)

@@ -43,7 +43,7 @@ class EngineSettings:
     face : int or None
         Which face, counted from 1 by size; None takes the largest.
     detector : str
-        Name of the landmark detector (a module of ``heat_backend.detect``).
+        Name of the landmark detector (a key of ``_DETECTORS`` in ``heat_backend.detect.detector``).
     neutralise : bool
         Relax the photo's own expression first.
     options : object or None
@@ -215,6 +215,6 @@ class Engine(Protocol):
 
 
 def progress_image_taker(progress: ProgressReport) -> Callable[[NDArray[np.uint8]], None] | None:
-    """Return who looks at the portrait while it is being prepared, None where nobody does."""
+    """Return the callable that takes progress images, or None if the report has none."""
     taker: Callable[[NDArray[np.uint8]], None] | None = getattr(progress, "picture", None)
     return taker

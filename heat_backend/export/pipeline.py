@@ -41,7 +41,7 @@ def render_into(
     writers : int
         Number of threads that encode.
     finished : callable
-        Told on this thread, once for each frame that its sink has taken.
+        Called on this thread, once for each frame that its sink has taken.
     cancelled : callable
         Asked before each frame.
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From landmarks to a posed 3D face and the mesh that moves the photo."""
+"""From landmarks to a 3D face model fitted to the photo and posed."""

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Per-portrait layers: matte, background, foreground, eyes, inside of the mouth."""
+"""Per-portrait layers: matte, background, foreground, meshes, eyes, mouth."""

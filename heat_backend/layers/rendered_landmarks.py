@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the engine itself puts a face's landmarks in a frame: what no tracker's noise blurs."""
+"""Landmarks of a rendered frame, computed from the posed model, without tracker noise."""
 
 from __future__ import annotations
 

@@ -225,7 +225,7 @@ def reduced_rgb(
     profile : profile or None
         Grey and CMYK pixels are brought to sRGB here; RGB keeps its space for the caller.
     notes : list of str
-        Told when transparency was filled or a profile did not fit.
+        Gets a note when transparency was filled or a profile did not fit.
     """
     factor = max(1, max(image.size) // limit)
     width, height = image.size

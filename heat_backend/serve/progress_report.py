@@ -28,7 +28,7 @@ class ProgressReport:
         self._told: tuple[str, float] = ("", 0.0)
 
     def __call__(self, text: str, fraction: float) -> None:
-        """Tell how far it is."""
+        """Report the progress."""
         self._told = (text, float(fraction))
         now = time.monotonic()
         if now - self._last >= PROGRESS_SECONDS or fraction >= 1.0:

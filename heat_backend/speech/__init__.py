@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Speech becomes the motion of a mouth: ``heat_backend.speech.speak.motion_from_speech``."""
+"""Speech becomes the motion of a mouth: ``heat_backend.speech.speak.speak``."""

@@ -3,7 +3,7 @@
 
 An eyeball is a textured sphere, looked up turned back to where the photo shows it. The mouth is
 the face model's own, rasterised with the portrait's colours, and over it, as far as it fits, what
-the photo shows between the lips. A tongue that comes out is drawn before the lips.
+the photo shows between the lips. A tongue that comes out is drawn in front of the lips.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def composite_mouth(
     mouth : MouthLayer
     camera : Camera
     pose : HeadPose
-    expression : ndarray, shape (52,), float32
+    expression : ndarray, shape (53,), float32
     deformed : float
         How far the lips moved against the head, pixels. While they hardly do, the photo's own
         opening is kept up to its rim; later the rim, which is lip, must not stay on the teeth.
@@ -191,7 +191,7 @@ def composite_mouth(
 def _composite_tongue(
     lips: NDArray[np.float32], tongue: _Tongue, opening: NDArray[np.float32], unit: float
 ) -> None:
-    """Composite a tongue before the lips (h, w, 3), and its shadow on them."""
+    """Composite a tongue in front of the lips (h, w, 3), and its shadow on them."""
     near = cv2.GaussianBlur(tongue.over, (0, 0), max(0.6, TONGUE_SHADE_REACH * unit))
     lips *= (1.0 - TONGUE_SHADE * near * (1.0 - opening))[..., None]
     lips += tongue.over[..., None] * (tongue.colour - lips)
@@ -211,7 +211,7 @@ class _Tongue:
     colour : ndarray, shape (h, w, 3), float32
         Its own, a little beyond its edge, too.
     over : ndarray, shape (h, w), float32
-        1 where it lies on the lips or before them.
+        1 where it lies on the lips or in front of them.
     shown : ndarray, shape (h, w), float32
         1 from where light reaches it: more than is before the lips.
     """

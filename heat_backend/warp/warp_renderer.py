@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Renders the posed foreground over the background, on the CPU; torch has its own.
+"""The renderer protocol and its inputs, and the CPU renderer of the posed foreground.
 
 Most pixels take the short way: the coarse backward warp map is interpolated, ``cv2.remap`` samples
 the foreground, and one pass blends it over the background. Only cells where two surfaces meet are

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measuring control and likeness by tracking rendered frames again."""
+"""Measures of rendered frames, tracking and fit: tracked again, compared, or hashed."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Does anything jump while a control moves evenly? Told apart from the tracker's own noise.
+"""Measures jumps of the tracked face while a control moves evenly, apart from tracker noise.
 
 FaceMesh in static mode answers an even motion with uneven steps. So each ramp gives four figures,
 all the largest of 60 steps over the median one: landmarks tracked in the frames; the same on the

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What one would do in an afternoon, to compare with: a thin-plate warp of the landmarks.
+"""Baseline for comparison: a thin-plate spline warp of the landmarks.
 
 ``python -m tools.measures.thin_plate --portrait IMG --out SHEET.png`` draws the engine's
 control sheet on the left and, on the right, the same sheet by a thin-plate spline (Bookstein 1989)

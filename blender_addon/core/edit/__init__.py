@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Edits of a portrait: groups, labels, comparison without edits."""
+"""Edits of a portrait: groups and labels."""

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Naming presets: the expressions of the shape keys of known rigs. Each preset is a JSON file.
 
-A file in ``presets/`` has ``label``, ``order`` (lower wins a tie) and ``keys``: shape key name
--> expression, or -> {expression: scale}, or -> another name of the same table. "{S}" on both
+A file in ``presets/`` has ``format`` ("heat-naming-preset"), ``version`` (1), ``label``, ``order``
+(lower wins a tie) and ``keys``: shape key name -> expression, or -> {expression: scale}, or ->
+another name of the same table. "{S}" on both
 sides is replaced by Left and Right. Optional: ``extends`` (other presets, by file name),
 ``prefixes`` and ``suffixes`` (text allowed around a name) and ``trailing_words`` (any may follow).
 """
