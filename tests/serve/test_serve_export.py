@@ -14,6 +14,8 @@ from bridge.jobs import ExportJob, Shot
 from bridge.preview import LivePreview
 from tests.serve.conftest import SECRET, picture, portrait, until
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 30
 
 

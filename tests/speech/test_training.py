@@ -22,6 +22,8 @@ from tools.speech_training.corpus import (
 from tools.speech_training.examples import Backgrounds, batch, batches
 from tools.speech_training.train import Plan, Trainer, train
 
+pytestmark = pytest.mark.slow
+
 SMALL = Shape((4, 6, 8), 16, 16, 1)
 
 

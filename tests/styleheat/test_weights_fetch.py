@@ -17,6 +17,8 @@ from heat_backend.styleheat.weights import download
 from tests.styleheat import layout_files
 from tests.styleheat.file_server import FileServer, served
 
+pytestmark = pytest.mark.slow
+
 Heat = Callable[..., tuple[int, str, str]]
 ACCEPTED = ("--accept-licence", "all", "--accept-licence", "bfm")
 STATISTICS = "ffhq_PCA.npz"
