@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from bridge.errors import Cancelled
+from heat_backend.engines.protocol import CancelCheck, never
 from heat_backend.media import mel
 from heat_backend.media.audio import AudioStream
 from heat_backend.speech.network import STEP, SpeechNet
@@ -25,12 +26,6 @@ FRAMES_PER_SECOND = mel.RATE // mel.HOP
 
 Array = NDArray[np.float32]
 Progress = Callable[[str, float], None]
-CancelCheck = Callable[[], bool]
-
-
-def never_cancelled() -> bool:
-    """Return False: the check of a run that nobody stops."""
-    return False
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +133,7 @@ def run_network(
     network: SpeechNet,
     features: AudioFeatures,
     progress: Progress,
-    cancelled: CancelCheck = never_cancelled,
+    cancelled: CancelCheck = never,
 ) -> NetworkOutput:
     """Run the network over all features.
 

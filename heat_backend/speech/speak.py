@@ -18,6 +18,7 @@ from scipy.ndimage import gaussian_filter1d
 from bridge.coefficients import EXPRESSION_MAX
 from bridge.errors import UsageError
 from bridge.motion_clip import MAX_FPS, MotionClip
+from heat_backend.engines.protocol import CancelCheck, never
 from heat_backend.media import mel
 from heat_backend.media.video import check_range
 from heat_backend.speech import events
@@ -25,11 +26,9 @@ from heat_backend.speech.coarticulation import close_lips, closure_envelope
 from heat_backend.speech.idle_motion import add_idle_motion
 from heat_backend.speech.inference import (
     AudioFeatures,
-    CancelCheck,
     NetworkOutput,
     Progress,
     extract_features,
-    never_cancelled,
     run_network,
 )
 from heat_backend.speech.loudness import open_by_loudness, stress
@@ -116,7 +115,7 @@ def speak(
     path: Path,
     style: SpeechStyle = DEFAULT_STYLE,
     progress: Progress = no_progress,
-    cancelled: CancelCheck = never_cancelled,
+    cancelled: CancelCheck = never,
     start: float = 0.0,
     end: float | None = None,
 ) -> Speech:

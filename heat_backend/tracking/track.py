@@ -20,6 +20,7 @@ from bridge.face_model import load as load_model
 from bridge.motion_clip import MotionClip
 from bridge.pose import rotation_angles, rotation_matrix
 from bridge.regions import REGIONS, region_mask
+from heat_backend.engines.protocol import CancelCheck
 from heat_backend.media.video import VideoInfo, check_range, video_frames, video_info
 from heat_backend.tracking import curves
 from heat_backend.tracking.channels import to_expressions
@@ -45,7 +46,6 @@ from heat_backend.tracking.subject import learn_subject
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Progress = Callable[[str, float], None]
-CancelCheck = Callable[[], bool]
 
 WARM_UP = 12  # frames detected again when a stopped run is resumed: the detector has a state
 SUBJECT_FRAMES = 60  # from which the subject is estimated: more change nothing and take time

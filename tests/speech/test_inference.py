@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from heat_backend.engines.protocol import never
 from heat_backend.media import mel
 from heat_backend.media.audio import AudioStream
 from heat_backend.speech import inference
@@ -19,7 +20,6 @@ from heat_backend.speech.inference import (
     AudioFeatures,
     NetworkOutput,
     extract_features,
-    never_cancelled,
     run_network,
 )
 from heat_backend.speech.lip_landmarks import opening
@@ -56,9 +56,7 @@ def test_features_of_blocks_are_those_of_the_whole() -> None:
 
 
 def test_windows_fit_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    features = extract_features(
-        write_wave(tmp_path / "v.wav", vowel(9.0)), no_progress, never_cancelled
-    )
+    features = extract_features(write_wave(tmp_path / "v.wav", vowel(9.0)), no_progress, never)
     network = speech_network.shipped()
     whole = run_network(network, features, no_progress)
     monkeypatch.setattr(inference, "WINDOW_SECONDS", 2.0)
@@ -69,9 +67,7 @@ def test_windows_fit_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_network_leaves_the_number_of_threads_as_it_was(tmp_path: Path) -> None:
     usual = torch.get_num_threads()
-    features = extract_features(
-        write_wave(tmp_path / "a.wav", np.zeros(RATE)), no_progress, never_cancelled
-    )
+    features = extract_features(write_wave(tmp_path / "a.wav", np.zeros(RATE)), no_progress, never)
     run_network(speech_network.shipped(), features, no_progress)
     assert torch.get_num_threads() == usual
 

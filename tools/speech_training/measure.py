@@ -28,9 +28,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heat_backend.cli.script import run_script
+from heat_backend.engines.protocol import never
 from heat_backend.media.audio import AudioStream
 from heat_backend.media.mel import RATE
-from heat_backend.speech.inference import extract_features, never_cancelled, run_network
+from heat_backend.speech.inference import extract_features, run_network
 from heat_backend.speech.lip_landmarks import opening
 from heat_backend.speech.network import SHIPPED, SpeechNet, load
 from heat_backend.speech.phonemes import Sound, from_espeak, from_flite
@@ -51,7 +52,7 @@ Curve = NDArray[np.floating]
 
 def spoken(network: SpeechNet, path: Path, fps: float = FPS) -> Speech:
     """Run all of ``heat speak`` on a file with the given network."""
-    features = extract_features(path, no_progress, never_cancelled)
+    features = extract_features(path, no_progress, never)
     output = run_network(network, features, no_progress)
     return motion_from_output(features, output, SpeechStyle(fps), path.name)
 
@@ -180,9 +181,7 @@ def tracked_openings(path: Path) -> tuple[dict[str, Curve], float]:
     from heat_backend.tracking.track import TrackSettings, track_video
 
     with tempfile.TemporaryDirectory() as folder:
-        tracked = track_video(
-            path, TrackSettings(), Path(folder) / "cache", no_progress, never_cancelled
-        )
+        tracked = track_video(path, TrackSettings(), Path(folder) / "cache", no_progress, never)
     fps = float(tracked.clip.fps)
     curves = {
         "tracked": opening(tracked.clip.expression),
