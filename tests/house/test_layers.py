@@ -15,6 +15,7 @@ PACKAGES = ("bridge", "heat_backend", "blender_addon", "tools", "demo", "bench",
 BACKEND_LAYERS = (
     ("storage",),
     ("media",),
+    ("inference",),
     ("geometry",),
     ("fit",),
     ("detect",),
