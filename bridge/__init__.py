@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from . import checks as checks
     from . import client as client
     from . import coefficients as coefficients
     from . import edit_cost as edit_cost
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from . import handshake as handshake
     from . import jobs as jobs
     from . import launch as launch
+    from . import machine_checks as machine_checks
     from . import motion_clip as motion_clip
     from . import motion_mix as motion_mix
     from . import packing as packing
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from . import whole_file as whole_file
 
 _MODULES = (
+    "checks",
     "client",
     "coefficients",
     "edit_cost",
@@ -53,6 +56,7 @@ _MODULES = (
     "handshake",
     "jobs",
     "launch",
+    "machine_checks",
     "motion_clip",
     "motion_mix",
     "packing",

@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 
+from bridge.checks import MISSING, OK, OPTIONAL, WARNING, Report, format_report
 from heat_backend.cli.native_logs import native_logs_hidden
 
 HELP = "check what works on this machine and name the command that mends what does not"
 
-_MARKS = {"ok": "ok      ", "missing": "MISSING ", "warning": "warning ", "optional": "optional"}
+_MARKS = {OK: "ok      ", MISSING: "MISSING ", WARNING: "warning ", OPTIONAL: "optional"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,25 +21,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check and print; 4 when something needed is missing."""
-    from heat_backend.cli.health import MISSING, all_checks
+    from heat_backend import __version__
+    from heat_backend.cli.health import all_checks
 
     show = not args.json and sys.stderr.isatty()
 
-    def report(what: str) -> None:
+    def tell(what: str) -> None:
         if show:
             print(f"\r\033[Kchecking {what} ...", end="", file=sys.stderr, flush=True)
 
     with native_logs_hidden(not args.debug):
-        checks = all_checks(report)
+        checks = all_checks(tell)
     if show:
         print("\r\033[K", end="", file=sys.stderr, flush=True)
-    missing = [check.name for check in checks if check.state == MISSING]
+    report = Report(__version__, tuple(checks))
     if args.json:
-        print(json.dumps({"ok": not missing, "checks": [check.as_dict() for check in checks]}))
+        print(format_report(report))
     else:
         for check in checks:
             print(f"{_MARKS[check.state]} {check.name}: {check.detail}")
             if check.mend:
                 print(f"           -> {check.mend}")
-        print("everything needed is here" if not missing else f"missing: {', '.join(missing)}")
-    return 4 if missing else 0
+        missing = ", ".join(report.missing)
+        print(f"missing: {missing}" if missing else "everything needed is here")
+    return 4 if report.missing else 0

@@ -11,19 +11,14 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from bridge.checks import ADD_NETWORKS, MISSING, OK, OPTIONAL, SET_UP, WARNING, Check
+from bridge.machine_checks import check_certificates, check_folder, check_loopback, check_python
 from heat_backend.engines.description import load
 from heat_backend.engines.registry import descriptions
+from heat_backend.storage import user_folders
 
-OK = "ok"
-MISSING = "missing"
-WARNING = "warning"
-OPTIONAL = "optional"
-
-_PYTHONS = ((3, 11), (3, 12))
-_LEAST_DISK_GB = 1.0
 _DISTRIBUTION = "heat"
 
 # Distribution -> the module whose import proves that it works, and its system libraries are there.
@@ -38,35 +33,13 @@ _MODULES = {
     "torch": "torch",
     "safetensors": "safetensors",
 }
+_NETWORKS = ("torch", "safetensors", "face-alignment")
 _LIBRARIES = "sudo apt install libgl1 libglib2.0-0"
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at.
-
-    Attributes
-    ----------
-    name, state, detail : str
-        What, whether it works (``"ok"``, ``"missing"``, ``"warning"``, ``"optional"``), and what
-        was found.
-    mend : str
-        The command or step that mends it; empty when nothing is wrong.
-    """
-
-    name: str
-    state: str
-    detail: str
-    mend: str = ""
-
-    def as_dict(self) -> dict[str, str]:
-        """Give the check as plain values."""
-        return asdict(self)
 
 
 def all_checks(report: Callable[[str], None]) -> list[Check]:
     """Run every check; ``report`` gets what is being tried."""
-    checks: list[Check] = [check_python()]
+    checks = [check_python(), check_certificates(), check_loopback()]
     for name, pinned in required_packages().items():
         report(name)
         checks.append(check_package(name, pinned))
@@ -78,14 +51,6 @@ def all_checks(report: Callable[[str], None]) -> list[Check]:
         if engine.checks:
             checks += load(engine.checks)()
     return checks
-
-
-def check_python() -> Check:
-    """Whether this Python is one that all packages have wheels for."""
-    version = ".".join(map(str, sys.version_info[:3]))
-    if sys.version_info[:2] in _PYTHONS:
-        return Check("python", OK, f"{version}, {sys.executable}")
-    return Check("python", MISSING, f"{version}: 3.11 or 3.12 is needed", "install python3.11")
 
 
 def required_packages() -> dict[str, str]:
@@ -106,20 +71,23 @@ def required_packages() -> dict[str, str]:
 def check_package(name: str, pinned: str) -> Check:
     """Whether a package is there, can be imported, and is the version that was tested."""
     install = f"{_pip()} install {name}{'==' + pinned if pinned else ''}"
+    remedy = ADD_NETWORKS if name in _NETWORKS else SET_UP
     try:
         version = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return Check(name, MISSING, "not installed", install)
+        return Check(name, MISSING, "not installed", install, remedy)
     module = _MODULES.get(name)
     if module is not None:
         try:
             importlib.import_module(module)
         except Exception as error:  # whatever a broken install does
             text = " ".join(str(error).split())[:160]
-            mend = _LIBRARIES if re.search(r"lib\S+\.so", text) else f"{install} --force-reinstall"
-            return Check(name, MISSING, f"{version} does not load: {text}", mend)
+            detail = f"{version} does not load: {text}"
+            if re.search(r"lib\S+\.so", text):
+                return Check(name, MISSING, detail, _LIBRARIES)
+            return Check(name, MISSING, detail, f"{install} --force-reinstall", remedy)
     if pinned and version.partition("+")[0] != pinned:
-        return Check(name, WARNING, f"{version}; tested with {pinned}", install)
+        return Check(name, WARNING, f"{version}; tested with {pinned}", install, remedy)
     return Check(name, OK, version)
 
 
@@ -131,7 +99,7 @@ def check_face_model() -> Check:
         model = face_model.load()
     except Exception as error:  # a missing or damaged file, or an incomplete package
         text = " ".join(str(error).split())[:160]
-        return Check("face model", MISSING, text, "install Heat again")
+        return Check("face model", MISSING, text, "install Heat again", SET_UP)
     return Check(
         "face model",
         OK,
@@ -153,7 +121,7 @@ def check_detector() -> Check:
         text = " ".join(str(error).split())[:160]
         pinned = required_packages().get("mediapipe")
         package = f"mediapipe=={pinned}" if pinned else "mediapipe"
-        return Check("face detector", MISSING, text, f"{_pip()} install {package}")
+        return Check("face detector", MISSING, text, f"{_pip()} install {package}", SET_UP)
     return Check("face detector", OK, f"{DEFAULT_DETECTOR} runs")
 
 
@@ -163,9 +131,8 @@ def check_encoder() -> Check:
 
     if has_encoder():
         return Check("H.264 encoder", OK, "libx264 through PyAV")
-    return Check(
-        "H.264 encoder", MISSING, "PyAV has no libx264: only PNG sequences", f"{_pip()} install av"
-    )
+    detail = "PyAV has no libx264: only PNG sequences"
+    return Check("H.264 encoder", MISSING, detail, f"{_pip()} install av", SET_UP)
 
 
 def check_gpu() -> Check:
@@ -185,27 +152,19 @@ def check_gpu() -> Check:
         "an NVIDIA GPU is here, but this torch cannot use it",
         f"{_pip()} install torch=={torch_version} --force-reinstall "
         "--index-url https://download.pytorch.org/whl/cu130",
+        ADD_NETWORKS,
     )
 
 
 def check_folders() -> Iterator[Check]:
-    """Whether temporary files can be written, and how much disk is left."""
-    for name, folder in (("temporary folder", tempfile.gettempdir()), ("cache", _cache_folder())):
-        try:
-            with tempfile.TemporaryFile(dir=_existing(Path(folder))):
-                pass
-        except OSError as error:
-            mend = f"make it writable: chmod u+rwx {folder}"
-            yield Check(name, MISSING, f"{folder}: {error.strerror}", mend)
-            continue
-        free = shutil.disk_usage(_existing(Path(folder))).free / 1e9
-        if free < _LEAST_DISK_GB:
-            yield Check(name, WARNING, f"{folder}: {free:.1f} GB free", "free some disk space")
-        else:
-            yield Check(name, OK, f"{folder}: {free:.0f} GB free")
+    """Whether the folders that are written to can be, and how much disk is left."""
+    yield check_folder("temporary folder", Path(tempfile.gettempdir()))
+    yield check_folder("compiled code", Path(_numba_cache()))
+    yield check_folder("cache", user_folders.cache_folder())
+    yield check_folder("data folder", user_folders.data_folder())
 
 
-def _cache_folder() -> str:
+def _numba_cache() -> str:
     """Where compiled code is cached: numba's own choice, which is beside the code when it may."""
     chosen = os.environ.get("NUMBA_CACHE_DIR")
     if chosen:
@@ -215,13 +174,6 @@ def _cache_folder() -> str:
         return str(package)
     home = Path.home()
     return str(home / ("Library/Caches" if sys.platform == "darwin" else ".cache"))
-
-
-def _existing(folder: Path) -> Path:
-    """Return the nearest folder above that exists."""
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    return folder
 
 
 def _pip() -> str:

@@ -357,7 +357,7 @@ def test_doctor_tells_a_package_that_does_not_load_from_one_that_is_absent(
 
 
 def _sound(name: str) -> object:
-    from heat_backend.cli.health import OK, Check
+    from bridge.checks import OK, Check
 
     _sound.__name__ = "check_sound"
     return Check(name, OK, "")

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bridge.checks import FETCH_WEIGHTS, OK, OPTIONAL, Check
 from bridge.errors import HeatError
-from heat_backend.cli.health import OK, OPTIONAL, Check
 from heat_backend.engines.registry import DEFAULT_ENGINE
 
 OTHER = f"the {DEFAULT_ENGINE} engine needs none"
@@ -33,6 +33,6 @@ def check_checkpoints() -> Check:
         return Check(name, OK, f"all {len(needed)} that the engine needs, in {folder.path}")
     if all(folder.state(file) == ABSENT for file in needed):
         detail = f"not in {folder.path}; {OTHER}"
-        return Check(name, OPTIONAL, detail, mend)
+        return Check(name, OPTIONAL, detail, mend, FETCH_WEIGHTS)
     gone = ", ".join(file.place for file in lacking)
-    return Check(name, OPTIONAL, f"{folder.path} lacks {gone}; {OTHER}", mend)
+    return Check(name, OPTIONAL, f"{folder.path} lacks {gone}; {OTHER}", mend, FETCH_WEIGHTS)
