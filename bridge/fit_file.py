@@ -6,7 +6,6 @@ Written by ``heat fit``; Blender reads the head and the light's direction from i
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from . import face_model
 from .errors import BadInput
-from .npz_file import npz_bytes
+from .npz_file import npz_bytes, read_npz
 
 FORMAT, VERSION = "heat-fit", 1
 FIELDS = (
@@ -26,6 +25,7 @@ FIELDS = (
     "uv", "seen", "colour", "part", "part_names", "photo", "texture", "light_harmonics",
     "light_direction", "light_strength", "light_ambient", "landmark_error", "landmark_residual",
 )  # fmt: skip
+MAX_UNPACKED = 2 << 30  # a fit holds the photo twice and some 20 MB of tables
 _AGAIN = "fit the face again"
 
 
@@ -127,18 +127,18 @@ def read_light(path: Path) -> NDArray[np.float32]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
+def _opened(path: Path) -> Iterator[Mapping[str, NDArray]]:
     """Open a fit of this version; a fault of its fields is raised as BadInput."""
     try:
-        with np.load(path, allow_pickle=False) as data:
-            if str(data["format"]) != FORMAT or int(data["version"]) != VERSION:
-                raise BadInput(f"{path.name} is no fit of this version: {_AGAIN}")
-            yield data
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        data = read_npz(path, MAX_UNPACKED)
+        if str(data["format"]) != FORMAT or int(data["version"]) != VERSION:
+            raise BadInput(f"{path.name} is no fit of this version: {_AGAIN}")
+        yield data
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise BadInput(f"{path.name} cannot be read ({error}): {_AGAIN}") from error
 
 
-def _table(data: np.lib.npyio.NpzFile, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+def _table(data: Mapping[str, NDArray], name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
     found = np.asarray(data[name], np.float32)
     if found.shape != shape or not np.isfinite(found).all():
         raise ValueError(f"{name} has the shape {found.shape}, not {shape}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import mmap
 import os
 import secrets
+import stat
 import struct
 import sys
 import tempfile
@@ -141,6 +142,9 @@ class SharedRing:
         self._memory = memory
         self._path = path
         self.name = name
+        if path is not None:
+            # A ring that is dropped before the other end has it takes its name with it.
+            weakref.finalize(self, _forget_name, path)
 
     @classmethod
     def create(cls, slot_bytes: int, slots: int = SLOTS) -> SharedRing:
@@ -167,6 +171,8 @@ class SharedRing:
         except (OSError, ValueError, OverflowError) as error:
             raise MissingHere(f"no shared memory for frames here ({error})") from error
         memory[: _RING_HEAD.size] = _RING_HEAD.pack(_RING_MAGIC, slots, slot_bytes, token)
+        if path is not None:
+            _named.add(path)
         return cls(memory, RingName(full, token.hex(), slots, slot_bytes), path)
 
     @classmethod
@@ -199,6 +205,7 @@ class SharedRing:
         """Take its name away; both ends keep the memory for as long as they use it."""
         if self._path is not None:
             self._path.unlink(missing_ok=True)
+            _named.discard(self._path)
             self._path = None
 
     def view(
@@ -208,6 +215,21 @@ class SharedRing:
         if not 0 <= slot < self.name.slots or np.prod(shape) > self.name.slot_bytes:
             raise ValueError(f"slot {slot} of shape {shape} is not in the ring")
         return lease(self._memory, _PAGE + slot * _rounded(self.name.slot_bytes), shape, give_back)
+
+
+_named: set[Path] = set()  # of the rings made by this process that still have their name
+
+
+def _forget_name(path: Path) -> None:
+    if path in _named:
+        _named.discard(path)
+        path.unlink(missing_ok=True)
+
+
+def unlink_rings() -> None:
+    """Take the names away from all rings that this process made, as it ends."""
+    for path in list(_named):
+        _forget_name(path)
 
 
 def ring_folder() -> Path:
@@ -224,10 +246,12 @@ def sweep_stale_rings() -> int:
     for path in ring_folder().glob(f"{NAME_START}*"):
         pid = path.name[len(NAME_START) :].split("-")[0]
         try:
-            if path.stat().st_uid == os.getuid() and pid.isdigit() and not _lives(int(pid)):
+            status = path.lstat()
+            own = status.st_uid == os.getuid() and stat.S_ISREG(status.st_mode)
+            if own and pid.isdecimal() and not _lives(int(pid)):
                 path.unlink()
                 swept += 1
-        except OSError:
+        except (OSError, OverflowError, ValueError):  # a number beyond any process id
             continue
     return swept
 

@@ -88,7 +88,7 @@ def serve_handshake(channel: Channel, secret: str, welcome: Header) -> None:
     theirs = _nonce(message)
     given = message.header.get("proof")
     expected = proof(secret, "client", theirs, own)
-    if not isinstance(given, str) or not hmac.compare_digest(given.encode(), expected.encode()):
+    if not _same(given, expected):
         raise SecretRefused("the secret is not the one of this backend")
     channel.send(Kind.WELCOME, {**welcome, "proof": proof(secret, "server", own, theirs)})
 
@@ -126,9 +126,15 @@ def join_handshake(channel: Channel, secret: str, patience: float) -> Header:
     welcome = _expect(channel, Kind.WELCOME, patience).header
     given = welcome.get("proof")
     expected = proof(secret, "server", theirs, own)
-    if not isinstance(given, str) or not hmac.compare_digest(given.encode(), expected.encode()):
+    if not _same(given, expected):
         raise SecretRefused("what answers at this address does not know the secret")
     return welcome
+
+
+def _same(given: object, expected: str) -> bool:
+    """Compare in constant time; whatever is no text, or none that UTF-8 can hold, differs."""
+    text = given if isinstance(given, str) else ""
+    return hmac.compare_digest(text.encode("utf-8", "replace"), expected.encode())
 
 
 def _expect(channel: Channel, kind: Kind, patience: float) -> Message:

@@ -27,6 +27,7 @@ PARENT_PIPE_VARIABLE = "HEAT_PARENT_PIPE"
 PARENT_ID_VARIABLE = "HEAT_PARENT_PID"
 PATIENCE = 60.0
 LONGEST_FIRST_LINE = 4096
+LARGEST_LOG = 1 << 20  # bytes, of all starts together
 
 
 class BackendProcess:
@@ -35,7 +36,9 @@ class BackendProcess:
     Use ``spawn`` (returns at once) or ``start`` (waits until the backend listens).
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], secret: str, log: IO[bytes]) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], secret: str, log: IO[bytes], log_path: Path
+    ) -> None:
         self._process = process
         self._log = log
         self._heard = threading.Event()
@@ -43,7 +46,7 @@ class BackendProcess:
         self.secret = secret
         """Known to this process and the backend only."""
         self.pid = process.pid
-        self.log_path = Path(log.name)
+        self.log_path = log_path
         self._listener = threading.Thread(
             target=self._listen, name="heat-backend-output", daemon=True
         )
@@ -65,7 +68,8 @@ class BackendProcess:
         env : mapping, optional
             Set over this process's own environment.
         log_path : path
-            Gets what the backend writes; appended to.
+            Gets what the backend writes; appended to, for the user alone. Beyond
+            ``LARGEST_LOG`` bytes it becomes ``NAME.old`` and a new one is begun.
 
         Raises
         ------
@@ -82,7 +86,7 @@ class BackendProcess:
         }
         flags = getattr(subprocess, "CREATE_NO_WINDOW", 0) if sys.platform == "win32" else 0
         try:
-            log = Path(log_path).open("ab", buffering=0)  # noqa: SIM115
+            log = _open_log(Path(log_path))
         except OSError as error:
             raise MissingHere(f"cannot write the log {log_path}: {error.strerror}") from error
         try:
@@ -97,7 +101,7 @@ class BackendProcess:
         except OSError as error:
             log.close()
             raise MissingHere(f"cannot start {command[0]}: {error.strerror}") from error
-        return cls(process, secret, log)
+        return cls(process, secret, log, Path(log_path))
 
     @classmethod
     def start(
@@ -192,6 +196,18 @@ class BackendProcess:
             return "its log cannot be read"
         said = [line.strip() for line in lines if line.strip()]
         return said[-1][:500] if said else f"it ended with status {self._process.poll()}"
+
+
+def _open_log(path: Path) -> IO[bytes]:
+    """Open a log to append to, readable by the user alone."""
+    if path.is_file() and not path.is_symlink():
+        with contextlib.suppress(OSError):
+            if path.stat().st_size > LARGEST_LOG:
+                path.replace(path.with_name(path.name + ".old"))
+            else:
+                path.chmod(0o600)  # one that an earlier version made
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+    return os.fdopen(os.open(path, flags, 0o600), "ab", buffering=0)
 
 
 def _address(line: bytes) -> tuple[str, int] | None:

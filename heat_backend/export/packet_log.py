@@ -91,7 +91,7 @@ def _whole_entries(stream_path: Path, index_path: Path) -> list[Entry]:
 
 
 def _open_at(path: Path, length: int) -> int:
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
     handle = os.open(path, flags, 0o644)
     os.ftruncate(handle, length)
     os.lseek(handle, length, os.SEEK_SET)

@@ -24,6 +24,7 @@ from heat_backend.export.shot import Shot, frame_rate, make_shot
 from heat_backend.export.sound import Sound
 from heat_backend.export.storage import writing
 from heat_backend.export.work_folder import WorkFolder
+from heat_backend.storage.own_files import is_link
 
 _OTHER_FILES = {".mov", ".mkv", ".avi", ".webm", ".m4v", ".gif", ".png", ".jpg", ".jpeg", ".npz"}
 
@@ -78,6 +79,7 @@ def export(
     portrait_id: str | None = None,
     overwrite: bool = False,
     sound: Sound | None = None,
+    follow_links: bool = True,
 ) -> ExportResult:
     """Render ``frames`` of a clip to a folder of PNG files or to an .mp4 movie.
 
@@ -110,6 +112,8 @@ def export(
         this shot too), may be replaced.
     sound : Sound, optional
         Of a movie; it begins with the clip's first frame, whichever of ``frames`` are rendered.
+    follow_links : bool
+        Whether ``out`` may be a link, as the user's own word; not for names that a client gave.
 
     Raises
     ------
@@ -136,6 +140,8 @@ def export(
     )
     job = _Job(portrait, clip, frames, rate, resume, overwrite, shot, sound, progress, cancelled)
     is_movie = is_movie_name(out)
+    if not follow_links and is_link(out):
+        raise BadInput(f"{out} is a link: choose another name, or remove the link")
     target = _resolve(out, is_movie)
     rendered = job.movie(target) if is_movie else job.sequence(target)
     if is_movie:

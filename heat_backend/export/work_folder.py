@@ -3,18 +3,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import shutil
+import re
 import sys
 from pathlib import Path
 
+from bridge.errors import BadInput
 from heat_backend.export.storage import writing
 from heat_backend.storage.locks import claim
+from heat_backend.storage.own_files import is_link, make_own_folder, remove_own_files
 
 SUFFIX = ".heat-part"
 _STAMP = "shot.json"
 _LOCK = "lock"
+# All that an export writes there; what has another name is not deleted.
+_OWN = re.compile(
+    r"shot\.json(\.new)?|lock|packets\.(h264|index)|movie\.mp4|frame_\d{6,}\.png\.part"
+)
 
 
 class WorkFolder:
@@ -28,14 +35,18 @@ class WorkFolder:
     Raises
     ------
     BadInput
-        When another export is writing to the same target, or nothing can be written there.
+        When another export is writing to the same target, when nothing can be written there, or
+        when a link or a file has the folder's name.
     """
 
     def __init__(self, target: Path) -> None:
         self.target = target
         self.path = _place(target)
         with writing(target):
-            self.path.mkdir(exist_ok=True)
+            make_own_folder(self.path)
+            for entry in self.path.iterdir():
+                if is_link(entry) and _OWN.fullmatch(entry.name):
+                    entry.unlink()  # the link itself: a write must not follow it
             refusal = f"another export is writing to {target}: wait for it or choose another name"
             self._lock = claim(self.path / _LOCK, refusal)
 
@@ -50,9 +61,7 @@ class WorkFolder:
     def start(self, stamp: dict[str, object]) -> None:
         """Throw away what an earlier export left and note what this one is."""
         with writing(self.target):
-            for entry in self.path.iterdir():
-                if entry.name != _LOCK:
-                    entry.unlink()
+            remove_own_files(self.path, _OWN, keep=_LOCK)
             part = self.path / f"{_STAMP}.new"
             part.write_text(json.dumps(stamp), encoding="utf-8")
             part.replace(self.path / _STAMP)
@@ -60,10 +69,16 @@ class WorkFolder:
     def close(self, remove: bool) -> None:
         """Give the claim up; ``remove`` takes the folder away as well."""
         if remove and sys.platform != "win32":
-            shutil.rmtree(self.path, ignore_errors=True)
+            self._remove()
         self._lock.release()
         if remove and sys.platform == "win32":  # an open file cannot be removed there
-            shutil.rmtree(self.path, ignore_errors=True)
+            self._remove()
+
+    def _remove(self) -> None:
+        with contextlib.suppress(OSError, BadInput):  # another's file in it keeps the folder
+            make_own_folder(self.path)
+            remove_own_files(self.path, _OWN)
+            self.path.rmdir()
 
 
 def _place(target: Path) -> Path:

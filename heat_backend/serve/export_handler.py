@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +20,7 @@ from heat_backend.serve.export_queue import FINAL_STATES, ExportOrder, ExportQue
 from heat_backend.serve.job_store import job_folder
 from heat_backend.serve.portrait_cache import PortraitCache
 from heat_backend.serve.upload_store import UploadStore, safe_name
+from heat_backend.storage.own_files import open_regular
 
 PROBE_START = ".heat-probe-"
 SHORTEST_TOKEN = 16
@@ -40,7 +42,7 @@ class ExportHandler:
         self._cache = cache
         self._exports = exports
         self._uploads = uploads
-        self._shared_folders: set[str] = set()
+        self._shared_folders: dict[str, tuple[int, int]] = {}  # device and inode, when proven
         self._watched: set[str] = set()
         self._closed = threading.Event()
 
@@ -84,12 +86,19 @@ class ExportHandler:
         uploads, (file, clip) = self._uploads.hand_over(portrait.file, clip)
         portrait = replace(portrait, file=file)
         order = ExportOrder(
-            portrait, clip, first, last, rate, resume, overwrite, out, own_folder, uploads
-        )
-        self._watch(self._exports.add(order))
+            portrait, clip, first, last, rate, resume, overwrite, out, own_folder, uploads,
+            self._uploads.folder.name,
+        )  # fmt: skip
+        try:
+            job = self._exports.add(order)
+        except HeatError:
+            shutil.rmtree(uploads, ignore_errors=True)
+            raise
+        self._watch(job)
 
     def _shared_place(self, folder: str, name: str) -> Path:
-        if folder not in self._shared_folders:
+        proven = self._shared_folders.get(folder)
+        if proven is None or proven != _identity(folder):
             raise UsageError(f"{folder} was not found to be shared with the backend")
         if name in ("", ".", "..") or name != Path(name).name:
             raise UsageError(f"{name[:80]!r} is not a file name")
@@ -147,7 +156,7 @@ class ExportHandler:
         if path is None:
             raise BadInput(f"the export has no file {name[:80]!r}")
         try:
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 file.seek(offset)
                 piece = file.read(size)
         except OSError as error:
@@ -163,7 +172,7 @@ class ExportHandler:
             raise ProtocolError("a probe must be a file of the name and length agreed on")
         same = hmac.compare_digest(_small_file(Path(folder) / name), token.encode())
         if same:
-            self._shared_folders.add(folder)
+            self._shared_folders[folder] = _identity(folder)
         self._channel.send(Kind.PROBED, {"same": same})
 
 
@@ -175,11 +184,20 @@ def _rate(header: Header) -> Fraction:
 
 
 def _entry(path: Path, digest: bool) -> Header:
-    entry: Header = {"name": path.name, "size": path.stat().st_size}
-    if digest:
-        with path.open("rb") as file:
+    with open_regular(path) as file:
+        entry: Header = {"name": path.name, "size": os.fstat(file.fileno()).st_size}
+        if digest:
             entry["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
     return entry
+
+
+def _identity(folder: str) -> tuple[int, int]:
+    """Return device and inode of a folder, by which a link in its place is noticed."""
+    try:
+        status = Path(folder).stat()
+    except (OSError, ValueError):
+        return (-1, -1)
+    return status.st_dev, status.st_ino
 
 
 def _small_file(path: Path) -> bytes:

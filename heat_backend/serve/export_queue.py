@@ -4,25 +4,31 @@
 from __future__ import annotations
 
 import logging
-import queue
+import os
 import secrets
 import shutil
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 
 from bridge import motion_clip
-from bridge.errors import BadInput, Cancelled, HeatError, UnknownJob
+from bridge.errors import BadInput, Cancelled, HeatError, MissingHere, UnknownJob
 from bridge.jobs import check_range
-from bridge.wire import Header
+from bridge.wire import MAX_BLOB, Header
 from heat_backend.export.pace import Pace
+from heat_backend.serve.job_store import remove_job
 from heat_backend.serve.portrait_cache import PortraitCache, PortraitRequest
 
 LOG = logging.getLogger("heat.serve")
 FINAL_STATES = ("rendered", "failed", "cancelled")
 KEEP_FINISHED = 200
+# Of exports that are not finished: far more than an animator orders, little enough for a disk.
+MOST_UNFINISHED, MOST_OF_A_CLIENT = 256, 64
+UPLOADED_BYTES, UPLOADED_BYTES_OF_A_CLIENT = 4 * MAX_BLOB, 2 * MAX_BLOB
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,8 @@ class ExportOrder:
         The job's own folder, where the client fetches the files from; deleted with the job.
     uploads : Path
         Folder of the uploads, deleted at the end.
+    client : str
+        Names the session that ordered it, for the limits and the order of turns.
     """
 
     portrait: PortraitRequest
@@ -59,6 +67,12 @@ class ExportOrder:
     out: Path
     own_folder: Path | None
     uploads: Path
+    client: str
+
+    @cached_property
+    def upload_bytes(self) -> int:
+        """Disk space that its uploads take until it is finished."""
+        return sum(path.stat().st_size for path in (self.portrait.file, self.clip))
 
 
 @dataclass(eq=False)
@@ -107,26 +121,54 @@ class Job:
 
 
 class ExportQueue:
-    """The exports of one backend."""
+    """The exports of one backend; clients that have some waiting take turns."""
 
     def __init__(self, cache: PortraitCache) -> None:
         self._cache = cache
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
-        self._waiting: queue.Queue[Job | None] = queue.Queue()
+        self._added = threading.Condition(self._lock)
+        self._waiting: dict[str, deque[Job]] = {}  # by client, whose turn is next first
+        self._stopping = False
         self._thread = threading.Thread(target=self._run, name="heat-export", daemon=True)
         self._thread.start()
 
     def add(self, order: ExportOrder) -> Job:
-        """Queue an export."""
+        """Queue an export.
+
+        Raises
+        ------
+        MissingHere
+            Too many, or too large ones, are not finished yet; the order was not taken.
+        """
         job = Job(order)
         with self._lock:
+            self._check_limits(order)
             finished = [j for j in self._jobs.values() if j.state in FINAL_STATES]
             for old in finished[: max(0, len(finished) - KEEP_FINISHED)]:
                 del self._jobs[old.name]
             self._jobs[job.name] = job
-        self._waiting.put(job)
+            self._waiting.setdefault(order.client, deque()).append(job)
+            self._added.notify()
         return job
+
+    def _check_limits(self, order: ExportOrder) -> None:
+        unfinished = [j.order for j in self._jobs.values() if j.state not in FINAL_STATES]
+        own = [one for one in unfinished if one.client == order.client]
+        for whose, orders, most, most_bytes in (
+            ("your", own, MOST_OF_A_CLIENT, UPLOADED_BYTES_OF_A_CLIENT),
+            ("all clients'", unfinished, MOST_UNFINISHED, UPLOADED_BYTES),
+        ):
+            if len(orders) >= most:
+                raise MissingHere(
+                    f"{len(orders)} of {whose} exports are not finished, and no more may wait: "
+                    "try again when one is"
+                )
+            if sum(one.upload_bytes for one in (*orders, order)) > most_bytes:
+                raise MissingHere(
+                    f"the photos of {whose} exports that are not finished take too much room "
+                    f"(at most {most_bytes >> 20} MB): try again when one is"
+                )
 
     def find(self, name: str) -> Job:
         """Return the export of that name, or raise UnknownJob."""
@@ -142,19 +184,36 @@ class ExportQueue:
             return
         with self._lock:
             self._jobs.pop(job.name, None)
-        if job.order.own_folder is not None:
-            shutil.rmtree(job.order.own_folder, ignore_errors=True)
+            own = job.order.own_folder
+            # The same order given twice shares one folder: the last of the twins takes it away.
+            if own is not None and all(j.order.own_folder != own for j in self._jobs.values()):
+                remove_job(own)
 
     def stop(self, patience: float) -> None:
         """Cancel everything and wait for the worker that many seconds."""
         with self._lock:
             for job in self._jobs.values():
                 job.cancel.set()
-        self._waiting.put(None)
+            self._stopping = True
+            self._added.notify()
         self._thread.join(patience)
 
+    def _next(self) -> Job | None:
+        """Wait for the next job and take it out; None at the end, when all others are through."""
+        with self._added:
+            while not self._waiting:
+                if self._stopping:
+                    return None
+                self._added.wait()
+            client, jobs = next(iter(self._waiting.items()))
+            del self._waiting[client]
+            job = jobs.popleft()
+            if jobs:
+                self._waiting[client] = jobs
+            return job
+
     def _run(self) -> None:
-        while (job := self._waiting.get()) is not None:
+        while (job := self._next()) is not None:
             try:
                 self._export(job)
             except Cancelled as error:
@@ -200,6 +259,7 @@ class ExportQueue:
             cancelled=job.cancel.is_set,
             portrait_id=prepared.key,
             overwrite=order.overwrite,
+            follow_links=False,
         )
         job.update(
             state="rendered",
@@ -207,7 +267,7 @@ class ExportQueue:
             done=len(frames),
             rendered=result.rendered,
             skipped=result.skipped,
-            files=result.files,
+            files=tuple(Path(os.path.realpath(file.parent)) / file.name for file in result.files),
             notes=result.notes,
             seconds_left=0.0,
         )

@@ -3,32 +3,36 @@
 
 The folder of an export is named by what is exported, so that a resumed one finds its own even
 after the backend was restarted. It is deleted once the client has fetched everything, or after
-``KEEP_DAYS``.
+``KEEP_DAYS``. Only folders that carry the mark written here are ever deleted.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import time
 from pathlib import Path
 
 from bridge.errors import MissingHere
 from heat_backend.storage import user_folders
+from heat_backend.storage.own_files import is_link
 
 KEEP_DAYS = 14.0
 FOLDER_VARIABLE = "HEAT_JOBS_DIR"
+_MARK = ".heat-job"
+_NAME = re.compile(r"[0-9a-f]{32}")
 
 
 def jobs_folder() -> Path:
-    """Return the folder that holds them all, private to the user."""
+    """Return the folder that holds them all."""
     named = os.environ.get(FOLDER_VARIABLE)
     return Path(named) if named else user_folders.cache_folder() / "jobs"
 
 
 def job_folder(portrait: Path, clip: Path, *details: object) -> Path:
-    """Return the folder of an export, made if it is new.
+    """Return the folder of an export, made if it is new, for the user alone.
 
     Parameters
     ----------
@@ -49,6 +53,7 @@ def job_folder(portrait: Path, clip: Path, *details: object) -> Path:
     folder = jobs_folder() / digest.hexdigest()[:32]
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / _MARK).touch(mode=0o600)
         os.utime(folder)
     except OSError as error:
         raise MissingHere(
@@ -57,14 +62,22 @@ def job_folder(portrait: Path, clip: Path, *details: object) -> Path:
     return folder
 
 
+def remove_job(folder: Path) -> None:
+    """Delete the folder of an export; one that :func:`job_folder` did not make stays."""
+    if _NAME.fullmatch(folder.name) and not is_link(folder) and (folder / _MARK).is_file():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def sweep_old_jobs() -> None:
     """Delete what nobody fetched for two weeks."""
-    base = jobs_folder()
-    if not base.is_dir():
+    try:
+        folders = list(jobs_folder().iterdir())
+    except OSError:
         return
-    for folder in base.iterdir():
+    for folder in folders:
         try:
-            if time.time() - folder.stat().st_mtime > KEEP_DAYS * 86400.0:
-                shutil.rmtree(folder, ignore_errors=True)
+            age = time.time() - folder.lstat().st_mtime
         except OSError:
             continue
+        if age > KEEP_DAYS * 86400.0:
+            remove_job(folder)

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from heat_backend.media.photo import Photo
 from heat_backend.serve.fair_lock import FairLock, LockedPortrait, threads_must_not_overlap
 
 MAX_SIDE = 32768
+PHOTOS_AT_ONCE = 2  # that are read: each may take as much memory as a photo may have pixels
 Progress = Callable[[str, float], None]
 
 
@@ -80,6 +81,7 @@ class PortraitCache:
         self.device = device
         self.lock = FairLock()
         self._one_at_a_time = threading.Lock()
+        self._reading = threading.BoundedSemaphore(PHOTOS_AT_ONCE)
         self._engines: dict[str, Engine] = {}
         self._prepared: weakref.WeakValueDictionary[tuple[str, str, str], Prepared]
         self._prepared = weakref.WeakValueDictionary()
@@ -126,13 +128,10 @@ class PortraitCache:
         """
         from heat_backend.export.shot import portrait_key
 
-        if self._one_at_a_time.locked():
-            progress("waiting for another portrait", 0.0)
-        while not self._one_at_a_time.acquire(timeout=0.1):
-            if cancelled():
-                raise Cancelled("stopped before the portrait was prepared")
-        try:
+        # Reading a large photo takes seconds and must not keep others from their prepared one.
+        with _held(self._reading, progress, cancelled):
             photo = _photo(request)
+        with _held(self._one_at_a_time, progress, cancelled):
             key = portrait_key(photo, request.settings)
             place = (key, request.engine, request.settings.device)
             found = self._prepared.get(place)
@@ -148,13 +147,29 @@ class PortraitCache:
             made = Prepared(in_turn, key, engine.name, engine.version)
             self._prepared[place] = made
             return made
-        finally:
-            self._one_at_a_time.release()
 
     def _engine(self, name: str) -> Engine:
         if name not in self._engines:
             self._engines[name] = make_engine(name)
         return self._engines[name]
+
+
+@contextmanager
+def _held(
+    lock: threading.Lock | threading.Semaphore, progress: Progress, cancelled: Callable[[], bool]
+) -> Iterator[None]:
+    """Hold a lock; while it is waited for, the client is told and may cancel."""
+    if not lock.acquire(blocking=False):
+        progress("waiting for another portrait", 0.0)
+        while not lock.acquire(timeout=0.1):
+            if cancelled():
+                raise Cancelled("stopped before the portrait was prepared")
+    try:
+        if cancelled():
+            raise Cancelled("stopped before the portrait was prepared")
+        yield
+    finally:
+        lock.release()
 
 
 def _own_options(engine: str, options: Header) -> object:

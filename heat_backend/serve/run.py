@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
+from typing import TextIO
 
 from bridge.errors import HeatError
 from bridge.wire import VERSION
@@ -24,6 +25,7 @@ from heat_backend.serve.server import Server
 
 LOG = logging.getLogger("heat.serve")
 SWITCH_SECONDS = 0.001
+MOST_LOG_BYTES = 4 << 20  # of one backend's life
 
 
 def serve(
@@ -128,10 +130,25 @@ def _signals_told_to(over: queue.SimpleQueue[str]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+class _BoundedLog(logging.StreamHandler[TextIO]):
+    """Writes at most ``MOST_LOG_BYTES``: who knocks without the secret must not fill the disk."""
+
+    _written = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._written > MOST_LOG_BYTES:
+            return
+        self._written += len(self.format(record))
+        super().emit(record)
+        if self._written > MOST_LOG_BYTES:
+            self.stream.write(f"the log ends here: it has reached {MOST_LOG_BYTES >> 20} MB\n")
+            self.flush()
+
+
 def _log_to_stderr() -> None:
     root = logging.getLogger("heat")
     if not root.handlers:
-        handler = logging.StreamHandler(sys.stderr)
+        handler = _BoundedLog(sys.stderr)
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
         root.addHandler(handler)
         root.setLevel(logging.INFO)

@@ -13,7 +13,7 @@ import threading
 import time
 
 from bridge.errors import BackendLost, HeatError, MissingHere, SecretRefused, UsageError
-from bridge.frames import sweep_stale_rings
+from bridge.frames import sweep_stale_rings, unlink_rings
 from bridge.handshake import check_secret, serve_handshake
 from bridge.wire import VERSION, Channel, Header
 from heat_backend import __version__
@@ -22,7 +22,7 @@ from heat_backend.serve.export_queue import ExportQueue
 from heat_backend.serve.job_store import sweep_old_jobs
 from heat_backend.serve.portrait_cache import PortraitCache
 from heat_backend.serve.session import Session
-from heat_backend.serve.upload_store import sweep_stale_uploads
+from heat_backend.serve.upload_store import UploadFolder, sweep_stale_uploads
 
 LOG = logging.getLogger("heat.serve")
 
@@ -68,6 +68,7 @@ class Server:
         self.address: tuple[str, int] = (bound[0], bound[1])
         self.cache = PortraitCache(engine, device)
         self.exports = ExportQueue(self.cache)
+        self._upload_folder = UploadFolder()
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._unproven: dict[int, Channel] = {}
@@ -93,6 +94,8 @@ class Server:
         for channel in channels:
             channel.abort()
         self.exports.stop(STOP_SECONDS)
+        unlink_rings()
+        self._upload_folder.close()
 
     def _accept(self) -> None:
         while not self._stopping.is_set():
@@ -136,7 +139,7 @@ class Server:
                 self._sessions[number] = channel
             if is_full:
                 raise MissingHere(f"the backend serves {MOST_SESSIONS} clients already")
-            Session(channel, self.cache, self.exports).run()
+            Session(channel, self.cache, self.exports, self._upload_folder).run()
             LOG.info("client %d left", number)
         except BackendLost as error:
             LOG.info("client %d was lost: %s", number, _one_line(error))
@@ -198,5 +201,5 @@ def _why_not(error: Exception) -> str:
 
 
 def _one_line(error: HeatError) -> str:
-    """Return the error's text as one line: part of it may be a client's own words."""
-    return " ".join(str(error).split())
+    """Return the error's text as one printable line: part of it may be a client's own words."""
+    return "".join(c if c.isprintable() else " " for c in str(error))

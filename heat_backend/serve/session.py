@@ -12,7 +12,7 @@ from heat_backend.serve.export_handler import ExportHandler
 from heat_backend.serve.export_queue import ExportQueue
 from heat_backend.serve.portrait_cache import PortraitCache
 from heat_backend.serve.preview_worker import Pose, PreviewWorker
-from heat_backend.serve.upload_store import UploadStore
+from heat_backend.serve.upload_store import UploadFolder, UploadStore
 
 
 class Session:
@@ -26,12 +26,20 @@ class Session:
         Portraits.
     exports : ExportQueue
         Export jobs.
+    upload_folder : UploadFolder
+        Where its uploads are kept.
     """
 
-    def __init__(self, channel: Channel, cache: PortraitCache, exports: ExportQueue) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        cache: PortraitCache,
+        exports: ExportQueue,
+        upload_folder: UploadFolder,
+    ) -> None:
         self._channel = channel
         self._cache = cache
-        self._uploads = UploadStore()
+        self._uploads = UploadStore(upload_folder)
         self._worker = PreviewWorker(channel, cache)
         self._export_handler = ExportHandler(channel, cache, exports, self._uploads)
         self._answers: dict[Kind, Callable[[Message], None]] = {

@@ -3,18 +3,19 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from bridge import fields
-from bridge.errors import MissingHere, ProtocolError
+from bridge.errors import BadInput, MissingHere, ProtocolError
 from bridge.wire import MAX_BLOB, Message
+from heat_backend.storage.locks import claim
+from heat_backend.storage.own_files import is_link
 
-FOLDER_START = "heat-session-"
+FOLDER_START = "heat-uploads-"
+_LOCK = "lock"
 MAX_BLOBS = 8
 _FORBIDDEN = set('/\\:*?"<>|')
 
@@ -26,11 +27,33 @@ class _Blob:
     received: int = 0
 
 
+class UploadFolder:
+    """The folder of one backend in which its sessions keep their uploads.
+
+    It is the user's alone, and locked while the backend lives: what a killed one left behind is
+    known by its free lock.
+    """
+
+    def __init__(self) -> None:
+        self._path = Path(tempfile.mkdtemp(prefix=FOLDER_START))
+        self._lock = claim(self._path / _LOCK, f"{self._path} is in use")
+
+    def make(self) -> Path:
+        """Make a folder of its own for a session or a job."""
+        return Path(tempfile.mkdtemp(dir=self._path))
+
+    def close(self) -> None:
+        """Delete everything."""
+        self._lock.release()
+        shutil.rmtree(self._path, ignore_errors=True)
+
+
 class UploadStore:
     """The uploads of one session; its folder goes with ``close``."""
 
-    def __init__(self) -> None:
-        self.folder = _own_folder()
+    def __init__(self, within: UploadFolder) -> None:
+        self._within = within
+        self.folder = within.make()
         self._blobs: dict[int, _Blob] = {}
 
     def take_in(self, message: Message) -> None:
@@ -93,7 +116,7 @@ class UploadStore:
         Path, list of Path
             The folder, which is the caller's to delete, and the files in it, names unchanged.
         """
-        folder = _own_folder()
+        folder = self._within.make()
         return folder, [
             Path(shutil.move(path.parent, folder / str(i))) / path.name
             for i, path in enumerate(paths)
@@ -111,20 +134,14 @@ def safe_name(name: str) -> str:
     return kept or "unnamed"
 
 
-def _own_folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix=f"{FOLDER_START}{os.getpid()}-"))
-
-
 def sweep_stale_uploads() -> None:
-    """Delete the folders of sessions whose backend was killed."""
-    if sys.platform == "win32":
-        return
+    """Delete the upload folders of backends that were killed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_START}*"):
-        pid = folder.name[len(FOLDER_START) :].split("-")[0]
-        try:
-            if folder.stat().st_uid == os.getuid() and pid.isdigit():
-                os.kill(int(pid), 0)
-        except ProcessLookupError:
-            shutil.rmtree(folder, ignore_errors=True)
-        except OSError:
+        lock = folder / _LOCK
+        if is_link(folder) or is_link(lock) or not lock.is_file():
             continue
+        try:
+            claim(lock, "in use").release()
+        except (BadInput, OSError):
+            continue
+        shutil.rmtree(folder, ignore_errors=True)

@@ -123,7 +123,8 @@ def test_a_machine_without_room_says_so(monkeypatch):
 def test_the_ring_of_a_killed_process_is_swept():
     code = (
         "import os, signal\nfrom bridge.frames import SharedRing\n"
-        "print(SharedRing.create(64).name.name, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"
+        "ring = SharedRing.create(64)\nprint(ring.name.name, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=30

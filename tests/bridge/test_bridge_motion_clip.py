@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import io
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -196,3 +197,32 @@ def test_clamping_counts_the_frames():
 def test_a_frame_that_does_not_exist_is_told():
     with pytest.raises(BadInput, match="no frame 5"):
         make_clip(4).frame(4)
+
+
+def test_a_small_file_that_unpacks_to_much_is_refused_at_once(tmp_path):
+    """5.9 GB of compressed booleans took 19 s and the memory; the headers alone tell."""
+    path = tmp_path / "bomb.npz"
+    zeros = np.zeros((5_000_000, 52), bool)
+    names = {"expression_names": np.array(EXPRESSION_NAMES)}
+    still = np.zeros((1, 3), np.float32)
+    np.savez_compressed(path, format="heat-motion", version=1, fps=24.0, expression=zeros,
+                        rotation=still, translation=still, **names)  # fmt: skip
+    del zeros
+    assert path.stat().st_size < 2_000_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadInput, match="larger than"):
+            motion_clip.load(path)
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_fields_that_no_clip_has_are_not_read(tmp_path):
+    path = tmp_path / "more.npz"
+    still = np.zeros((2, 3), np.float32)
+    np.savez_compressed(path, format="heat-motion", version=1, fps=24.0,
+                        expression=np.zeros((2, 52)), rotation=still, translation=still,
+                        expression_names=np.array(EXPRESSION_NAMES),
+                        huge=np.zeros(200_000_000, bool))  # fmt: skip
+    assert len(motion_clip.load(path)) == 2

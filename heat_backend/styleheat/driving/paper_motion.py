@@ -9,7 +9,6 @@ from Deep3DFaceRecon's 257 coefficients and the numbers of its crop, as in PIRen
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -28,6 +27,7 @@ from heat_backend.engines.protocol import (
     Portrait,
     never,
 )
+from heat_backend.media.mat_file import read_mat
 
 SIZE = 73
 EXPRESSION = slice(0, 64)
@@ -147,7 +147,8 @@ def mel_window(mel: NDArray, frame: int, length: int = 32) -> NDArray:
 PAPER_FPS = 25.0  # at which the published extraction runs
 SUFFIXES = (".npy", ".mat")
 _TRANSFORM_NAMES = ("transform_params", "trans_params")
-_MAX_FRAMES = 10_000_000  # 4 days at 25 fps: more is a damaged file
+_MAX_FRAMES = 500_000  # 5.5 hours at 25 fps, as many as a motion clip may have
+_MOST_BYTES = _MAX_FRAMES * 300 * 8  # 257 + 5 numbers a frame, and as much again for the rest
 
 
 def load_paper_clip(path: Path) -> NDArray[np.float32]:
@@ -212,9 +213,7 @@ def for_portrait(
 
 
 def _from_mat(path: Path) -> NDArray:
-    from scipy.io import loadmat
-
-    fields: Mapping[str, NDArray] = loadmat(path)
+    fields = read_mat(path, _MOST_BYTES)
     if "coeff" in fields:
         transform = next((fields[name] for name in _TRANSFORM_NAMES if name in fields), None)
         if transform is None:
@@ -222,7 +221,7 @@ def _from_mat(path: Path) -> NDArray:
         return _joined(path, fields["coeff"], transform)
     if "coeff_3dmm" in fields:
         return fields["coeff_3dmm"]
-    found = ", ".join(sorted(name for name in fields if not name.startswith("__"))) or "nothing"
+    found = ", ".join(sorted(fields)) or "nothing"
     raise BadInput(f"{path.name} holds {found}, but neither `coeff` nor `coeff_3dmm`")
 
 
