@@ -13,7 +13,7 @@ from bridge.errors import BadInput, UsageError
 from heat_backend.geometry.face_landmarks import MIN_FACE_PX, FaceLandmarks
 
 _DETECTORS = {
-    "mediapipe": "heat_backend.detect.face_mesh",
+    "mediapipe": "heat_backend.detect.face_landmarker",
     "face-alignment": "heat_backend.detect.face_alignment",
 }
 

@@ -70,7 +70,7 @@ class FaceFollower:
             return None
         self._last = numbered_face(faces, self._number, "the video")
         if self._has_video_mode:
-            from heat_backend.detect.face_mesh import create_tracking
+            from heat_backend.detect.face_landmarker import create_tracking
 
             self._video_detector = create_tracking(faces=1 if len(faces) == 1 else MAX_FACES)
             # It starts from the landmarks of its last call, and the first ones are imprecise.

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Networks of others, converted to the ONNX files that Heat ships."""
