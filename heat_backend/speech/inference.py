@@ -3,20 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from bridge.errors import Cancelled
 from heat_backend.engines.protocol import CancelCheck, never
+from heat_backend.inference.network import Network
 from heat_backend.media import mel
 from heat_backend.media.audio import AudioStream
-from heat_backend.speech.network import STEP, SpeechNet
+from heat_backend.speech.network import CHANNELS, CLOSURE, LOG_MEL, SPEECH, STEP
 from heat_backend.speech.visemes import COUNT
 
 WINDOW_SECONDS = 24.0  # with WINDOWS_AT_ONCE what an hour of audio needs in memory: 0.5 GB in all
@@ -130,7 +129,7 @@ def _references(frames: NDArray[np.float16], levels: Array) -> tuple[Array, Arra
 
 
 def run_network(
-    network: SpeechNet,
+    network: Network,
     features: AudioFeatures,
     progress: Progress,
     cancelled: CancelCheck = never,
@@ -145,48 +144,34 @@ def run_network(
     channels = np.empty((steps, COUNT), np.float32)
     closure, speech = np.empty(steps, np.float32), np.empty(steps, np.float32)
     starts = list(range(0, steps * STEP, core))
-    with _one_thread():
-        for at in range(0, len(starts), WINDOWS_AT_ONCE):
-            if cancelled():
-                raise Cancelled("stopped")
-            group = starts[at : at + WINDOWS_AT_ONCE]
-            windows = [(first, min(first + core, steps * STEP)) for first in group]
-            outputs = _run_windows(network, features, windows)
-            for (first, last), output in zip(windows, outputs, strict=True):
-                place = slice(first // STEP, last // STEP)
-                channels[place], closure[place], speech[place] = output
-            progress("speaking", min(1.0, (at + WINDOWS_AT_ONCE) / len(starts)))
+    for at in range(0, len(starts), WINDOWS_AT_ONCE):
+        if cancelled():
+            raise Cancelled("stopped")
+        group = starts[at : at + WINDOWS_AT_ONCE]
+        windows = [(first, min(first + core, steps * STEP)) for first in group]
+        outputs = _run_windows(network, features, windows)
+        for (first, last), output in zip(windows, outputs, strict=True):
+            place = slice(first // STEP, last // STEP)
+            channels[place], closure[place], speech[place] = output
+        progress("speaking", min(1.0, (at + WINDOWS_AT_ONCE) / len(starts)))
     return NetworkOutput(channels, closure, speech)
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Run torch on one thread: the LSTM's steps are too small to share among several."""
-    usual = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(usual)
-
-
 def _run_windows(
-    network: SpeechNet, features: AudioFeatures, windows: list[tuple[int, int]]
+    network: Network, features: AudioFeatures, windows: list[tuple[int, int]]
 ) -> list[tuple[Array, ...]]:
     """Channels, closure and speech of each window, given as its first and last frame."""
     context, total = int(CONTEXT_SECONDS * FRAMES_PER_SECOND), len(features.mel) // STEP * STEP
     padded = [(max(0, first - context), min(total, last + context)) for first, last in windows]
     if len({high - low for low, high in padded}) > 1:  # the ends of a file run by themselves
         return [_run_windows(network, features, [one])[0] for one in windows]
-    with torch.inference_mode():
-        inputs = np.stack([_normalised(features, low, high) for low, high in padded])
-        channels, closure, speech, _ = network(torch.from_numpy(inputs))
-        outputs = channels, torch.sigmoid(closure), torch.sigmoid(speech)
+    found = network.run({LOG_MEL: np.stack([_normalised(features, *one) for one in padded])})
+    outputs = found[CHANNELS], found[CLOSURE], found[SPEECH]
     kept = [
         slice((first - low) // STEP, (last - low) // STEP)
         for (first, last), (low, _) in zip(windows, padded, strict=True)
     ]
-    return [tuple(out[row, part].numpy() for out in outputs) for row, part in enumerate(kept)]
+    return [tuple(out[row, part] for out in outputs) for row, part in enumerate(kept)]
 
 
 def _normalised(features: AudioFeatures, low: int, high: int) -> Array:

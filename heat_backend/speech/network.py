@@ -1,169 +1,47 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The network: VGG-like convolutions over log-mel, a bidirectional LSTM and linear heads.
+"""The shipped network: normalised log-mel energies to a mouth, closures and speech.
 
-3x3 convolutions with pooling as in Simonyan and Zisserman, "Very deep convolutional networks"
-(2015). Its time step is 20 ms: two log-mel frames make one step.
+Its layers are described where it learns, in ``tools.speech_training.network``. Its time step is
+20 ms: two log-mel frames make one step.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-import torch
-from torch import Tensor, nn
-
-from bridge.errors import MissingHere
-from bridge.whole_file import whole_file
+from heat_backend.inference.network import Network
 from heat_backend.media import mel
-from heat_backend.speech.visemes import CLASSES, COUNT
 
 STEP = 2
 """Log-mel frames a step."""
 RATE = mel.RATE / mel.HOP / STEP
 """Steps a second."""
 
+LOG_MEL = "log_mel"
+"""The input, (B, T, BANDS) float32: see :func:`heat_backend.media.mel.normalised`; T even."""
+CHANNELS, CLOSURE, SPEECH = "channels", "closure", "speech"
+"""The outputs, (B, T/2, C), (B, T/2) and (B, T/2) float32; the last two are probabilities."""
+KIND = "kind"
+"""Of use while learning only: (B, T/2, classes) logits of :data:`visemes.CLASSES`."""
 
-@dataclass(frozen=True)
-class Shape:
-    """Sizes of the layers.
-
-    Attributes
-    ----------
-    widths : tuple of int
-        Channels of the three groups of convolutions.
-    bottleneck : int
-        Outputs of the linear layer before the LSTM.
-    hidden, layers : int
-        Of the LSTM, in each direction.
-    """
-
-    widths: tuple[int, int, int] = (16, 32, 64)
-    bottleneck: int = 160
-    hidden: int = 144
-    layers: int = 2
+SHIPPED = Path(__file__).with_name("speech_net.onnx")
 
 
-class SpeechNet(nn.Module):
-    """Log-mel energies to channels of the mouth, closures, speech and classes of sounds.
+def load(path: Path = SHIPPED) -> Network:
+    """Open a network that ``tools.speech_training`` wrote.
 
-    Parameters
-    ----------
-    shape : Shape, optional
-        Sizes of the layers, those of the shipped network by default.
-    """
-
-    def __init__(self, shape: Shape | None = None) -> None:
-        super().__init__()
-        self.shape = shape or Shape()
-        a, b, c = self.shape.widths
-        self.front = nn.Sequential(
-            *_block(1, a),
-            *_block(a, a),
-            nn.MaxPool2d((STEP, 2)),
-            *_block(a, b),
-            *_block(b, b),
-            nn.MaxPool2d((1, 2)),
-            *_block(b, c),
-            nn.MaxPool2d((1, 2)),
-        )
-        size = c * (mel.BANDS // 8)
-        self.narrow = nn.Sequential(nn.Linear(size, self.shape.bottleneck), nn.ReLU())
-        self.memory = nn.LSTM(
-            self.shape.bottleneck,
-            self.shape.hidden,
-            self.shape.layers,
-            batch_first=True,
-            bidirectional=True,
-        )
-        both = 2 * self.shape.hidden
-        self.channels = nn.Linear(both, COUNT)
-        self.shut = nn.Linear(both, 1)
-        self.speech = nn.Linear(both, 1)
-        self.kind = nn.Linear(both, len(CLASSES))
-
-    def forward(self, log_mel: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Run over a batch.
-
-        Parameters
-        ----------
-        log_mel : (B, T, BANDS)
-            Normalised, see :func:`heat_backend.media.mel.normalised`; T even.
-
-        Returns
-        -------
-        channels (B, T/2, C), closure (B, T/2), speech (B, T/2), class (B, T/2, classes)
-            The last three are logits.
-        """
-        x = self.front(log_mel[:, None])
-        x = x.permute(0, 2, 1, 3).flatten(2)
-        x, _ = self.memory(self.narrow(x))
-        return self.channels(x), self.shut(x)[..., 0], self.speech(x)[..., 0], self.kind(x)
-
-
-def _block(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
-    return (
-        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(inplace=True),
-    )
-
-
-def parameter_count(network: nn.Module) -> int:
-    """Count the parameters."""
-    return sum(p.numel() for p in network.parameters())
-
-
-FORMAT = "heat-speech"
-VERSION = 1
-SHIPPED = Path(__file__).with_name("speech_net.npz")
-
-
-def save(network: SpeechNet, path: Path) -> None:
-    """Write the weights in half precision; the file appears whole or not at all."""
-    fields: dict[str, np.ndarray] = {
-        "format": np.array(FORMAT),
-        "version": np.array(VERSION),
-        "widths": np.array(network.shape.widths),
-        "sizes": np.array([network.shape.bottleneck, network.shape.hidden, network.shape.layers]),
-    }
-    for name, value in network.state_dict().items():
-        if not name.endswith("num_batches_tracked"):
-            fields[f"w.{name}"] = value.detach().cpu().numpy().astype(np.float16)
-    with whole_file(path) as part, part.open("wb") as file:
-        np.savez_compressed(file, **fields)
-
-
-def load(path: Path = SHIPPED) -> SpeechNet:
-    """Read a network, in evaluation mode.
+    It runs on one thread: the LSTM's steps are too small to share among several.
 
     Raises
     ------
-    MissingHere
-        The file is not there or is not one of ours.
+    bridge.errors.MissingHere
+        The file is not there or damaged, or onnxruntime does not load.
     """
-    try:
-        with np.load(path, allow_pickle=False) as fields:
-            if str(fields["format"]) != FORMAT or int(fields["version"]) != VERSION:
-                raise ValueError("another format")
-            a, b, c = (int(n) for n in fields["widths"])
-            bottleneck, hidden, layers = (int(n) for n in fields["sizes"])
-            network = SpeechNet(Shape((a, b, c), bottleneck, hidden, layers))
-            state = {
-                name[2:]: torch.from_numpy(fields[name].astype(np.float32))
-                for name in fields.files
-                if name.startswith("w.")
-            }
-        network.load_state_dict(state, strict=False)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        text = f"the speech network {path.name} is missing or broken: install Heat again"
-        raise MissingHere(text) from error
-    return network.eval()
+    return Network(path, threads=1)
 
 
 @lru_cache(maxsize=1)
-def shipped() -> SpeechNet:
+def shipped() -> Network:
     """Return the shipped network, read once."""
     return load()

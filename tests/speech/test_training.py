@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from heat_backend.speech import network
-from heat_backend.speech.network import Shape
+pytest.importorskip("torch", reason="needs torch, the extra networks")
+pytest.importorskip("onnx", reason="needs onnx, with which files of networks are written")
+
 from tests.speech.sounds import needs_espeak, needs_flite
+from tools.speech_training import onnx_file
 from tools.speech_training.corpus import (
     HELD_OUT_LANGUAGES,
     HELD_OUT_VARIANTS,
@@ -20,6 +22,7 @@ from tools.speech_training.corpus import (
     build,
 )
 from tools.speech_training.examples import Backgrounds, batch, batches
+from tools.speech_training.network import Shape
 from tools.speech_training.train import Plan, Trainer, train
 
 pytestmark = pytest.mark.slow
@@ -53,8 +56,8 @@ def test_learning_lowers_the_loss_and_goes_on_where_it_stopped(
     again.resume(tmp_path / "state.pt")
     assert again.step == 60
     assert again.losses(fixed).total.item() == pytest.approx(after.total.item(), rel=1e-3)
-    network.save(again.network, tmp_path / "small.npz")
-    assert network.load(tmp_path / "small.npz").shape == SMALL
+    onnx_file.save(again.network, tmp_path / "small.onnx")
+    assert onnx_file.load(tmp_path / "small.onnx").shape == SMALL
 
 
 @needs_espeak

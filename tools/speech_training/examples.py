@@ -151,7 +151,7 @@ def _gain(rng: np.random.Generator) -> np.float32:
     return np.float32(10.0 ** (rng.uniform(-6.0, 0.0) / 20.0))
 
 
-def _loudness(levels: NDArray[np.float32], sounds: list[Sound]) -> NDArray[np.float64]:
+def _loudness(levels: NDArray[np.float32], sounds: list[Sound]) -> NDArray[np.floating]:
     """Level of each frame (T,) against the mean of the vowels, in their standard deviations."""
     time = np.arange(len(levels)) * (mel.HOP / mel.RATE)
     voiced = np.zeros(len(levels), bool)

@@ -29,11 +29,12 @@ from numpy.typing import NDArray
 
 from heat_backend.cli.script import run_script
 from heat_backend.engines.protocol import never
+from heat_backend.inference.network import Network
 from heat_backend.media.audio import AudioStream
 from heat_backend.media.mel import RATE
 from heat_backend.speech.inference import extract_features, run_network
 from heat_backend.speech.lip_landmarks import opening
-from heat_backend.speech.network import SHIPPED, SpeechNet, load
+from heat_backend.speech.network import SHIPPED, load
 from heat_backend.speech.phonemes import Sound, from_espeak, from_flite
 from heat_backend.speech.speak import Speech, SpeechStyle, motion_from_output, no_progress
 from tools.speech_training import corpus, scoring
@@ -50,7 +51,7 @@ Row = dict[str, object]
 Curve = NDArray[np.floating]
 
 
-def spoken(network: SpeechNet, path: Path, fps: float = FPS) -> Speech:
+def spoken(network: Network, path: Path, fps: float = FPS) -> Speech:
     """Run all of ``heat speak`` on a file with the given network."""
     features = extract_features(path, no_progress, never)
     output = run_network(network, features, no_progress)
@@ -76,7 +77,7 @@ def _pcm(samples: NDArray[np.floating]) -> bytes:
     return (np.clip(samples, -1.0, 1.0) * 32767.0).astype("<i2").tobytes()
 
 
-def held_out_sentences(network: SpeechNet, count: int, seed: int = SEED) -> Row:
+def held_out_sentences(network: Network, count: int, seed: int = SEED) -> Row:
     """Score closures on synthesised sentences in held-out voices and languages."""
     rng = np.random.default_rng(seed)
     total = {"espeak-ng": scoring.NO_CLOSURES, "flite": scoring.NO_CLOSURES}
@@ -98,7 +99,7 @@ def held_out_sentences(network: SpeechNet, count: int, seed: int = SEED) -> Row:
     return {"what": what, **_score_row(sum(total.values(), scoring.NO_CLOSURES)), **each}
 
 
-def timed_files(network: SpeechNet, folder: Path) -> list[Row]:
+def timed_files(network: Network, folder: Path) -> list[Row]:
     """Score closures on files whose phoneme times are known."""
     rows: list[Row] = []
     total = scoring.NO_CLOSURES
@@ -131,7 +132,7 @@ def _score_row(score: scoring.ClosureScore) -> Row:
     }
 
 
-def recorded_voice(network: SpeechNet, path: Path) -> Row:
+def recorded_voice(network: Network, path: Path) -> Row:
     """Correlate the opening with the voice's energy; list the motion within silences."""
     samples = samples_of(path)
     speech = spoken(network, path)
@@ -155,7 +156,7 @@ def recorded_voice(network: SpeechNet, path: Path) -> Row:
     return row
 
 
-def speaker_on_video(network: SpeechNet, path: Path) -> Row:
+def speaker_on_video(network: Network, path: Path) -> Row:
     """Correlate the opening with that of the speaker in the video."""
     seen, fps = tracked_openings(path)
     wide = opening(spoken(network, path, fps).clip.expression)
@@ -243,7 +244,7 @@ def compare(
     return row
 
 
-def speed(network: SpeechNet, seconds: float, source: Path | None) -> Row:
+def speed(network: Network, seconds: float, source: Path | None) -> Row:
     """Time and memory of a long file, one voice over and over."""
     voice = (
         samples_of(source) if source else corpus.espeak_utterance(np.random.default_rng(1)).samples

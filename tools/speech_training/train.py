@@ -2,7 +2,7 @@
 """Trains the speech network on synthesised speech.
 
     sudo apt install espeak-ng flite     and what tools/speech_training/festival.py names
-    python -m tools.speech_training.train --work FOLDER --out speech_net.npz
+    python -m tools.speech_training.train --work FOLDER --out speech_net.onnx
 
 It trains for ``--minutes``, whatever the machine; 90 on two cores are enough. ``--work`` keeps the
 synthesised corpus (1 GB) and the state of the training; the same command goes on where it was
@@ -26,12 +26,12 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from bridge.whole_file import whole_file
 from heat_backend.cli.script import run_script
-from heat_backend.speech import network
 from heat_backend.speech.lip_landmarks import channel_offsets
-from heat_backend.speech.network import Shape, SpeechNet, parameter_count
 from heat_backend.speech.visemes import CHANNEL, COUNT
+from tools.speech_training import onnx_file
 from tools.speech_training.corpus import build
 from tools.speech_training.examples import Batch, batches
+from tools.speech_training.network import Shape, SpeechNet, parameter_count
 
 SAVE_EVERY, REPORT_EVERY = 250, 50  # steps
 EMA_DECAY = 0.999  # of the exponential moving average of the weights
@@ -99,7 +99,7 @@ class Trainer:
 
     def load_weights(self, path: Path) -> None:
         """Start from the weights of another training."""
-        self.network.load_state_dict(network.load(path).state_dict())
+        self.network.load_state_dict(onnx_file.load(path).state_dict())
         self.average = self._average()
 
     @property
@@ -205,7 +205,7 @@ def train(
         loss = trainer.train_step(drawn)
         recent.append((loss.channels, loss.landmarks, loss.closure, loss.speech, loss.kind))
         if trainer.step % REPORT_EVERY == 0:
-            mean = np.mean(recent, axis=0)
+            mean = np.mean(np.array(recent), axis=0)
             names = ("channels", "landmarks", "closure", "speech", "kind")
             means = dict(zip(names, np.round(mean, 4).tolist(), strict=True))
             report(json.dumps({"step": trainer.step, "done": round(trainer.done, 3), **means}))
@@ -219,7 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--work", type=Path, required=True, help="folder for corpus and state")
-    parser.add_argument("--out", type=Path, required=True, help="where the weights go (.npz)")
+    parser.add_argument("--out", type=Path, required=True, help="where the network goes (.onnx)")
     parser.add_argument("--hours", type=float, default=8.0, help="speech to synthesise")
     parser.add_argument("--minutes", type=float, default=Plan.minutes, help="time to train")
     parser.add_argument("--steps", type=int, default=Plan.steps, help="and at most so many steps")
@@ -227,7 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--batch", type=int, default=Plan.batch)
     parser.add_argument("--rate", type=float, default=Plan.rate, help="learning rate")
     parser.add_argument("--seed", type=int, default=Plan.seed)
-    parser.add_argument("--begin", type=Path, help="weights to start from (.npz)")
+    parser.add_argument("--begin", type=Path, help="network to start from (.onnx)")
     args = parser.parse_args(arguments)
     threads = os.environ.get("OMP_NUM_THREADS")
     torch.set_num_threads(int(threads) if threads else os.cpu_count() or 1)
@@ -250,7 +250,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def save(now: Trainer) -> None:
         now.save(state)
-        network.save(now.averaged_network, args.out)
+        onnx_file.save(now.averaged_network, args.out)
 
     train(trainer, batches(args.work, args.batch, args.seed, trainer.step), save, report)
     return 0
