@@ -205,10 +205,17 @@ def train(
         loss = trainer.train_step(drawn)
         recent.append((loss.channels, loss.landmarks, loss.closure, loss.speech, loss.kind))
         if trainer.step % REPORT_EVERY == 0:
-            mean = np.mean(np.array(recent), axis=0)
+            means = [round(float(np.mean(part)), 4) for part in zip(*recent, strict=True)]
             names = ("channels", "landmarks", "closure", "speech", "kind")
-            means = dict(zip(names, np.round(mean, 4).tolist(), strict=True))
-            report(json.dumps({"step": trainer.step, "done": round(trainer.done, 3), **means}))
+            report(
+                json.dumps(
+                    {
+                        "step": trainer.step,
+                        "done": round(trainer.done, 3),
+                        **dict(zip(names, means, strict=True)),
+                    }
+                )
+            )
             recent.clear()
         if trainer.step % SAVE_EVERY == 0:
             save(trainer)
