@@ -129,9 +129,13 @@ def order(client, clip_file, frames=3, name="take"):
         "target": {"name": name},
     }
     job = client.request(Kind.EXPORT, header, Kind.JOB_STATUS).header["job"]
-    until(lambda: client.request(Kind.JOB_QUERY, {"job": job}, Kind.JOB_STATUS).header["state"]
-          in ("rendered", "failed"))  # fmt: skip
-    return job
+    client.tell(Kind.JOB_QUERY, {"job": job})
+    while True:
+        message = client.next_message(PATIENCE)
+        assert message is not None
+        of_this = message.kind == Kind.JOB_STATUS and message.header["job"] == job
+        if of_this and message.header["state"] in ("rendered", "failed"):
+            return job
 
 
 def fetch(client, job, name="frame_000001.png"):
@@ -217,7 +221,13 @@ def test_clients_take_turns(server, gate, connect, clip_file):
         header = client.upload_portrait(portrait(), "gated", EngineOptions())
         header |= {"clip": client.upload(memoryview(Path(clip_file(1)).read_bytes())),
                    "fps": [24, 1], "target": {"name": label}}  # fmt: skip
-        states[label] = client.request(Kind.EXPORT, header, Kind.JOB_STATUS).header["job"]
+        client.tell(Kind.EXPORT, header)
+        while label not in states:
+            message = client.next_message(PATIENCE)
+            assert message is not None
+            job = message.header["job"]
+            if job not in states.values():  # else it is the progress of an earlier one
+                states[label] = job
 
     for number in range(4):
         give(greedy, f"greedy{number}")
