@@ -51,7 +51,7 @@ def wheels(tmp_path):
     """Two wheels: a backend, and the one package it needs."""
     make_wheel(tmp_path / "wheels", "heat_dependency", "1.0", {"heat_dependency.py": ""})
     return make_wheel(
-        tmp_path / "addon" / "backend_dist",
+        tmp_path / "addon" / "wheels",
         "heat",
         "9.9",
         {"heat_backend/__init__.py": "", "heat_backend/__main__.py": DOCTOR},

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The zip that users install: whole, clean, reproducible, accepted by Blender."""
 
+import hashlib
 import io
+import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -26,13 +29,39 @@ def test_holds_addon_bridge_and_backend_and_no_caches(package: Path) -> None:
     assert {"blender_manifest.toml", "__init__.py", "LICENSE", "bridge/__init__.py"} <= set(names)
     assert "bridge/PROTOCOL.md" in names
     assert "bridge/face_model.npz" in names
-    assert [n for n in names if n.startswith("backend_dist/heat-") and n.endswith("-any.whl")]
+    assert len([n for n in names if n.startswith("wheels/heat-") and n.endswith("-any.whl")]) == 1
     assert not [n for n in names if "__pycache__" in n or n.endswith(".pyc") or "/." in n]
+
+
+def test_holds_the_locked_pip_and_the_lock_and_the_sizes_it_tells(package: Path) -> None:
+    with zipfile.ZipFile(package) as archive:
+        (pip,) = (n for n in archive.namelist() if n.startswith("wheels/pip-"))
+        digest = hashlib.sha256(archive.read(pip)).hexdigest()
+        assert f"sha256:{digest}" in (build_addon.ROOT / "locks" / "pip.txt").read_text("utf-8")
+        lock = archive.read("locks/default.txt").decode("utf-8")
+        sizes = json.loads(archive.read("locks/sizes.json"))
+    assert "://" not in lock  # everyone installs from the index that they have
+    names = set(re.findall(r"^([a-z0-9-]+)==", lock, re.MULTILINE))
+    assert set(sizes) == set(build_addon.PLATFORM_TAGS)
+    for pythons in sizes.values():
+        assert set(pythons) == set(build_addon.PYTHONS)
+        assert all(set(found) == names for found in pythons.values())
+
+
+def test_is_small_enough_to_hand_on(package: Path) -> None:
+    assert package.stat().st_size <= 16e6
+
+
+def test_a_wheel_that_the_lock_does_not_know_is_not_carried(tmp_path: Path) -> None:
+    """A wheel in the cache that somebody else put there."""
+    (tmp_path / "pip-99.0-py3-none-any.whl").write_bytes(b"not pip")
+    wheel = build_addon.pip_wheel(folder=tmp_path)
+    assert wheel.name != "pip-99.0-py3-none-any.whl"
 
 
 def test_backend_wheel_holds_everything_that_the_backend_reads(package: Path) -> None:
     with zipfile.ZipFile(package) as archive:
-        (name,) = (n for n in archive.namelist() if n.endswith(".whl"))
+        (name,) = (n for n in archive.namelist() if n.startswith("wheels/heat-"))
         wheel = set(zipfile.ZipFile(io.BytesIO(archive.read(name))).namelist())
     for house in ("bridge", "heat_backend"):
         for path in (build_addon.ROOT / house).rglob("*"):

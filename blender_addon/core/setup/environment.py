@@ -92,7 +92,7 @@ def packed_wheel(addon_folder: Path) -> Path:
     MissingHere
         There is none, as in a source checkout.
     """
-    wheels = sorted((addon_folder / "backend_dist").glob("heat-*.whl"))
+    wheels = sorted((addon_folder / "wheels").glob("heat-*.whl"))
     if not wheels:
         raise bridge.errors.MissingHere(
             "This copy of the add-on brings no backend to install: install the packed "
