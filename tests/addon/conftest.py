@@ -43,6 +43,12 @@ atexit.register(_leave_at_once)
 atexit.register(shutil.rmtree, _user_folder, ignore_errors=True)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let what a coming Blender will not have any more fail a test, from 5.1 on, which warn of it."""
+    line = "error:.*is expected to be removed in Blender:DeprecationWarning"
+    config.addinivalue_line("filterwarnings", line)
+
+
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Note how the run ended."""
     _exit_status[:] = [int(exitstatus)]

@@ -88,11 +88,12 @@ def render(given: dict[str, Any], findings: dict[str, Any], portrait: Any) -> dr
     bpy.ops.heat.render("INVOKE_DEFAULT")
     yield from driver.wait_until("the strip", lambda: bool(driver.strips(scene)))
     (strip,) = driver.strips(scene)
+    first, end = driver.part("versions").strip_span(strip)
     findings["strip"] = {
         "name": strip.name,
         "type": strip.type,
-        "start": int(strip.frame_final_start),
-        "length": int(strip.frame_final_duration),
+        "start": first,
+        "length": end - first,
         "files": [element.filename for element in strip.elements],
     }
     yield from driver.show_sequencer()
