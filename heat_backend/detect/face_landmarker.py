@@ -23,7 +23,7 @@ from heat_backend.inference.network import Network
 
 WORKING_SIDE = 1280  # pixels; larger pictures only cost time, small faces in them apart
 LEAST_SCORE = 0.4  # below MediaPipe's 0.5: faces in odd light count, too
-LEAST_FAR_SCORE = 0.5  # a picture seen large has more places that look like a face
+LEAST_SCORE = 0.4  # a picture seen large has more places that look like a face
 LEAST_PRESENCE = 0.5  # MediaPipe's
 MAX_FACES = 8  # a group photo; each costs time
 SAME_FACE = 0.4  # overlap over the smaller box from which two detections are one face
@@ -81,7 +81,7 @@ class FaceLandmarker:
             view = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         finder = self._nets.finder
         faces = self._landmarks(pixels, view, find_faces(finder, view, NEAR, LEAST_SCORE), [])
-        far = find_faces(finder, view, FAR, LEAST_FAR_SCORE)
+        far = find_faces(finder, view, FAR, LEAST_SCORE)
         faces = self._landmarks(pixels, view, far, faces)
         if not faces:
             found = find_faces(finder, view, FARTHEST, LEAST_SCORE)

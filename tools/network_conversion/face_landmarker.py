@@ -10,48 +10,32 @@ from __future__ import annotations
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
-from numpy.typing import NDArray
 
 from heat_backend.inference.network import Network
+from tools.network_conversion.litert import LiteRTNetwork
 from tools.network_conversion.tflite_to_onnx import convert
 
 MODELS = Path(__file__).resolve().parents[2] / "heat_backend" / "detect" / "models"
 
-# File in the task -> file here, its input and outputs. The landmark network's last output is not
-# used by MediaPipe's graph either.
+# File in the task -> file here, its input with a shape, its outputs. MediaPipe's graph does not use
+# the landmark network's last output either.
 NETWORKS = {
-    "face_detector.tflite": ("face_detector.onnx", "image", ("boxes", "scores")),
+    "face_detector.tflite": (
+        "face_detector.onnx",
+        "image",
+        (1, 128, 128, 3),
+        ("boxes", "scores"),
+    ),
     "face_landmarks_detector.tflite": (
         "face_landmarks.onnx",
         "image",
+        (1, 256, 256, 3),
         ("landmarks", "presence", ""),
     ),
-    "face_blendshapes.tflite": ("face_blendshapes.onnx", "points", ("scores",)),
+    "face_blendshapes.tflite": ("face_blendshapes.onnx", "points", (1, 146, 2), ("scores",)),
 }
-
-
-class LiteRT:
-    """A network of the task, run by LiteRT."""
-
-    def __init__(self, tflite: bytes) -> None:
-        self._interpreter: Any = Interpreter(model_content=tflite, num_threads=1)
-        self._interpreter.allocate_tensors()
-        (self._input,) = self._interpreter.get_input_details()
-        self.shape = tuple(int(side) for side in self._input["shape"])
-
-    def run(self, value: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Compute all outputs, in the file's order."""
-        self._interpreter.set_tensor(self._input["index"], value)
-        self._interpreter.invoke()
-        # The order of the graph; that of get_output_details is the same.
-        return [
-            self._interpreter.get_tensor(out["index"]).copy()
-            for out in self._interpreter.get_output_details()
-        ]
 
 
 def main(arguments: list[str]) -> int:
@@ -61,20 +45,18 @@ def main(arguments: list[str]) -> int:
         return 2
     MODELS.mkdir(exist_ok=True)
     with zipfile.ZipFile(arguments[0]) as task:
-        for name, (file, source, outputs) in NETWORKS.items():
+        for name, (file, source, shape, outputs) in NETWORKS.items():
             tflite = task.read(name)
             path = MODELS / file
             any_size = file == "face_detector.onnx"
             path.write_bytes(convert(tflite, [source], outputs, any_size).SerializeToString())
-            reference = LiteRT(tflite)
-            value = np.random.default_rng(0).random(reference.shape, np.float32)
-            found = Network(path).run({source: value})
+            value = {source: np.random.default_rng(0).random(shape, np.float32)}
+            expected = LiteRTNetwork(tflite, outputs).run(value)
             print(f"{file}: {path.stat().st_size} bytes")
-            for output, expected in zip(outputs, reference.run(value), strict=True):
-                if output:
-                    error = float(np.abs(found[output] - expected).max())
-                    size = float(np.abs(expected).max())
-                    print(f"  {output}: largest difference {error:.1e} of {size:.3g}")
+            for output, result in Network(path).run(value).items():
+                error = float(np.abs(result - expected[output]).max())
+                size = float(np.abs(expected[output]).max())
+                print(f"  {output}: largest difference {error:.1e} of {size:.3g}")
     return 0
 
 
