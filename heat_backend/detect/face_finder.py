@@ -66,6 +66,11 @@ class FoundFace:
     box: NDArray[np.float64]
     keypoints: NDArray[np.float64]
 
+    @property
+    def width(self) -> float:
+        """Of the box, pixels."""
+        return float(self.box[2] - self.box[0])
+
 
 def find_faces(
     network: Network,

@@ -25,6 +25,7 @@ WORKING_SIDE = 1280  # pixels; larger pictures only cost time, small faces in th
 LEAST_SCORE = 0.4  # below MediaPipe's 0.5: faces in odd light count, too
 LEAST_SCORE = 0.4  # a picture seen large has more places that look like a face
 LEAST_PRESENCE = 0.5  # MediaPipe's
+SMALL = 0.2  # width over the picture's longer side: larger faces beside one found near are none
 MAX_FACES = 8  # a group photo; each costs time
 SAME_FACE = 0.4  # overlap over the smaller box from which two detections are one face
 SAME_CROP = 0.5  # MediaPipe's: intersection over union from which a face found is one followed
@@ -82,6 +83,8 @@ class FaceLandmarker:
         finder = self._nets.finder
         faces = self._landmarks(pixels, view, find_faces(finder, view, NEAR, LEAST_SCORE), [])
         far = find_faces(finder, view, FAR, LEAST_SCORE)
+        if faces:
+            far = [face for face in far if face.width < SMALL * max(view.shape[:2])]
         faces = self._landmarks(pixels, view, far, faces)
         if not faces:
             found = find_faces(finder, view, FARTHEST, LEAST_SCORE)
