@@ -16,7 +16,10 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from packaging import tags, utils
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "locks" / "default.txt"
@@ -35,6 +38,16 @@ TITLES = {
     "macos-arm64": f"macOS {MACOS.partition('.')[0]} or newer, Apple silicon",
     "linux-x86_64": "Linux, glibc 2.28 or newer, x86-64",
     "linux-aarch64": "Linux, glibc 2.28 or newer, aarch64",
+}
+
+
+# What pip on those systems takes, best first.
+GLIBC = (*(f"manylinux_2_{minor}" for minor in range(28, 16, -1)), "manylinux2014")
+PLATFORM_TAGS = {
+    "windows-x86_64": ["win_amd64"],
+    "macos-arm64": list(tags.mac_platforms((14, 0), "arm64")),
+    "linux-x86_64": [f"{glibc}_x86_64" for glibc in GLIBC],
+    "linux-aarch64": [f"{glibc}_aarch64" for glibc in GLIBC],
 }
 
 
@@ -81,16 +94,30 @@ def downloads(platform: str, python: str) -> dict[str, int]:
             raise UnresolvedError(f"{platform}, Python {python}: {done.stderr.strip()}")
         packages = tomllib.loads(target.read_text("utf-8"))["packages"]
     locked = LOCK.read_text("utf-8")
+    preferred = _tags(platform, python)
     found = {}
     for package in packages:
-        name, wheels = package["name"], package.get("wheels", [])
-        if not wheels:
-            raise UnresolvedError(f"{platform}, Python {python}: no wheel of {name}")
-        wheel = wheels[0]  # uv names the one that it would install
-        if f"sha256:{wheel['hashes']['sha256']}" not in locked:
-            raise UnresolvedError(f"{platform}, Python {python}: the lock refuses {wheel['url']}")
-        found[name] = int(wheel["size"])
+        wheels = [w for w in package.get("wheels", []) if w["hashes"]["sha256"] in locked]
+        ranked = [(_rank(w["url"], preferred), w) for w in wheels]
+        fitting = [(rank, w["size"]) for rank, w in ranked if rank is not None]
+        if not fitting:
+            raise UnresolvedError(f"{platform}, Python {python}: no wheel of {package['name']}")
+        found[package["name"]] = int(min(fitting)[1])
     return found
+
+
+def _tags(platform: str, python: str) -> list[tags.Tag]:
+    major, minor = (int(part) for part in python.split("."))
+    version, names = (major, minor), PLATFORM_TAGS[platform]
+    native = tags.cpython_tags(version, platforms=names)
+    pure = tags.compatible_tags(version, interpreter=f"cp{major}{minor}", platforms=names)
+    return [*native, *pure]
+
+
+def _rank(url: str, preferred: list[tags.Tag]) -> int | None:
+    """Place of a wheel among what pip prefers, 0 the best; None if it does not fit."""
+    fitting = utils.parse_wheel_filename(url.rpartition("/")[2])[3]
+    return next((place for place, tag in enumerate(preferred) if tag in fitting), None)
 
 
 def table(sizes: dict[str, dict[str, dict[str, int]]]) -> str:
@@ -121,7 +148,9 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help=f"write {SIZES.name} as well")
     write = parser.parse_args().write
     try:
-        sizes = {p: {version: downloads(p, version) for version in PYTHONS} for p in PLATFORMS}
+        with ThreadPoolExecutor(4) as pool:  # most of the time is waiting for the index
+            asked = {p: {v: pool.submit(downloads, p, v) for v in PYTHONS} for p in PLATFORMS}
+        sizes = {p: {v: job.result() for v, job in jobs.items()} for p, jobs in asked.items()}
     except UnresolvedError as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1
