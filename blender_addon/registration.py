@@ -41,6 +41,7 @@ MODULE_NAMES = (
     "panels.render_panel",
     "operators.backend_operators",
     "operators.setup_operators",
+    "operators.doctor_operators",
     "operators.weights_operators",
     "jobs.background_jobs",
 )

@@ -8,6 +8,7 @@ skip fields that they do not know and take absent ones as "", so that fields can
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -78,16 +79,25 @@ def format_report(report: Report) -> str:
     return json.dumps(values, ensure_ascii=False)
 
 
+def read_report(values: object) -> Report:
+    """Return the report that a JSON object holds.
+
+    Raises
+    ------
+    ValueError
+        It holds none.
+    """
+    if not isinstance(values, dict) or not isinstance(values.get("checks"), list):
+        raise ValueError("no report of checks")
+    rows = [row for row in values["checks"] if isinstance(row, dict)]
+    return Report(str(values.get("version", "")), tuple(map(_read_check, rows)))
+
+
 def parse_report(text: str) -> Report | None:
     """Return the report that is the last one among lines of output, or None if there is none."""
     for line in reversed(text.splitlines()):
-        try:
-            values = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(values, dict) and isinstance(values.get("checks"), list):
-            rows = [row for row in values["checks"] if isinstance(row, dict)]
-            return Report(str(values.get("version", "")), tuple(map(_parse_check, rows)))
+        with contextlib.suppress(ValueError):
+            return read_report(json.loads(line))
     return None
 
 
@@ -106,7 +116,7 @@ def worst_first(checks: Iterable[Check]) -> list[Check]:
     return sorted(checks, key=lambda check: order.index(check.state))
 
 
-def _parse_check(row: dict[str, object]) -> Check:
+def _read_check(row: dict[str, object]) -> Check:
     state = str(row.get("state", ""))
     return Check(
         str(row.get("name", "")),

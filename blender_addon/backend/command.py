@@ -151,6 +151,7 @@ def ask(
     environment: Mapping[str, str],
     arguments: tuple[str, ...],
     read: Callable[[Any], Answer],
+    accepted: tuple[int, ...] = (0,),
 ) -> Answer:
     """Run a command and read its answer.
 
@@ -164,6 +165,8 @@ def ask(
         The command, such as ("weights", "list", "--json").
     read : callable
         Takes the answer's JSON; ValueError, KeyError or TypeError where it is of another form.
+    accepted : tuple of int
+        Exit statuses with an answer.
 
     Raises
     ------
@@ -187,7 +190,7 @@ def ask(
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise bridge.errors.MissingHere(f"The backend does not run: {error}") from error
-    if done.returncode != 0:
+    if done.returncode not in accepted:
         raise bridge.errors.MissingHere(failure_line(done.stderr))
     try:
         return read(json.loads(done.stdout.strip().splitlines()[-1]))

@@ -26,7 +26,9 @@ from ..scene import redraw
 
 log = logging.getLogger(__name__)
 
-Kind = Literal["render", "motion", "face", "setup", "weights", "weights list", "attributes"]
+Kind = Literal[
+    "render", "motion", "face", "setup", "weights", "weights list", "attributes", "doctor"
+]
 
 _REDRAW_SECONDS = 0.25  # between two redraws of the progress: four a second read as continuous
 _PRINT_SECONDS = 0.5  # between two lines printed in background Blender

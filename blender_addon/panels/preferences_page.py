@@ -5,13 +5,14 @@
 import os
 from typing import Any
 
-from bpy.props import EnumProperty, IntProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from bpy.types import AddonPreferences
 
 from .. import text_lines
 from ..backend import choose
 from ..data.preferences import PYTHON_VARIABLE
 from ..jobs import background_jobs, setup_job, weights_job
+from . import doctor_lines
 
 BACKEND_ITEMS = (
     ("OWN", "Heat's own environment", "The environment that Set Up Backend makes"),
@@ -73,6 +74,10 @@ class HeatPreferences(AddonPreferences):
         subtype="PASSWORD",
     )
 
+    show_checks: BoolProperty(
+        name="What Is Well", description="Show the checks that found nothing wrong, too"
+    )
+
     def draw(self, context: Any) -> None:
         """Draw where the backend comes from, and what that choice needs."""
         layout = self.layout
@@ -85,6 +90,8 @@ class HeatPreferences(AddonPreferences):
             self._draw_choice(layout, context)
         self._draw_backend_state(layout, context)
         self.draw_weights(layout, context)
+        if self.backend != "REMOTE" or named:
+            doctor_lines.draw(layout, context, self)
 
     def _draw_choice(self, layout: Any, context: Any) -> None:
         layout.prop(self, "backend")

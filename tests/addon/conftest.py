@@ -44,7 +44,7 @@ atexit.register(shutil.rmtree, _user_folder, ignore_errors=True)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let what a coming Blender will not have any more fail a test, from 5.1 on, which warn of it."""
+    """Let a name that a coming Blender drops fail a test: from 5.1 on Blender warns of such."""
     line = "error:.*is expected to be removed in Blender:DeprecationWarning"
     config.addinivalue_line("filterwarnings", line)
 
