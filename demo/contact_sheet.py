@@ -7,11 +7,12 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from heat_backend.detect.detector import make_detector
+from heat_backend.export.provenance import Provenance, write_picture
+from heat_backend.media.container import open_media
 
 PAPER = (22, 23, 26)
 INK = (235, 235, 232)
@@ -45,7 +46,7 @@ def read_stills(movie: Path, count: int) -> tuple[list[Still], float]:
     (list of Still, float)
         The frames and the movie's rate in frames per second.
     """
-    with av.open(str(movie)) as container:
+    with open_media(movie) as container:
         stream = container.streams.video[0]
         rate = float(stream.average_rate or 24)
         pictures = [frame.to_image() for frame in container.decode(stream)]
@@ -115,7 +116,7 @@ def contact_sheet(
         frame = f"frame {still.number}"
         inset = cell - draw.textlength(frame, font=small)
         draw.text((left + inset, top + tall + 5), frame, font=small, fill=FAINT)
-    sheet.save(out)
+    write_picture(out, np.asarray(sheet), Provenance("one photo animated"))
 
 
 def pairs_sheet(rows: list[tuple[str, Path]], out: Path, title: str, *, columns: int = 9) -> None:
@@ -156,4 +157,4 @@ def pairs_sheet(rows: list[tuple[str, Path]], out: Path, title: str, *, columns:
         draw.text((gap, top + 6), name, font=font(13), fill=FAINT)
         for column, picture in enumerate(pictures):
             sheet.paste(picture, (gap + column * (cell + gap), top + label))
-    sheet.save(out)
+    write_picture(out, np.asarray(sheet), Provenance("one photo animated"))

@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from heat_backend.export.provenance import Provenance, append_to_mp4
 from heat_backend.export.sound import Sound, add_sound_stream, sound_packets
 from tools.speech_training.espeak import espeak
 
@@ -50,4 +51,5 @@ def add_voice(movie: Path, voice: Path) -> None:
                 spoken.mux(packet)
         for _, packets in sound_packets(heard, Sound(voice), seconds):
             spoken.mux(packets)
+    append_to_mp4(part, Provenance("one photo animated"))
     part.replace(movie)

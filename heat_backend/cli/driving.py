@@ -168,10 +168,11 @@ def _streams(path: Path) -> tuple[bool, bool]:
     """Whether a file has moving pictures, and sound."""
     import av
 
+    from heat_backend.media.container import open_media
     from heat_backend.media.video import is_still, moving_pictures
 
     try:
-        with av.open(str(path), metadata_errors="replace") as container:
+        with open_media(path) as container:
             if is_still(container):
                 raise BadInput(f"{path.name} is a still picture, not a motion clip: {CHOOSE}")
             found = bool(moving_pictures(container)), bool(container.streams.audio)

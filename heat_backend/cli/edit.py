@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import math
 import sys
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.errors import BadInput, HeatError, UsageError
-from bridge.whole_file import user_file
 from heat_backend.cli import options
 from heat_backend.cli.interrupt import stop_request
 from heat_backend.cli.native_logs import native_logs_hidden
@@ -21,10 +19,7 @@ from heat_backend.engines.description import load
 from heat_backend.engines.registry import describe, descriptions, make_engine
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from heat_backend.engines.protocol import Engine
+    pass
 
 HELP = "change shape, colours or light of the face in a photo; --list names what can be changed"
 SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -157,6 +152,7 @@ def names_by_engine() -> dict[str, object]:
 def _edit(args: argparse.Namespace, progress: Progress) -> int:
     from bridge.coefficients import Coefficients
     from bridge.edits import check_names
+    from heat_backend.export.provenance import Provenance, write_picture
     from heat_backend.media.photo import load_photo
 
     edits = assignments(args.assigned)
@@ -171,7 +167,10 @@ def _edit(args: argparse.Namespace, progress: Progress) -> int:
     with stop_request() as stopped, native_logs_hidden(not args.debug):
         portrait = engine.prepare(photo, settings, progress.preparing, stopped)
         frame = portrait.render(Coefficients.of(edits=edits))
-    write_picture(args.out, frame[..., :3], engine)
+    made = Provenance(
+        "one photo edited", f"{engine.name} {engine.version}", portrait.digital_source_type
+    )
+    write_picture(args.out, frame, made)
     notes = (*photo.notes, *portrait.notes)
     progress.finish(
         out=str(args.out), width=portrait.width, height=portrait.height, edits=edits, notes=notes
@@ -181,27 +180,3 @@ def _edit(args: argparse.Namespace, progress: Progress) -> int:
             print(f"note: {note}", file=sys.stderr)
         print(args.out)
     return 0
-
-
-def write_picture(path: Path, pixels: NDArray[np.uint8], engine: Engine) -> None:
-    """Write a still (H, W, 3) that says what it is; only a whole file ever has the name.
-
-    Raises
-    ------
-    BadInput
-        When it cannot be written.
-    """
-    from PIL import Image
-
-    from heat_backend.export.png import encode_png
-
-    made = f"{engine.name} {engine.version}"
-    description = f"Synthetic media: one photo edited by Heat, engine {made}"
-    if path.suffix.lower() == ".png":
-        data = encode_png(pixels, {"Synthetic": "true", "Description": description})
-    else:
-        buffer = io.BytesIO()
-        Image.fromarray(pixels).save(buffer, "JPEG", quality=95, subsampling=0, comment=description)
-        data = buffer.getvalue()
-    with user_file(path) as part:
-        part.write_bytes(data)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heat_backend.cli import options
-from heat_backend.cli.edit import SUFFIXES, write_picture
+from heat_backend.cli.edit import SUFFIXES
 from heat_backend.cli.interrupt import stop_request, stoppable
 from heat_backend.cli.native_logs import native_logs_hidden
 from heat_backend.cli.progress import Progress
@@ -114,8 +114,10 @@ def _draw(
     out: Path, photo: Photo, settings: EngineSettings, found: Matched, stopped: Callable[[], bool]
 ) -> None:
     from heat_backend.engines.registry import DEFAULT_ENGINE, make_engine
+    from heat_backend.export.provenance import Provenance, write_picture
 
     engine = make_engine(DEFAULT_ENGINE)
     drawn = engine.prepare(photo, settings, lambda *_: None, stopped)
     frame = drawn.render(found.clip.frame(0))
-    write_picture(out, frame[..., :3], engine)
+    label = f"{engine.name} {engine.version}"
+    write_picture(out, frame, Provenance("one photo edited", label, drawn.digital_source_type))

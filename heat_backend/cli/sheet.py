@@ -7,7 +7,6 @@ import argparse
 from pathlib import Path
 
 from bridge.errors import UsageError
-from bridge.whole_file import user_file
 from heat_backend.cli import options
 from heat_backend.cli.interrupt import stop_request
 from heat_backend.cli.native_logs import native_logs_hidden
@@ -47,11 +46,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _draw(args: argparse.Namespace, progress: Progress, stopped: options.CancelCheck) -> None:
-    from PIL import Image
-
     from heat_backend.cli.control_sheet import draw_sheet
     from heat_backend.detect.detector import choose_face, make_detector
     from heat_backend.engines.registry import make_engine
+    from heat_backend.export.provenance import Provenance, write_picture
     from heat_backend.media.photo import load_photo
 
     settings = options.engine_settings(args)
@@ -61,5 +59,5 @@ def _draw(args: argparse.Namespace, progress: Progress, stopped: options.CancelC
     face = choose_face(faces, settings.face, photo.name)
     grown = face.scaled(portrait.width / photo.pixels.shape[1])
     page = draw_sheet(portrait, grown, f"{photo.name}, {args.engine} engine")
-    with user_file(args.out) as part:
-        Image.fromarray(page).save(part, format="PNG")
+    made = Provenance("one photo animated", args.engine, portrait.digital_source_type)
+    write_picture(args.out, page, made)

@@ -74,11 +74,14 @@ class Portrait(Protocol):
         Size of the frames in pixels.
     wants_neighbours : bool
         Its frames depend on the motion around them; see ``render_within``.
+    digital_source_type : str
+        The term of the IPTC's vocabulary for what the engine makes.
     """
 
     width: int
     height: int
     wants_neighbours: bool
+    digital_source_type: str
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -138,6 +141,7 @@ class BasePortrait:
     wants_neighbours = False
     inversion_seconds: float | None = None
     notes: tuple[str, ...] = ()
+    digital_source_type = "compositeSynthetic"
 
     def render(
         self, coefficients: Coefficients, out: NDArray[np.uint8] | None = None

@@ -15,6 +15,7 @@ from bridge.errors import MissingHere
 from heat_backend import __version__
 from heat_backend.export.h264 import H264Encoder, even
 from heat_backend.export.packet_log import PacketLog
+from heat_backend.export.provenance import append_to_mp4
 from heat_backend.export.shot import Shot
 from heat_backend.export.sound import Sound, add_sound_stream, sound_packets
 from heat_backend.export.storage import Occupied, storage_error, writing
@@ -38,7 +39,8 @@ class Movie:
     ) -> None:
         self._target = target
         self._work = work
-        self._comment = f"{shot.statement}, {extent(frames, fps, sound)}"
+        self._comment = f"{shot.provenance.statement}, {extent(frames, fps, sound)}"
+        self._provenance = shot.provenance
         self._sound = sound and replace(sound, start=sound.start + float(frames.start / fps))
         self._seconds = float(len(frames) / fps)
         self._fps = fps
@@ -66,6 +68,7 @@ class Movie:
         part = self._work.path / "movie.mp4"
         try:
             self._join(part)
+            append_to_mp4(part, self._provenance)
             part.replace(self._target)
         except OSError as error:  # av.FFmpegError is one too
             raise storage_error(error, self._target) from error
@@ -131,10 +134,12 @@ def movie_content(path: Path) -> tuple[str, str]:
     """Shot's key and :func:`extent` of an existing movie; empty when it is not one of Heat's."""
     import av
 
+    from heat_backend.media.container import open_media
+
     try:
-        with av.open(str(path)) as movie:
+        with open_media(path) as movie:
             comment = movie.metadata.get("comment", "")
-    except (OSError, av.FFmpegError):
+    except (OSError, av.FFmpegError, ValueError):
         return "", ""
     _, marker, summary = comment.rpartition("; shot ")
     key, _, holds = summary.partition(", ") if marker else ("", "", "")

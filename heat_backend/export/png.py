@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _FILTER_UP = 2
+# Keyword, no compression, no language, no translated keyword.
+_XMP_KEYWORD = b"XML:com.adobe.xmp" + bytes(5)
 _END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 
 
-def encode_png(pixels: NDArray[np.uint8], texts: dict[str, str]) -> bytes:
+def encode_png(pixels: NDArray[np.uint8], texts: dict[str, str], xmp: bytes = b"") -> bytes:
     """Encode as 8-bit RGB marked as sRGB.
 
     Parameters
@@ -29,6 +31,8 @@ def encode_png(pixels: NDArray[np.uint8], texts: dict[str, str]) -> bytes:
         sRGB; an alpha channel is left out.
     texts : dict
         Keyword to text, Latin-1; they become tEXt chunks before the pixels.
+    xmp : bytes
+        An XMP packet, which becomes an iTXt chunk.
     """
     height, width = pixels.shape[:2]
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
@@ -36,6 +40,8 @@ def encode_png(pixels: NDArray[np.uint8], texts: dict[str, str]) -> bytes:
     for keyword, text in texts.items():
         data = keyword.encode("latin-1") + b"\x00" + text.encode("latin-1", "replace")
         chunks.append(_chunk(b"tEXt", data))
+    if xmp:
+        chunks.append(_chunk(b"iTXt", _XMP_KEYWORD + xmp))
     deflate = zlib.compressobj(1, zlib.DEFLATED, 15, 9, zlib.Z_RLE)
     data = deflate.compress(_filtered(pixels).data) + deflate.flush()
     chunks += [_chunk(b"IDAT", data), _END]

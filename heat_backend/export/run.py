@@ -137,6 +137,7 @@ def export(
         engine_label,
         portrait.width,
         portrait.height,
+        portrait.digital_source_type,
     )
     job = _Job(portrait, clip, frames, rate, resume, overwrite, shot, sound, progress, cancelled)
     is_movie = is_movie_name(out)

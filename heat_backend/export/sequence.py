@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from heat_backend import __version__
 from heat_backend.export.png import encode_png, read_texts
 from heat_backend.export.shot import Shot
 from heat_backend.export.storage import Occupied, writing
@@ -31,13 +30,8 @@ class Sequence:
     def __init__(self, folder: Path, work: WorkFolder, shot: Shot) -> None:
         self._folder = folder
         self._work = work
-        self._texts = {
-            "Software": f"Heat {__version__}",
-            "Comment": shot.statement,
-            "Synthetic": "true",
-            "Engine": shot.engine_label,
-            _SHOT_KEYWORD: shot.key,
-        }
+        self._texts = {**shot.provenance.png_texts(), _SHOT_KEYWORD: shot.key}
+        self._xmp = shot.provenance.xmp()
 
     def write(self, index: int, pixels: NDArray[np.uint8]) -> None:
         """Write one frame; its file appears whole or not at all."""
@@ -45,7 +39,7 @@ class Sequence:
         part = self._work.path / f"{target.name}.part"
         with writing(target):
             try:
-                _write_bytes(part, encode_png(pixels, self._texts))
+                _write_bytes(part, encode_png(pixels, self._texts, self._xmp))
                 part.replace(target)
             except OSError:
                 part.unlink(missing_ok=True)

@@ -11,9 +11,9 @@ import numpy as np
 
 from bridge.errors import BadInput
 from bridge.motion_clip import MotionClip
-from heat_backend import __version__
 from heat_backend.engines.description import changed_options
 from heat_backend.engines.protocol import EngineSettings
+from heat_backend.export.provenance import COMPOSITE_SYNTHETIC, Provenance
 from heat_backend.media.photo import Photo
 
 # Rates of film and television that are written rounded (23.976 for 24000/1001).
@@ -30,18 +30,18 @@ class Shot:
         Hexadecimal fingerprint of portrait, clip, engine, settings and size.
     engine_label : str
         Name and version of the engine.
+    source_type : str
+        The IPTC's term for what the engine makes.
     """
 
     key: str
     engine_label: str
+    source_type: str = COMPOSITE_SYNTHETIC
 
     @property
-    def statement(self) -> str:
-        """The line that every output carries: that it is synthetic, and what made it."""
-        return (
-            f"Synthetic media: one photo animated by Heat {__version__}, "
-            f"engine {self.engine_label}; shot {self.key}"
-        )
+    def provenance(self) -> Provenance:
+        """What every output says of itself."""
+        return Provenance("one photo animated", self.engine_label, self.source_type, self.key)
 
 
 def portrait_key(photo: Photo, settings: EngineSettings) -> str:
@@ -62,7 +62,12 @@ def portrait_key(photo: Photo, settings: EngineSettings) -> str:
 
 
 def make_shot(
-    portrait_id: str, clip: MotionClip, engine_label: str, width: int, height: int
+    portrait_id: str,
+    clip: MotionClip,
+    engine_label: str,
+    width: int,
+    height: int,
+    source_type: str = COMPOSITE_SYNTHETIC,
 ) -> Shot:
     """Fingerprint all that a frame depends on."""
     digest = hashlib.sha256(repr((portrait_id, engine_label, width, height)).encode())
@@ -71,7 +76,7 @@ def make_shot(
     if clip.edits is not None:
         digest.update(np.ascontiguousarray(clip.edits, dtype=np.float32).data)
         digest.update(repr(tuple(clip.edit_names)).encode())
-    return Shot(key=digest.hexdigest()[:24], engine_label=engine_label)
+    return Shot(digest.hexdigest()[:24], engine_label, source_type)
 
 
 def frame_rate(fps: Fraction | float) -> Fraction:

@@ -60,8 +60,10 @@ def check_sound(path: Path) -> None:
     """
     import av
 
+    from heat_backend.media.container import open_media
+
     try:
-        with av.open(str(path), metadata_errors="replace") as container:
+        with open_media(path) as container:
             heard = bool(container.streams.audio)
     except (OSError, av.FFmpegError, ValueError) as error:
         raise BadInput(f"{path} cannot be read: name a file with sound, such as a .wav") from error
@@ -123,7 +125,9 @@ def _piece(sound: Sound) -> Iterator[av.AudioFrame]:
     """Resampled frames from the sound's start on, without time stamps."""
     import av
 
-    with av.open(str(sound.path), metadata_errors="replace") as container:
+    from heat_backend.media.container import open_media
+
+    with open_media(sound.path) as container:
         begin = beginning(sound.path, container)
         try:
             for block in sound_in_step(container, begin, sound.start, Form(RATE, _LAYOUT)):

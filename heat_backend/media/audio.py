@@ -14,6 +14,7 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from bridge.errors import BadInput
+from heat_backend.media.container import open_media
 from heat_backend.media.mel import RATE
 from heat_backend.media.video import first_picture
 
@@ -164,7 +165,7 @@ class AudioStream:
         if path.is_dir():
             raise BadInput(f"{path} is a folder: {ADVICE}")
         try:
-            self._container = av.open(str(path))
+            self._container = open_media(path)
         except (av.FFmpegError, OSError, ValueError) as error:
             if isinstance(error, FileNotFoundError) or not path.exists():
                 raise BadInput(f"there is no file {path}: {ADVICE}") from error

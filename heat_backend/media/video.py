@@ -23,6 +23,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from bridge.errors import BadInput, UsageError
+from heat_backend.media.container import open_media
 
 # Larger pictures only cost time: the landmark networks look at crops of about 200 pixels.
 WORKING_SIDE = 960
@@ -73,7 +74,7 @@ def first_picture(path: Path) -> float | None:
     float or None
         None where nothing moves.
     """
-    with av.open(str(path), metadata_errors="replace") as container:
+    with open_media(path) as container:
         pictures = moving_pictures(container)
         if not pictures or is_still(container):
             return None
@@ -131,7 +132,7 @@ class VideoInfo:
 @contextmanager
 def _opened(path: Path) -> Iterator[InputContainer]:
     try:
-        container = av.open(str(path), metadata_errors="replace")
+        container = open_media(path)
     except FileNotFoundError as error:
         raise BadInput(f"there is no video {path}: {ASK_FOR_VIDEO}") from error
     except IsADirectoryError as error:

@@ -78,6 +78,7 @@ class LockedPortrait:
         self.width = portrait.width
         self.height = portrait.height
         self.wants_neighbours = portrait.wants_neighbours
+        self.digital_source_type = portrait.digital_source_type
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from bridge.edits import check_names
 from bridge.errors import BadInput
 from bridge.motion_clip import MotionClip
 from heat_backend.engines.protocol import BasePortrait, CancelCheck, FrameDrawer, never
+from heat_backend.export.provenance import TRAINED_ALGORITHMIC
 from heat_backend.styleheat.bfm.expression_map import ExpressionMap
 from heat_backend.styleheat.bfm.head_pose import HeadMotion
 from heat_backend.styleheat.crops.paste_back import PasteBack
@@ -116,6 +117,7 @@ class StyleHeatPortrait(BasePortrait):
     """A prepared portrait; see :class:`heat_backend.engines.protocol.Portrait`."""
 
     wants_neighbours = True
+    digital_source_type = TRAINED_ALGORITHMIC
 
     def __init__(
         self,

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.errors import UsageError
-from bridge.whole_file import user_file
 from heat_backend.cli import options
 from heat_backend.cli.interrupt import stop_request
 from heat_backend.cli.native_logs import native_logs_hidden
@@ -70,11 +69,10 @@ class _Watching:
 
     def picture(self, pixels: NDArray[np.uint8]) -> None:
         """Write the reconstruction (H, W, 3), whole or not at all."""
-        from heat_backend.export.png import encode_png
+        from heat_backend.export.provenance import TRAINED_ALGORITHMIC, Provenance, write_picture
 
-        said = "Synthetic media: a portrait drawn anew by Heat, engine styleheat"
-        with user_file(self._out) as part:
-            part.write_bytes(encode_png(pixels, {"Comment": said}))
+        made = Provenance("a portrait drawn anew", "styleheat", TRAINED_ALGORITHMIC)
+        write_picture(self._out, pixels, made)
 
 
 def _invert(
