@@ -45,9 +45,12 @@ def draw(layout: Any, context: Any, prefs: Any) -> None:
     if well:
         icon = "DOWNARROW_HLT" if prefs.show_checks else "RIGHTARROW"
         text = f"{len(well)} of {len(checks)} are well"
-        layout.prop(prefs, "show_checks", text=text, icon=icon, emboss=False)
+        row = layout.row()
+        row.use_property_split = False
+        row.alignment = "LEFT"
+        row.prop(prefs, "show_checks", text=text, icon=icon, emboss=False)
     for check in well if prefs.show_checks else ():
-        text_lines.draw(layout, context, f"{check.name}: {check.detail}", "CHECKMARK")
+        text_lines.draw(layout, context, _line(check), "CHECKMARK")
     if job.finished and not job.whole:
         note = "This machine was looked at. Check Everything tries the backend's parts, too."
         text_lines.draw(layout, context, note)
@@ -55,8 +58,7 @@ def draw(layout: Any, context: Any, prefs: Any) -> None:
 
 def _draw_check(layout: Any, context: Any, check: bridge.checks.Check) -> None:
     box = layout.box()
-    text = f"{check.name}: {check.detail}"
-    text_lines.draw(box, context, text, _ICONS[check.state], in_box=True)
+    text_lines.draw(box, context, _line(check), _ICONS[check.state], in_box=True)
     if check.mend:
         text_lines.draw(box, context, f"What helps: {check.mend}", "BLANK1", in_box=True)
     if check.remedy in _BUTTONS:
@@ -67,3 +69,7 @@ def _draw_check(layout: Any, context: Any, check: bridge.checks.Check) -> None:
             button.folder = check.place
         elif check.remedy == doctor_job.ALLOW_ONLINE:
             button.section = "SYSTEM"
+
+
+def _line(check: bridge.checks.Check) -> str:
+    return f"{check.name[:1].upper()}{check.name[1:]}: {check.detail}"

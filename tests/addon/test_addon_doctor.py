@@ -119,13 +119,13 @@ def test_the_page_shows_what_is_wrong_with_its_button(addon, blender):
         Check("backend", MISSING, "not set up yet", "", checks.SET_UP),
     ]
     layout = page(addon, rows)
-    assert "cache: read-only What helps: chmod" in layout.text
-    assert "numpy" not in layout.text
+    assert "Cache: read-only What helps: chmod" in layout.text
+    assert "Numpy" not in layout.text
     buttons = layout.of("operator")
     assert buttons == ["heat.doctor", "heat.open_folder", "heat.setup_backend", "heat.add_networks"]
     assert "Check Everything tries" not in layout.text
     layout = page(addon, rows, whole=False, show_checks=True)
-    assert "numpy: 2.4.6" in layout.text
+    assert "Numpy: 2.4.6" in layout.text
     assert "Check Everything tries" in layout.text
 
 

@@ -85,7 +85,7 @@ def part(name: str) -> Any:
 
 
 def install(given: dict[str, Any]) -> None:
-    """Install the zip as from disk, and name the backend: an interpreter, or an address."""
+    """Install the zip as from disk, and name the backend, if any: an interpreter, or an address."""
     bpy.ops.extensions.package_install_files(
         filepath=given["zip"], repo="user_default", enable_on_install=True
     )
@@ -93,7 +93,7 @@ def install(given: dict[str, Any]) -> None:
     if "python" in given:
         preferences.backend = "EXISTING"
         preferences.existing_python = given["python"]
-    else:
+    elif "remote" in given:
         preferences.backend = "REMOTE"
         preferences.host, preferences.port, preferences.secret = given["remote"]
 
