@@ -26,8 +26,8 @@ _MODULES = {
     "numpy": "numpy",
     "scipy": "scipy.optimize",
     "numba": "numba",
-    "mediapipe": "mediapipe",
-    "opencv-contrib-python": "cv2",
+    "opencv-python-headless": "cv2",
+    "onnxruntime": "onnxruntime",
     "pillow": "PIL.Image",
     "av": "av",
     "torch": "torch",
@@ -119,8 +119,8 @@ def check_detector() -> Check:
         make_detector(DEFAULT_DETECTOR).detect(np.full((128, 128, 3), 128, np.uint8))
     except Exception as error:  # its native libraries fail in many ways
         text = " ".join(str(error).split())[:160]
-        pinned = required_packages().get("mediapipe")
-        package = f"mediapipe=={pinned}" if pinned else "mediapipe"
+        pinned = required_packages().get("onnxruntime")
+        package = f"onnxruntime=={pinned}" if pinned else "onnxruntime"
         return Check("face detector", MISSING, text, f"{_pip()} install {package}", SET_UP)
     return Check("face detector", OK, f"{DEFAULT_DETECTOR} runs")
 

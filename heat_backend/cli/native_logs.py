@@ -14,7 +14,7 @@ _STDERR = 2
 
 @contextmanager
 def native_logs_hidden(hide: bool = True) -> Iterator[None]:
-    """Drop what C++ code (MediaPipe, TensorFlow Lite) writes to standard error.
+    """Drop what C++ code (onnxruntime as it loads, FFmpeg) writes to standard error.
 
     Python's own ``sys.stderr`` goes on reaching the user, and so does an exception.
 

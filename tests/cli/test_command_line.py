@@ -38,7 +38,7 @@ def test_help_names_each_command_and_loads_nothing_heavy() -> None:
         "from heat_backend.cli.main import main\n"
         "try: main(['--help'])\n"
         "except SystemExit: pass\n"
-        "heavy = {'torch', 'cv2', 'mediapipe', 'numba', 'scipy', 'av', 'PIL'}\n"
+        "heavy = {'torch', 'cv2', 'onnxruntime', 'numba', 'scipy', 'av', 'PIL'}\n"
         "sys.exit(', '.join(heavy & set(sys.modules)) or 0)\n"
     )
     done = subprocess.run(
@@ -319,7 +319,7 @@ def test_doctor_finds_this_environment_sound(heat: Heat) -> None:
     states = {check["name"]: check["state"] for check in report["checks"]}
     assert report["ok"] is True
     assert answer.status == 0
-    assert {"python", "numpy", "mediapipe", "torch", "H.264 encoder", "face detector"} <= set(
+    assert {"python", "numpy", "onnxruntime", "torch", "H.264 encoder", "face detector"} <= set(
         states
     )
     assert states["StyleHEAT checkpoints"] == "optional"

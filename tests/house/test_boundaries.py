@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 HOUSES = ("bridge", "blender_addon", "heat_backend")
 BLENDER = {"bpy", "gpu", "mathutils", "bl_ext", "addon_utils", "gpu_extras", "bmesh", "blf"}
-HEAVY = {"torch", "cv2", "mediapipe", "scipy", "numba", "av", "PIL", "skimage", "safetensors"}
+HEAVY = {"torch", "cv2", "onnxruntime", "scipy", "numba", "av", "PIL", "skimage", "safetensors"}
 
 
 def sources(house: str) -> list[Path]:

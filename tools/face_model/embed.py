@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from bridge.pose import rotation_matrix
+from heat_backend.detect.detector import Detector, make_detector
 from heat_backend.geometry.mesh_normals import vertex_normals
 from tools.face_model import kit as source
 from tools.face_model import raster
@@ -87,17 +88,16 @@ def views() -> Iterator[tuple[Floats, Floats]]:
                 yield weights, rotation_matrix(np.radians([pitch, yaw, 0.0])).astype(np.float64)
 
 
-def hits(who: Subject, weights: Floats, rotation: Floats, mesh: object) -> Floats:
+def hits(who: Subject, weights: Floats, rotation: Floats, detector: Detector) -> Floats:
     """Return the neutral surface point (468, 3) under each landmark, NaN where none."""
     vertices = person(who, weights) @ rotation.T
     camera = raster.TargetCamera((0.0, 1.0, 5.0), 90.0, 19.0, 640)
     image = raster.picture(vertices, who.triangles, who.colours, camera)
-    found = mesh.process(image)  # type: ignore[attr-defined]
     out = np.full((LANDMARKS, 3), np.nan)
-    if not found.multi_face_landmarks:
+    found = detector.detect(image)
+    if not found:
         return out
-    points = found.multi_face_landmarks[0].landmark[:LANDMARKS]
-    pixel = np.array([(p.x, p.y) for p in points]) * camera.size
+    pixel = found[0].points[:LANDMARKS, :2]
     fine = raster.TargetCamera(camera.target, camera.distance, camera.scale * 2, camera.size * 2)
     skin = who.skin_triangles
     which, share = raster.cast(vertices, skin, fine)
@@ -127,13 +127,8 @@ def mirrored_pairs(points: Floats) -> Ints:
 
 def embed(who: Subject) -> tuple[Floats, Floats]:
     """Return symmetric landmark points (468, 3) in cm and their spread (468,) over pictures."""
-    import mediapipe as mp  # slow to import, and not needed to build the model
-
-    with mp.solutions.face_mesh.FaceMesh(
-        static_image_mode=True, max_num_faces=1, refine_landmarks=True
-    ) as mesh:
-        samples = np.stack([hits(who, w, r, mesh) for w, r in views()])
-    samples = _near_side(samples)
+    detector = make_detector("mediapipe")
+    samples = _near_side(np.stack([hits(who, w, r, detector) for w, r in views()]))
     centre = np.array([_middle(points) for points in samples.transpose(1, 0, 2)])
     spread = np.nanmedian(np.linalg.norm(samples - centre, axis=2), axis=0)
     pair = mirrored_pairs(centre)
