@@ -28,6 +28,8 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from tools import environments
+
 ROOT = Path(__file__).resolve().parent
 SHIPPED_SUFFIXES = frozenset({".py", ".toml", ".json", ".npz", ".md", ".txt", ".png", ".glsl"})
 WHEEL_SOURCES = ("pyproject.toml", "README.md", "LICENSE", "NOTICE", "bridge", "heat_backend")
@@ -210,17 +212,15 @@ def write_zip(target: Path, members: Iterable[tuple[str, Path]]) -> None:
     partial.replace(target)
 
 
-def validator_command(blender: str | None, root: Path = ROOT) -> list[str] | None:
+def validator_command(blender: str | None) -> list[str] | None:
     """Find Blender's own extension validator: in a Blender, else in an environment with bpy."""
     if blender:
         return [blender, "--background", "--factory-startup", "--command", "extension", "validate"]
-    for environment in sorted(root.glob(".venv-bpy*"), reverse=True):
-        python = environment / "bin" / "python"
-        for script in environment.glob(
-            "lib/python*/site-packages/bpy/**/bl_pkg/cli/blender_ext.py"
-        ):
-            return [str(python), str(script), "validate"]
-    return None
+    python = environments.blender_python()
+    if python is None:
+        return None
+    scripts = python.parents[1].glob("lib/python*/site-packages/bpy/**/bl_pkg/cli/blender_ext.py")
+    return next(([str(python), str(script), "validate"] for script in scripts), None)
 
 
 def validate(package: Path, blender: str | None = None) -> str:
