@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,13 +28,11 @@ class Still:
 
 
 def font(size: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
-    """Take the DejaVu of matplotlib, which mediapipe brings along; Pillow's own lacks umlauts."""
-    spec = importlib.util.find_spec("matplotlib")
-    if spec is not None and spec.origin is not None:
-        dejavu = Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
-        if dejavu.is_file():
-            return ImageFont.truetype(str(dejavu), size)
-    return ImageFont.load_default(size)
+    """Take the system's DejaVu where there is one; Pillow's own font lacks umlauts."""
+    try:
+        return ImageFont.truetype("DejaVuSans.ttf", size)
+    except OSError:
+        return ImageFont.load_default(size)
 
 
 def read_stills(movie: Path, count: int) -> tuple[list[Still], float]:

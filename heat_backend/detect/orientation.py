@@ -18,8 +18,8 @@ from bridge.coefficients import EXPRESSION_INDEX
 from heat_backend.geometry.face_landmarks import FaceLandmarks
 from heat_backend.geometry.rigid_alignment import nearest_rotation
 
-# Outer-eye distances; 200 faces, the test portraits and films detected rightly stay below 0.084, and
-# a head upside down that is read as an upright one reaches 0.093.
+# Outer-eye distances; 200 faces, the test portraits and films detected rightly stay below 0.084,
+# and a head upside down that is read as an upright one reaches 0.093.
 UNLIKE = 0.088
 BETTER = 0.75  # of the unlikeness: below it another way up is taken; by eye on the test photos
 AS_GOOD = 1.1  # the same for a lying face, which FaceMesh detects worse than an upright one
