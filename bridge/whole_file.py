@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,10 +31,26 @@ def whole_file(target: Path) -> Iterator[Path]:
     part = target.with_name(f".{target.name[:_NAME]}.{secrets.token_hex(4)}.part")
     try:
         yield part
-        part.replace(target)
+        replace_file(part, target)
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def replace_file(part: Path, target: Path) -> None:
+    """Give a finished file its name, so that even a power cut leaves the old or the new one.
+
+    Raises
+    ------
+    OSError
+        The disk is full or fails.
+    """
+    handle = os.open(part, os.O_RDWR | getattr(os, "O_BINARY", 0))
+    try:
+        os.fsync(handle)  # else the name may reach the disk before the content
+    finally:
+        os.close(handle)
+    part.replace(target)
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from bpy.props import (
 )
 from bpy.types import PropertyGroup
 
-from .. import versions
+from .. import bridge, versions
 from ..core import dirty_flags, engines
 from .edit_properties import HeatAttribute, HeatEditPreset, HeatEdits
 from .map_row_properties import HeatBoneRow, HeatKeyRow
@@ -281,7 +281,7 @@ class HeatPortrait(PropertyGroup):
         subtype="PIXEL",
         default=0,
         min=0,
-        max=16384,
+        max=bridge.engine_description.LARGEST_FRAME,
     )
     photo_size: BoolProperty(
         name="Photo's size",

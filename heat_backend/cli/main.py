@@ -18,6 +18,7 @@ from heat_backend.cli import (
     doctor,
     edit,
     fit,
+    forget,
     inspect,
     match,
     mix,
@@ -59,7 +60,7 @@ def commands() -> tuple[Command, ...]:
 
 
 FIRST = (inspect, render, edit, match, fit, serve, track, speak, mix, sheet)
-LAST = (bench, doctor)
+LAST = (bench, doctor, forget)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bridge.engine_description import LARGEST_FRAME, SMALLEST_FRAME
 from bridge.errors import BadInput, UsageError
 from heat_backend.engines.registry import DEFAULT_ENGINE, describe, descriptions
 
@@ -83,8 +84,11 @@ def engine_settings(args: argparse.Namespace) -> EngineSettings:
     """
     from heat_backend.engines.protocol import EngineSettings
 
-    if args.size is not None and not 16 <= args.size <= 16384:
-        raise UsageError(f"--size {args.size}: give the long side in pixels, from 16 to 16384")
+    if args.size is not None and not SMALLEST_FRAME <= args.size <= LARGEST_FRAME:
+        raise UsageError(
+            f"--size {args.size}: give the long side in pixels, "
+            f"from {SMALLEST_FRAME} to {LARGEST_FRAME}"
+        )
     check_face(args.face)
     return EngineSettings(
         size=args.size,

@@ -173,6 +173,9 @@ class EngineDescription:
         Module that lists and checks its edits of attributes, an ``AttributeEdits``; empty for none.
     motion : MotionFormat or None
     bench : EngineBench or None
+    kept : str
+        ``"module:function"``: lists what it keeps on disk of photos, as ``KeptData``; empty for
+        nothing.
     """
 
     name: str
@@ -187,6 +190,7 @@ class EngineDescription:
     attributes: str = ""
     motion: MotionFormat | None = None
     bench: EngineBench | None = None
+    kept: str = ""
 
     def option_list(self) -> tuple[Option, ...]:
         """Return the options as clients know them."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.errors import MissingHere
+from bridge.whole_file import replace_file
 from heat_backend import __version__
 from heat_backend.export.h264 import H264Encoder, even
 from heat_backend.export.packet_log import PacketLog
@@ -69,7 +70,7 @@ class Movie:
         try:
             self._join(part)
             append_to_mp4(part, self._provenance)
-            part.replace(self._target)
+            replace_file(part, self._target)
         except OSError as error:  # av.FFmpegError is one too
             raise storage_error(error, self._target) from error
         except av.FFmpegError as error:

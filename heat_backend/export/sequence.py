@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.whole_file import replace_file
 from heat_backend.export.png import encode_png, read_texts
 from heat_backend.export.shot import Shot
 from heat_backend.export.storage import Occupied, writing
@@ -40,7 +41,7 @@ class Sequence:
         with writing(target):
             try:
                 _write_bytes(part, encode_png(pixels, self._texts, self._xmp))
-                part.replace(target)
+                replace_file(part, target)
             except OSError:
                 part.unlink(missing_ok=True)
                 raise

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from bridge.errors import BadInput
+from bridge.whole_file import replace_file
 from heat_backend.export.storage import writing
 from heat_backend.storage.locks import claim
 from heat_backend.storage.own_files import is_link, make_own_folder, remove_own_files
@@ -64,7 +65,7 @@ class WorkFolder:
             remove_own_files(self.path, _OWN, keep=_LOCK)
             part = self.path / f"{_STAMP}.new"
             part.write_text(json.dumps(stamp), encoding="utf-8")
-            part.replace(self.path / _STAMP)
+            replace_file(part, self.path / _STAMP)
 
     def close(self, remove: bool) -> None:
         """Give the claim up; ``remove`` takes the folder away as well."""

@@ -7,10 +7,12 @@ for whatever was done; a file that cannot be used is refused with one line that 
 
 from __future__ import annotations
 
+import hashlib
 import io
 import math
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,7 @@ FORMATS_ADVICE = "save it as JPEG or PNG and try again"
 MAX_SIDE = 4096
 # A decoder without partial loading holds the whole picture: 300 MP RGBA is 1.2 GB.
 MAX_PIXELS = 300_000_000
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow refuses twice as many
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,13 @@ class Photo:
     pixels: NDArray[np.uint8]
     name: str = "photo"
     notes: tuple[str, ...] = ()
+
+    @cached_property
+    def digest(self) -> str:
+        """Identity of the picture, whatever its file: 32 hexadecimal digits."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.pixels).data)
+        digest.update(repr(self.pixels.shape).encode())
+        return digest.hexdigest()[:32]
 
 
 def load_photo(path: str | Path, max_side: int | None = None) -> Photo:

@@ -7,11 +7,12 @@ import hashlib
 import hmac
 import os
 import shutil
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from bridge import fields
 from bridge.errors import BadInput, HeatError, ProtocolError, UsageError
@@ -74,12 +75,13 @@ class ExportHandler:
         rate = _rate(header)
         resume = fields.flag(header, "resume")
         overwrite = fields.flag(header, "overwrite")
-        clip = self._uploads.finished(fields.integer(header, "clip", 1, 1 << 53), "clip.npz")
-        portrait = self._cache.request(header, self._uploads.finished)
-        own_folder = None
+        own_folder = out = None
         if target.get("folder") is not None:
             out = self._shared_place(fields.text(target, "folder", 4096), name)
-        else:
+        # Uploads are taken last: what refuses an order must not leave them behind.
+        portrait = self._cache.request(header, self._uploads.finished)
+        clip = self._uploads.finished(fields.integer(header, "clip", 1, 1 << 53), "clip.npz")
+        if out is None:
             details = (portrait.engine, portrait.settings, portrait.pixels_size, rate, name)
             own_folder = job_folder(portrait.file, clip, first, last, *details)
             out = own_folder / safe_name(name)
@@ -170,10 +172,18 @@ class ExportHandler:
         plain = name.startswith(PROBE_START) and name == Path(name).name
         if not plain or len(token) < SHORTEST_TOKEN:
             raise ProtocolError("a probe must be a file of the name and length agreed on")
+        if _is_network_path(folder):
+            self._channel.send(Kind.PROBED, {"same": False})
+            return
         same = hmac.compare_digest(_small_file(Path(folder) / name), token.encode())
         if same:
             self._shared_folders[folder] = _identity(folder)
         self._channel.send(Kind.PROBED, {"same": same})
+
+
+def _is_network_path(folder: str) -> bool:
+    """Whether looking at a path makes Windows log on to another machine, named in it."""
+    return PureWindowsPath(folder).drive.startswith("\\\\") and sys.platform == "win32"
 
 
 def _rate(header: Header) -> Fraction:

@@ -20,7 +20,7 @@ from bridge.errors import BadInput, Cancelled, HeatError, MissingHere, UnknownJo
 from bridge.jobs import check_range
 from bridge.wire import MAX_BLOB, Header
 from heat_backend.export.pace import Pace
-from heat_backend.serve.job_store import remove_job
+from heat_backend.serve.job_store import note_portrait, remove_job
 from heat_backend.serve.portrait_cache import PortraitCache, PortraitRequest
 
 LOG = logging.getLogger("heat.serve")
@@ -245,6 +245,8 @@ class ExportQueue:
             lambda text, _: job.update(message=text),
             job.cancel.is_set,
         )
+        if order.own_folder is not None:
+            note_portrait(order.own_folder, prepared.photo_digest)
         cost = prepared.portrait.edit_cost(clip)
         job.update(state="rendering", message=f"rendering, with {cost}" if cost else "rendering")
         result = export(

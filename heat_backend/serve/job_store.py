@@ -8,15 +8,18 @@ after the backend was restarted. It is deleted once the client has fetched every
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from bridge.errors import MissingHere
 from heat_backend.storage import user_folders
+from heat_backend.storage.kept_data import KeptData
 from heat_backend.storage.own_files import is_link
 
 KEEP_DAYS = 14.0
@@ -62,9 +65,38 @@ def job_folder(portrait: Path, clip: Path, *details: object) -> Path:
     return folder
 
 
+def note_portrait(folder: Path, digest: str) -> None:
+    """Note whose portrait an export shows (``Photo.digest``), so that it can be removed by it."""
+    with contextlib.suppress(OSError):
+        (folder / _MARK).write_text(digest, encoding="ascii")
+
+
+def kept_jobs() -> Iterator[KeptData]:
+    """List the exports that nobody has fetched."""
+    try:
+        folders = sorted(jobs_folder().iterdir())
+    except OSError:
+        return
+    for folder in folders:
+        if _is_job(folder):
+            yield KeptData("an export's files", folder, _portrait(folder))
+
+
+def _portrait(folder: Path) -> str:
+    try:
+        return (folder / _MARK).read_text(encoding="ascii")
+    except (OSError, ValueError):
+        return ""
+
+
+def _is_job(folder: Path) -> bool:
+    named = _NAME.fullmatch(folder.name) is not None
+    return named and not is_link(folder) and (folder / _MARK).is_file()
+
+
 def remove_job(folder: Path) -> None:
     """Delete the folder of an export; one that :func:`job_folder` did not make stays."""
-    if _NAME.fullmatch(folder.name) and not is_link(folder) and (folder / _MARK).is_file():
+    if _is_job(folder):
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from bridge import fields
-from bridge.errors import BadInput, Cancelled, ProtocolError
+from bridge.engine_description import LARGEST_FRAME, SMALLEST_FRAME
+from bridge.errors import BadInput, Cancelled, ProtocolError, UsageError
 from bridge.wire import Header
 from heat_backend.engines.protocol import Engine, EngineSettings, Portrait
 from heat_backend.engines.registry import describe, engine_names, make_engine
@@ -58,6 +59,7 @@ class Prepared:
     key: str
     engine: str
     version: str
+    photo_digest: str
 
     @property
     def label(self) -> str:
@@ -99,16 +101,17 @@ class PortraitCache:
                 fields.integer(portrait, "height", 1, MAX_SIDE),
             )
         name = fields.text(portrait, "name", 1024)
-        file = take_blob(fields.integer(portrait, "blob", 1, 1 << 53), name)
         engine = fields.text({"engine": header.get("engine") or self.engine}, "engine")
         options = fields.table(header, "options")
         settings = EngineSettings(
-            size=fields.optional_integer(options, "size", 16, MAX_SIDE),
+            size=_frame_size(options),
             device=fields.text({"device": options.get("device") or self.device}, "device"),
             face=fields.optional_integer(options, "face", 0, 1000),
             neutralise=fields.flag(options, "neutralise"),
             options=_own_options(engine, options),
         )
+        # Last, so that a request that is refused leaves its upload to be taken or replaced.
+        file = take_blob(fields.integer(portrait, "blob", 1, 1 << 53), name)
         return PortraitRequest(file, size, name, engine, settings)
 
     def warm_up(self) -> None:
@@ -144,7 +147,7 @@ class PortraitCache:
             if cancelled():
                 raise Cancelled("stopped while the portrait was being prepared")
             in_turn = LockedPortrait(portrait, self.lock)
-            made = Prepared(in_turn, key, engine.name, engine.version)
+            made = Prepared(in_turn, key, engine.name, engine.version, photo.digest)
             self._prepared[place] = made
             return made
 
@@ -170,6 +173,16 @@ def _held(
         yield
     finally:
         lock.release()
+
+
+def _frame_size(options: Header) -> int | None:
+    size = fields.optional_integer(options, "size", 1, 1 << 31)
+    if size is not None and not SMALLEST_FRAME <= size <= LARGEST_FRAME:
+        raise UsageError(
+            f"frames of {size} pixels cannot be drawn: "
+            f"choose a size from {SMALLEST_FRAME} to {LARGEST_FRAME}"
+        )
+    return size
 
 
 def _own_options(engine: str, options: Header) -> object:

@@ -86,4 +86,5 @@ DESCRIPTION = EngineDescription(
         "heat_backend.styleheat.bench_subject:memory_subject",
         1000,
     ),
+    kept="heat_backend.styleheat.inversion.kept_inversions:kept_data",
 )

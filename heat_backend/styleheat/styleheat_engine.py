@@ -51,8 +51,7 @@ from heat_backend.styleheat.networks.device_memory import report_out_of_memory
 from heat_backend.styleheat.networks.forward import Inversion
 from heat_backend.styleheat.portrait import CoefficientMapper, Editing, StyleHeatPortrait
 from heat_backend.styleheat.weights.catalogue import find_file
-from heat_backend.styleheat.weights.folder import find_folder
-from heat_backend.styleheat.weights.load import cache_folder
+from heat_backend.styleheat.weights.folder import cache_folder, find_folder
 
 MAX_RESIDUAL = (
     0.7  # share of an expression's motion outside the basis from which on the user is told
@@ -144,7 +143,8 @@ class _Preparation:
             cancelled,
             _progress_image_report(progress),
         )
-        inverter = PortraitInverter(networks, self.cache, self.options.inversion)
+        method, digest = self.options.inversion, self.photo.digest
+        inverter = PortraitInverter(networks, self.cache, method, digest)
         inversion = inverter.invert(crop.pixels, inverter.key(crop.pixels), monitor)
         monitor.show(inversion.ix)
         step("drawing the portrait at rest", 0.85)

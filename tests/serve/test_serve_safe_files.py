@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bridge.client import Client, EngineOptions
-from bridge.errors import BadInput, MissingHere
+from bridge.errors import BadInput, MissingHere, UsageError
 from bridge.frames import NAME_START, ring_folder, sweep_stale_rings
 from bridge.jobs import ExportJob, Shot
 from bridge.wire import PREFIX, TO_CLIENT, VERSION, Channel, Kind
@@ -243,3 +243,28 @@ def test_clients_take_turns(server, gate, connect, clip_file):
         until(lambda number=number: len(rendered()) == number)
         finished += [label for label in rendered() if label not in finished]
     assert finished.index("modest") <= 2
+
+
+def test_a_frame_too_large_for_the_memory_is_refused_before_any_work(server, connect):
+    client = connect()
+    for size in (32768, 16384, 8193, 3):
+        with pytest.raises(UsageError, match="choose a size"):
+            client.prepare(portrait(), options=EngineOptions(size=size))
+    assert client.prepare(portrait(), options=EngineOptions(size=24)).width == 24
+
+
+def test_refused_orders_leave_no_upload_behind(server, connect, clip_file):
+    client = connect()
+    before = uploads()
+    for _ in range(3):
+        header = client.upload_portrait(portrait(), None, EngineOptions())
+        header |= {"clip": client.upload(memoryview(Path(clip_file(1)).read_bytes())),
+                   "fps": [24, 1], "target": {"folder": "/not/proven", "name": "x"}}  # fmt: skip
+        with pytest.raises(UsageError, match="shared"):
+            client.request(Kind.EXPORT, header, Kind.JOB_STATUS)
+    client.close()
+    until(lambda: uploads() <= before)
+
+
+def uploads():
+    return {p for p in Path(tempfile.gettempdir()).glob("heat-uploads-*/*/*/*") if p.is_file()}

@@ -287,7 +287,7 @@ class InversionCache:
         inversion = refine_edited_inversion(
             generator, edited, target, region, networks.loss_models(), monitor
         )
-        save_inversion(self._inverting.cache, key, inversion)
+        save_inversion(self._inverting.cache, key, inversion, portrait=self._inverting.portrait)
         return inversion
 
     def _description(self, edits: dict[str, float]) -> str:

@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bridge.whole_file import whole_file
+from heat_backend.storage.kept_data import make_private_folder
 from heat_backend.styleheat.crops.deep3d import PICTURE_SIZE
 from heat_backend.styleheat.inversion import methods
+from heat_backend.styleheat.inversion.kept_inversions import PORTRAIT, kept_inversions
 from heat_backend.styleheat.inversion.loaded import Networks
 from heat_backend.styleheat.inversion.methods import InversionMonitor
 from heat_backend.styleheat.networks.device_memory import release_freed_memory
@@ -28,6 +30,7 @@ from heat_backend.styleheat.networks.forward import Inversion
 Bytes = NDArray[np.uint8]
 
 MAX_CACHED = 32  # newest inversions, about 25 MB each: under 1 GB of disk
+KEEP_DAYS = 90.0  # unused; a portrait of a finished job is nobody's business for longer
 VERSION = 1  # part of the key: raise it when inversions change
 _SECONDS = "seconds"
 _MAX_SECONDS = 1e6  # more is a damaged entry: no inversion takes days
@@ -86,10 +89,26 @@ def cached_seconds(folder: Path, key: str) -> float | None:
     return seconds if 0.0 < seconds < _MAX_SECONDS else None
 
 
-def save_inversion(folder: Path, key: str, found: Inversion, seconds: float | None = None) -> None:
-    """Write an inversion and its duration to the cache, and evict the oldest.
+def save_inversion(
+    folder: Path,
+    key: str,
+    found: Inversion,
+    seconds: float | None = None,
+    portrait: str = "",
+) -> None:
+    """Write an inversion to the cache, and evict the oldest.
 
     A folder that cannot be written only costs time.
+
+    Parameters
+    ----------
+    folder : Path
+    key : str
+    found : Inversion
+    seconds : float, optional
+        What it took.
+    portrait : str
+        ``Photo.digest`` of the photo, by which its user may have it removed.
     """
     from safetensors import SafetensorError
     from safetensors.torch import save_file
@@ -99,10 +118,14 @@ def save_inversion(folder: Path, key: str, found: Inversion, seconds: float | No
         tensors |= {"scale": found.condition[0], "shift": found.condition[1]}
     path = _path(folder, key)
     with contextlib.suppress(OSError, SafetensorError):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         flat = {n: t.detach().float().cpu().contiguous() for n, t in tensors.items()}
         with whole_file(path) as part:
-            save_file(flat, part, None if seconds is None else {_SECONDS: f"{seconds:.3f}"})
+            noted = {PORTRAIT: portrait}
+            if seconds is not None:
+                noted[_SECONDS] = f"{seconds:.3f}"
+            save_file(flat, part, noted)
+            part.chmod(0o600)
         _evict_oldest(folder)
 
 
@@ -111,9 +134,10 @@ def _path(folder: Path, key: str) -> Path:
 
 
 def _evict_oldest(folder: Path) -> None:
-    kept = sorted(folder.glob("inversion-*.safetensors"), key=lambda p: p.stat().st_mtime)
-    for old in kept[:-MAX_CACHED]:
-        old.unlink(missing_ok=True)
+    kept = sorted(kept_inversions(folder), key=lambda one: one.days)
+    for number, one in enumerate(kept):
+        if number >= MAX_CACHED or one.days > KEEP_DAYS:
+            one.path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -127,11 +151,14 @@ class PortraitInverter:
         Folder of cached inversions.
     method : str
         One of ``methods.METHODS``.
+    portrait : str
+        ``Photo.digest`` of the photo.
     """
 
     networks: Networks
     cache: Path
     method: str
+    portrait: str = ""
 
     def key(self, crop: Bytes, edits: str = "") -> str:
         """Return the cache key of a crop (1024, 1024, 3) under edits, described in words."""
@@ -157,7 +184,7 @@ class PortraitInverter:
             target = uint8_to_image(crop, self.networks.device)
             found = methods.optimize(generator, found, target, self.networks.loss_models(), monitor)
         release_freed_memory()
-        save_inversion(self.cache, key, found, time.monotonic() - start)
+        save_inversion(self.cache, key, found, time.monotonic() - start, self.portrait)
         return found
 
     def seconds(self, key: str) -> float | None:

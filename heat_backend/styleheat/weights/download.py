@@ -153,12 +153,24 @@ def _read(response: Any) -> bytes:
         raise _ConnectionLostError(_reason(error)) from error
 
 
+class _SafeRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows no redirection from https to an address that anybody in between can change."""
+
+    def redirect_request(  # type: ignore[no-untyped-def]
+        self, req, fp, code, msg, headers, newurl
+    ) -> urllib.request.Request | None:
+        if req.full_url.startswith("https:") and not newurl.startswith("https:"):
+            host = urllib.parse.urlsplit(req.full_url).netloc
+            raise BadInput(f"{host} sends on to an address without https: fetch it by hand")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
 @contextmanager
 def _open(request: urllib.request.Request, place: Path) -> Iterator[Any]:
     """Open an address; what the server refuses becomes a line."""
     host = urllib.parse.urlsplit(request.full_url).netloc
     try:
-        response = urllib.request.urlopen(request, timeout=_TIMEOUT)
+        response = urllib.request.build_opener(_SafeRedirects).open(request, timeout=_TIMEOUT)
     except urllib.error.HTTPError as error:
         if error.code == 416:  # what is here is not the beginning of what is there
             discard(place)

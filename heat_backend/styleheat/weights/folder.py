@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bridge.errors import BadInput, Cancelled, MissingHere
 from bridge.whole_file import whole_file
-from heat_backend.storage.user_folders import data_folder
+from heat_backend.storage import user_folders
 from heat_backend.styleheat.weights.catalogue import ENGINE, FILES, WeightFile
 
 VARIABLE = "HEAT_WEIGHTS"
@@ -99,7 +99,12 @@ def find_folder(named: Path | None = None) -> WeightsFolder:
 
 def default_path() -> Path:
     """Return the weights folder in the user's data."""
-    return data_folder() / "weights"
+    return user_folders.data_folder() / "weights"
+
+
+def cache_folder() -> Path:
+    """Return the folder of weights read in before, and of inversions."""
+    return user_folders.cache_folder() / "weights"
 
 
 def _from_environment() -> Path | None:

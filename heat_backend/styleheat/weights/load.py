@@ -16,12 +16,12 @@ from torch import Tensor
 
 from bridge.errors import BadInput, MissingHere
 from bridge.whole_file import whole_file
-from heat_backend.storage import user_folders
 from heat_backend.styleheat.weights import checkpoints
 from heat_backend.styleheat.weights.checkpoints import Section
 from heat_backend.styleheat.weights.folder import (
     FileChecksum,
     WeightsFolder,
+    cache_folder,
     checksum_file,
     read_record,
 )
@@ -148,11 +148,6 @@ def check_unchanged(path: Path, recorded: FileChecksum | None) -> None:
 
 _FORM = "heat-weights-1"
 _RESERVE = 2_000_000_000  # bytes that a cache leaves free on the disk
-
-
-def cache_folder() -> Path:
-    """Return the folder of cached weights and inversions."""
-    return user_folders.cache_folder() / "weights"
 
 
 def files_fingerprint(files: tuple[Path, ...]) -> str:
