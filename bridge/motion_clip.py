@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .coefficients import (
     EXPRESSION_COUNT,
@@ -161,7 +161,7 @@ def save(clip: MotionClip, path: str | Path) -> None:
 
 def write(clip: MotionClip, file: BinaryIO) -> None:
     """Write a clip to an open binary file."""
-    fields: dict[str, NDArray] = {
+    fields: dict[str, Any] = {
         "format": np.array(FORMAT),
         "version": np.array(VERSION),
         "fps": np.array(float(clip.fps)),
@@ -268,8 +268,8 @@ def _names(fields: dict[str, NDArray], name: str) -> tuple[str, ...]:
     return tuple(map(str, value))
 
 
-def _rows(name: str, value: object) -> int:
-    shape = np.shape(value)  # type: ignore[arg-type]
+def _rows(name: str, value: ArrayLike) -> int:
+    shape = np.shape(value)
     if len(shape) != 2:
         raise BadInput(f"{name}: shape {shape} where (frames, {EXPRESSION_COUNT}) is needed")
     return int(shape[0])

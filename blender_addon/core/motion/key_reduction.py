@@ -155,13 +155,13 @@ def _fits(windows: Array) -> NDArray[np.bool_]:
     if length == 1:
         return np.ones(len(windows), bool)
     _, errors, halves = _operators(length)
-    good = (np.abs(windows @ errors.T) <= 1.0).all(axis=(1, 2))
+    good = np.asarray((np.abs(windows @ errors.T) <= 1.0).all(axis=(1, 2)))
     tried = windows[good]
     between = tried @ halves.T
     low = np.minimum(tried[..., :-1], tried[..., 1:]) - _BETWEEN
     high = np.maximum(tried[..., :-1], tried[..., 1:]) + _BETWEEN
     good[good] = ((between >= low) & (between <= high)).all(axis=(1, 2))
-    return np.asarray(good)
+    return good
 
 
 def _fewest(curves: Array) -> Indices:

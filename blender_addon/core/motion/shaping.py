@@ -135,7 +135,8 @@ def resampled(clip: bridge.motion_clip.MotionClip, timing: Timing) -> Motion:
         raise bridge.errors.BadInput(
             "The motion has no frames in this part of the strip: show more of the strip"
         )
-    at = (timing.begin + np.arange(max(count, 1)) * timing.seconds_per_frame) * clip.fps
+    seconds = timing.begin + np.arange(max(count, 1)) * timing.seconds_per_frame
+    at: Array = np.asarray(seconds * clip.fps, float)
     # Rounding of the frame rates must not blend neighbouring frames where the rates are equal.
     at = np.where(np.abs(at - np.rint(at)) < 1e-4, np.rint(at), at)
     return Motion(

@@ -91,9 +91,8 @@ def model_fields(model: FaceModel) -> ModelFields:
     skin = skin[thin_evenly(model.vertices[skin], SAMPLES)]
     eyes = np.concatenate([_front_of_eye(model, part, side) for side in (0, 1)])
     index = np.concatenate([skin, eyes])
-    single = model.expression[:, index].astype(np.float32)
-    turned = gaze_displacements(model)[:, index]
-    single = single + turned
+    single: Floats = model.expression[:, index].astype(np.float32)
+    single = single + gaze_displacements(model)[:, index]
     points = model.vertices[index].astype(np.float32)
     candidates, fields = _with_pairs_and_halves(points, single)
     is_eyeball = np.arange(len(index)) >= len(skin)
