@@ -92,6 +92,15 @@ def save_in_blend(scene: Any, name: str, preset: bridge.edit_preset.Preset) -> s
     return name
 
 
+def free_name(scene: Any, wanted: str, preset: bridge.edit_preset.Preset) -> str:
+    """Return a name under which a preset replaces no other: with a number behind it at need."""
+    text, name, number = bridge.edit_preset.to_json(preset), wanted.strip()[:_LONGEST_NAME], 0
+    while (saved := scene.heat.edit_presets.get(name)) is not None and saved.text != text:
+        number += 1
+        name = f"{wanted.strip()[: _LONGEST_NAME - 4]}.{number:03d}"
+    return name
+
+
 def remove(scene: Any, name: str) -> None:
     """Remove a preset from the .blend.
 

@@ -43,13 +43,22 @@ def named_python(prefs: Any) -> str:
     if named:
         return named
     if prefs.backend == "EXISTING":
-        return str(bpy.path.abspath(prefs.existing_python)) if prefs.existing_python else ""
+        return own_path(prefs.existing_python)
     return ""
+
+
+def own_path(named: str) -> str:
+    """Return a path of the preferences, or "" for none and for one beside the open .blend.
+
+    Blender's "//" stands for the folder of whatever file is open: a program or network found
+    there would be that of whoever made the .blend.
+    """
+    return "" if named.startswith("//") else str(bpy.path.abspath(named)) if named else ""
 
 
 def weights_folder(prefs: Any) -> str:
     """Return the weights folder that the preferences name, or ""."""
-    return str(bpy.path.abspath(prefs.weights_folder)) if prefs.weights_folder else ""
+    return own_path(prefs.weights_folder)
 
 
 def data_folder() -> Path:

@@ -6,6 +6,7 @@ The backend writes a file; a function of the order then changes the scene by it.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -127,7 +128,7 @@ def start(scene: Any, portrait: Any, order: FaceOrder) -> FaceJob:
     arguments = [verb, "--portrait", str(_photo_file(portrait)), *rest]
     if portrait.face:
         arguments += ["--face", str(portrait.face)]
-    out = _file(portrait, ".npz")
+    out = temporary_file(portrait, ".npz")
     out.unlink(missing_ok=True)
     run = ClipRun(
         program.command,
@@ -307,14 +308,16 @@ def _photo_file(portrait: Any) -> Path:
         return Path(source.path)
     assert source.pixels is not None
     height, width = source.pixels.shape[:2]
-    path = _file(portrait, ".ppm")
+    path = temporary_file(portrait, ".ppm")
     path.write_bytes(f"P6 {width} {height} 255\n".encode() + source.pixels.tobytes())
     return path
 
 
-def _file(portrait: Any, suffix: str) -> Path:
+def temporary_file(portrait: Any, suffix: str) -> Path:
     """Return a place in Blender's own temporary folder, which goes when Blender ends."""
-    return Path(bpy.app.tempdir) / f"heat-{portrait.uid}{suffix}"
+    # A .blend may hold anything as an identifier, even a way out of the folder.
+    name = hashlib.sha256(portrait.uid.encode("utf-8", "replace")).hexdigest()[:32]
+    return Path(bpy.app.tempdir) / f"heat-{name}{suffix}"
 
 
 @contextmanager

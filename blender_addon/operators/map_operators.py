@@ -12,7 +12,7 @@ from bpy.types import Menu, Operator
 from .. import bridge
 from ..core import dirty_flags
 from ..core.rig import presets
-from .operator_helpers import DialogOperator, PortraitOperator
+from .operator_helpers import DialogOperator, PortraitOperator, check_replacing
 
 # Modules that load numpy are imported in functions, so that Blender starts without them.
 
@@ -147,6 +147,19 @@ class HEAT_OT_map_save_preset(DialogOperator, PortraitOperator, Operator):
 
     preset: StringProperty(name="Name", description="Name of the preset", default="My rig")
     filepath: StringProperty(name="File", subtype="FILE_PATH", options={"HIDDEN", "SKIP_SAVE"})
+    replace: BoolProperty(
+        name="Replace",
+        description="Replace what is saved under this name",
+        options={"SKIP_SAVE"},
+    )
+
+    def draw(self, _context: Any) -> None:
+        """Draw the name, and ask where it is taken."""
+        from ..data import rig_maps
+
+        self.layout.prop(self, "preset")
+        if self.preset.strip() in rig_maps.preset_names():
+            self.layout.prop(self, "replace")
 
     @classmethod
     def reason_against(cls, _scene: Any, portrait: Any) -> str | None:
@@ -161,6 +174,7 @@ class HEAT_OT_map_save_preset(DialogOperator, PortraitOperator, Operator):
 
         self.require(context, portrait)
         path = Path(self.filepath) if self.filepath else rig_maps.preset_path(self.preset)
+        check_replacing(self, path.stem, path.exists())
         rig_maps.save_preset(path, rig_maps.to_rig_map(portrait))
         self.report({"INFO"}, f"Rig map saved as {path.name}")
 

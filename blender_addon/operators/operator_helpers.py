@@ -31,6 +31,20 @@ def report_errors(method: Method) -> Method:
     return wrapper
 
 
+def check_replacing(operator: Any, name: str, exists: bool) -> None:
+    """Refuse to save over what has that name unless the operator's `replace` is set.
+
+    Raises
+    ------
+    BadInput
+        It exists, and nobody has said that it may be replaced.
+    """
+    if exists and not operator.replace:
+        raise bridge.errors.BadInput(
+            f'"{name}" is there already: tick Replace, or choose another name'
+        )
+
+
 def allow(cls: Any, reason: str | None) -> bool:
     """Return whether an operator may run; show the reason on its disabled button otherwise."""
     if reason is None:

@@ -10,7 +10,13 @@ from bpy.props import BoolProperty, StringProperty
 from bpy.types import Menu, Operator
 
 from ..data import edit_presets
-from .operator_helpers import DialogOperator, FileBrowserOperator, PortraitOperator, report_errors
+from .operator_helpers import (
+    DialogOperator,
+    FileBrowserOperator,
+    PortraitOperator,
+    check_replacing,
+    report_errors,
+)
 
 _GROUP = "Such as shape or light: only these edits are saved, and set again; empty for all"
 
@@ -25,13 +31,22 @@ class HEAT_OT_edit_preset_save(DialogOperator, PortraitOperator, Operator):
 
     preset: StringProperty(name="Name", description="Name of the preset", default="My look")
     group: StringProperty(name="Group", description=_GROUP, options={"SKIP_SAVE"})
+    replace: BoolProperty(
+        name="Replace",
+        description="Replace what is saved under this name",
+        options={"SKIP_SAVE"},
+    )
 
-    def draw(self, _context: Any) -> None:
-        """Draw the name alone."""
+    def draw(self, context: Any) -> None:
+        """Draw the name, and ask where it is taken."""
         self.layout.prop(self, "preset")
+        if self.preset.strip() in edit_presets.own_names(context.scene):
+            self.layout.prop(self, "replace")
 
     def run(self, context: Any, portrait: Any) -> None:
         """Save them."""
+        name = self.preset.strip()
+        check_replacing(self, name, name in edit_presets.own_names(context.scene))
         preset = edit_presets.of_portrait(portrait, self.group)
         name = edit_presets.save_in_blend(context.scene, self.preset, preset)
         self.report({"INFO"}, f'Edits saved with the .blend as "{name}"')
@@ -84,7 +99,8 @@ class HEAT_OT_edit_preset_import(_PresetFile, Operator):
     bl_idname = "heat.edit_preset_import"
     bl_label = "Import Edit Preset"
     bl_description = (
-        "Save a preset's file with the .blend, under the file's name, and set its edits"
+        "Save a preset's file with the .blend, under the file's name or one like it, and set its "
+        "edits"
     )
     bl_options = {"REGISTER", "UNDO"}
 
@@ -94,7 +110,8 @@ class HEAT_OT_edit_preset_import(_PresetFile, Operator):
         """Read it."""
         path = Path(bpy.path.abspath(self.filepath))
         preset = edit_presets.read(path)
-        edit_presets.save_in_blend(context.scene, path.stem, preset)
+        name = edit_presets.free_name(context.scene, path.stem, preset)
+        edit_presets.save_in_blend(context.scene, name, preset)
         notes = preset.notes
         if self.use:
             notes = edit_presets.apply(portrait, preset)

@@ -124,3 +124,32 @@ def test_nothing_to_save_and_nothing_there_are_told(blender, portrait, tmp_path)
         blender.ops.heat.edit_preset_import(filepath=str(tmp_path / "gone.json"))
     with pytest.raises(RuntimeError, match="to delete"):
         blender.ops.heat.edit_preset_delete(preset="gone")
+
+
+def test_a_name_that_is_taken_is_not_replaced_unasked(blender, portrait):
+    portrait.edits.jaw_width = 1.0
+    blender.ops.heat.edit_preset_save(preset="look")
+    portrait.edits.jaw_width = 2.0
+    with pytest.raises(RuntimeError, match="Replace"):
+        blender.ops.heat.edit_preset_save(preset="look")
+    blender.ops.heat.edit_preset_load(preset="look")
+    assert values(portrait) == {"jaw_width": 1.0}
+    portrait.edits.jaw_width = 2.0
+    blender.ops.heat.edit_preset_save(preset="look", replace=True)
+    portrait.edits.jaw_width = 0.0
+    blender.ops.heat.edit_preset_load(preset="look")
+    assert values(portrait) == {"jaw_width": 2.0}
+
+
+def test_an_imported_preset_replaces_none_of_the_same_name(blender, portrait, tmp_path):
+    portrait.edits.jaw_width = 1.0
+    path = tmp_path / "look.json"
+    blender.ops.heat.edit_preset_export(filepath=str(path))
+    portrait.edits.jaw_width = 2.0
+    blender.ops.heat.edit_preset_save(preset="look")
+    blender.ops.heat.edit_preset_import(filepath=str(path))
+    blender.ops.heat.edit_preset_import(filepath=str(path))
+    presets = blender.context.scene.heat.edit_presets
+    assert [one.name for one in presets] == ["look", "look.001"]
+    blender.ops.heat.edit_preset_load(preset="look")
+    assert values(portrait) == {"jaw_width": 2.0}
