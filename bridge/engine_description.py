@@ -106,6 +106,8 @@ class Capabilities:
         ``"cpu"``, ``"cuda"``: where it computes.
     weights : bool
         It needs weights that ``heat weights`` fetches.
+    networks : bool
+        It runs on PyTorch, which the default set-up leaves out.
     """
 
     photo_edits: bool = False
@@ -115,6 +117,7 @@ class Capabilities:
     inverts_attributes_with: str = ""
     devices: tuple[str, ...] = ("cpu",)
     weights: bool = False
+    networks: bool = False
 
     def inverts_attributes(self, values: Mapping[str, object]) -> bool:
         """Return whether keys of attributes take an inversion under some option values."""
@@ -134,6 +137,9 @@ class EngineDescription:
     options : tuple of Option
         Its own options, besides those that every engine has (size, device, face ...).
     capabilities : Capabilities
+    lacks : str
+        What this machine lacks to run it, and what brings it, in a line; empty where nothing does.
+        Weights are not meant: ``heat weights list`` tells of them.
     """
 
     name: str
@@ -142,6 +148,7 @@ class EngineDescription:
     summary: str = ""
     options: tuple[Option, ...] = ()
     capabilities: Capabilities = field(default_factory=Capabilities)
+    lacks: str = ""
 
     def header(self) -> Header:
         """Return the fields as they stand in WELCOME."""
@@ -180,7 +187,9 @@ def _engine(header: Header) -> EngineDescription:
             inverts_attributes_with=fields.text(can, "inverts_attributes_with", default=""),
             devices=tuple(fields.texts(can, "devices", _MOST)),
             weights=fields.flag(can, "weights"),
+            networks=fields.flag(can, "networks"),
         ),
+        lacks=fields.text(header, "lacks", _LONGEST_HELP, ""),
     )
 
 

@@ -23,7 +23,9 @@ def photo(name: str = ASTRONAUT) -> Any:
     from heat_backend.media.photo import Photo, load_photo
 
     if name == ASTRONAUT:
-        data = pytest.importorskip("skimage.data")
+        data = pytest.importorskip(
+            "skimage.data", reason="scikit-image brings the astronaut portrait"
+        )
         return Photo(data.astronaut(), "astronaut.png")
     if not (KIT / name).is_file():
         pytest.skip(f"needs ../shared/data/portraits/{name}")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bridge.errors import UsageError
 from heat_backend.bench.rows import Row
-from heat_backend.engines.registry import DEFAULT_ENGINE, describe, descriptions
+from heat_backend.engines.registry import DEFAULT_ENGINE, describe, descriptions, require_packages
 
 Report = Callable[[str], None]
 
@@ -61,8 +61,11 @@ def collect(settings: BenchSettings, only: str | None, report: Report) -> list[R
     Raises
     ------
     UsageError
-        When there is no such section.
+        When there is no such section, or engine.
+    MissingHere
+        When the engine's packages are not installed.
     """
+    require_packages(settings.engine)
     known = sections()
     if only is not None and only not in known:
         raise UsageError(f"no section {only!r}; choose one of: {', '.join(known)}")

@@ -14,8 +14,6 @@ from heat_backend.cli import options
 from heat_backend.cli.native_logs import native_logs_hidden
 from heat_backend.engines.registry import descriptions
 
-HELP = "measure speed and memory on this machine, beside the numbers to reach"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""

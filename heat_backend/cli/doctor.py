@@ -9,8 +9,6 @@ import sys
 from bridge.checks import MISSING, OK, OPTIONAL, WARNING, Report, format_report
 from heat_backend.cli.native_logs import native_logs_hidden
 
-HELP = "check what works on this machine and name the command that mends what does not"
-
 _MARKS = {OK: "ok      ", MISSING: "MISSING ", WARNING: "warning ", OPTIONAL: "optional"}
 
 

@@ -21,7 +21,6 @@ from heat_backend.engines.registry import describe, descriptions, make_engine
 if TYPE_CHECKING:
     pass
 
-HELP = "change shape, colours or light of the face in a photo; --list names what can be changed"
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
 

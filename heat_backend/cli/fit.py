@@ -18,8 +18,6 @@ from heat_backend.cli.progress import Progress
 if TYPE_CHECKING:
     from heat_backend.edits.photo_fit import PhotoFit
 
-HELP = "fit the face model to a photo: shape, colours, light, expression, pose and camera"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""

@@ -13,8 +13,6 @@ from heat_backend.engines.description import load
 from heat_backend.engines.registry import descriptions
 from heat_backend.storage.kept_data import KeptData
 
-HELP = "show what is kept of photos on this machine, and remove it"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bridge.checks import ADD_NETWORKS, MISSING, OK, OPTIONAL, SET_UP, WARNING, Check
 from bridge.machine_checks import check_certificates, check_folder, check_loopback, check_python
+from heat_backend.engines import networks
 from heat_backend.engines.description import load
 from heat_backend.engines.registry import descriptions
 from heat_backend.storage import user_folders
@@ -30,10 +31,9 @@ _MODULES = {
     "onnxruntime": "onnxruntime",
     "pillow": "PIL.Image",
     "av": "av",
-    "torch": "torch",
-    "safetensors": "safetensors",
+    "platformdirs": "platformdirs",
+    "filelock": "filelock",
 }
-_NETWORKS = ("torch", "safetensors", "face-alignment")
 _LIBRARIES = "sudo apt install libgl1 libglib2.0-0"
 
 
@@ -43,7 +43,7 @@ def all_checks(report: Callable[[str], None]) -> list[Check]:
     for name, pinned in required_packages().items():
         report(name)
         checks.append(check_package(name, pinned))
-    for step in (check_face_model, check_detector, check_encoder, check_gpu):
+    for step in (check_face_model, check_detector, check_encoder, check_networks, check_gpu):
         report(step.__name__.removeprefix("check_").replace("_", " "))
         checks.append(step())
     checks += check_folders()
@@ -71,11 +71,10 @@ def required_packages() -> dict[str, str]:
 def check_package(name: str, pinned: str) -> Check:
     """Whether a package is there, can be imported, and is the version that was tested."""
     install = f"{_pip()} install {name}{'==' + pinned if pinned else ''}"
-    remedy = ADD_NETWORKS if name in _NETWORKS else SET_UP
     try:
         version = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return Check(name, MISSING, "not installed", install, remedy)
+        return Check(name, MISSING, "not installed", install, SET_UP)
     module = _MODULES.get(name)
     if module is not None:
         try:
@@ -85,9 +84,9 @@ def check_package(name: str, pinned: str) -> Check:
             detail = f"{version} does not load: {text}"
             if re.search(r"lib\S+\.so", text):
                 return Check(name, MISSING, detail, _LIBRARIES)
-            return Check(name, MISSING, detail, f"{install} --force-reinstall", remedy)
+            return Check(name, MISSING, detail, f"{install} --force-reinstall", SET_UP)
     if pinned and version.partition("+")[0] != pinned:
-        return Check(name, WARNING, f"{version}; tested with {pinned}", install, remedy)
+        return Check(name, WARNING, f"{version}; tested with {pinned}", install, SET_UP)
     return Check(name, OK, version)
 
 
@@ -119,9 +118,7 @@ def check_detector() -> Check:
         make_detector(DEFAULT_DETECTOR).detect(np.full((128, 128, 3), 128, np.uint8))
     except Exception as error:  # its native libraries fail in many ways
         text = " ".join(str(error).split())[:160]
-        pinned = required_packages().get("onnxruntime")
-        package = f"onnxruntime=={pinned}" if pinned else "onnxruntime"
-        return Check("face detector", MISSING, text, f"{_pip()} install {package}", SET_UP)
+        return Check("face detector", MISSING, text, "install Heat again", SET_UP)
     return Check("face detector", OK, f"{DEFAULT_DETECTOR} runs")
 
 
@@ -135,15 +132,37 @@ def check_encoder() -> Check:
     return Check("H.264 encoder", MISSING, detail, f"{_pip()} install av", SET_UP)
 
 
+def check_networks() -> Check:
+    """Whether the extra ``networks`` is here and loads; the default engine does without."""
+    name, mend = "PyTorch", networks.install_command()
+    if not networks.are_here():
+        detail = "not installed; only the StyleHEAT engine and NVIDIA cards need it"
+        return Check(name, OPTIONAL, detail, mend, ADD_NETWORKS)
+    try:
+        import safetensors
+        import torch
+    except Exception as error:  # whatever a broken install does
+        text = " ".join(str(error).split())[:160]
+        detail = f"does not load: {text}"
+        return Check(name, WARNING, detail, f"{mend} --force-reinstall", ADD_NETWORKS)
+    return Check(name, OK, f"{torch.__version__}, safetensors {safetensors.__version__}")
+
+
 def check_gpu() -> Check:
-    """Whether there is a GPU; none is needed."""
+    """Whether there is a GPU that can be used; none is needed."""
+    has_card = shutil.which("nvidia-smi") is not None
+    if not networks.are_here():
+        if not has_card:
+            return Check("GPU", OPTIONAL, "no NVIDIA GPU; the CPU is used")
+        detail = "an NVIDIA GPU is here; the CPU is used, as PyTorch is not installed"
+        return Check("GPU", OPTIONAL, detail, networks.install_command(), ADD_NETWORKS)
     try:
         import torch
-    except Exception:  # reported by the package's own check
-        return Check("GPU", OPTIONAL, "unknown: torch does not load")
+    except Exception:  # reported above
+        return Check("GPU", OPTIONAL, "unknown: PyTorch does not load")
     if torch.cuda.is_available():
         return Check("GPU", OK, torch.cuda.get_device_name(0))
-    if shutil.which("nvidia-smi") is None:
+    if not has_card:
         return Check("GPU", OPTIONAL, "no NVIDIA GPU; the CPU is used")
     torch_version = torch.__version__.partition("+")[0]
     return Check(

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from heat_backend.geometry.face_landmarks import FaceLandmarks
     from heat_backend.media.photo import Photo
 
-HELP = "find the face in a photo: its box, landmarks, pose, and what would be hard about it"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""

@@ -8,59 +8,92 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from bridge.errors import HeatError, UsageError
 from heat_backend import __version__
-from heat_backend.cli import (
-    bench,
-    doctor,
-    edit,
-    fit,
-    forget,
-    inspect,
-    match,
-    mix,
-    render,
-    serve,
-    sheet,
-    speak,
-    track,
-)
 from heat_backend.cli.usage_words import plain_usage, unknown_option
-from heat_backend.engines.description import load
+from heat_backend.engines.description import Command, load
 from heat_backend.engines.registry import descriptions
 
 _DESCRIPTION = "Heat makes a portrait photo perform: it renders motion clips onto one picture."
 
 
-@dataclass(frozen=True)
-class Command:
-    """One command of the command line."""
-
-    name: str
-    help: str
-    add_arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], int]
-
-    @classmethod
-    def of(cls, module: Any) -> Command:
-        """Make the command of a module, which has its name."""
-        name = module.__name__.rpartition(".")[2]
-        return cls(name, module.HELP, module.add_arguments, module.run)
+FIRST = (
+    Command(
+        "inspect",
+        "find the face in a photo: its box, landmarks, pose, and what would be hard about it",
+        "heat_backend.cli.inspect",
+    ),
+    Command(
+        "render",
+        "render motion onto a portrait, as an .mp4 movie or a folder of PNG files",
+        "heat_backend.cli.render",
+    ),
+    Command(
+        "edit",
+        "change shape, colours or light of the face in a photo; --list names what can be changed",
+        "heat_backend.cli.edit",
+    ),
+    Command(
+        "match",
+        "give a portrait the expression, pose, light or skin tone of a sample picture",
+        "heat_backend.cli.match",
+    ),
+    Command(
+        "fit",
+        "fit the face model to a photo: shape, colours, light, expression, pose and camera",
+        "heat_backend.cli.fit",
+    ),
+    Command(
+        "serve",
+        "serve previews and exports to Blender; the first line printed says where",
+        "heat_backend.cli.serve",
+    ),
+    Command(
+        "track",
+        "track the face in a video: its expressions and head motion become a motion clip",
+        "heat_backend.cli.track",
+    ),
+    Command(
+        "speak",
+        "make a motion clip of a mouth that speaks what a sound file, or a video's sound, says",
+        "heat_backend.cli.speak",
+    ),
+    Command(
+        "mix",
+        "mix two motion clips: regions of the one over the other, or one after the other",
+        "heat_backend.cli.mix",
+    ),
+    Command(
+        "sheet",
+        "draw a page of every control at its extremes, with close-ups of mouth and eyes",
+        "heat_backend.cli.sheet",
+    ),
+)
+LAST = (
+    Command(
+        "bench",
+        "measure speed and memory on this machine, beside the numbers to reach",
+        "heat_backend.cli.bench",
+    ),
+    Command(
+        "doctor",
+        "check what works on this machine and name the command that mends what does not",
+        "heat_backend.cli.doctor",
+    ),
+    Command(
+        "forget",
+        "show what is kept of photos on this machine, and remove it",
+        "heat_backend.cli.forget",
+    ),
+)
 
 
 def commands() -> tuple[Command, ...]:
     """Return all commands: those before the engines' own, theirs, and those that check it all."""
-    theirs = [
-        Command.of(load(command.module)) for engine in descriptions() for command in engine.commands
-    ]
-    return (*map(Command.of, FIRST), *theirs, *map(Command.of, LAST))
-
-
-FIRST = (inspect, render, edit, match, fit, serve, track, speak, mix, sheet)
-LAST = (bench, doctor, forget)
+    theirs = [command for engine in descriptions() for command in engine.commands]
+    return (*FIRST, *theirs, *LAST)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -78,17 +111,34 @@ class _Parser(argparse.ArgumentParser):
         return super().parse_known_args(args, namespace)
 
 
+class _CommandParser(_Parser):
+    """The parser of one command, which imports the command's module only when it is to parse."""
+
+    def __init__(self, *, module: str, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._module = module
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+        if self.get_default("run") is None:
+            module = load(self._module)
+            module.add_arguments(self)
+            _add_debug(self, default=argparse.SUPPRESS)
+            self.set_defaults(run=module.run)
+        return super().parse_known_args(args, namespace)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Build the whole command line."""
     parser = _Parser(prog="heat", description=_DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"heat {__version__}")
     _add_debug(parser, default=False)
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    subparsers = parser.add_subparsers(
+        title="commands", metavar="COMMAND", dest="command", parser_class=_CommandParser
+    )
     for command in commands():
-        sub = subparsers.add_parser(command.name, help=command.help, description=command.help)
-        command.add_arguments(sub)
-        _add_debug(sub, default=argparse.SUPPRESS)
-        sub.set_defaults(run=command.run)
+        subparsers.add_parser(
+            command.name, help=command.help, description=command.help, module=command.module
+        )
     return parser
 
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from heat_backend.matching.match import Matched
     from heat_backend.media.photo import Photo
 
-HELP = "give a portrait the expression, pose, light or skin tone of a sample picture"
 TAKES = ("expression", "pose", "light", "skin_tone")
 
 

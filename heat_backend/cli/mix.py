@@ -14,8 +14,6 @@ from heat_backend.cli import options
 if TYPE_CHECKING:
     from bridge.motion_clip import MotionClip
 
-HELP = "mix two motion clips: regions of the one over the other, or one after the other"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""

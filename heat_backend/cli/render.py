@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from heat_backend.cli.driving import Driving
     from heat_backend.export.sound import Sound
 
-HELP = "render motion onto a portrait, as an .mp4 movie or a folder of PNG files"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""

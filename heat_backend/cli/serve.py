@@ -8,8 +8,6 @@ import argparse
 from bridge.errors import UsageError
 from heat_backend.cli import options
 
-HELP = "serve previews and exports to Blender; the first line printed says where"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""

@@ -12,8 +12,6 @@ from heat_backend.cli.interrupt import stop_request
 from heat_backend.cli.native_logs import native_logs_hidden
 from heat_backend.cli.progress import Progress
 
-HELP = "draw a page of every control at its extremes, with close-ups of mouth and eyes"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""

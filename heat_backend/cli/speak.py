@@ -13,8 +13,6 @@ from heat_backend.cli import options
 from heat_backend.cli.interrupt import stop_request
 from heat_backend.cli.progress import Progress
 
-HELP = "make a motion clip of a mouth that speaks what a sound file, or a video's sound, says"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""

@@ -18,7 +18,6 @@ from heat_backend.cli.progress import Progress
 if TYPE_CHECKING:
     from heat_backend.tracking.track import TrackSettings
 
-HELP = "track the face in a video: its expressions and head motion become a motion clip"
 RESTS = ("first", "neutral", "camera")
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Landmarks by the ``face-alignment`` package: S3FD face finder and 2DFAN-4, 68 points a face.
 
-The package is not among the requirements of Heat: it asks for ``opencv-python``, whose files
-overwrite those of ``opencv-contrib-python``. It is installed by hand, without its dependencies.
+It is the extra ``detectors``. It asks for ``opencv-python``, whose files overwrite those of
+``opencv-python-headless``: so it is installed by hand, without its dependencies.
 Its weights come from its own address at first use, into torch's hub folder.
 """
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from bridge import engine_description
 from bridge.engine_description import Capabilities, Choice, Option, OptionValue
 from bridge.errors import UsageError
+from heat_backend.engines import networks
 
 if TYPE_CHECKING:
     from heat_backend.engines.protocol import Engine
@@ -70,17 +71,18 @@ def option(
 
 
 @dataclass(frozen=True)
-class EngineCommand:
-    """A command of the command line that an engine brings.
+class Command:
+    """A command of the command line: one of Heat's own, or one that an engine brings.
 
     Attributes
     ----------
-    name : str
+    name, help : str
     module : str
-        Has ``HELP``, ``add_arguments`` and ``run``; light to import.
+        Has ``add_arguments`` and ``run``; imported when the command is used.
     """
 
     name: str
+    help: str
     module: str
 
 
@@ -166,7 +168,7 @@ class EngineDescription:
     options : type
         A frozen dataclass whose fields :func:`option` makes.
     capabilities : Capabilities
-    commands : tuple of EngineCommand
+    commands : tuple of Command
     checks : str
         ``"module:function"``: yields the checks of ``heat doctor``; empty for none.
     attributes : str
@@ -185,7 +187,7 @@ class EngineDescription:
     summary: str = ""
     options: type = NoOptions
     capabilities: Capabilities = field(default_factory=Capabilities)
-    commands: tuple[EngineCommand, ...] = ()
+    commands: tuple[Command, ...] = ()
     checks: str = ""
     attributes: str = ""
     motion: MotionFormat | None = None
@@ -205,13 +207,16 @@ class EngineDescription:
 
     def for_clients(self) -> engine_description.EngineDescription:
         """Return what WELCOME tells of the engine."""
+        title = self.title or self.name
+        lacks_networks = self.capabilities.networks and not networks.are_here()
         return engine_description.EngineDescription(
             self.name,
             self.version,
-            self.title or self.name,
+            title,
             self.summary,
             self.option_list(),
             self.capabilities,
+            networks.missing_line(f"the engine {title}") if lacks_networks else "",
         )
 
     def add_arguments(

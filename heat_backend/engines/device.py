@@ -7,6 +7,7 @@ import ctypes
 import sys
 
 from bridge.errors import MissingHere, UsageError
+from heat_backend.engines import networks
 
 
 def chosen_device(asked: str) -> str:
@@ -17,12 +18,15 @@ def chosen_device(asked: str) -> str:
     bridge.errors.UsageError
         When there is no device of that name.
     bridge.errors.MissingHere
-        When CUDA is asked for and cannot be used.
+        When CUDA is asked for and cannot be used, or PyTorch is not installed.
     """
     if asked not in ("auto", "cpu", "cuda"):
         raise UsageError(f"no device named {asked!r}; choose auto, cpu or cuda")
     if asked == "cpu" or (asked == "auto" and not _cuda_driver()):
         return "cpu"
+    if asked == "auto" and not networks.are_here():
+        return "cpu"
+    networks.require_networks("the device cuda")
     import torch
 
     if torch.cuda.is_available():

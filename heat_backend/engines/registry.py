@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from bridge.errors import UsageError
+from heat_backend.engines import networks
 from heat_backend.engines.description import EngineDescription, load
 
 if TYPE_CHECKING:
@@ -52,6 +53,21 @@ def describe(name: str) -> EngineDescription:
     raise UsageError(f"there is no engine named {name!r}; choose one of: {known}")
 
 
+def require_packages(name: str) -> None:
+    """Refuse an engine whose packages are not installed.
+
+    Raises
+    ------
+    bridge.errors.UsageError
+        When there is no engine of that name.
+    bridge.errors.MissingHere
+        When it needs the extra ``networks``, which is not installed.
+    """
+    described = describe(name)
+    if described.capabilities.networks:
+        networks.require_networks(f"the engine {described.title or name}")
+
+
 def make_engine(name: str) -> Engine:
     """Make the engine called ``name``; only now is its code imported.
 
@@ -59,7 +75,10 @@ def make_engine(name: str) -> Engine:
     ------
     bridge.errors.UsageError
         When there is no engine of that name.
+    bridge.errors.MissingHere
+        When it needs the extra ``networks``, which is not installed.
     """
+    require_packages(name)
     create = describe(name).create
     engine: Engine = load(create)() if isinstance(create, str) else create()
     return engine

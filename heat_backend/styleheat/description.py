@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from bridge.engine_description import Capabilities, Choice
 from heat_backend.engines.description import (
+    Command,
     EngineBench,
-    EngineCommand,
     EngineDescription,
     MotionFormat,
     option,
@@ -58,8 +58,8 @@ DESCRIPTION = EngineDescription(
     create="heat_backend.styleheat.styleheat_engine:StyleHeatEngine",
     title="StyleHEAT",
     summary="StyleHEAT paints the face anew with the paper's networks, at 1024 pixels: larger "
-    "turns and edits such as age. It needs the published weights and wants an NVIDIA card; without "
-    "one it is slow.",
+    "turns and edits such as age. It needs PyTorch and the published weights, and wants an NVIDIA "
+    "card; without one it is slow.",
     options=StyleHeatOptions,
     capabilities=Capabilities(
         photo_edits=True,
@@ -69,10 +69,25 @@ DESCRIPTION = EngineDescription(
         inverts_attributes_with="keep_identity",
         devices=("cpu", "cuda"),
         weights=True,
+        networks=True,
     ),
-    commands=tuple(
-        EngineCommand(name, f"heat_backend.styleheat.commands.{name}")
-        for name in ("invert", "weights", "conformance")
+    commands=(
+        Command(
+            "invert",
+            "invert a portrait for the engine styleheat, with a picture of the reconstruction "
+            "as it goes",
+            "heat_backend.styleheat.commands.invert",
+        ),
+        Command(
+            "weights",
+            "list, fetch or verify the published checkpoints of the StyleHEAT engine",
+            "heat_backend.styleheat.commands.weights",
+        ),
+        Command(
+            "conformance",
+            "run the StyleHEAT networks against recorded cases and print the error of each output",
+            "heat_backend.styleheat.commands.conformance",
+        ),
     ),
     checks="heat_backend.styleheat.commands.checks:checks",
     attributes="heat_backend.styleheat.commands.attributes",

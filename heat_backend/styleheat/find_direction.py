@@ -16,9 +16,9 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
@@ -32,15 +32,16 @@ from heat_backend.cli.progress import Progress
 from heat_backend.cli.script import run_script
 from heat_backend.detect.detector import choose_face, make_detector
 from heat_backend.engines.device import chosen_device
+from heat_backend.engines.registry import require_packages
 from heat_backend.media.photo import load_photo
 from heat_backend.styleheat.crops.deep3d import landmarks_68
 from heat_backend.styleheat.crops.ffhq import crop_portrait
+from heat_backend.styleheat.description import DESCRIPTION
 from heat_backend.styleheat.editing.attribute_region import REGIONS
-from heat_backend.styleheat.editing.directions import FOLDER
-from heat_backend.styleheat.inversion.cache import resized_to_256, uint8_to_image
-from heat_backend.styleheat.inversion.loaded import Networks
-from heat_backend.styleheat.networks.device_memory import report_out_of_memory
 from heat_backend.styleheat.weights.folder import WeightsFolder, find_folder
+
+if TYPE_CHECKING:
+    from heat_backend.styleheat.inversion.loaded import Networks
 
 Floats = NDArray[np.float64]
 
@@ -205,6 +206,8 @@ def write_direction(boundary: Boundary, path: Path, region: str | None) -> None:
     BadInput
         When it cannot be written.
     """
+    import torch
+
     about: dict[str, object] = {"strength": round(boundary.separation, 4)}
     if region is not None:
         about["region"] = region
@@ -230,6 +233,8 @@ def output_path(out: Path, folder: WeightsFolder) -> Path:
     check_edit_name(out.stem, "--out")
     if out.stem in EDIT_BY_NAME:
         raise UsageError(f"--out {out}: {out.stem} is another edit's name, choose a new one")
+    from heat_backend.styleheat.editing.directions import FOLDER
+
     return folder.path / FOLDER / out.name if out.parent == Path() else out
 
 
@@ -264,6 +269,10 @@ def cropper(detector: str) -> Callable[[Path], Bytes]:
 
 def encoder(networks: Networks) -> Encode:
     """Return what finds a crop's codes: the encoder alone, no details."""
+    import torch
+
+    from heat_backend.styleheat.inversion.cache import resized_to_256, uint8_to_image
+
     network, average = networks.module("e4e_encoder"), networks.module("e4e_latent_avg")
 
     @torch.no_grad()
@@ -292,6 +301,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--detector", default="mediapipe")
     args = parser.parse_args(arguments)
+    require_packages(DESCRIPTION.name)
+    from heat_backend.styleheat.inversion.loaded import Networks
+    from heat_backend.styleheat.networks.device_memory import report_out_of_memory
+
     folder = find_folder(None)
     path = output_path(args.out, folder)
     folder.require_engine()

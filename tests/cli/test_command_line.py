@@ -319,7 +319,7 @@ def test_doctor_finds_this_environment_sound(heat: Heat) -> None:
     states = {check["name"]: check["state"] for check in report["checks"]}
     assert report["ok"] is True
     assert answer.status == 0
-    assert {"python", "numpy", "onnxruntime", "torch", "H.264 encoder", "face detector"} <= set(
+    assert {"python", "numpy", "onnxruntime", "PyTorch", "H.264 encoder", "face detector"} <= set(
         states
     )
     assert states["StyleHEAT checkpoints"] == "optional"

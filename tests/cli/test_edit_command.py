@@ -15,10 +15,10 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def photo(tmp_path_factory):
-    from skimage.data import astronaut
+    data = pytest.importorskip("skimage.data", reason="scikit-image brings the astronaut portrait")
 
     path = tmp_path_factory.mktemp("edit") / "photo.png"
-    Image.fromarray(astronaut()).save(path)
+    Image.fromarray(data.astronaut()).save(path)
     return path
 
 
@@ -39,7 +39,7 @@ def test_the_list_as_json_names_them_for_other_programs(heat):
 
 
 def test_the_list_says_which_attributes_each_engine_has(heat, tmp_path, monkeypatch):
-    import torch
+    torch = pytest.importorskip("torch", reason="needs torch, the extra networks")
 
     folder = tmp_path / "weights"
     (folder / "directions").mkdir(parents=True)

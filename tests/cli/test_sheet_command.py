@@ -18,10 +18,10 @@ Heat = Callable[..., Answer]
 
 
 def astronaut(folder: Path) -> Path:
-    from skimage.data import astronaut as picture
+    data = pytest.importorskip("skimage.data", reason="scikit-image brings the astronaut portrait")
 
     path = folder / "photo.png"
-    Image.fromarray(picture()).save(path)
+    Image.fromarray(data.astronaut()).save(path)
     return path
 
 

@@ -28,10 +28,10 @@ FRAMES = 8
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A face that moves a little, in a file whose name is no plain word."""
-    from skimage.data import astronaut
+    data = pytest.importorskip("skimage.data", reason="scikit-image brings the astronaut portrait")
 
     path = tmp_path_factory.mktemp("video") / "vídeo 100%d.mp4"
-    pixels = np.ascontiguousarray(astronaut()[:320, 80:400])
+    pixels = np.ascontiguousarray(data.astronaut()[:320, 80:400])
     with av.open(str(path), "w") as file:
         stream = file.add_stream("libx264", rate=Fraction(25), width=320, height=320)
         stream.pix_fmt = "yuv420p"

@@ -29,9 +29,9 @@ def fitted(pixels: np.ndarray) -> PhotoFit:
 
 @pytest.fixture(scope="module")
 def pixels() -> np.ndarray:
-    from skimage.data import astronaut
+    data = pytest.importorskip("skimage.data", reason="scikit-image brings the astronaut portrait")
 
-    return astronaut()
+    return data.astronaut()
 
 
 @pytest.fixture(scope="module")

@@ -77,9 +77,9 @@ def tracked(video: Path, folder: Path, **settings: object) -> Tracked:
 
 @pytest.fixture(scope="module")
 def performance() -> list[np.ndarray]:
-    from skimage.data import astronaut
+    data = pytest.importorskip("skimage.data", reason="scikit-image brings the astronaut portrait")
 
-    photo = Photo(np.ascontiguousarray(astronaut()), "test photo")
+    photo = Photo(np.ascontiguousarray(data.astronaut()), "test photo")
     portrait = make_engine("warp").prepare(
         photo, EngineSettings(size=384), lambda *_: None, lambda: False
     )

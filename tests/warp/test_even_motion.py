@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from skimage import data
 
 from bridge.coefficients import Coefficients
 from heat_backend.detect.detector import make_detector
@@ -17,6 +16,8 @@ from heat_backend.geometry import landmark_measures
 from heat_backend.media.photo import Photo
 from tools.measures import fidelity
 from tools.measures.ramps import ramp_rows
+
+data = pytest.importorskip("skimage.data", reason="scikit-image brings the astronaut portrait")
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from skimage import data
 
 from bridge.coefficients import Coefficients
 from heat_backend.detect.detector import make_detector
@@ -14,6 +13,8 @@ from heat_backend.engines.protocol import EngineSettings
 from heat_backend.engines.registry import make_engine
 from heat_backend.fit.glasses import find_frame
 from heat_backend.media.photo import Photo
+
+data = pytest.importorskip("skimage.data", reason="scikit-image brings the astronaut portrait")
 
 pytestmark = pytest.mark.slow
 

@@ -6,11 +6,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from skimage import data
 
 from heat_backend.detect.detector import make_detector
 from heat_backend.geometry.face_landmarks import FaceLandmarks
 from heat_backend.layers.stylised_eyes import EYE_PARTS, correct_stylised_eyes
+
+data = pytest.importorskip("skimage.data", reason="scikit-image brings the astronaut portrait")
 
 
 @pytest.fixture(scope="module")

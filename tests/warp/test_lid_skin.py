@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from skimage import data
 
 from bridge.coefficients import EXPRESSION_INDEX
 from bridge.face_model import PART_NAMES, FaceModel
@@ -14,6 +13,8 @@ from heat_backend.detect.detector import make_detector
 from heat_backend.fit.eyelids import smooth_lid_skin
 from heat_backend.fit.landmark_fit import fit_face
 from heat_backend.fit.posed_model import PosedModel, lay_on_photo
+
+data = pytest.importorskip("skimage.data", reason="scikit-image brings the astronaut portrait")
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from skimage.color import rgb2lab
 
 from bridge.coefficients import Coefficients
 from heat_backend.detect.detector import make_detector
@@ -17,6 +16,8 @@ from heat_backend.geometry.head_pose import apply_head_pose, head_pose
 from heat_backend.geometry.landmark_contours import LIP_RINGS
 from heat_backend.warp.backward_warp import mouth_contraction
 from tests import portraits
+
+color = pytest.importorskip("skimage.color", reason="scikit-image measures colours in CIELAB")
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +52,7 @@ def red(portrait: Any, **expression: float) -> np.ndarray:
     x = np.linspace(-0.9, 0.9, 13)[:, None, None]
     y = np.arange(-0.2, 0.3, 0.01)[:, None] * unit
     at = ((left + right) / 2 + x * along + y * down).astype(np.float32)
-    lab = rgb2lab(portrait.render(shown)[..., :3]).astype(np.float32)
+    lab = color.rgb2lab(portrait.render(shown)[..., :3]).astype(np.float32)
     redness = cv2.remap(lab, at, None, cv2.INTER_LINEAR)[..., 1]
     skin = np.median(redness[:, np.r_[0:8, 42:50]])
     return np.clip(redness - skin - 2.0, 0.0, None).sum(axis=1)

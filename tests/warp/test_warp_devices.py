@@ -15,12 +15,11 @@ from heat_backend.engines.registry import make_engine
 from heat_backend.media.photo import Photo
 from heat_backend.warp import portrait as portrait_module
 from heat_backend.warp import warp_renderer
-from heat_backend.warp.torch_warp_renderer import TorchWarpRenderer
 from tools.measures import fidelity
 
 pytestmark = pytest.mark.slow
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip("torch", reason="needs torch, the extra networks")
 data = pytest.importorskip("skimage.data", reason="scikit-image brings the astronaut portrait")
 KIT = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "portraits"
 CASES = {
@@ -50,6 +49,8 @@ class Switched:
     """Renders on the CPU or by torch, as ``kind`` says."""
 
     def __init__(self, inputs: warp_renderer.WarpInputs, device: str) -> None:
+        from heat_backend.warp.torch_warp_renderer import TorchWarpRenderer
+
         self.kinds = {
             "cpu": warp_renderer.CpuWarpRenderer(inputs),
             "torch": TorchWarpRenderer(inputs, device),

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from bridge.errors import HeatError
+from heat_backend.engines.networks import require_networks
 
 if TYPE_CHECKING:
     from heat_backend.styleheat.editing.directions import EditList
@@ -47,6 +48,7 @@ def check(edits: Collection[str]) -> None:
 
 
 def _found() -> EditList:
+    require_networks("an edit of attributes")
     from heat_backend.styleheat.editing.directions import find_edits
     from heat_backend.styleheat.weights.folder import find_folder
 

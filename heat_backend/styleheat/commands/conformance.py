@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from bridge.errors import MissingHere, UsageError
 from heat_backend.cli.options import DEVICES
+from heat_backend.engines.registry import require_packages
+from heat_backend.styleheat.description import DESCRIPTION
 
 if TYPE_CHECKING:
     from heat_backend.styleheat.conformance.case_file import CaseFile
     from heat_backend.styleheat.conformance.run import CaseReport
 
-HELP = "run the StyleHEAT networks against recorded cases and print the error of each output"
 OWN_CASES = Path(__file__).resolve().parents[3] / "tests" / "styleheat" / "cases"
 
 
@@ -38,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the cases; 1 when one fails."""
+    require_packages(DESCRIPTION.name)
     from heat_backend.styleheat.conformance.case_file import find_cases
     from heat_backend.styleheat.conformance.run import pick_device, run_cases
     from heat_backend.styleheat.weights.manifest import PATH, load_manifest

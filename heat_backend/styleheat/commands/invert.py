@@ -17,8 +17,6 @@ from heat_backend.cli.native_logs import native_logs_hidden
 from heat_backend.cli.progress import Progress
 from heat_backend.styleheat.description import DESCRIPTION, StyleHeatOptions
 
-HELP = "invert a portrait for the engine styleheat, with a picture of the reconstruction as it goes"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""

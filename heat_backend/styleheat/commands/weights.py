@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from heat_backend.styleheat.weights.fetch import FetchPlan
     from heat_backend.styleheat.weights.folder import Record, WeightsFolder
 
-HELP = "list, fetch or verify the published checkpoints of the StyleHEAT engine"
 
 _ALL = "all"
 _MIRROR_VARIABLE = "HEAT_WEIGHTS_MIRROR"
@@ -113,8 +112,21 @@ def _list(folder: WeightsFolder, args: argparse.Namespace) -> int:
     if lacking:
         print(f"the engine lacks {', '.join(lacking)}: run `heat weights fetch`")
     else:
-        print("everything that the engine needs is here")
+        print("all weights that the engine needs are here")
+    _say(_lacks())
     return 0
+
+
+def _lacks() -> str:
+    """Say what the engine lacks besides weights; empty where nothing."""
+    from heat_backend.styleheat.description import DESCRIPTION
+
+    return DESCRIPTION.for_clients().lacks
+
+
+def _say(note: str) -> None:
+    if note:
+        print(note)
 
 
 def _fetch(folder: WeightsFolder, args: argparse.Namespace) -> int:
@@ -129,10 +141,11 @@ def _fetch(folder: WeightsFolder, args: argparse.Namespace) -> int:
             fetched = fetch(plan, progress.bytes, stopped)
     finally:
         progress.clear()
-    progress.finish(fetched=list(fetched), folder=str(folder.path))
+    progress.finish(fetched=list(fetched), folder=str(folder.path), note=_lacks())
     if not args.json_progress:
         what = ", ".join(fetched) if fetched else "nothing: all of it was here"
         print(f"fetched {what}; in {folder.path}")
+        _say(_lacks())
     return 0
 
 
@@ -197,7 +210,7 @@ def _verify(folder: WeightsFolder, args: argparse.Namespace) -> int:
         for place, found in seen.items():
             known = known.with_file(place, found)
         rows.append({"name": file.name, "ok": True, "problem": ""})
-    note = _recorded(folder, known)
+    note = "; ".join(filter(None, (_recorded(folder, known), _lacks())))
     progress.finish(files=rows, note=note)
     if not args.json_progress:
         _print_verified(rows, note, args.json)
@@ -223,8 +236,7 @@ def _print_verified(rows: list[dict[str, object]], note: str, as_json: bool) -> 
         return
     for row in rows:
         print(f"ok    {row['name']}" if row["ok"] else f"WRONG {row['problem']}")
-    if note:
-        print(note)
+    _say(note)
 
 
 def _judged(folder: WeightsFolder, rows: list[dict[str, object]], args: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from bridge.errors import BadInput, MissingHere
+from heat_backend.engines import networks
 from heat_backend.styleheat.weights.catalogue import WeightFile, licence_of
 from heat_backend.styleheat.weights.folder import (
     HALF,
@@ -118,6 +119,8 @@ def check_file(
 def check_layout(path: Path, place: str) -> None:
     """Check what is in a file against what should stand at ``place``.
 
+    Files of torch are checked where it is installed; the engine checks them again when it loads.
+
     Raises
     ------
     BadInput
@@ -128,7 +131,7 @@ def check_layout(path: Path, place: str) -> None:
         _check_mat(path, name)
     elif place == "ffhq_PCA.npz":
         _check_statistics(path, name)
-    elif place.endswith((".pt", ".pth")):
+    elif place.endswith((".pt", ".pth")) and networks.are_here():
         _check_torch(path, place, name)
 
 
