@@ -351,7 +351,7 @@ def test_doctor_tells_a_package_that_does_not_load_from_one_that_is_absent(
         raise ImportError("libGL.so.1: cannot open shared object file")
 
     monkeypatch.setattr(health.importlib, "import_module", broken)
-    check = health.check_package("opencv-contrib-python", "")
+    check = health.check_package("opencv-python-headless", "")
     assert check.state == "missing"
     assert "apt install libgl1" in check.mend
 
