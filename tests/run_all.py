@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run every part of ``make test``, or with ``check`` the quick parts, and count them together.
 
-Parts run in two lanes at once, since several of them wait for Blender rather than compute; a
-part's output is printed whole when it ends. The last line counts all parts: a lint or type
-check counts as one test. Any part that fails, fails the whole.
+Two parts run at once, since several of them wait for Blender rather than compute: the longest
+ones begin, and whoever is free takes the next. A part's output is printed whole when it ends. The
+last line counts all parts: a lint or type check counts as one test, and so does a part that is
+left out because this machine lacks its environment. Any part that fails, fails the whole.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
@@ -20,7 +24,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 REPORTS = ROOT / ".cache" / "test-reports"
+MYPY_CACHES = ROOT / ".cache" / "mypy"
 PYTHON = sys.executable
+# Seconds that parts take on two cores, to begin with the longest; others are short.
+SECONDS = {
+    "add-on in bpy 5.3": 300, "window": 300, "py 3.13": 280, "styleheat": 200, "add-on in bpy 5.0": 150,
+    "add-on in bpy 4.5": 150, "add-on in bpy 4.2": 150, "demo": 120, "serve": 100, "warp": 80,
+    "large networks": 80, "mypy": 70, "export": 60, "house": 60, "cli": 60, "speech": 60,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -30,6 +41,7 @@ class Part:
     name: str
     command: tuple[str, ...]
     report: Path | None = None  # where pytest writes its JUnit XML; None for a plain check
+    missing: str = ""  # why it cannot run on this machine
 
 
 @dataclass(frozen=True)
@@ -47,10 +59,13 @@ def check(name: str, *command: str) -> Part:
     return Part(name, (PYTHON, "-m", *command))
 
 
-def tests(name: str, *arguments: str, python: str = PYTHON) -> Part:
+def tests(name: str, *arguments: str, folder: str | None = None) -> Part:
+    """Pytest on some tests, in the main environment or in that of a folder of this checkout."""
     report = REPORTS / f"{name.replace(' ', '-')}.xml"
+    python = str(ROOT / folder / "bin" / "python") if folder else PYTHON
     options = ("-q", "-rs", "--color=no", "-p", "no:cacheprovider", f"--junitxml={report}")
-    return Part(name, (python, "-m", "pytest", *options, *arguments), report)
+    missing = "" if Path(python).is_file() else f"there is no {folder} here"
+    return Part(name, (python, "-m", "pytest", *options, *arguments), report, missing)
 
 
 BLENDER_FOLDERS = ("tests/addon", "tests/gui")
@@ -60,8 +75,25 @@ def static_checks() -> tuple[Part, ...]:
     return (
         check("ruff check", "ruff", "check", "."),
         check("ruff format", "ruff", "format", "--check", "."),
-        check("mypy", "mypy", "--no-incremental"),  # its cache goes stale as files come and go
+        check("mypy", "mypy", "--cache-dir", str(mypy_cache())),
     )
+
+
+def mypy_cache() -> Path:
+    """Folder of mypy's cache for exactly these files, settings and packages.
+
+    mypy follows changes inside files; a cache that has seen other files or packages told of
+    modules that were gone.
+    """
+    houses = ("bridge", "heat_backend", "blender_addon", "tools")
+    names = sorted(str(path.relative_to(ROOT)) for h in houses for path in (ROOT / h).rglob("*.py"))
+    packages = sorted(path.name for path in Path(sysconfig.get_path("purelib")).glob("*.dist-info"))
+    settings = (ROOT / "pyproject.toml").read_text("utf-8")
+    key = "\n".join((sys.version, settings, *names, *packages))
+    folder = MYPY_CACHES / hashlib.sha256(key.encode()).hexdigest()[:16]
+    if not folder.is_dir():
+        shutil.rmtree(MYPY_CACHES, ignore_errors=True)
+    return folder
 
 
 def unit_folders() -> list[str]:
@@ -70,22 +102,33 @@ def unit_folders() -> list[str]:
     return [name for name in found if name not in BLENDER_FOLDERS]
 
 
-def quick_lanes() -> tuple[Sequence[Part], ...]:
+def quick_parts() -> list[Part]:
     """What ``make check`` runs."""
-    return static_checks(), (tests("unit", "-m", "not slow and not large", *unit_folders()),)
+    rest = [folder for folder in unit_folders() if folder != "tests/styleheat"]
+    chosen = ("-m", "not slow and not large")
+    return [
+        tests("styleheat", *chosen, "tests/styleheat"), tests("unit", *chosen, *rest),
+        *static_checks(),
+    ]  # fmt: skip
 
 
-def all_lanes() -> tuple[Sequence[Part], ...]:
-    """What ``make test`` runs; the lanes share nothing on disk but the sources."""
-    first = (*static_checks(), tests("unit", "-m", "not large", *unit_folders()))
-    second = (
-        tests("add-on in bpy 5.0", "tests/addon"),
-        tests("add-on in bpy 4.5", "tests/addon", python=str(ROOT / ".venv-bpy45/bin/python")),
-        tests("add-on in bpy 4.2", "tests/addon", python=str(ROOT / ".venv-bpy42/bin/python")),
+def all_parts() -> list[Part]:
+    """What ``make test`` runs, the longest parts first; they share nothing on disk but sources."""
+    folders = [(f.removeprefix("tests/"), f) for f in unit_folders()]
+    fast = ("-m", "not slow and not large")
+    parts = [
+        *static_checks(),
+        *(tests(name, "-m", "not large", folder) for name, folder in folders),
+        tests("py 3.13", *fast, *unit_folders(), folder=".venv-py313"),
+        tests("add-on in bpy 5.3", "tests/addon", folder=".venv-bpy53"),
+        *(
+            tests(f"add-on in bpy {v[0]}.{v[1]}", "-m", "not any_blender", "tests/addon",
+                  folder=f".venv-bpy{v}") for v in ("50", "45", "42")
+        ),
         tests("window", "tests/gui"),
         tests("large networks", "-m", "large", "tests/styleheat"),
-    )
-    return first, second
+    ]  # fmt: skip
+    return sorted(parts, key=lambda part: -SECONDS.get(part.name, 0))
 
 
 def _holds_tests(path: Path) -> bool:
@@ -94,6 +137,9 @@ def _holds_tests(path: Path) -> bool:
 
 def run(part: Part) -> Outcome:
     """Run one part, print its output, and count."""
+    if part.missing:
+        print(f"\n=== {part.name}: left out, {part.missing}", flush=True)
+        return Outcome(part.name, 0, 0, 1, 0.0)
     began = time.monotonic()
     # Blender's own settings and extensions of the user stay untouched by any test.
     environment = {**os.environ}
@@ -128,13 +174,12 @@ def main(arguments: Sequence[str]) -> int:
     if list(arguments) not in ([], ["check"]):
         print("usage: run_all.py [check]", file=sys.stderr)
         return 2
-    lanes = quick_lanes() if arguments else all_lanes()
+    parts = quick_parts() if arguments else all_parts()
     REPORTS.mkdir(parents=True, exist_ok=True)
     for old in REPORTS.glob("*.xml"):
         old.unlink()
     with ThreadPoolExecutor(2) as pool:
-        outcomes = [o for lane in pool.map(lambda parts: [run(p) for p in parts], lanes)
-                    for o in lane]  # fmt: skip
+        outcomes = list(pool.map(run, parts))
     print("\n=== all parts")
     for outcome in outcomes:
         print(f"{outcome.name:20} {outcome.passed:5} passed {outcome.failed:4} failed "
