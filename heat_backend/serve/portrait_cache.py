@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,8 +19,10 @@ from bridge.errors import BadInput, Cancelled, ProtocolError, UsageError
 from bridge.wire import Header
 from heat_backend.engines.protocol import Engine, EngineSettings, Portrait
 from heat_backend.engines.registry import describe, engine_names, make_engine
-from heat_backend.media.photo import Photo
 from heat_backend.serve.fair_lock import FairLock, LockedPortrait, threads_must_not_overlap
+
+if TYPE_CHECKING:
+    from heat_backend.media.photo import Photo
 
 MAX_SIDE = 32768
 PHOTOS_AT_ONCE = 2  # that are read: each may take as much memory as a photo may have pixels

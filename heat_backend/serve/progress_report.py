@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import time
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,6 +50,8 @@ class ProgressImageReport(ProgressReport):
         ----------
         pixels : ndarray, shape (H, W, 3), uint8
         """
+        import cv2
+
         rgba = cv2.cvtColor(shrunk(pixels, PROGRESS_IMAGE_SIDE), cv2.COLOR_RGB2RGBA)
         height, width = rgba.shape[:2]
         self._send({"sketch": {"width": width, "height": height}}, np.ascontiguousarray(rgba))
@@ -58,6 +59,8 @@ class ProgressImageReport(ProgressReport):
 
 def shrunk(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """Return a picture (H, W, 3) with a long side of at most ``side`` pixels."""
+    import cv2
+
     factor = side / max(pixels.shape[:2])
     if factor >= 1.0:
         return pixels

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from bridge.errors import BadInput
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 
 def claim(path: Path, refusal: str) -> FileLock:
@@ -27,6 +29,8 @@ def claim(path: Path, refusal: str) -> FileLock:
     OSError
         The file cannot be written.
     """
+    from filelock import FileLock, Timeout  # with asyncio behind it, which no start needs
+
     lock = FileLock(path, thread_local=False)
     try:
         lock.acquire(timeout=0)
