@@ -15,6 +15,7 @@ from typing import Any
 from bench.given import SIDE, Given
 from bridge.errors import MissingHere
 from heat_backend.bench.rows import Row
+from tools import environments
 
 ROOT = Path(__file__).resolve().parents[1]
 STARTS = 7
@@ -78,8 +79,13 @@ def blender(given: Given, task: str, **arguments: Any) -> dict[str, Any]:
     home.mkdir(exist_ok=True)
     result = given.folder / "headless.json"
     result.unlink(missing_ok=True)
+    python = environments.blender_python()
+    if python is None:
+        raise MissingHere(
+            "Blender's module is not here: make bench makes it with Python 3.11 or 3.13"
+        )
     done = subprocess.run(
-        [sys.executable, "-m", "bench.in_background", task, str(result), json.dumps(arguments)],
+        [str(python), "-m", "bench.in_background", task, str(result), json.dumps(arguments)],
         cwd=ROOT, env={**os.environ, "BLENDER_USER_RESOURCES": str(home)}, text=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
     )  # fmt: skip

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import build_addon
 from bridge.errors import HeatError
-from demo.blender_run import DemoError, Steps, perform
+from demo import without_blender
+from demo.blender_run import DemoError, Steps, blender_command, perform
 from demo.contact_sheet import contact_sheet, pairs_sheet
 from demo.voice import add_voice, speak_sentence
 from heat_backend.cli.native_logs import native_logs_hidden
@@ -24,8 +25,12 @@ MADE = (
     *("filmed.mp4", "filmed.blend", "filmed.npz", "driven.png"),
 )
 BLEND_NOTE = (
-    "demo.blend opens in Blender 5.0 or newer, as Blender 5.0 wrote it; "
-    "the add-on itself works in 4.2 and newer"
+    "the .blend files open in the Blender series that wrote them (out/demo.log names it) and in "
+    "newer ones; the add-on itself works in 4.2 and newer"
+)
+NO_BLENDER_NOTE = (
+    "the .blend files are left out: there is neither Blender's module, which needs Python 3.11 or "
+    "3.13, nor a Blender; name one: make demo BLENDER=/path/to/blender"
 )
 
 
@@ -55,8 +60,13 @@ def check_photo(path: Path) -> None:
         choose_face(make_detector("mediapipe").detect(photo.pixels), None, photo.name)
 
 
-def run(portrait: Path | None, out: Path) -> None:
+def run(portrait: Path | None, out: Path) -> list[str]:
     """Make the results beside those of an earlier run, and replace them at the end.
+
+    Returns
+    -------
+    list of str
+        Names of what was made.
 
     Raises
     ------
@@ -68,15 +78,21 @@ def run(portrait: Path | None, out: Path) -> None:
         check_photo(portrait)
     out.mkdir(parents=True, exist_ok=True)
     photo = default_photo(out) if portrait is None else portrait
-    steps.say("building the add-on")
-    package = build_addon.build(ROOT / "dist")
+    blender = blender_command()
+    made = [name for name in MADE if blender or not name.endswith(".blend")]
     making = out / ".making"
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir()
     try:
         speak_sentence(making / "spoken.wav")
-        steps.say(f"{photo.name} performs in headless Blender")
-        perform(package, photo, making, out, out / "demo.log", steps)
+        if blender:
+            steps.say("building the add-on")
+            package = build_addon.build(ROOT / "dist")
+            steps.say(f"{photo.name} performs in headless Blender")
+            perform(blender, package, photo, making, out, out / "demo.log", steps)
+        else:
+            steps.say(f"{photo.name} performs, without Blender")
+            without_blender.perform(photo, making, out / "demo.log", steps)
         add_voice(making / "spoken.mp4", making / "spoken.wav")
         steps.say("drawing the contact sheets")
         with native_logs_hidden():
@@ -95,11 +111,12 @@ def run(portrait: Path | None, out: Path) -> None:
             pairs_sheet(
                 rows, making / "driven.png", f"Heat: {photo.name} driven by video and voice"
             )
-        for name in MADE:
+        for name in made:
             (making / name).replace(out / name)
     finally:
         steps.end()
         shutil.rmtree(making, ignore_errors=True)
+    return made
 
 
 def main() -> int:
@@ -112,7 +129,7 @@ def main() -> int:
     out = arguments.out.resolve()
     began = time.monotonic()
     try:
-        run(portrait, out)
+        made = run(portrait, out)
     except (HeatError, DemoError, build_addon.BuildError) as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1
@@ -124,9 +141,9 @@ def main() -> int:
         print("stopped; the results of an earlier run stand as they were", file=sys.stderr)
         return 130
     print(f"done in {time.monotonic() - began:.0f} s")
-    for name in MADE:
+    for name in made:
         print(f"  {out / name}")
-    print(BLEND_NOTE)
+    print(BLEND_NOTE if "demo.blend" in made else NO_BLENDER_NOTE)
     return 0
 
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Blender part of the demo as a process of its own, and what it says on the way."""
+"""The Blender part of the demo as a process of its own, and what it says on the way.
+
+It runs in the Blender that ``BLENDER`` names, else in Blender's module in its own environment.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,15 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
 
+from demo.performance import performance
+from tools import environments
+
 ROOT = Path(__file__).resolve().parents[1]
+SCRIPT = ROOT / "demo" / "in_blender.py"
 
 SAYS = "Heat: "
 """Begins the lines that are progress; the add-on in background Blender prints such ones too."""
@@ -66,11 +74,33 @@ class Steps:
             self._open = False
 
 
-def perform(package: Path, photo: Path, making: Path, out: Path, log: Path, steps: Steps) -> None:
+def blender_command() -> list[str] | None:
+    """Give what runs a script in Blender, the script's own arguments to be added; None without one.
+
+    Raises
+    ------
+    DemoError
+        ``BLENDER`` names a file that is not there.
+    """
+    named = os.environ.get("BLENDER", "")
+    if named and not Path(named).is_file():
+        raise DemoError(f"there is no Blender at {named}")
+    if named:
+        options = ("--background", "--factory-startup", "--python-exit-code", "1", "--python")
+        return [named, *options, str(SCRIPT), "--"]
+    python = environments.blender_python()
+    return [str(python), str(SCRIPT)] if python else None
+
+
+def perform(
+    blender: list[str], package: Path, photo: Path, making: Path, out: Path, log: Path, steps: Steps
+) -> None:
     """Run ``demo.in_blender`` with settings of its own.
 
     Parameters
     ----------
+    blender : list of str
+        From `blender_command`.
     package, photo : path
         The add-on's zip and the photo.
     making, out : path
@@ -88,13 +118,16 @@ def perform(package: Path, photo: Path, making: Path, out: Path, log: Path, step
     home = making / "blender-settings"
     home.mkdir()
     given = {"zip": package, "photo": photo, "making": making, "out": out, "python": sys.executable}
-    command = [sys.executable, "-m", "demo.in_blender"]
-    command.append(json.dumps({name: str(value) for name, value in given.items()}))
+    told = {name: str(value) for name, value in given.items()}
+    command = [*blender, json.dumps({**told, "performance": asdict(performance())})]
+    # The last is for a Blender in a file tree of its own: what else it must see of this machine.
+    settings = {"BLENDER_USER_RESOURCES": str(home), "MB_HOME": str(home)}
+    settings["MB_BIND"] = sys.base_prefix
     output = []
     with (
         log.open("w", encoding="utf-8") as kept,
         subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, "BLENDER_USER_RESOURCES": str(home)},
+            command, cwd=ROOT, env={**os.environ, **settings},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
             text=True, encoding="utf-8", errors="replace",
         ) as process,

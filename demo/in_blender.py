@@ -4,8 +4,8 @@
 Then its look changes as keyed, and a spoken sentence and the demo's own movie drive the photo once
 more, each baked as keys.
 
-Run as ``python -m demo.in_blender JSON`` with pip's ``bpy``; it uses the installed extension
-and its operators only, as a user's own script would.
+Run in Blender, or by a Python with Blender's module, with one argument of JSON; it uses the
+installed extension and its operators only, as a user's own script would.
 """
 
 from __future__ import annotations
@@ -19,16 +19,18 @@ from typing import Any
 import bpy
 from mathutils import Matrix, Quaternion, Vector
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from bridge.pose import rotation_matrix
 from demo.look import Look, look
-from demo.performance import Performance, performance
+from demo.performance import Performance
 
 FPS = 24
 
 
 def main() -> None:
     """Make ``demo.blend`` and the movie beside it."""
-    given: dict[str, str] = json.loads(sys.argv[1])
+    given: dict[str, Any] = json.loads(sys.argv[-1])
     making = Path(given["making"])
     bpy.ops.wm.read_factory_settings()
     bpy.context.preferences.filepaths.save_version = 0  # no demo.blend1 beside it
@@ -36,7 +38,7 @@ def main() -> None:
     print("Heat: keying and mapping the sample rig", flush=True)
     scene = bpy.context.scene
     portrait = prepare_scene(scene, given["photo"])
-    shot = performance()
+    shot = Performance(**given["performance"])
     scene.frame_start, scene.frame_end = 1, round(shot.seconds * FPS)
     scene.render.fps, scene.render.fps_base = FPS, 1.0
     key_face(portrait.mesh, shot)
@@ -49,11 +51,11 @@ def main() -> None:
     drive(given, "filmed", making / "demo.mp4")
 
 
-def edit(given: dict[str, str]) -> None:
+def edit(given: dict[str, Any]) -> None:
     """Let the look of the face change while it speaks: keyed edits, and a lamp that drives some."""
     print("Heat: keying the look of the face", flush=True)
     scene, portrait = empty_scene(given, "edited")
-    shot, changing = performance(), look()
+    shot, changing = Performance(**given["performance"]), look()
     key_face(portrait.mesh, shot)
     key_head(portrait.armature, portrait.head_bone, shot)
     for name, keys in changing.edits.items():
@@ -76,7 +78,7 @@ def key_lamp(lamp: Any, portrait: Any, changing: Look) -> None:
         lamp.keyframe_insert("location", frame=frame_at(second))
 
 
-def drive(given: dict[str, str], name: str, source: Path) -> None:
+def drive(given: dict[str, Any], name: str, source: Path) -> None:
     """Bake a voice or a video onto a sample rig of its own, and render that."""
     print(f"Heat: {source.name} drives the rig", flush=True)
     scene, portrait = empty_scene(given, name)
@@ -89,7 +91,7 @@ def drive(given: dict[str, str], name: str, source: Path) -> None:
     render(given, scene, portrait, name)
 
 
-def empty_scene(given: dict[str, str], name: str) -> tuple[Any, Any]:
+def empty_scene(given: dict[str, Any], name: str) -> tuple[Any, Any]:
     """Begin a .blend of its own; return its scene and the portrait with its sample rig."""
     bpy.ops.wm.read_homefile()
     scene = bpy.context.scene
@@ -102,7 +104,7 @@ def empty_scene(given: dict[str, str], name: str) -> tuple[Any, Any]:
     return scene, portrait
 
 
-def render(given: dict[str, str], scene: Any, portrait: Any, name: str) -> None:
+def render(given: dict[str, Any], scene: Any, portrait: Any, name: str) -> None:
     """Render into the sequencer, and save the .blend beside the movie."""
     portrait.neutralise = True  # the rig speaks and smiles by itself, from a face at rest
     bpy.ops.heat.fix_view_transform()
@@ -165,7 +167,9 @@ def key_head(armature: Any, bone_name: str, shot: Performance) -> None:
 
 def name_take(scene: Any, folder: Path, name: str) -> None:
     """Give the take's movie and motion clip the demo's names, and let the strip follow."""
-    (strip,) = [strip for strip in scene.sequence_editor.strips if strip.type == "MOVIE"]
+    editor = scene.sequence_editor
+    strips = editor.strips if hasattr(editor, "strips") else editor.sequences  # before 4.4
+    (strip,) = [strip for strip in strips if strip.type == "MOVIE"]
     take = Path(bpy.path.abspath(strip.filepath))
     take.replace(folder / f"{name}.mp4")
     take.with_suffix(".npz").replace(folder / f"{name}.npz")

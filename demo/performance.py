@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import radians
 
-from scipy.interpolate import PchipInterpolator
-
 SECONDS = 5.0
 HEAD_RATE = 12
 Key = tuple[float, float]
@@ -153,6 +151,9 @@ def performance() -> Performance:
 
 def _head() -> tuple[tuple[float, tuple[float, float, float]], ...]:
     """Read the three angles along curves that pass their keys without overshoot."""
+    # Here, because Blender's Python, which knows these classes too, has no scipy.
+    from scipy.interpolate import PchipInterpolator
+
     seconds = [step / HEAD_RATE for step in range(int(SECONDS * HEAD_RATE) + 1)]
     curves = [
         PchipInterpolator([second for second, _ in keys], [radians(a) for _, a in keys])(seconds)

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +14,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bridge.coefficients import EXPRESSION_NAMES
 from demo import __main__ as command
+from demo import without_blender
 from demo.blender_run import DemoError, Steps
+from demo.performance import performance
+from tools import environments
 
 pytestmark = pytest.mark.slow
 
@@ -81,12 +85,12 @@ def test_a_wrong_portrait_leaves_everything_as_it_was(
 def test_a_run_that_fails_half_way_keeps_the_last_good_one(
     results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(package: Path, photo: Path, making: Path, *more: object) -> None:
+    def fail(photo: Path, making: Path, *more: object) -> None:
         (making / "demo.mp4").write_text("half a movie")
         raise DemoError("the disk is full")
 
-    monkeypatch.setattr(command, "perform", fail)
-    monkeypatch.setattr(command.build_addon, "build", lambda out: out / "heat.zip")
+    monkeypatch.setattr(command, "blender_command", lambda: None)
+    monkeypatch.setattr(command.without_blender, "perform", fail)
     before = contents(results)
     assert run(monkeypatch, "--out", results) == 1
     assert capsys.readouterr().err == "error: the disk is full\n"
@@ -113,21 +117,18 @@ def test_progress_is_one_changing_line_on_a_terminal_and_few_lines_elsewhere() -
 
 
 def test_the_whole_demo(tmp_path: Path) -> None:
-    if importlib.util.find_spec("bpy") is None:
-        pytest.skip("the bpy module is not installed here")
-    out = tmp_path / "what came out"
-    done = subprocess.run(
-        [sys.executable, "-m", "demo", "--out", str(out)],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    blender = environments.blender_python()
+    if blender is None:
+        pytest.skip("no environment with Blender's module is here")
+    done, out = demo(tmp_path / "what came out", {"BLENDER": ""})
     assert done.returncode == 0, done.stdout + done.stderr
     assert sorted(path.name for path in out.iterdir()) == sorted(
         [*command.MADE, "demo.log", "astronaut.png"]
     )
     assert "Frame" in done.stdout, "the render's progress must show"
-    assert "Blender 5.0 or newer" in done.stdout.splitlines()[-1]
+    assert "newer ones" in done.stdout.splitlines()[-1]
     opened = subprocess.run(
-        [sys.executable, "-c", OPENED, str(out / "demo.blend")],
+        [str(blender), "-c", OPENED, str(out / "demo.blend")],
         cwd=tmp_path, capture_output=True, text=True, check=True,
     )  # fmt: skip
     (line,) = (line for line in opened.stdout.splitlines() if line.startswith("FOUND "))
@@ -136,3 +137,31 @@ def test_the_whole_demo(tmp_path: Path) -> None:
     assert found["strip"] == "//demo.mp4"
     assert Path(found["there"]).samefile(out / "demo.mp4")
     assert found["frames"] == 120
+
+
+def demo(out: Path, variables: dict[str, str]) -> tuple[subprocess.CompletedProcess[str], Path]:
+    done = subprocess.run(
+        [sys.executable, "-m", "demo", "--out", str(out)],
+        cwd=ROOT, env={**os.environ, **variables}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return done, out
+
+
+def test_a_blender_that_is_not_there_is_named(tmp_path: Path) -> None:
+    done, _ = demo(tmp_path / "out", {"BLENDER": str(tmp_path / "no blender")})
+    assert done.returncode == 1
+    assert done.stderr == f"error: there is no Blender at {tmp_path / 'no blender'}\n"
+
+
+def test_without_blender_the_performance_is_the_same_clip() -> None:
+    """Nothing in Blender's Python: the keys as curves, 24 frames a second, all in range."""
+    clip = without_blender.performed(5.0)
+    assert (len(clip), clip.fps) == (120, 24.0)
+    jaw = clip.expression[:, EXPRESSION_NAMES.index("jawOpen")]
+    for second, value in performance().expression["jawOpen"]:
+        if abs(second * 24 - round(second * 24)) < 1e-6 and round(second * 24) < len(clip):
+            assert jaw[round(second * 24)] == pytest.approx(value, abs=1e-4)
+    edited = without_blender.performed(4.0, edited=True)
+    assert edited.edits is not None
+    assert edited.edits[0].tolist() == [0.0] * len(edited.edit_names)
+    assert np.abs(edited.edits).max(axis=0).min() > 0.3, "an edit is never off its rest"
