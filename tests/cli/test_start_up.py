@@ -34,7 +34,7 @@ main(sys.argv[1:])
     [
         (["--help"], set()),
         (["doctor", "--help"], set()),
-        (["serve"], {"numpy", "platformdirs"}),
+        (["serve"], {"numpy", "filelock", "platformdirs"}),
     ],
 )
 def test_a_start_loads_little(arguments: list[str], allowed: set[str]) -> None:
