@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from . import errors as errors
     from . import face_model as face_model
     from . import fit_file as fit_file
+    from . import frame_size as frame_size
     from . import frames as frames
     from . import handshake as handshake
     from . import jobs as jobs
@@ -52,6 +53,7 @@ _MODULES = (
     "errors",
     "face_model",
     "fit_file",
+    "frame_size",
     "frames",
     "handshake",
     "jobs",

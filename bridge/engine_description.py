@@ -20,8 +20,6 @@ KINDS = (FLAG, CHOICE, TEXT, INTEGER, NUMBER)
 
 OptionValue = bool | int | float | str
 
-SMALLEST_FRAME, LARGEST_FRAME = 16, 8192
-"""Long side of rendered frames in pixels; a portrait of the largest takes some 3.5 GB of memory."""
 LONGEST_TEXT = 256
 """Characters of an option's value; what a text field of a message may have."""
 _LONGEST_HELP = 2000

@@ -281,7 +281,7 @@ class HeatPortrait(PropertyGroup):
         subtype="PIXEL",
         default=0,
         min=0,
-        max=bridge.engine_description.LARGEST_FRAME,
+        max=bridge.frame_size.LARGEST_FRAME,
     )
     photo_size: BoolProperty(
         name="Photo's size",

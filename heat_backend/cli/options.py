@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bridge.engine_description import LARGEST_FRAME, SMALLEST_FRAME
 from bridge.errors import BadInput, UsageError
+from bridge.frame_size import LARGEST_FRAME, SMALLEST_FRAME
 from heat_backend.engines.registry import DEFAULT_ENGINE, describe, descriptions
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bridge import fields
-from bridge.engine_description import LARGEST_FRAME, SMALLEST_FRAME
 from bridge.errors import BadInput, Cancelled, ProtocolError, UsageError
+from bridge.frame_size import LARGEST_FRAME, SMALLEST_FRAME
 from bridge.wire import Header
 from heat_backend.engines.protocol import Engine, EngineSettings, Portrait
 from heat_backend.engines.registry import describe, engine_names, make_engine
