@@ -101,7 +101,9 @@ def load_photo(path: str | Path, max_side: int | None = None) -> Photo:
             raise BadInput(
                 f"not enough memory to open {path.name}: make the picture smaller"
             ) from None
-        except (OSError, ValueError, SyntaxError, EOFError, IndexError) as error:
+        except BadInput:
+            raise
+        except Exception as error:  # Pillow's readers fail in many ways on damaged files
             raise BadInput(
                 f"{path.name} is damaged or incomplete ({_reason(error)}): "
                 "copy or export the picture again"

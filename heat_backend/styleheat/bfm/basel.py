@@ -131,7 +131,7 @@ def _arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray]:
     """Read the named arrays of a MATLAB file."""
     try:
         found = read_mat(path, MOST_BYTES, names)
-    except Exception as error:  # scipy's reader fails in many ways on damaged files
+    except (OSError, ValueError) as error:
         raise BadInput(
             f"{path.name} cannot be read as a MATLAB file ({type(error).__name__}): "
             "it is damaged or of another kind; fetch it again"

@@ -174,7 +174,7 @@ def load_paper_clip(path: Path) -> NDArray[np.float32]:
         raise BadInput(f"{path}: there is no such file") from None
     except BadInput:
         raise
-    except Exception as error:  # scipy's and numpy's readers fail in many ways on damaged files
+    except Exception as error:  # numpy's reader fails in many ways on damaged files
         text = " ".join(str(error).split())[:160]
         raise BadInput(f"{path.name} cannot be read: {text}; write it anew") from error
     return _checked(path, vectors)

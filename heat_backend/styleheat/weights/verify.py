@@ -10,6 +10,7 @@ import numpy as np
 
 from bridge.errors import BadInput, MissingHere
 from heat_backend.engines import networks
+from heat_backend.media.mat_file import read_mat
 from heat_backend.styleheat.weights.catalogue import WeightFile, licence_of
 from heat_backend.styleheat.weights.folder import (
     HALF,
@@ -27,6 +28,7 @@ CancelCheck = Callable[[], bool]
 _LATENT = 512
 _STYLE_ROWS = 18
 _MAT = ".mat"
+_MOST_BYTES = 2 << 30  # of a MATLAB file: the whole Basel model has 0.3 GB
 
 
 def files_of(folder: WeightsFolder, file: WeightFile) -> tuple[str, ...]:
@@ -176,11 +178,9 @@ def _check_statistics(path: Path, name: str) -> None:
 
 
 def _check_mat(path: Path, name: str) -> None:
-    from scipy.io import whosmat
-
     try:
-        entries: dict[str, tuple[int, ...]] = {key: shape for key, shape, _ in whosmat(path)}
-    except Exception as error:  # scipy's reader fails in many ways on a damaged file
+        entries = {key: found.shape for key, found in read_mat(path, _MOST_BYTES, ("lm",)).items()}
+    except (OSError, ValueError) as error:
         raise BadInput(f"{name} is damaged or no MATLAB file: fetch it again") from error
     if name == "similarity_Lm3D_all.mat" and entries.get("lm") != (68, 3):
         raise BadInput(f"{name} does not hold 68 points (`lm`): fetch it again")
