@@ -6,12 +6,13 @@ from __future__ import annotations
 import math
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from .. import __path__ as addon_path
 from .. import bridge, is_packed
-from ..core.setup import environment, interpreter
+from ..core.setup import environment, interpreter, packed
 from ..data import preferences
 from .owner import BackendOwner, Choice, LocalBackend, RemoteBackend, owner
 
@@ -26,7 +27,7 @@ _missing: tuple[float, str | None] = (-math.inf, None)
 class StatusLine:
     """A line and its icon; `warning` when the user has to do something.
 
-    `remedy` is what helps then: "setup" (the preferences) or "restart".
+    `remedy` is what helps then: "setup" (the preferences), "renew" or "restart".
     """
 
     text: str
@@ -54,9 +55,13 @@ def choice() -> Choice:
     if not python and prefs.backend == "EXISTING":
         raise bridge.errors.MissingHere("Name the environment's Python in the preferences")
     if python:
-        return _local(Path(python), {})
-    # Heat's own environment needs nothing from elsewhere.
-    return _local(_own_python(), {"PYTHONPATH": ""})
+        if not Path(python).is_file():
+            raise bridge.errors.MissingHere(
+                f'The backend\'s Python "{python}" is not there: see the preferences'
+            )
+        return _local((python, "-m", "heat_backend"), {})
+    own = _own_environment()
+    return _local(own.command, own.environment)
 
 
 def ready() -> BackendOwner:
@@ -108,7 +113,8 @@ def status_line() -> StatusLine:
     """Return the backend's state now, for panels and preferences."""
     reason = missing()
     if reason is not None:
-        return StatusLine(reason, "ERROR", True, "setup")
+        stale = preferences.uses_own() and own_state().state == environment.STALE
+        return StatusLine(reason, "ERROR", True, "renew" if stale else "setup")
     status = owner().status
     if status.state == "failed":
         return StatusLine(status.message, "ERROR", True, "restart")
@@ -145,31 +151,36 @@ def addon_folder() -> Path:
     return Path(addon_path[0])
 
 
-def _own_python() -> Path:
-    folder = preferences.environment()
-    state = environment.state_of(folder, None)
-    if state == environment.ABSENT:
+def own_state() -> environment.Found:
+    """Return the state of Heat's own environment."""
+    try:
+        brought = packed.find(addon_folder())
+    except bridge.errors.MissingHere:
+        brought = None  # a checkout
+    return environment.look(preferences.places(), brought)
+
+
+def _own_environment() -> environment.Environment:
+    found = own_state()
+    runnable = found.runnable()
+    if runnable is not None:
+        return runnable
+    if found.state == environment.ABSENT:
         raise bridge.errors.MissingHere("The backend is not set up yet: see the preferences")
-    if state == environment.UNFINISHED:
+    if found.state == environment.UNFINISHED:
         raise bridge.errors.MissingHere(
             "The backend's set-up was not finished: run it again in the preferences"
         )
-    return environment.python_in(folder)
+    raise bridge.errors.MissingHere(f"{found.reason}: renew it with one click in the preferences")
 
 
-def _local(python: Path, variables: dict[str, str]) -> LocalBackend:
-    if not python.is_file():
-        raise bridge.errors.MissingHere(
-            f'The backend\'s Python "{python}" is not there: see the preferences'
-        )
+def _local(program: tuple[str, ...], variables: Mapping[str, str]) -> LocalBackend:
     # Blender's own settings for Python must not reach another one; empty counts as unset.
-    variables |= {"PYTHONNOUSERSITE": "1", "PYTHONUTF8": "1", "PYTHONHOME": ""}
+    variables = {**variables, "PYTHONNOUSERSITE": "1", "PYTHONUTF8": "1", "PYTHONHOME": ""}
     variables["PYTHONSAFEPATH"] = "1"  # nor a package in the folder Blender was started from
     folder = preferences.weights_folder(preferences.current())
     if folder:
         variables[preferences.WEIGHTS_VARIABLE] = folder
     if not is_packed():
         variables["PYTHONPATH"] = str(addon_folder().parent)
-    return LocalBackend(
-        (str(python), "-m", "heat_backend", _SERVE), variables, preferences.backend_log()
-    )
+    return LocalBackend((*program, _SERVE), variables, preferences.backend_log())

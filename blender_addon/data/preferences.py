@@ -9,11 +9,15 @@ from typing import Any
 
 import bpy
 
+from ..core.setup.places import Places
+
 # Environment variable with the backend's Python. It overrides the preferences (render farms,
 # scripts) and replaces them where the add-on runs from a checkout.
 PYTHON_VARIABLE = "HEAT_BACKEND_PYTHON"
 # Environment variable with the backend's folder of weights.
 WEIGHTS_VARIABLE = "HEAT_WEIGHTS"
+# Environment variable with a folder of wheels to set up from; it overrides the preferences.
+WHEELS_VARIABLE = "HEAT_WHEELS"
 
 
 class _Defaults:
@@ -56,6 +60,11 @@ def own_path(named: str) -> str:
     return "" if named.startswith("//") else str(bpy.path.abspath(named)) if named else ""
 
 
+def uses_own() -> bool:
+    """Return whether the backend is that of Heat's own environment."""
+    return not os.environ.get(PYTHON_VARIABLE) and current().backend == "OWN"
+
+
 def weights_folder(prefs: Any) -> str:
     """Return the weights folder that the preferences name, or ""."""
     return own_path(prefs.weights_folder)
@@ -72,23 +81,22 @@ def data_folder() -> Path:
         return Path(bpy.utils.user_resource("DATAFILES", path="heat"))
 
 
-def make_data_folder() -> Path:
-    """Return the folder, made if need be."""
-    folder = data_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def places() -> Places:
+    """Return where the backend's environment and its logs are."""
+    return Places(data_folder())
 
 
-def environment() -> Path:
-    """Return the folder of the backend's environment."""
-    return data_folder() / "backend"
+def wheel_folder(prefs: Any) -> Path | None:
+    """Return the folder of wheels that the environment variable or the preferences name."""
+    named = os.environ.get(WHEELS_VARIABLE, "") or own_path(prefs.wheel_folder)
+    return Path(named) if named else None
 
 
-def setup_log() -> Path:
-    """Return the log of the last set-up."""
-    return data_folder() / "setup.log"
+def motion_folder() -> Path:
+    """Return the folder of the clips that were read from videos and voices."""
+    return data_folder() / "motion"
 
 
 def backend_log() -> Path:
     """Return the log of the backend."""
-    return data_folder() / "backend.log"
+    return places().backend_log

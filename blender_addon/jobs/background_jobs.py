@@ -27,7 +27,15 @@ from ..scene import redraw
 log = logging.getLogger(__name__)
 
 Kind = Literal[
-    "render", "motion", "face", "setup", "weights", "weights list", "attributes", "doctor"
+    "render",
+    "motion",
+    "face",
+    "setup",
+    "removal",
+    "weights",
+    "weights list",
+    "attributes",
+    "doctor",
 ]
 
 _REDRAW_SECONDS = 0.25  # between two redraws of the progress: four a second read as continuous

@@ -210,7 +210,7 @@ def _situation() -> Situation:
         kind="EXISTING" if preferences.named_python(prefs) else prefs.backend,
         data=preferences.data_folder(),
         needed_gb=bridge.machine_checks.LEAST_FREE_GB,
-        downloads=not prefs.wheel_folder,
+        downloads=preferences.wheel_folder(prefs) is None,
         online=bpy.app.online_access,
         missing=choose.missing(),
         failed=status.message if status.state == "failed" else "",

@@ -113,7 +113,7 @@ def start(scene: Any, portrait: Any) -> MotionJob:
 
 def _orders(scene: Any, portrait: Any, source: MotionSource) -> tuple[ClipOrder, ...]:
     """Return the clips that a source needs, the face's first."""
-    folder, settings = preferences.data_folder() / "motion", portrait.motion
+    folder, settings = preferences.motion_folder(), portrait.motion
     orders = []
     if source.kind in {FACE, BOTH}:
         span = (source.begin, source.end)
@@ -130,7 +130,7 @@ def _reading(orders: tuple[ClipOrder, ...]) -> ClipRuns:
     if not all(order.out.is_file() for order in orders):  # else no backend is needed
         program = choose.command(_ELSEWHERE)
         command, environment = program.command, choose.whole_environment(program)
-        preferences.make_data_folder()
+        preferences.motion_folder().mkdir(parents=True, exist_ok=True)
         for order in orders:
             order.out.parent.mkdir(parents=True, exist_ok=True)
     return ClipRuns(orders, lambda order: clip_command.ClipRun(command, environment, order))

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The set-up of the backend: its plan from the preferences, its job, and its state in lines."""
+"""The set-up of the backend and its removal: plans from the preferences, jobs, state in lines."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import contextlib
+import os
+import threading
 from typing import Any
 
 import bpy
@@ -11,10 +13,13 @@ import bpy
 from .. import bridge
 from ..backend import choose
 from ..backend.owner import owner
-from ..core.setup import environment, interpreter, setup_run, torch_build
+from ..core.setup import environment, machine, packed, removal, setup_run, torch_build
 from ..data import preferences
 from . import background_jobs
-from .background_jobs import DONE, RunJob
+from .background_jobs import DONE, QueryJob, RunJob
+
+# Why the last set-up could not even begin; "" when it did.
+_problem = ""
 
 
 class SetupJob(RunJob):
@@ -24,37 +29,104 @@ class SetupJob(RunJob):
     title = "set-up"
     interval = 0.25
 
+    def __init__(self, run: setup_run.SetupRun) -> None:
+        super().__init__(run)
+        self._places = run.plan.places
+        self._cleaning: threading.Thread | None = None
+
+    def complete(self) -> None:
+        """Let the new environment serve, then remove the old one."""
+        if self._cleaning is None:
+            choose.forget_missing()
+            with contextlib.suppress(bridge.errors.HeatError):
+                choose.ready()  # ends a backend of the old environment
+            owner().stop()  # one of this environment does not know the networks yet
+            self._cleaning = threading.Thread(
+                target=setup_run.clean, args=(self._places,), name="heat-clean", daemon=True
+            )
+            self._cleaning.start()
+        if not self._cleaning.is_alive():
+            self.end(DONE, self.run.status.text)
+
     def ended(self) -> None:
         """Look for the backend again."""
         choose.forget_missing()
 
 
-def plan(prefs: Any) -> setup_run.SetupPlan:
+class RemovalJob(QueryJob):
+    """The removal of all that the backend has on the disk."""
+
+    kind = "removal"
+    title = "removal"
+
+    def __init__(self, found: list[removal.Item]) -> None:
+        places = preferences.places()
+        self._items = found
+        super().__init__(lambda: removal.remove(places, found))
+
+    def progress_line(self) -> str:
+        """Return what it is doing."""
+        return "Removing the backend"
+
+    def receive(self, answer: Any) -> None:
+        """Tell what was removed."""
+        self.end(DONE, removal.outcome(self._items, answer))
+
+    def ended(self) -> None:
+        """Look for the backend again."""
+        choose.forget_missing()
+
+
+def plan(prefs: Any, *, networks: bool = False) -> setup_run.SetupPlan:
     """Return what a set-up would do, from the preferences.
+
+    Parameters
+    ----------
+    prefs : preferences
+    networks : bool
+        Add the networks; the default environment is made anew only where it is not ready.
 
     Raises
     ------
-    MissingHere
-        No interpreter, no wheel, or Blender is offline.
+    BadInput, MissingHere
+        No wheels to install from, Blender is offline, or the machine cannot have it.
     """
-    wheel_folder = Path(bpy.path.abspath(prefs.wheel_folder)) if prefs.wheel_folder else None
-    if wheel_folder is not None and not wheel_folder.is_dir():
-        raise bridge.errors.BadInput(f'The folder of packages "{wheel_folder}" is not there')
-    if wheel_folder is None and not bpy.app.online_access:
+    places = preferences.places()
+    complaint = machine.complaint(machine.this_machine(), places.data)
+    if complaint:
+        raise bridge.errors.MissingHere(complaint)
+    folder = preferences.wheel_folder(prefs)
+    if folder is not None and not folder.is_dir():
+        raise bridge.errors.BadInput(f'The folder of wheels "{folder}" is not there')
+    brought = packed.find(choose.addon_folder())
+    bundle = len(list(brought.wheels.glob("*.whl"))) > 2  # more than the backend and pip
+    if folder is None and not bundle and not bpy.app.online_access:
         raise bridge.errors.MissingHere(
             "Blender is set to stay offline: allow online access in Preferences > System, name a "
-            "folder of packages, or use an environment that exists"
+            "folder of wheels, or use an environment that exists"
         )
+    ready = choose.own_state().state == environment.READY
     return setup_run.SetupPlan(
-        folder=preferences.environment(),
-        wheel=environment.packed_wheel(choose.addon_folder()),
-        interpreter=interpreter.find(
-            bpy.path.abspath(prefs.base_python) if prefs.base_python else ""
-        ),
-        build=torch_build.choose(prefs.torch_build),
-        wheel_folder=wheel_folder,
-        log_path=preferences.setup_log(),
+        places=places,
+        brought=brought,
+        named_python=preferences.own_path(prefs.base_python),
+        wheel_folder=folder,
+        online=bpy.app.online_access,
+        networks=_networks_to_add(prefs, networks, brought),
+        default=not (networks and ready),
     )
+
+
+def _networks_to_add(
+    prefs: Any, asked: bool, brought: packed.Packed
+) -> torch_build.TorchBuild | None:
+    """Return the networks' build if they are asked for, or those that are here would not fit."""
+    before = choose.own_state().networks
+    lost = before is not None and (
+        before.requirements != packed.extra_requirements(brought.backend, setup_run.NETWORKS_EXTRA)
+        or (not prefs.base_python and before.python != packed.this_python())
+    )
+    return torch_build.choose(prefs.torch_build) if asked or lost else None
 
 
 def start(what: setup_run.SetupPlan) -> SetupJob:
@@ -65,52 +137,105 @@ def start(what: setup_run.SetupPlan) -> SetupJob:
     BadInput
         One is under way, or the disk is too full.
     """
-    if background_jobs.running("setup"):
-        raise bridge.errors.BadInput("The set-up is under way")
-    owner().stop()  # an environment in use cannot be changed
-    preferences.make_data_folder()
+    global _problem
+    if background_jobs.running("setup") or background_jobs.running("removal"):
+        raise bridge.errors.BadInput("The set-up, or the removal, is under way")
     run = setup_run.SetupRun(what)
     run.start()
+    _problem = ""
     job = SetupJob(run)
     background_jobs.start(job)
     return job
 
 
-def size_line(prefs: Any) -> str:
-    """Return how much a set-up would download, in words."""
-    if prefs.wheel_folder:
-        return "Installs from the folder of packages; nothing is downloaded"
-    return torch_build.size_sentence(torch_build.choose(prefs.torch_build))
+def refuse(operator: Any, error: Exception) -> set[str]:
+    """Tell why a set-up cannot begin: in the preferences, in full; a popup would be cut off."""
+    global _problem
+    _problem = background_jobs.os_error_line(error) if isinstance(error, OSError) else str(error)
+    if bpy.app.background:
+        operator.report({"ERROR"}, _problem)
+    else:
+        operator.report({"INFO"}, "The set-up cannot begin: see the preferences of Heat")
+    return {"CANCELLED"}
+
+
+def outcome(operator: Any, job: background_jobs.Job) -> set[str]:
+    """Return an operator's result for the job it started; background Blender waits for its end."""
+    if bpy.app.background:
+        return background_jobs.report_outcome(operator, job)
+    return {"FINISHED"}  # its end is told in the preferences
+
+
+def removable() -> list[removal.Item]:
+    """Return what the backend has on the disk."""
+    return removal.items(preferences.places(), preferences.motion_folder())
+
+
+def start_removal(found: list[removal.Item]) -> RemovalJob:
+    """Begin the removal; a running backend is ended first.
+
+    Raises
+    ------
+    BadInput
+        A set-up is under way.
+    """
+    global _problem
+    if background_jobs.running("setup") or background_jobs.running("removal"):
+        raise bridge.errors.BadInput("The set-up, or the removal, is under way")
+    _problem = ""
+    owner().stop()
+    job = RemovalJob(found)
+    background_jobs.start(job)
+    return job
+
+
+def size_lines(what: setup_run.SetupPlan) -> list[str]:
+    """Return what a set-up would download, in sentences."""
+    if what.wheel_folder is not None:
+        disk = setup_run.needed(what).disk
+        return [
+            f"Installs from the folder {what.wheel_folder}; nothing is downloaded",
+            f"Takes about {disk:.0f} MB on disk",
+        ]
+    rows = packed.size_lines(what.brought) if what.default else []
+    if what.networks is not None:
+        rows.append(torch_build.size_sentence(what.networks))
+        if what.networks.name == torch_build.CUDA:
+            rows.append("The larger build, for NVIDIA cards, is taken")
+    return rows
 
 
 def lines(prefs: Any) -> list[tuple[str, str]]:
     """Return (icon, sentence) pairs about the environment for the preferences."""
-    job = background_jobs.find("setup")
-    if background_jobs.running("setup"):
-        return [("IMPORT", job.line())]
-    rows: list[tuple[str, str]] = []
-    if job is not None and job.state != DONE:
-        rows.append(("ERROR", job.message))
-    state = environment.state_of(preferences.environment(), _wheel())
-    lines_of = {
-        environment.ABSENT: ("INFO", "The backend is not set up yet."),
-        environment.UNFINISHED: ("ERROR", "The set-up was not finished: run it again."),
-        environment.OUTDATED: (
-            "INFO",
-            "The backend is of another version than the add-on: run the set-up again.",
-        ),
-        environment.READY: ("CHECKMARK", "The backend is set up."),
-    }
-    rows.append(lines_of[state])
-    if state != environment.READY:
-        rows.append(("BLANK1", size_line(prefs) + "."))
-    if torch_build.has_nvidia() and prefs.torch_build != "CPU":
-        rows.append(("INFO", "An NVIDIA card was rows: the larger build that uses it is taken."))
+    for kind in ("removal", "setup"):
+        if background_jobs.running(kind):
+            return [("IMPORT", background_jobs.find(kind).line())]
+    rows = [("ERROR", text) for text in problems()]
+    found = choose.own_state()
+    if found.state == environment.ABSENT:
+        rows.append(("INFO", "The backend is not set up yet."))
+    elif found.state == environment.UNFINISHED:
+        rows.append(("INFO", "The set-up was not finished: run it again, it goes on from there."))
+    elif found.state == environment.STALE:
+        rows.append(("INFO", f"{found.reason}: renew it."))
+    else:
+        with_networks = ""
+        if found.networks is not None:
+            with_networks = f", with PyTorch ({found.networks.torch_build} build)"
+        version = found.mark.python if found.mark is not None else ""
+        rows.append(("CHECKMARK", f"The backend is set up for Python {version}{with_networks}."))
+    if found.state != environment.READY:
+        with contextlib.suppress(bridge.errors.HeatError):
+            rows += [("BLANK1", f"{line}.") for line in size_lines(plan(prefs))]
+    if os.environ.get(preferences.WHEELS_VARIABLE):
+        folder = os.environ[preferences.WHEELS_VARIABLE]
+        rows.append(("INFO", f"Wheels from {preferences.WHEELS_VARIABLE}: {folder}"))
     return rows
 
 
-def _wheel() -> Path | None:
-    try:
-        return environment.packed_wheel(choose.addon_folder())
-    except bridge.errors.MissingHere:
-        return None
+def problems() -> list[str]:
+    """Return why the last set-up or removal did not end well, or could not begin."""
+    if _problem:
+        return [_problem]
+    ended = (background_jobs.find(kind) for kind in ("setup", "removal"))
+    return [job.message for job in ended if job is not None and job.finished and job.state != DONE]

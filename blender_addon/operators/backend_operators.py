@@ -52,7 +52,7 @@ class HEAT_OT_open_log(Operator):
     @report_errors
     def execute(self, _context: Any) -> set[str]:
         """Open it."""
-        path = preferences.setup_log() if self.which == "SETUP" else preferences.backend_log()
+        path = preferences.places().log if self.which == "SETUP" else preferences.backend_log()
         if not path.is_file():
             raise bridge.errors.BadInput("There is no log yet")
         _show(path)

@@ -12,7 +12,7 @@ from ..backend import choose
 from ..core import engines, load_problems
 from ..data import engine_options, portraits
 from ..data.portraits import active_portrait
-from ..jobs import weights_job
+from ..jobs import background_jobs, weights_job
 from ..preview import sessions
 from .heat_tab import HeatTabPanel, PortraitPanel, RowList, split_labels
 
@@ -160,6 +160,10 @@ def _draw_backend(layout: Any, context: Any) -> None:
         row = layout.row(align=True)
         if line.remedy == "restart":
             row.operator("heat.backend_restart", text="Try Again")
+        elif line.remedy == "renew" and not background_jobs.running("setup"):
+            one_click = row.row(align=True)
+            one_click.operator_context = "EXEC_DEFAULT"
+            one_click.operator("heat.setup_backend", text="Renew Backend")
         row.operator("heat.open_preferences", text="Set Up Backend...")
     else:
         text_lines.draw(layout, context, line.text, line.icon)

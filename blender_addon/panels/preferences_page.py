@@ -10,6 +10,7 @@ from bpy.types import AddonPreferences
 
 from .. import text_lines
 from ..backend import choose
+from ..core.setup import environment
 from ..data.preferences import PYTHON_VARIABLE
 from ..jobs import background_jobs, setup_job, weights_job
 from . import doctor_lines
@@ -39,12 +40,13 @@ class HeatPreferences(AddonPreferences):
     )
     base_python: StringProperty(
         name="Python",
-        description="Python 3.11 or 3.12 to make the environment from; empty to look for one",
+        description="Whole path of a Python 3.11 to 3.14 to run the backend with; empty for "
+        "Blender's own",
         subtype="FILE_PATH",
     )
     torch_build: EnumProperty(
         name="PyTorch",
-        description="Which build of PyTorch to install",
+        description="Which build of PyTorch Add Networks installs",
         items=TORCH_ITEMS,
         default="AUTO",
     )
@@ -108,26 +110,39 @@ class HeatPreferences(AddonPreferences):
             text_lines.draw(layout, context, note, "INFO")
 
     def _draw_own(self, layout: Any, context: Any) -> None:
-        job = background_jobs.find("setup")
         for kind, text in setup_job.lines(self):
             text_lines.draw(layout, context, text, kind)
         if background_jobs.running("setup"):
+            job = background_jobs.find("setup")
             layout.progress(factor=job.fraction, text=f"{job.fraction:.0%}")
             row = layout.row()
             row.operator("heat.setup_cancel", icon="CANCEL")
             row.operator("heat.open_log", icon="TEXT").which = "SETUP"
             return
+        if background_jobs.running("removal"):
+            return
+        state = choose.own_state()
+        row = layout.row()
+        if setup_job.problems():
+            row.operator("heat.setup_backend", text="Try Again", icon="FILE_REFRESH")
+        elif state.state == environment.STALE:
+            row.operator_context = "EXEC_DEFAULT"  # one click: what it downloads stands above
+            row.operator("heat.setup_backend", text="Renew Backend", icon="FILE_REFRESH")
+        else:
+            row.operator("heat.setup_backend", icon="IMPORT")
+        row.operator("heat.open_log", icon="TEXT").which = "SETUP"
+        if state.state == environment.READY and state.networks is None:
+            layout.operator("heat.add_networks", icon="NODETREE")
+        if state.state != environment.ABSENT:
+            layout.operator("heat.remove_backend", icon="TRASH")
         column = layout.column()
-        column.prop(self, "base_python", placeholder="found by itself")
+        column.prop(self, "base_python", placeholder="Blender's own")
         column.prop(self, "torch_build")
         column.prop(self, "wheel_folder", placeholder="the network")
-        row = layout.row()
-        row.operator("heat.setup_backend", icon="IMPORT")
-        row.operator("heat.open_log", icon="TEXT").which = "SETUP"
 
     def _draw_backend_state(self, layout: Any, context: Any) -> None:
         line = choose.status_line()
-        if line.remedy == "setup" and self.backend == "OWN":
+        if line.remedy in {"setup", "renew"} and self.backend == "OWN":
             return  # _draw_own shows it
         layout.separator()
         text_lines.draw(layout, context, line.text, line.icon)

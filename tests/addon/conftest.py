@@ -168,3 +168,69 @@ def rigged(addon: Any, blender: Any, photo: Path) -> Any:
     scene.render.fps, scene.render.fps_base = 25, 1.0
     scene.frame_set(11)
     return scene.heat.portraits[0]
+
+
+@pytest.fixture(scope="session")
+def pip_wheel() -> Path:
+    """Give the pip that the extension carries."""
+    import build_addon
+
+    try:
+        return build_addon.pip_wheel()
+    except build_addon.BuildError as error:
+        pytest.skip(f"pip's wheel cannot be had: {error}")
+
+
+@pytest.fixture(scope="session")
+def unpacked_pip(pip_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with that pip, unpacked once."""
+    from blender_addon.core.setup import pip_program
+
+    return pip_program.unpack(pip_wheel, tmp_path_factory.mktemp("pip"))
+
+
+@pytest.fixture
+def small_addon(tmp_path: Path, pip_wheel: Path) -> Path:
+    """Give the folder of an extension with a tiny backend; its packages lie beside it."""
+    from tests.addon import small_wheels
+
+    addon, packages = tmp_path / "addon", tmp_path / "packages"
+    wheels = [
+        small_wheels.make_wheel(packages, "heat_dependency", "1.0", {"heat_dependency.py": ""}),
+        small_wheels.make_wheel(packages, "heat_other", "2.0", {"heat_other/__init__.py": ""}),
+    ]
+    small_wheels.make_wheel(packages, "heat_network", "3.0", {"torch.py": "__version__ = '3'"})
+    small_wheels.make_backend(addon / "wheels")
+    shutil.copy(pip_wheel, addon / "wheels")
+    small_wheels.write_lock(addon, wheels)
+    return addon
+
+
+@pytest.fixture
+def index(small_addon: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Give a package index of those packages, named in a pip.conf of the user."""
+    from tests.addon.small_wheels import Index
+
+    for name in [name for name in os.environ if name.upper().startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    served = Index(tmp_path / "packages")
+    settings = tmp_path / "pip.conf"
+    text = f"[global]\nindex-url = {served.url}\nextra-index-url =\nretries = 0\ntimeout = 5\n"
+    settings.write_text(text, "utf-8")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(settings))
+    yield served
+    served.close()
+
+
+@pytest.fixture
+def setup_plan(small_addon: Path, tmp_path: Path, unpacked_pip: Path) -> Any:
+    """Give a plan to set up that extension, into a folder with blanks and umlauts."""
+    from blender_addon.core.setup import packed, setup_run
+    from blender_addon.core.setup.places import Places
+
+    places = Places(tmp_path / "user data é ü")
+    places.work.mkdir(parents=True)
+    places.work.joinpath(unpacked_pip.name).symlink_to(unpacked_pip)
+    return setup_run.SetupPlan(places, packed.find(small_addon))

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finds a Python 3.11 or 3.12 from which the backend's environment can be made.
+"""The Python that runs the backend: Blender's own, or one that the user names by its whole path.
 
-Pure but for running candidates: no bpy here.
+Nothing is looked up on PATH. No bpy here.
 """
 
 from __future__ import annotations
 
+import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -16,190 +16,138 @@ from pathlib import Path
 
 from ... import bridge
 
-SUPPORTED = ((3, 11), (3, 12))
-_PROBE = (
-    "import sys; print(sys.version_info[0], sys.version_info[1], flush=True); "
-    "import venv, ensurepip"
-)
-_PROBE_SECONDS = 20.0  # generous: a cold start from a slow disk takes long
-LACKS_VENV = "lacks venv"
+_PROBE = """\
+import json, sys, platform
+found = {"version": list(sys.version_info[:2]), "lacks": [], "tags": []}
+for name in ("ssl", "ctypes", "zlib", "sqlite3"):
+    try:
+        __import__(name)
+    except ImportError:
+        found["lacks"].append(name)
+sys.path.insert(0, sys.argv[1])
+from pip._vendor.packaging import tags
+found["tags"] = [str(tag) for tag in tags.sys_tags()]
+print(json.dumps(found))
+"""
+_PROBE_SECONDS = 60.0  # generous: a cold start from a slow disk takes long
 
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A Python to make the environment from.
+    """A Python to run the backend with.
 
     Attributes
     ----------
-    command : tuple of str
-        How to call it, e.g. ("/usr/bin/python3.11",) or ("py", "-3.11"); for uv the tool itself.
-    version : tuple of 2 ints
-        Such as (3, 11).
-    origin : str
-        "named" (in the preferences), "path", "blender" or "uv".
+    path : str
+        Its program.
+    version : str
+        Such as "3.13".
+    own : bool
+        Whether it is Blender's.
+    lacks : frozenset of str
+        Modules of the standard library that it has not, of those that matter.
+    tags : tuple of str
+        Wheels that fit, such as "cp313-cp313-manylinux_2_28_x86_64", best first.
     """
 
-    command: tuple[str, ...]
-    version: tuple[int, int]
-    origin: str
+    path: str
+    version: str
+    own: bool
+    lacks: frozenset[str] = frozenset()
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Probe:
-    """Result of running a candidate: its version, and why it cannot serve, "" if it can."""
+    """Result of running a candidate; `version` is None where it does not run."""
 
     version: tuple[int, int] | None
-    trouble: str = ""
+    lacks: frozenset[str] = frozenset()
+    tags: tuple[str, ...] = ()
 
 
-def probe(command: tuple[str, ...]) -> Probe:
-    """Run a candidate and ask for its version and for `venv`."""
+def probe(path: str, pip_folder: Path) -> Probe:
+    """Run a Python and ask what it is; pip, unpacked in a folder, tells which wheels fit."""
+    flags = 0
+    if sys.platform == "win32":
+        flags = subprocess.CREATE_NO_WINDOW
     try:
         done = subprocess.run(
-            [*command, "-c", _PROBE],
+            [path, "-I", "-S", "-X", "utf8", "-c", _PROBE, str(pip_folder)],
             capture_output=True,
-            text=True,
+            stdin=subprocess.DEVNULL,
+            encoding="utf-8",
+            errors="replace",
             timeout=_PROBE_SECONDS,
             env=child_environment(os.environ),
+            creationflags=flags,
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return Probe(None, "does not run")
-    try:
-        major, minor = (int(part) for part in done.stdout.split()[:2])
-    except ValueError:
-        return Probe(None, "does not run")
-    return Probe((major, minor), LACKS_VENV if done.returncode else "")
+        found = json.loads(done.stdout.strip().splitlines()[-1])
+        major, minor = found["version"]
+        return Probe((int(major), int(minor)), frozenset(found["lacks"]), tuple(found["tags"]))
+    except (OSError, ValueError, LookupError, TypeError, subprocess.TimeoutExpired):
+        return Probe(None)
 
 
 def find(
     named: str,
+    pip_folder: Path,
     *,
     own: str = sys.executable,
-    probe_with: Callable[[tuple[str, ...]], Probe] = probe,
-    which: Callable[[str], str | None] | None = None,
-    platform: str = sys.platform,
+    probe_with: Callable[[str, Path], Probe] = probe,
 ) -> Interpreter:
-    """Return the first interpreter that serves, in the documented order.
-
-    The one named in the preferences, else python3.11 or python3.12 on PATH, else Blender's own
-    when it is one of these, else `uv`, which brings a Python of its own.
+    """Return the Python to use: the one named in the preferences, else Blender's own.
 
     Parameters
     ----------
     named : str
-        Path from the preferences; "" when none.
+        Whole path from the preferences; "" for Blender's own.
+    pip_folder : Path
+        Where pip was unpacked.
     own : str
-        Blender's own Python; used to make an environment beside it, never changed.
-    probe_with, which, platform : callables and str
+        Blender's own Python.
+    probe_with : callable
         Replaced in tests.
 
     Raises
     ------
+    BadInput
+        The named one is no whole path.
     MissingHere
-        None serves; the message says what to install.
+        It does not run, or is too old or too new.
     """
-    look_up = which or _which_with_usual_places
-    if named:
-        return _named(named, probe_with)
-    no_venv = ""
-    for command in _on_path(look_up, platform):
-        result = probe_with(command)
-        if result.version not in SUPPORTED:
-            continue
-        if not result.trouble:
-            return Interpreter(command, result.version, "path")
-        no_venv = no_venv or "python{}.{}".format(*result.version)
-    if own and (answer := probe_with((own,))).version in SUPPORTED and not answer.trouble:
-        return Interpreter((own,), answer.version, "blender")
-    uv = look_up("uv")
-    if uv:
-        return Interpreter((uv,), SUPPORTED[0], "uv")
-    raise bridge.errors.MissingHere(_what_to_install(no_venv, platform))
-
-
-def described(chosen: Interpreter) -> str:
-    """Return in a sentence which interpreter the environment is made from."""
-    version = "Python {}.{}".format(*chosen.version)
-    if chosen.origin == "uv":
-        return f"Made by uv ({chosen.command[0]}), which brings {version}"
-    if chosen.origin == "blender":
-        return f"Made from Blender's own {version}, which stays as it is"
-    return f"Made from {version}: {' '.join(chosen.command)}"
+    if named and not Path(named).is_absolute():
+        raise bridge.errors.BadInput(
+            f'Name the Python in the preferences by its whole path, not "{named}"'
+        )
+    path = named or own
+    answer = probe_with(path, pip_folder) if path else Probe(None)
+    if answer.version is None:
+        if named:
+            raise bridge.errors.MissingHere(
+                f'The Python named in the preferences ("{named}") does not run'
+            )
+        raise bridge.errors.MissingHere(
+            f"Blender's own Python ({own or 'none is known'}) does not run as a program of its "
+            "own: name a Python 3.11 to 3.14 in the preferences"
+        )
+    version = ".".join(map(str, answer.version))
+    if answer.version not in bridge.machine_checks.PYTHONS:
+        whose = f'The Python named in the preferences ("{named}")' if named else "Blender's Python"
+        raise bridge.errors.MissingHere(
+            f"{whose} is {version}, but one from 3.11 to 3.14 is needed"
+            + ("" if named else ": name another in the preferences")
+        )
+    return Interpreter(path, version, not named, answer.lacks, answer.tags)
 
 
 def child_environment(base: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment for another Python than Blender's, free of Blender's settings."""
-    kept = dict(base)
-    for name in (
-        "PYTHONHOME",
-        "PYTHONPATH",
-        "PYTHONSTARTUP",
-        "VIRTUAL_ENV",
-        "__PYVENV_LAUNCHER__",
-        "PIP_TARGET",
-        "PIP_PREFIX",
-        "PIP_USER",
-    ):
+    """Return the variables for another Python than this one, free of this one's settings."""
+    kept = {name: value for name, value in base.items() if not name.startswith("PYTHON")}
+    for name in ("VIRTUAL_ENV", "__PYVENV_LAUNCHER__"):
         kept.pop(name, None)
     kept["PYTHONNOUSERSITE"] = "1"
     kept["PYTHONUTF8"] = "1"
-    kept["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
     kept["PYTHONSAFEPATH"] = "1"  # `-m` must not find a package in the folder we happen to be in
     return kept
-
-
-def _named(named: str, probe_with: Callable[[tuple[str, ...]], Probe]) -> Interpreter:
-    result = probe_with((named,))
-    if result.version in SUPPORTED and not result.trouble:
-        return Interpreter((named,), result.version, "named")
-    if result.version is not None and result.version not in SUPPORTED:
-        version = "Python " + ".".join(map(str, result.version))
-        wrong = f"is {version}, but 3.11 or 3.12 is needed"
-    elif result.trouble == LACKS_VENV:
-        wrong = "cannot make environments: install its venv package"
-    else:
-        wrong = "does not run"
-    raise bridge.errors.MissingHere(f'The interpreter named in the preferences ("{named}") {wrong}')
-
-
-def _on_path(look_up: Callable[[str], str | None], platform: str) -> list[tuple[str, ...]]:
-    commands: list[tuple[str, ...]] = []
-    for major, minor in SUPPORTED:
-        path = look_up(f"python{major}.{minor}")
-        if path:
-            commands.append((path,))
-    if platform == "win32" and (launcher := look_up("py")):
-        commands += [(launcher, f"-{major}.{minor}") for major, minor in SUPPORTED]
-    # Windows and some Linuxes know it by its plain name only.
-    for name in ("python3", "python"):
-        path = look_up(name)
-        if path:
-            commands.append((path,))
-    return commands
-
-
-def _which_with_usual_places(name: str) -> str | None:
-    """Look on PATH, then where a Mac keeps what its applications' short PATH leaves out."""
-    found = shutil.which(name)
-    if found or sys.platform == "win32":
-        return found
-    versions = [f"/Library/Frameworks/Python.framework/Versions/{a}.{b}/bin" for a, b in SUPPORTED]
-    places = ["/opt/homebrew/bin", "/usr/local/bin", str(Path.home() / ".local/bin"), *versions]
-    return shutil.which(name, path=os.pathsep.join(places))
-
-
-def _what_to_install(no_venv: str, platform: str) -> str:
-    if no_venv:
-        return (
-            f"{no_venv} is there but cannot make environments: install the package "
-            f"{no_venv}-venv (for example: sudo apt install {no_venv}-venv)"
-        )
-    where = {
-        "win32": "from python.org or the Microsoft Store",
-        "darwin": "from python.org, or with: brew install python@3.11",
-    }.get(platform, "with your package manager, for example: sudo apt install python3.11-venv")
-    return (
-        f"No Python 3.11 or 3.12 was found. Install one ({where}), or name one in the "
-        "preferences, then set up again"
-    )

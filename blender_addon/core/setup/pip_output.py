@@ -1,132 +1,138 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Parses pip's output: its progress, and the reason of a failure in a line. No bpy here."""
+"""Reads what pip says: how far a download is, and why it failed, in a line that says what to do.
+
+No bpy here.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import sys
 
-_DOWNLOADING = re.compile(
-    r"^\s*Downloading (?:\S*/)?([A-Za-z0-9_.]+?)-\d\S*(?: \(([\d.]+) (kB|MB|GB)\))?"
-)
 _RAW_PROGRESS = re.compile(r"^Progress (\d+) of (\d+)")
-_UNITS = {"kB": 1e-3, "MB": 1.0, "GB": 1e3}
 
-_FAILURES = (
-    (
-        ("No space left on device", "[Errno 28]", "not enough space on the disk"),
-        "The disk is full: make room, then set up again; it goes on where it stopped",
-    ),
-    (
-        ("Permission denied", "[Errno 13]", "Access is denied", "Read-only file system"),
-        "Files could not be written: the user's data folder is read-only for this user",
-    ),
-    (
-        ("CERTIFICATE_VERIFY_FAILED", "SSLError"),
-        "The secure connection was refused: check this machine's clock and, in a company "
-        "network, its certificates (PIP_CERT)",
-    ),
-    (
-        (
-            "Temporary failure in name resolution",
-            "Failed to establish a new connection",
-            "Name or service not known",
-            "getaddrinfo failed",
-            "Network is unreachable",
-            "ConnectTimeoutError",
-            "ReadTimeoutError",
-            "Connection refused",
-            "ProxyError",
-            "Connection aborted",
-            "NewConnectionError",
-        ),
-        "The network cannot be reached: check the connection (or proxy), then set up again",
-    ),
-    (
-        ("THESE PACKAGES DO NOT MATCH THE HASHES", "hash mismatch"),
-        "A download arrived damaged: set up again",
-    ),
-    (
-        ("No matching distribution found", "Could not find a version that satisfies"),
-        "A package is not offered for this Python and system",
-    ),
+_NO_SPACE = ("No space left on device", "[Errno 28]", "not enough space on the disk")
+_NO_WRITE = (
+    "Permission denied",
+    "[Errno 13]",
+    "Access is denied",
+    "[Errno 30]",
+    "Read-only file system",
 )
+_NO_SSL = ("ssl module is not available", "the ssl module in Python is not available")
+_NO_TRUST = ("CERTIFICATE_VERIFY_FAILED", "certificate verify failed", "SSLError")
+_NO_NETWORK = (
+    "Temporary failure in name resolution",
+    "Failed to establish a new connection",
+    "Failed to resolve",
+    "Name or service not known",
+    "getaddrinfo failed",
+    "Network is unreachable",
+    "ConnectTimeoutError",
+    "ReadTimeoutError",
+    "Read timed out",
+    "Connection refused",
+    "ProxyError",
+    "Connection aborted",
+    "Connection broken",
+    "IncompleteRead",
+    "ConnectionResetError",
+    "NewConnectionError",
+    "ConnectionError",
+    "incomplete-download",
+)
+_OTHER_HASH = ("DO NOT MATCH THE HASHES", "hash mismatch", "hash-mismatch")
+_LONG_PATH = ("[WinError 206]", "file name or extension is too long", "long path")
 
 
-@dataclass(frozen=True)
-class PipProgress:
-    """How far pip is.
-
-    Attributes
-    ----------
-    fraction : float
-        0..1 of the whole step, from the megabytes expected.
-    text : str
-        What it is doing.
-    done_mb : float
-        Megabytes of finished downloads.
-    current_mb : float
-        Size of the download under way, 0 when none.
-    """
-
-    fraction: float = 0.0
-    text: str = ""
-    done_mb: float = 0.0
-    current_mb: float = 0.0
-
-
-def advance(before: PipProgress, line: str, expected_mb: float) -> PipProgress:
-    """Return the progress after one more line of `pip install --progress-bar raw`.
-
-    Parameters
-    ----------
-    before : PipProgress
-        State so far.
-    line : str
-        The line.
-    expected_mb : float
-        Estimated size of all downloads, for the fraction.
-    """
-    started = _DOWNLOADING.match(line)
-    if started:
-        size = float(started[2]) * _UNITS[started[3]] if started[2] else 0.0
-        done = before.done_mb + before.current_mb
-        text = f"Downloading {started[1]}" + (f" ({size:.0f} MB)" if size >= 1 else "")
-        return PipProgress(_share(done, expected_mb), text, done, size)
+def progress(line: str) -> tuple[int, int] | None:
+    """Return (bytes here, bytes in all) from a line of ``--progress-bar raw``, or None."""
     raw = _RAW_PROGRESS.match(line)
-    if raw:
-        now = before.done_mb + int(raw[1]) / 1e6
-        return PipProgress(_share(now, expected_mb), before.text, before.done_mb, before.current_mb)
-    if line.startswith("Installing collected packages"):
-        done = before.done_mb + before.current_mb
-        return PipProgress(0.92, "Unpacking the packages (some minutes)", done, 0.0)
-    if line.startswith("Collecting "):
-        text = f"Looking for {line.split()[1]}"
-        return PipProgress(before.fraction, text, before.done_mb, before.current_mb)
-    if line.startswith("Successfully installed"):
-        return PipProgress(1.0, "Installed", before.done_mb, 0.0)
-    return before
+    return (int(raw[1]), int(raw[2])) if raw else None
 
 
-def explain(tail: str, label: str) -> str:
-    """Return in one plain line why a step failed.
+def is_of_the_network(tail: str) -> bool:
+    """Return whether pip failed for want of a connection, so that no other package would come."""
+    return any(sign in tail for sign in (*_NO_NETWORK, *_NO_TRUST, *_NO_SSL, *_NO_SPACE))
+
+
+def explain(tail: str, what: str, platform: str = sys.platform) -> str:
+    """Return in one line why pip failed and what to do.
 
     Parameters
     ----------
     tail : str
-        The last lines of its output.
-    label : str
-        What the step was doing, for failures that are not recognised.
+        The last lines of its output, or an operating system's error.
+    what : str
+        The package, as in "numpy 2.4.6"; "" for none.
+    platform : str
+        As `sys.platform`.
     """
-    for signs, sentence in _FAILURES:
-        if any(sign in tail for sign in signs):
-            missing = re.search(r"No matching distribution found for (\S+)", tail)
-            if missing and sentence.startswith("A package"):
-                return f"{missing[1]} is not offered for this Python and system"
-            return sentence
-    return f'"{label}" failed: the log says why'
+    name = what or "A package"
+    if _has(tail, _NO_SPACE):
+        return "The disk is full: make room, then set up again; it goes on where it stopped"
+    if _has(tail, _NO_SSL):
+        return f"This Python cannot open secure connections: {install_ssl(platform)}"
+    if _has(tail, _NO_TRUST):
+        return (
+            "The secure connection was refused: check this machine's clock and, in a company "
+            'network, name its certificate file in pip\'s settings ("cert") or PIP_CERT'
+        )
+    # pip retries first: what it says at last counts, if no other candidate was found.
+    if "407 Proxy" in tail:
+        return (
+            "The proxy wants a name and password: set HTTPS_PROXY=http://name:password@host:port "
+            "and start Blender anew"
+        )
+    if _has(tail, _NO_NETWORK):
+        return (
+            f"{name} could not be fetched: the network, or the package index, cannot be reached. "
+            "Check the connection or proxy, then set up again; what has arrived is kept"
+        )
+    if _has(tail, _OTHER_HASH):
+        return (
+            f"{name} arrived altered and was refused: set up again; if that does not help, a "
+            "proxy or package index gives other files than the published ones"
+        )
+    if _has(tail, _LONG_PATH):
+        return (
+            "A path is longer than Windows allows: switch on long paths in Windows, or use a "
+            "shorter user folder"
+        )
+    if _has(tail, _NO_WRITE):
+        return (
+            "A file could not be written: the user's data folder is read-only, or another "
+            "program, such as a virus scanner, holds the file. Set up again"
+        )
+    if "not a trusted or secure host" in tail:
+        return (
+            "The package index has no secure address (https): if that is meant so, add "
+            "trusted-host for it to pip's settings"
+        )
+    if re.search(r"40[13] Client Error", tail):
+        return "The package index wants another name and password: see index-url in pip's settings"
+    if re.search(r"5\d\d Server Error", tail):
+        return f"{name} could not be fetched: the package index has trouble. Set up again later"
+    if "from versions: none" in tail and "404 Client Error" not in tail:
+        return (
+            f"{name} was not found: the package index, or a proxy before it, answers with "
+            "something else than a list of packages. Log in to the network, or check the index "
+            "in pip's settings, then set up again"
+        )
+    if _has(tail, ("No matching distribution found", "Could not find a version that satisfies")):
+        return f"{name} is not offered for this Python and system by the package index"
+    return f"{name} could not be installed: the log says why"
 
 
-def _share(megabytes: float, expected_mb: float) -> float:
-    # Downloads fill the first nine tenths; unpacking has the rest.
-    return min(0.9, 0.9 * megabytes / expected_mb) if expected_mb > 0 else 0.0
+def install_ssl(platform: str = sys.platform, version: str = "") -> str:
+    """Return how a Python gets its missing ssl module on this system."""
+    if platform == "linux":
+        package = f"libpython{version}-stdlib" if version else "libpython3-stdlib"
+        return (
+            f"on Debian and Ubuntu, sudo apt install {package}; or install from a folder of wheels"
+        )
+    return "install from a folder of wheels, or name another Python 3.11 to 3.14"
+
+
+def _has(text: str, signs: tuple[str, ...]) -> bool:
+    return any(sign in text for sign in signs)

@@ -1,24 +1,42 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One set-up of the backend: its steps, run one after the other in a thread. No bpy here."""
+"""One set-up: its steps, run one after the other in a thread, beside what is there. No bpy here.
+
+An environment is built in a folder of its own from wheels that were checked against the lock,
+tried with ``heat doctor``, and only then becomes the current one.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import json
+import errno
 import os
-import shutil
-import signal
 import subprocess
-import sys
 import threading
+import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from ... import bridge
-from . import environment, pip_output
-from .interpreter import Interpreter, child_environment
+from . import (
+    environment,
+    interpreter,
+    machine,
+    package_source,
+    packed,
+    pip_output,
+    pip_program,
+    setup_lock,
+    wheel_store,
+)
+from .downloads import Downloads, Line, passing_folder
+from .environment import Found, Mark, NetworksMark
+from .interpreter import Interpreter
+from .package_source import PackageSource
+from .packed import Packed, Pin
+from .patience import remove_tree
+from .places import Places
 from .torch_build import TorchBuild
 
 WAITING = "waiting"
@@ -27,6 +45,8 @@ DONE = "done"
 FAILED = "failed"
 CANCELLED = "cancelled"
 
+NETWORKS_EXTRA = "networks"
+
 
 @dataclass(frozen=True)
 class SetupPlan:
@@ -34,26 +54,29 @@ class SetupPlan:
 
     Attributes
     ----------
-    folder : Path
-        Where the environment goes.
-    wheel : Path
-        The backend's wheel.
-    interpreter : Interpreter
-        What to make it from.
-    build : TorchBuild
-        Which torch.
+    places : Places
+        Where everything goes.
+    brought : Packed
+        The extension's wheels and lock.
+    named_python : str
+        Whole path of the Python to use; "" for Blender's own.
     wheel_folder : Path or None
-        Take every package from this folder instead of the network.
-    log_path : Path
-        The output of all steps goes here.
+        Take every package from this folder; nothing is downloaded then.
+    online : bool
+        Whether the network may be used.
+    networks : TorchBuild or None
+        Add the networks' packages in this build; None leaves them as they are.
+    default : bool
+        Make the default environment anew even if it is ready; else only where it is not.
     """
 
-    folder: Path
-    wheel: Path
-    interpreter: Interpreter
-    build: TorchBuild
-    wheel_folder: Path | None
-    log_path: Path
+    places: Places
+    brought: Packed
+    named_python: str = ""
+    wheel_folder: Path | None = None
+    online: bool = True
+    networks: TorchBuild | None = None
+    default: bool = True
 
 
 @dataclass(frozen=True)
@@ -66,98 +89,54 @@ class SetupStatus:
 
 
 @dataclass(frozen=True)
-class Step:
-    """One command. `share` is its part of the progress bar; `or_else` is tried if it fails."""
+class Tools:
+    """What the first steps find: pip's folder, the Python, the user's settings."""
 
-    label: str
-    command: tuple[str, ...]
-    start: float
-    share: float
-    expected_mb: float = 0.0
-    or_else: tuple[str, ...] = ()
+    pip_folder: Path
+    python: Interpreter
+    source: PackageSource
 
-
-def steps_of(plan: SetupPlan) -> tuple[Step, ...]:
-    """Return the commands of a set-up, in order; running them again repairs what is there."""
-    python = str(environment.python_in(plan.folder))
-    bare: tuple[str, ...] = (python, "-m", "pip", "install", "--no-input")
-    steps = [Step("Making the environment", _make_command(plan), 0.0, 0.03)]
-    pip = (*bare, "--progress-bar", "raw")
-    if plan.wheel_folder is not None:
-        pip = (*bare, "--progress-bar", "off", "--no-index", "--find-links", str(plan.wheel_folder))
-    else:
-        # Only from 24.1 on does pip tell how far a download is; venv may bring an older one.
-        steps.append(Step("Updating pip", (*bare, "--upgrade", "pip>=24.1"), 0.03, 0.01))
-    torch = torch_requirement(plan.wheel)
-    if torch and plan.build.index and plan.wheel_folder is None:
-        # The plain index has torch too, only larger: better that than no backend.
-        steps.append(
-            Step(
-                "Installing PyTorch",
-                (*pip, torch, "--index-url", plan.build.index),
-                0.04,
-                0.46,
-                plan.build.download_mb / 2,
-                (*pip, torch),
-            )
-        )
-    start = steps[-1].start + steps[-1].share
-    steps.append(
-        Step(
-            "Installing the backend",
-            (*pip, "--upgrade", "--force-reinstall", "--no-deps", str(plan.wheel)),
-            start,
-            0.02,
-        )
-    )
-    # Now its requirements: pip leaves alone what an aborted set-up had finished.
-    steps.append(
-        Step(
-            "Installing the backend's packages",
-            (*pip, str(plan.wheel)),
-            start + 0.02,
-            0.95 - start - 0.02,
-            plan.build.download_mb,
-        )
-    )
-    steps.append(
-        Step("Checking the backend", (python, "-m", "heat_backend", "doctor", "--json"), 0.95, 0.05)
-    )
-    return tuple(steps)
+    def pip(self, *arguments: str) -> tuple[str, ...]:
+        """Return a command of pip."""
+        return pip_program.command(self.python.path, self.pip_folder, *arguments)
 
 
-def torch_requirement(wheel: Path) -> str:
-    """Return the wheel's pin of torch, such as "torch==2.13.0", or "" when it has none."""
-    import zipfile
-
-    with zipfile.ZipFile(wheel) as archive:
-        name = next((n for n in archive.namelist() if n.endswith(".dist-info/METADATA")), None)
-        text = archive.read(name).decode("utf-8") if name else ""
-    for line in text.splitlines():
-        if line.startswith("Requires-Dist: torch==") and "extra ==" not in line:
-            return line.removeprefix("Requires-Dist: ").split(";")[0].strip()
-    return ""
-
-
-def check_room(plan: SetupPlan) -> None:
-    """Raise when the disk is plainly too full.
+def tools(plan: SetupPlan) -> Tools:
+    """Unpack pip, look at the Python, and read the user's settings of pip.
 
     Raises
     ------
-    BadInput
-        With how much is free and how much is needed.
+    BadInput, MissingHere
+        What is wrong with them.
     """
-    place = plan.folder
-    while not place.exists():
-        place = place.parent
-    free_mb = shutil.disk_usage(place).free / 1e6
-    there = environment.python_in(plan.folder).exists()
-    needed_mb = 0 if there or plan.wheel_folder else plan.build.disk_mb
-    if free_mb < needed_mb:
-        raise bridge.errors.BadInput(
-            f"The disk has {free_mb / 1000:.1f} GB left, the backend needs about "
-            f"{needed_mb / 1000:.1f} GB: make room, then set up again"
+    try:
+        pip_folder = pip_program.unpack(plan.brought.pip, plan.places.work)
+    except OSError as error:
+        raise bridge.errors.BadInput(_unwritable(plan.places, error)) from error
+    python = interpreter.find(plan.named_python, pip_folder)
+    if "zlib" in python.lacks or "ctypes" in python.lacks:
+        lacking = " and ".join(sorted(python.lacks & {"zlib", "ctypes"}))
+        raise bridge.errors.MissingHere(
+            f"This Python ({python.path}) lacks {lacking}, without which no package runs: name "
+            "another Python 3.11 to 3.14 in the preferences"
         )
+    listing = pip_program.settings(
+        python.path, pip_folder, interpreter.child_environment(os.environ)
+    )
+    return Tools(pip_folder, python, package_source.read(listing))
+
+
+def needed(plan: SetupPlan) -> packed.Size:
+    """Return the megabytes that a set-up downloads at most, and needs on the disk meanwhile."""
+    download = disk = 0.0
+    if plan.default:
+        size = packed.default_size(plan.brought)
+        download, disk = size.download, size.disk
+    if plan.networks is not None:
+        download += plan.networks.download_mb
+        disk += plan.networks.disk_mb
+    local = plan.wheel_folder is not None
+    return packed.Size(0.0 if local else download, disk + (0.0 if local else download))
 
 
 class SetupRun:
@@ -168,6 +147,10 @@ class SetupRun:
         self._status = SetupStatus(WAITING, 0.0, "")
         self._cancelled = threading.Event()
         self._process: subprocess.Popen[str] | None = None
+        self._downloads: Downloads | None = None
+        self._lock: setup_lock.SetupLock | None = None
+        self._log: IO[str] | None = None
+        self._began = 0.0
         self._thread = threading.Thread(target=self._run, name="heat-setup", daemon=True)
 
     @property
@@ -181,19 +164,31 @@ class SetupRun:
         Raises
         ------
         BadInput
-            The disk is too full, or another Blender is at it.
+            The machine or its disk cannot have it, or another Blender is at it.
         """
-        check_room(self.plan)
-        environment.take_lock(self.plan.folder)
+        places = self.plan.places
+        complaint = machine.complaint(machine.this_machine(), places.data)
+        if complaint:
+            raise bridge.errors.BadInput(complaint)
+        try:
+            self._lock = setup_lock.claim(places.lock)
+        except OSError as error:
+            raise bridge.errors.BadInput(_unwritable(places, error)) from error
+        complaint = machine.room_complaint(places.data, needed(self.plan).disk)
+        if complaint:
+            self._lock.release()
+            raise bridge.errors.BadInput(complaint)
         self._status = SetupStatus(RUNNING, 0.0, "Starting")
         self._thread.start()
 
     def cancel(self) -> None:
         """Stop as soon as possible; the next set-up goes on from here."""
         self._cancelled.set()
-        process = self._process
+        process, downloads = self._process, self._downloads
+        if downloads is not None:
+            downloads.cancel()
         if process is not None:
-            _end(process)
+            pip_program.end(process)
 
     def wait(self, seconds: float | None = None) -> SetupStatus:
         """Wait for the end, or for some seconds."""
@@ -201,113 +196,281 @@ class SetupRun:
         return self._status
 
     def _run(self) -> None:
-        plan = self.plan
+        self._began = time.monotonic()
         try:
-            plan.log_path.parent.mkdir(parents=True, exist_ok=True)
-            with plan.log_path.open("w", encoding="utf-8") as log:
-                environment.remove_mark(plan.folder)
-                for step in steps_of(plan):
-                    self._step(step, log)
-            mark = environment.Mark(
-                plan.wheel.name, environment.digest(plan.wheel), plan.build.name
-            )
-            environment.write_mark(plan.folder, mark)
+            with self.plan.places.log.open("w", encoding="utf-8") as log:
+                self._log = log
+                try:
+                    self._steps()
+                except BaseException as error:
+                    self._write(f"\n{type(error).__name__}: {error}\n")
+                    raise
             self._status = SetupStatus(DONE, 1.0, "The backend is ready")
         except bridge.errors.Cancelled:
             text = "Set-up cancelled: starting it again goes on from here"
             self._status = SetupStatus(CANCELLED, self._status.fraction, text)
-        except (bridge.errors.HeatError, OSError) as error:
-            text = pip_output.explain(str(error), "") if isinstance(error, OSError) else str(error)
+        except bridge.errors.HeatError as error:
+            self._status = SetupStatus(FAILED, self._status.fraction, str(error))
+        except (OSError, subprocess.SubprocessError) as error:
+            text = pip_output.explain(str(error), "The backend")
             self._status = SetupStatus(FAILED, self._status.fraction, text)
+        except Exception as error:  # else it would seem to go on for ever
+            self._status = SetupStatus(FAILED, self._status.fraction, f"The set-up failed: {error}")
         finally:
-            with contextlib.suppress(OSError):
-                environment.drop_lock(plan.folder)
+            self._log = None
+            if self._lock is not None:
+                self._lock.release()
 
-    def _step(self, step: Step, log: IO[str]) -> None:
-        code, tail = self._command(step, step.command, log)
-        if code != 0 and step.or_else:
-            code, tail = self._command(step, step.or_else, log)
+    def _steps(self) -> None:
+        plan, places = self.plan, self.plan.places
+        self._say(0.0, "Looking at Blender's Python")
+        self._drop_passing()
+        found = tools(plan)
+        self._write(f"Python {found.python.version}: {found.python.path}\n")
+        for line in found.source.lines(os.environ):
+            self._write(line + "\n")
+        before = environment.look(places, plan.brought, found.python.version)
+        made = before.folder if before.state == environment.READY and not plan.default else None
+        share = 1.0 if plan.networks is None else 0.5 if made is None else 0.0
+        if made is None:
+            made = self._make_default(found, before, share)
+        if plan.networks is not None:
+            self._add_networks(found, made, plan.networks, share)
+
+    def _drop_passing(self) -> None:
+        """Remove what an aborted set-up had not finished, but for wheels that arrived whole."""
+        places = self.plan.places
+        if places.work.is_dir():
+            for path in places.work.iterdir():
+                pip = path.name.startswith("pip-") and path.suffix != ".part"
+                if path != places.wheels and not pip:
+                    remove_tree(path)
+
+    def _make_default(self, found: Tools, before: Found, share: float) -> Path:
+        plan, places = self.plan, self.plan.places
+        pins = packed.read_lock(plan.brought.lock)
+        wheels = self._wheels(found, pins, 0.02 * share, 0.6 * share)
+        folder = environment.new_folder(places, "e")
+        own = Pin("heat", "", frozenset({f"sha256:{packed.digest(plan.brought.backend)}"}))
+        self._install(
+            found, {**wheels, own: plan.brought.backend}, folder, 0.6 * share, "the backend"
+        )
+        environment.write_launcher(folder, found.python.version)
+        networks = environment.networks_folder(before.folder) if before.folder else None
+        same = before.networks is not None and before.networks.python == found.python.version
+        wanted = packed.extra_requirements(plan.brought.backend, NETWORKS_EXTRA)
+        if networks is not None and same and before.networks.requirements == wanted:  # type: ignore[union-attr]
+            environment.link_networks(folder, networks)
+        self._say(0.9 * share, "Trying the backend")
+        self._doctor(environment.at(folder, found.python.path))
+        mark = Mark(
+            found.python.path,
+            found.python.version,
+            found.python.own,
+            plan.brought.backend.name,
+            packed.digest(plan.brought.backend),
+            packed.digest(plan.brought.lock),
+        )
+        environment.finish(places, folder, mark)
+        return folder
+
+    def _add_networks(self, found: Tools, made: Path, build: TorchBuild, start: float) -> None:
+        plan, places = self.plan, self.plan.places
+        wanted = packed.extra_requirements(plan.brought.backend, NETWORKS_EXTRA)
+        if not wanted:
+            raise bridge.errors.MissingHere("This backend has no networks to add")
+        rest = 1.0 - start
+        pins = self._resolve(found, wanted, build, start)
+        wheels = self._wheels(found, pins, start + 0.05 * rest, start + 0.7 * rest, build)
+        folder = environment.new_folder(places, "n")
+        self._install(found, wheels, folder, start + 0.7 * rest, "the networks")
+        self._say(start + 0.9 * rest, "Trying the networks")
+        paths = [str(environment.packages_of(made)), str(environment.packages_of(folder))]
+        trial = f"import sys; sys.path += {paths!r}; import torch; print(torch.__version__)"
+        code, tail = self._command((found.python.path, "-I", "-S", "-X", "utf8", "-c", trial), {})
         if code != 0:
-            raise bridge.errors.MissingHere(
-                doctors_complaint(tail) or pip_output.explain(tail, step.label)
-            )
+            last = tail.strip().splitlines()[-1:] or ["the log says why"]
+            raise bridge.errors.MissingHere(f"PyTorch was installed, but does not run: {last[0]}")
+        mark = NetworksMark(found.python.version, build.name, wanted)
+        environment.finish_networks(folder, mark)
+        environment.link_networks(made, folder)
 
-    def _command(self, step: Step, command: tuple[str, ...], log: IO[str]) -> tuple[int, str]:
+    def _resolve(
+        self, found: Tools, wanted: tuple[str, ...], build: TorchBuild, start: float
+    ) -> tuple[Pin, ...]:
+        """Return all packages that the networks need besides those of the default set."""
+        places = self.plan.places
+        key = packed.short_key(*wanted, build.name, found.python.version)
+        kept = places.wheels / f"networks-{key}.txt"
+        if kept.is_file():
+            return packed.read_lock(kept)
+        self._say(start, "Looking up the packages of PyTorch")
+        default = packed.read_lock(self.plan.brought.lock)
+        report = places.work / "report.json"
+        limits = places.work / "limits.txt"
+        places.wheels.mkdir(parents=True, exist_ok=True)
+        limits.write_text("".join(f"{p.name}=={p.version}\n" for p in default), encoding="utf-8")
+        line = found.pip(
+            "install", "--dry-run", "--ignore-installed", "--only-binary", ":all:", "--quiet",
+            "--report", str(report), "--constraint", str(limits), *self._from(), *wanted,
+        )  # fmt: skip
+        code, tail = self._command(line, self._variables(found, build))
+        if code != 0:
+            raise bridge.errors.MissingHere(pip_output.explain(tail, wanted[0].replace("==", " ")))
+        names = {packed.normal_name(pin.name) for pin in default}
+        pins = [
+            pin
+            for pin in packed.read_report(report.read_text(encoding="utf-8"))
+            if packed.normal_name(pin.name) not in names
+        ]
+        with bridge.whole_file.whole_file(kept) as part:
+            part.write_text("".join(pin.requirement + "\n" for pin in pins), encoding="utf-8")
+        return tuple(pins)
+
+    def _from(self) -> tuple[str, ...]:
+        """Return pip's arguments for a set-up from a folder."""
+        folder = self.plan.wheel_folder
+        return () if folder is None else ("--no-index", "--find-links", str(folder))
+
+    def _variables(self, found: Tools, build: TorchBuild | None = None) -> dict[str, str]:
+        extra = ""
+        if build is not None and not found.source.names_an_index and self.plan.wheel_folder is None:
+            extra = build.index or ""
+        variables = found.source.variables(os.environ, extra_index=extra)
+        return {**variables, **passing_folder(self.plan.places.work)}
+
+    def _wheels(
+        self,
+        found: Tools,
+        pins: Sequence[Pin],
+        start: float,
+        end: float,
+        build: TorchBuild | None = None,
+    ) -> dict[Pin, Path]:
+        """Return a whole wheel of each package; bring what is missing."""
+        plan, places = self.plan, self.plan.places
+        self._say(start, "Looking at what is here")
+        folders = [places.wheels, plan.brought.wheels]
+        if plan.wheel_folder is not None:
+            folders.insert(0, plan.wheel_folder)
+        here = wheel_store.held(pins, folders, found.python.tags)
+        missing = [pin for pin in pins if pin not in here]
+        if not missing:
+            return here
+        names = ", ".join(map(str, missing[:4])) + (" ..." if len(missing) > 4 else "")
+        if plan.wheel_folder is not None:
+            raise bridge.errors.MissingHere(
+                f"The folder {plan.wheel_folder} has no fitting wheel of {names} for Python "
+                f"{found.python.version} on this system, or another file than the published one"
+            )
+        if not plan.online:
+            raise bridge.errors.MissingHere(
+                f"Blender is set to stay offline, and {names} is not here: allow online access in "
+                "Preferences > System, or name a folder of wheels"
+            )
+        if "ssl" in found.python.lacks:
+            mend = pip_output.install_ssl(version=found.python.version)
+            raise bridge.errors.MissingHere(
+                f"This Python ({found.python.path}) cannot open secure connections: {mend}"
+            )
+        self._downloads = Downloads(
+            found.pip(),
+            self._variables(found, build),
+            places.work,
+            places.wheels,
+            packed.wheel_sizes(plan.brought),
+            self._write,
+        )
         if self._cancelled.is_set():
             raise bridge.errors.Cancelled("cancelled")
-        log.write(f"\n$ {' '.join(command)}\n")
-        log.flush()
-        self._status = SetupStatus(RUNNING, step.start, step.label)
+
+        def report(line: Line) -> None:
+            self._say(start + (end - start) * line.fraction, line.text)
+
+        self._downloads.fetch(missing, report)
+        self._downloads = None
+        here = wheel_store.held(pins, folders, found.python.tags)
+        missing = [pin for pin in pins if pin not in here]
+        if missing:
+            raise bridge.errors.MissingHere(f"{missing[0]} arrived, but does not fit this Python")
+        return here
+
+    def _install(
+        self, found: Tools, wheels: dict[Pin, Path], folder: Path, start: float, what: str
+    ) -> None:
+        self._say(start, f"Unpacking {what}: {len(wheels)} packages")
+        wanted = self.plan.places.work / "install.txt"
+        lines = []
+        for pin, path in wheels.items():
+            hashes = "".join(f" --hash={one}" for one in sorted(pin.hashes))
+            lines.append(f"{packed.normal_name(pin.name)} @ {path.resolve().as_uri()}{hashes}\n")
+        wanted.write_text("".join(lines), encoding="utf-8")
+        # Byte code is made by the first run, of what is needed; pip would compile all.
+        line = found.pip(
+            "install", "--no-index", "--no-deps", "--no-compile", "--no-warn-conflicts",
+            "--no-cache-dir", "--progress-bar", "off", "--target",
+            str(environment.packages_of(folder)), "-r", str(wanted),
+        )  # fmt: skip
+        code, tail = self._command(line, self._variables(found))
+        if code != 0:
+            raise bridge.errors.MissingHere(pip_output.explain(tail, what.capitalize()))
+
+    def _doctor(self, backend: environment.Environment) -> None:
+        variables = {**interpreter.child_environment(os.environ), **backend.environment}
+        code, tail = self._command((*backend.command, "doctor", "--json"), variables)
+        if code != 0:
+            report = bridge.checks.parse_report(tail)
+            complaint = bridge.checks.first_complaint(report) if report else None
+            raise bridge.errors.MissingHere(
+                f"The backend was installed, but {complaint or 'does not run: the log says why'}"
+            )
+
+    def _command(self, line: tuple[str, ...], variables: dict[str, str]) -> tuple[int, str]:
+        if self._cancelled.is_set():
+            raise bridge.errors.Cancelled("cancelled")
+        self._write(f"\n$ {' '.join(line)}\n")
         tail: deque[str] = deque(maxlen=200)
-        progress = pip_output.PipProgress()
-        with _spawn(command) as process:
-            self._process = process
-            assert process.stdout is not None
-            for line in process.stdout:
-                if not line.startswith("Progress "):
-                    log.write(line)
-                    log.flush()
-                tail.append(line)
-                progress = pip_output.advance(progress, line, step.expected_mb)
-                fraction = step.start + step.share * progress.fraction
-                self._status = SetupStatus(RUNNING, fraction, progress.text or step.label)
-                if self._cancelled.is_set():
-                    _end(process)
-            code = process.wait()
+        with pip_program.spawn(line, variables or interpreter.child_environment(os.environ)) as run:
+            self._process = run
+            if self._cancelled.is_set():
+                pip_program.end(run)
+            assert run.stdout is not None
+            for said in run.stdout:
+                tail.append(said)
+                self._write(said)
+            code = run.wait()
         self._process = None
         if self._cancelled.is_set():
             raise bridge.errors.Cancelled("cancelled")
         return code, "".join(tail)
 
+    def _say(self, fraction: float, text: str) -> None:
+        if self._cancelled.is_set():
+            raise bridge.errors.Cancelled("cancelled")
+        if text != self._status.text and not text.startswith("Downloading"):
+            self._write(f"[{time.monotonic() - self._began:6.1f} s] {text}\n")
+        self._status = SetupStatus(RUNNING, fraction, text)
 
-def doctors_complaint(output: str) -> str | None:
-    """Return what `doctor --json` found missing, in one line, or None if it is no such report."""
-    for line in reversed(output.strip().splitlines()):
-        try:
-            report = json.loads(line)
-        except ValueError:
-            continue
-        checks = report.get("checks", []) if isinstance(report, dict) else []
-        for check in checks:
-            if isinstance(check, dict) and check.get("state") not in {"ok", "optional"}:
-                name, detail = check.get("name", "a part"), check.get("detail", "does not work")
-                return f"The backend was installed, but {name}: {detail}"
-    return None
+    def _write(self, text: str) -> None:
+        log = self._log
+        if log is not None:
+            log.write(text)
+            log.flush()
 
 
-def _make_command(plan: SetupPlan) -> tuple[str, ...]:
-    python = environment.python_in(plan.folder)
-    if plan.interpreter.origin == "uv":
-        major, minor = plan.interpreter.version
-        again = ("--allow-existing",) if python.exists() else ()
-        return (*plan.interpreter.command, "venv", "--seed", "--python", f"{major}.{minor}",
-                *again, str(plan.folder))  # fmt: skip
-    # Over an environment that is there, venv mends pip and the links and keeps the packages.
-    return (*plan.interpreter.command, "-m", "venv", str(plan.folder))
-
-
-def _spawn(command: tuple[str, ...]) -> subprocess.Popen[str]:
-    windows = sys.platform == "win32"
-    flags = 0
-    if sys.platform == "win32":
-        flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        env=child_environment(os.environ),
-        creationflags=flags,
-        start_new_session=not windows,  # pip's children end with it on Cancel
+def _unwritable(places: Places, error: OSError) -> str:
+    if error.errno == errno.ENOSPC:
+        return pip_output.explain(str(error), "")
+    return (
+        f"The user's data folder {places.data} cannot be written: {error.strerror}. Allow it, or "
+        "start Blender with BLENDER_USER_RESOURCES set to a folder that can be"
     )
 
 
-def _end(process: subprocess.Popen[str]) -> None:
-    with contextlib.suppress(OSError):
-        if sys.platform == "win32":
-            process.terminate()
-        else:
-            os.killpg(process.pid, signal.SIGTERM)
+def clean(places: Places) -> None:
+    """Remove what a finished set-up has replaced; what another program holds goes the next time.
+
+    To be called once no backend runs from the old environment.
+    """
+    environment.sweep(places)
+    remove_tree(places.work)

@@ -18,8 +18,7 @@ CUDA = "CUDA"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 CUDA_INDEX = "https://download.pytorch.org/whl/cu130"
 
-# Download and disk in MB of everything but torch: mediapipe with jax, opencv, scipy, numba ...
-_OTHERS = (430, 1500)
+# Download and disk in MB.
 _TORCH = {"linux-cpu": (190, 800), "linux-cuda": (2600, 6200), "windows-cpu": (125, 600),
           "windows-cuda": (1900, 5000), "mac": (90, 450)}  # fmt: skip
 
@@ -35,7 +34,7 @@ class TorchBuild:
     index : str or None
         Package index to take torch from; None is pip's own default.
     download_mb, disk_mb : int
-        Estimates for the whole environment.
+        Estimates, with what torch itself needs.
     """
 
     name: str
@@ -80,7 +79,7 @@ def size_sentence(build: TorchBuild) -> str:
     """Return the estimate in words, for the dialog before anything is downloaded."""
     return (
         f"Downloads about {_gigabytes(build.download_mb)} and takes about "
-        f"{_gigabytes(build.disk_mb)} on disk ({build.name} build of PyTorch)"
+        f"{_gigabytes(build.disk_mb)} on disk (PyTorch, {build.name} build)"
     )
 
 
@@ -90,4 +89,4 @@ def _gigabytes(megabytes: int) -> str:
 
 def _build(name: str, index: str | None, key: str) -> TorchBuild:
     download, disk = _TORCH[key]
-    return TorchBuild(name, index, _OTHERS[0] + download, _OTHERS[1] + disk)
+    return TorchBuild(name, index, download, disk)
