@@ -7,7 +7,7 @@ The add-on's own need no backend. All run in a thread: a security program may le
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from .. import bridge
 from ..backend import choose
 from ..backend.command import ask
 from ..backend.owner import LocalBackend, owner
+from ..core.setup import environment, machine, packed, setup_lock
 from ..data import preferences
 from . import background_jobs
 from .background_jobs import QueryJob
@@ -48,6 +49,12 @@ class Situation:
         Why there is no backend.
     failed : str
         Why the running backend failed, or "".
+    stale : str
+        Why Heat's own environment should be made anew though it may run, or "".
+    refused : str
+        Why this machine cannot have a backend, or "".
+    setup_lock : Path or None
+        Held by a Blender that sets up; None while this one does.
     """
 
     kind: str
@@ -57,6 +64,9 @@ class Situation:
     online: bool
     missing: str | None
     failed: str = ""
+    stale: str = ""
+    refused: str = ""
+    setup_lock: Path | None = None
 
 
 class DoctorJob(QueryJob):
@@ -79,8 +89,8 @@ class DoctorJob(QueryJob):
         self.whole = whole
         situation = _situation()
         backend = choose.command() if whole and not situation.missing and _is_local() else None
-        environment = choose.whole_environment(backend) if backend else {}
-        asked = partial(_ask, backend, environment) if backend else None
+        variables = choose.whole_environment(backend) if backend else {}
+        asked = partial(_ask, backend, variables) if backend else None
         super().__init__(lambda: all_checks(situation, asked))
 
     def receive(self, answer: tuple[Check, ...]) -> None:
@@ -141,7 +151,7 @@ def own_checks(situation: Situation) -> list[Check]:
     """Return the checks that need no backend: of this machine, and whether there is a backend."""
     rows: list[Check] = []
     if situation.kind == "OWN":
-        rows.append(bridge.machine_checks.check_python())
+        rows += [bridge.machine_checks.check_python(), *check_set_up(situation)]
         if situation.downloads:
             rows += [bridge.machine_checks.check_certificates(), check_online(situation.online)]
     rows.append(bridge.machine_checks.check_loopback())
@@ -149,6 +159,28 @@ def own_checks(situation: Situation) -> list[Check]:
     rows.append(checked("add-on's data folder", situation.data, situation.needed_gb))
     rows.append(check_backend(situation))
     return rows
+
+
+def check_set_up(situation: Situation) -> Iterator[Check]:
+    """Yield what stands against setting up here, and whether what is set up still fits."""
+    if situation.refused:
+        yield Check("machine", bridge.checks.MISSING, situation.refused)
+    if situation.setup_lock is not None and situation.setup_lock.is_file():
+        try:
+            setup_lock.claim(situation.setup_lock).release()
+        except bridge.errors.BadInput as error:
+            again = bridge.checks.CHECK_AGAIN
+            yield Check("set-up", bridge.checks.WARNING, str(error), "", again)
+        except OSError as error:
+            place = str(situation.setup_lock.parent)
+            detail, mend = background_jobs.os_error_line(error), "make it writable for your user"
+            open_it = bridge.checks.OPEN_FOLDER
+            yield Check("set-up", bridge.checks.MISSING, detail, mend, open_it, place)
+    if situation.stale:
+        mend = "set the backend up again: what still fits is kept"
+        yield Check(
+            "environment", bridge.checks.WARNING, situation.stale, mend, bridge.checks.SET_UP
+        )
 
 
 def check_online(online: bool) -> Check:
@@ -165,7 +197,8 @@ def check_backend(situation: Situation) -> Check:
     """Return whether there is a backend, and whether it runs when it should."""
     if situation.missing:
         remedy = bridge.checks.SET_UP if situation.kind == "OWN" else ""
-        return Check("backend", bridge.checks.MISSING, situation.missing, "", remedy)
+        detail = situation.missing.removesuffix(": see the preferences")  # where it is shown
+        return Check("backend", bridge.checks.MISSING, detail, "", remedy)
     if situation.failed:
         mend, remedy = "see its log, then restart it", bridge.checks.RESTART_BACKEND
         return Check("backend process", bridge.checks.MISSING, situation.failed, mend, remedy)
@@ -196,25 +229,44 @@ def _for_kind(check: Check, kind: str) -> Check:
     return check
 
 
-def _ask(backend: LocalBackend, environment: dict[str, str]) -> bridge.checks.Report:
+def _ask(backend: LocalBackend, variables: dict[str, str]) -> bridge.checks.Report:
     arguments = ("doctor", "--json")
     read, accepted = bridge.checks.read_report, (0, _MISSING_STATUS)
-    return ask(backend.command, environment, arguments, read, accepted)
+    return ask(backend.command, variables, arguments, read, accepted)
 
 
 def _situation() -> Situation:
     prefs = preferences.current()
     choose.forget_missing()
     status = owner().status
+    places = preferences.places()
+    found = choose.own_state()
+    running = background_jobs.running("setup") or background_jobs.running("removal")
     return Situation(
         kind="EXISTING" if preferences.named_python(prefs) else prefs.backend,
-        data=preferences.data_folder(),
-        needed_gb=bridge.machine_checks.LEAST_FREE_GB,
+        data=places.data,
+        needed_gb=_needed_gb(found.state),
         downloads=preferences.wheel_folder(prefs) is None,
         online=bpy.app.online_access,
         missing=choose.missing(),
         failed=status.message if status.state == "failed" else "",
+        stale=found.reason if found.state == environment.STALE else "",
+        refused=machine.complaint(machine.this_machine(), places.data) or "",
+        setup_lock=None if running else places.lock,
     )
+
+
+def _needed_gb(state: str) -> float:
+    """Return how much of the disk should be free: more where a set-up is still to come."""
+    least = bridge.machine_checks.LEAST_FREE_GB
+    if state == environment.READY:
+        return least
+    try:
+        brought = packed.find(choose.addon_folder())
+    except bridge.errors.MissingHere:
+        return least  # a checkout, which brings nothing to install
+    size = packed.default_size(brought)
+    return max(least, (size.download + size.disk) / 1000)
 
 
 def _is_local() -> bool:

@@ -87,6 +87,30 @@ def test_each_line_names_its_button(sound, tmp_path, monkeypatch):
     assert "secure connections" not in found(replace(sound, downloads=False))
 
 
+def test_a_set_up_of_another_blender_is_told(sound, tmp_path):
+    from blender_addon.core.setup import setup_lock
+
+    there = replace(sound, setup_lock=tmp_path / "setup.lock")
+    assert "set-up" not in found(there)
+    assert not there.setup_lock.exists()  # a check leaves nothing
+    held = setup_lock.claim(there.setup_lock)
+    line = found(there)["set-up"]
+    assert (line.state, line.remedy) == (WARNING, checks.CHECK_AGAIN)
+    assert "Another Blender is setting up" in line.detail
+    held.release()
+    assert "set-up" not in found(there)
+
+
+def test_what_does_not_fit_any_more_and_what_never_will(sound):
+    stale = replace(sound, stale="The backend was set up for Python 3.11, Blender now has 3.13")
+    line = found(stale)["environment"]
+    assert (line.state, line.remedy) == (WARNING, checks.SET_UP)
+    assert "3.13" in line.detail
+    line = found(replace(sound, refused="The backend needs macOS 14"))["machine"]
+    assert (line.state, line.remedy) == (MISSING, "")
+    assert "environment" not in found(replace(stale, kind="EXISTING"))
+
+
 def test_versions_that_differ_are_told(sound):
     (line,) = (c for n, c in found(sound, answer(version="9.9")).items() if n == "versions")
     assert (line.state, line.remedy) == (WARNING, checks.SET_UP)
@@ -130,7 +154,7 @@ def test_the_page_shows_what_is_wrong_with_its_button(addon, blender):
 
 
 def test_every_remedy_has_a_button_that_exists(addon, blender):
-    for remedy in {*checks.REMEDIES, doctor_job.ALLOW_ONLINE} - {checks.ADD_NETWORKS}:
+    for remedy in (*checks.REMEDIES, doctor_job.ALLOW_ONLINE):
         layout = page(addon, [Check("x", MISSING, "y", "z", remedy, "/")])
         room, name = layout.of("operator")[1].split(".")
         getattr(getattr(blender.ops, room), name).get_rna_type()  # raises where there is none
