@@ -33,7 +33,7 @@ fi
 endef
 
 .PHONY: help demo check test bench addon weights blender conformance screenshots edit-pages clean
-.PHONY: environment networks networks-if-any bpy-environment
+.PHONY: environment environments networks networks-if-any bpy-environment
 help:
 	@echo "make demo [PORTRAIT=photo.jpg]  a photo performs: out/demo.mp4, out/demo.blend, out/contact_sheet.png"
 	@echo "make check                      lint, types and fast tests: about a minute"
@@ -53,8 +53,7 @@ demo: environment bpy-environment
 check: environment networks-if-any
 	@$(PY) tests/run_all.py check
 
-test: environment networks-if-any
-	@$(PY) tools/environments.py py313 bpy42 bpy45 bpy50 bpy53
+test: environments
 	@BLENDER="$(BLENDER)" $(PY) tests/run_all.py
 
 bench: environment networks-if-any bpy-environment
@@ -83,6 +82,10 @@ edit-pages: environment
 
 environment:
 	@$(find_python); "$$found" tools/environments.py --python "$$found" main $(if $(PYTHON),&& $(told_if_another))
+
+# All, as far as this machine has the Pythons for them; a line says which are left out.
+environments: environment networks-if-any
+	@$(PY) tools/environments.py py313 bpy42 bpy45 bpy50 bpy53
 
 # torch: needed, or only where it can be had without gigabytes.
 networks: environment
