@@ -59,6 +59,26 @@ def test_a_wheel_that_the_lock_does_not_know_is_not_carried(tmp_path: Path) -> N
     assert wheel.name != "pip-99.0-py3-none-any.whl"
 
 
+def test_a_bundle_carries_its_wheels_and_says_for_which_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without network: pip's own download is what ``--bundle`` was tried with."""
+
+    def download(_lock: Path, folder: Path, *options: str) -> None:
+        assert "win_amd64" in options
+        (folder / "numpy-2.4.6-cp313-cp313-win_amd64.whl").write_bytes(b"a wheel")
+
+    build_addon.pip_wheel()
+    monkeypatch.setattr(build_addon, "download", download)
+    bundle = build_addon.build(tmp_path, bundle=("windows-x86_64", "3.13"))
+    assert bundle.name.endswith("-windows-x86_64-py3.13.zip")
+    with zipfile.ZipFile(bundle) as archive:
+        told = json.loads(archive.read("wheels/bundle.json"))
+        wheels = [n for n in archive.namelist() if n.startswith("wheels/") and n.endswith(".whl")]
+    assert told == {"platform": "windows-x86_64", "python": "3.13"}
+    assert len(wheels) == 3
+
+
 def test_backend_wheel_holds_everything_that_the_backend_reads(package: Path) -> None:
     with zipfile.ZipFile(package) as archive:
         (name,) = (n for n in archive.namelist() if n.startswith("wheels/heat-"))
