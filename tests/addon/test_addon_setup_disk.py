@@ -316,7 +316,7 @@ def test_removal_reaches_read_only_files(tmp_path):
 
 
 def test_machines_that_cannot_have_it_are_told():
-    data = Path("/home/me/heat")
+    data = Path("/Volumes/data/heat")
     intel = machine.Machine("darwin", "x86_64", (14, 2))
     assert "Intel" in machine.complaint(intel, data)
     old = machine.Machine("darwin", "arm64", (13, 6))
