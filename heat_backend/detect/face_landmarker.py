@@ -8,6 +8,7 @@ Its three networks lie in ``models``, converted from ``face_landmarker.task`` by
 from __future__ import annotations
 
 import functools
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,10 +30,14 @@ SMALL = 0.2  # width over the picture's longer side: larger faces beside one fou
 MAX_FACES = 8  # a group photo; each costs time
 SAME_FACE = 0.4  # overlap over the smaller box from which two detections are one face
 SAME_CROP = 0.5  # MediaPipe's: intersection over union from which a face found is one followed
-# A face that is less sure, or was set less upright by the finder, is read again in the square around
-# its own landmarks. There the presence of true ones rises to 1, that of patterns falls to 0.
+# A face that is less sure, or was set less upright by the finder, is read again in the square
+# around its own landmarks. There the presence of true ones rises to 1, that of patterns falls to 0.
 SURE_PRESENCE, MOST_TILT = 0.99, np.radians(10.0)
 MARGIN = 0.35  # of a picture that a face fills
+
+# Of a run; landmarks do not depend on it. Two cores are left to what else runs: threads that wait
+# for each other would only slow a busy machine down.
+THREADS = 2 if (os.cpu_count() or 1) >= 4 else 1
 
 _MODELS = Path(__file__).parent / "models"
 
@@ -58,7 +63,7 @@ def networks() -> Networks:
         When the runtime is not installed, or a file is missing or damaged.
     """
     files = ("face_detector.onnx", "face_landmarks.onnx", "face_blendshapes.onnx")
-    return Networks(*(Network(_MODELS / file) for file in files))
+    return Networks(*(Network(_MODELS / file, THREADS) for file in files))
 
 
 class FaceLandmarker:

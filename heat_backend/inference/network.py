@@ -22,7 +22,7 @@ _FATAL = 4  # onnxruntime's severity: it logs nothing below; what fails is raise
 class Network:
     """A network of the package, ready to run. Several threads may run it at the same time.
 
-    The same inputs give the same outputs, bit for bit, on the same machine with as many threads.
+    The same inputs give the same outputs, bit for bit, on the same machine.
 
     Parameters
     ----------
@@ -79,8 +79,10 @@ def _session(file: Path, threads: int) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
-    # Idle threads sleep: Heat's own pixel loops use the same cores between two runs.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Threads wait for the next step of a run awake, and sleep between two runs: Heat's own pixel
+    # loops use the same cores there.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1")
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     try:
         # The bytes, not the path: a path in any script and of any length works on every system.
         return onnxruntime.InferenceSession(

@@ -47,6 +47,7 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Progress = Callable[[str, float], None]
 
+NETWORKS_VERSION = 2  # of the detector's networks: landmarks of others are not gone on from
 WARM_UP = 12  # frames detected again when a stopped run is resumed: the detector has a state
 SUBJECT_FRAMES = 60  # from which the subject is estimated: more change nothing and take time
 DETECTION_SHARE, FIT_SHARE = 0.85, 0.97  # of the progress at the end of these stages
@@ -143,6 +144,7 @@ def track_video(
     key = landmark_cache_key(
         video,
         detector=settings.detector,
+        networks=NETWORKS_VERSION,
         face=settings.face,
         start=settings.start,
         end=settings.end,
