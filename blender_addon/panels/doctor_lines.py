@@ -25,6 +25,9 @@ _BUTTONS = {
     doctor_job.ALLOW_ONLINE: ("screen.userpref_show", "System Preferences", "PREFERENCES"),
 }
 
+# Their buttons are all that helps: the command would install for Blender's own Python.
+_INSTALLING = (bridge.checks.SET_UP, bridge.checks.ADD_NETWORKS, bridge.checks.FETCH_WEIGHTS)
+
 
 def draw(layout: Any, context: Any, prefs: Any) -> None:
     """Draw the lines; those that are well only where the preferences ask for them."""
@@ -59,7 +62,7 @@ def draw(layout: Any, context: Any, prefs: Any) -> None:
 def _draw_check(layout: Any, context: Any, check: bridge.checks.Check) -> None:
     box = layout.box()
     text_lines.draw(box, context, _line(check), _ICONS[check.state], in_box=True)
-    if check.mend:
+    if check.mend and check.remedy not in _INSTALLING:
         text_lines.draw(box, context, f"What helps: {check.mend}", "BLANK1", in_box=True)
     if check.remedy in _BUTTONS:
         name, label, icon = _BUTTONS[check.remedy]

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bridge.checks import ADD_NETWORKS, MISSING, OK, OPTIONAL, SET_UP, WARNING, Check
+from bridge.errors import HeatError
 from bridge.machine_checks import check_certificates, check_folder, check_loopback, check_python
 from heat_backend.engines import networks
 from heat_backend.engines.description import load
@@ -21,6 +22,7 @@ from heat_backend.engines.registry import descriptions
 from heat_backend.storage import user_folders
 
 _DISTRIBUTION = "heat"
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 # Distribution -> the module whose import proves that it works, and its system libraries are there.
 _MODULES = {
@@ -43,7 +45,8 @@ def all_checks(report: Callable[[str], None]) -> list[Check]:
     for name, pinned in required_packages().items():
         report(name)
         checks.append(check_package(name, pinned))
-    for step in (check_face_model, check_detector, check_encoder, check_networks, check_gpu):
+    for step in (check_face_model, check_shipped_networks, check_detector, check_encoder,
+                 check_networks, check_gpu):  # fmt: skip
         report(step.__name__.removeprefix("check_").replace("_", " "))
         checks.append(step())
     checks += check_folders()
@@ -107,6 +110,22 @@ def check_face_model() -> Check:
     )
 
 
+def check_shipped_networks(folder: Path = _PACKAGE) -> Check:
+    """Whether all small networks of the package, or below another folder, are there and open."""
+    from heat_backend.inference.network import Network
+
+    files = sorted(folder.rglob("*.onnx"))
+    try:
+        for file in files:
+            Network(file)
+    except HeatError as error:
+        mend = f"install Heat again, or {_pip()} install --force-reinstall onnxruntime"
+        return Check("shipped networks", MISSING, str(error), mend, SET_UP)
+    if not files:
+        return Check("shipped networks", MISSING, "none is there", "install Heat again", SET_UP)
+    return Check("shipped networks", OK, f"{len(files)} open")
+
+
 def check_detector() -> Check:
     """Whether the landmark detector really runs, on an empty picture."""
     try:
@@ -145,7 +164,11 @@ def check_networks() -> Check:
         text = " ".join(str(error).split())[:160]
         detail = f"does not load: {text}"
         return Check(name, WARNING, detail, f"{mend} --force-reinstall", ADD_NETWORKS)
-    return Check(name, OK, f"{torch.__version__}, safetensors {safetensors.__version__}")
+    here = f"{torch.__version__}, safetensors {safetensors.__version__}"
+    tested = networks.PACKAGES[0].partition("==")[2]
+    if torch.__version__.partition("+")[0] != tested:
+        return Check(name, WARNING, f"{here}; tested with {tested}", mend, ADD_NETWORKS)
+    return Check(name, OK, here)
 
 
 def check_gpu() -> Check:
@@ -188,9 +211,8 @@ def _numba_cache() -> str:
     chosen = os.environ.get("NUMBA_CACHE_DIR")
     if chosen:
         return chosen
-    package = Path(__file__).resolve().parents[1]
-    if os.access(package, os.W_OK):
-        return str(package)
+    if os.access(_PACKAGE, os.W_OK):
+        return str(_PACKAGE)
     home = Path.home()
     return str(home / ("Library/Caches" if sys.platform == "darwin" else ".cache"))
 

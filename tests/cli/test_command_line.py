@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -340,6 +341,30 @@ def test_doctor_names_what_mends_a_missing_package(
     assert answer.status == 4
     assert "MISSING  heat-dance" in answer.out
     assert "missing: heat-dance" in answer.out
+
+
+def test_doctor_tells_a_pytorch_that_was_not_tested(monkeypatch: pytest.MonkeyPatch) -> None:
+    from heat_backend.cli import health
+
+    tested = [package.replace("==", "==9.") for package in health.networks.PACKAGES]
+    monkeypatch.setattr("heat_backend.engines.networks.PACKAGES", tested)
+    monkeypatch.setattr("heat_backend.engines.networks.are_here", lambda: True)
+    torch = SimpleNamespace(__version__="2.13.0+cpu")
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setitem(sys.modules, "safetensors", SimpleNamespace(__version__="0.8.0"))
+    check = health.check_networks()
+    assert (check.state, check.remedy) == ("warning", "add_networks")
+    assert check.detail.startswith("2.13.0+cpu") and "tested with 9.2.13.0" in check.detail
+
+
+def test_doctor_tells_a_damaged_network(tmp_path: Path) -> None:
+    from heat_backend.cli import health
+
+    assert health.check_shipped_networks().state == "ok"
+    assert health.check_shipped_networks(tmp_path).state == "missing"
+    (tmp_path / "face.onnx").write_bytes(b"half a file")
+    check = health.check_shipped_networks(tmp_path)
+    assert (check.state, check.remedy) == ("missing", "set_up")
 
 
 def test_doctor_tells_a_package_that_does_not_load_from_one_that_is_absent(
