@@ -27,10 +27,14 @@ ROOT = Path(__file__).resolve().parents[2]
 OPENED = """
 import json, sys
 import bpy
+from blender_addon import versions
 bpy.ops.wm.open_mainfile(filepath=sys.argv[1])
-(strip,) = bpy.context.scene.sequence_editor.strips
-print("FOUND " + json.dumps({"strip": strip.filepath, "frames": strip.frame_final_duration,
-      "photo": bpy.context.scene.bl_system_properties_get()["heat"]["portraits"][0]["photo_path"],
+scene = bpy.context.scene
+(strip,) = versions.strips_of(scene)
+first, end = versions.strip_span(strip)
+saved = scene.bl_system_properties_get() if bpy.app.version >= (5, 0, 0) else scene
+print("FOUND " + json.dumps({"strip": strip.filepath, "frames": end - first,
+      "photo": saved["heat"]["portraits"][0]["photo_path"],
       "there": bpy.path.abspath(strip.filepath)}))
 """
 
@@ -129,7 +133,8 @@ def test_the_whole_demo(tmp_path: Path) -> None:
     assert "newer ones" in done.stdout.splitlines()[-1]
     opened = subprocess.run(
         [str(blender), "-c", OPENED, str(out / "demo.blend")],
-        cwd=tmp_path, capture_output=True, text=True, check=True,
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=True,
     )  # fmt: skip
     (line,) = (line for line in opened.stdout.splitlines() if line.startswith("FOUND "))
     found = json.loads(line.removeprefix("FOUND "))
