@@ -99,8 +99,7 @@ def plan(prefs: Any, *, networks: bool = False) -> setup_run.SetupPlan:
     if folder is not None and not folder.is_dir():
         raise bridge.errors.BadInput(f'The folder of wheels "{folder}" is not there')
     brought = packed.find(choose.addon_folder())
-    bundle = len(list(brought.wheels.glob("*.whl"))) > 2  # more than the backend and pip
-    if folder is None and not bundle and not bpy.app.online_access:
+    if folder is None and not packed.bundle_of(brought) and not bpy.app.online_access:
         raise bridge.errors.MissingHere(
             "Blender is set to stay offline: allow online access in Preferences > System, name a "
             "folder of wheels, or use an environment that exists"

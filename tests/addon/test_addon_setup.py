@@ -106,6 +106,8 @@ def test_the_dialog_tells_what_is_downloaded_from_where(small, index, monkeypatc
     monkeypatch.delenv("HEAT_WHEELS")
     for wheel in index.wheels.glob("*.whl"):  # a bundle: no network is needed to plan
         wheel.rename(small.data.parent / "addon" / "wheels" / wheel.name)
+    bundle = small.data.parent / "addon" / "wheels" / "bundle.json"
+    bundle.write_text('{"platform": "linux-x86_64", "python": "3.11"}', "utf-8")
     asked, told = [], []
     manager = SimpleNamespace(invoke_props_dialog=lambda op, **_: asked.append(op) or {"RUNNING"})
     asking = context(window_manager=manager)

@@ -177,8 +177,16 @@ def test_a_folder_that_lacks_a_wheel_names_it(setup_plan, index):
 def test_a_bundle_needs_no_network(setup_plan, index):
     for wheel in index.wheels.glob("*.whl"):
         wheel.rename(setup_plan.brought.wheels / wheel.name)
+    bundle = setup_plan.brought.wheels / "bundle.json"
+    bundle.write_text('{"platform": "linux-x86_64", "python": "3.11"}', "utf-8")
     assert run(replace(setup_plan, online=False)).state == "done"
     assert not index.asked
+    next(setup_plan.brought.wheels.glob("heat_other*")).unlink()  # as for another Python
+    setup_run.clean(setup_plan.places)
+    status = run(replace(setup_plan, online=False))
+    assert status.state == "failed"
+    assert "carries wheels for Python 3.11 on linux-x86_64. Blender is set to stay" in status.text
+    assert "heat-other 2.0 is not here for Python" in status.text
 
 
 def test_offline_without_wheels_is_told(setup_plan, index):

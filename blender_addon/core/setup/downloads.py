@@ -21,7 +21,7 @@ from . import packed, pip_output, pip_program, wheel_store
 from .packed import Pin
 from .patience import remove_tree
 
-_UNKNOWN_MB = 5.0
+_UNKNOWN_MB = 1.0
 # What pip says, asked for details, about each of an index's files. Why a page could not be
 # fetched is told among details only.
 _CHATTER = ("Skipping link", "Found link", "Created ", "Removed build", "Fetching", "Initialized")
@@ -130,7 +130,7 @@ class Downloads:
     def _line(self) -> Line:
         done = sum(self._bytes.values())
         names = ", ".join(
-            f"{pin.name} ({self._size(pin):.0f} MB)" if self._size(pin) >= 1 else pin.name
+            f"{pin.name} ({self._size(pin):.0f} MB)" if self._size(pin) > _UNKNOWN_MB else pin.name
             for pin in self._under_way[:2]
         )
         text = f"{self._arrived} of {self._number} packages, {done:.0f} of {self._total:.0f} MB"

@@ -89,6 +89,16 @@ def find(addon_folder: Path) -> Packed:
     return Packed(backends[-1], pips[-1], lock)
 
 
+def bundle_of(packed: Packed) -> str:
+    """Return in a sentence, with a blank behind, what a bundle's wheels are for; "" for none."""
+    try:
+        text = (packed.wheels / "bundle.json").read_text(encoding="utf-8")
+    except OSError:
+        return ""
+    values = json.loads(text)
+    return f"This add-on carries wheels for Python {values['python']} on {values['platform']}. "
+
+
 def read_lock(path: Path) -> tuple[Pin, ...]:
     """Return the packages of a lock, in its order.
 

@@ -365,7 +365,9 @@ class SetupRun:
             )
         if not plan.online:
             raise bridge.errors.MissingHere(
-                f"Blender is set to stay offline, and {names} is not here: allow online access in "
+                f"{packed.bundle_of(plan.brought)}Blender is set to stay offline, and {names} is "
+                "not here for Python "
+                f"{found.python.version} on this system: allow online access in "
                 "Preferences > System, or name a folder of wheels"
             )
         if "ssl" in found.python.lacks:
@@ -378,7 +380,7 @@ class SetupRun:
             self._variables(found, build),
             places.work,
             places.wheels,
-            packed.wheel_sizes(plan.brought),
+            packed.wheel_sizes(plan.brought) | ({"torch": build.download_mb} if build else {}),
             self._write,
         )
         if self._cancelled.is_set():
