@@ -171,6 +171,9 @@ class EngineDescription:
     commands : tuple of Command
     checks : str
         ``"module:function"``: yields the checks of ``heat doctor``; empty for none.
+    warm_up : str
+        ``"module:function"``: takes a ``CancelCheck`` and loads what a first portrait needs, so
+        that it need not wait; the server calls it when it has nothing to do yet. Empty for none.
     attributes : str
         Module that lists and checks its edits of attributes, an ``AttributeEdits``; empty for none.
     motion : MotionFormat or None
@@ -189,6 +192,7 @@ class EngineDescription:
     capabilities: Capabilities = field(default_factory=Capabilities)
     commands: tuple[Command, ...] = ()
     checks: str = ""
+    warm_up: str = ""
     attributes: str = ""
     motion: MotionFormat | None = None
     bench: EngineBench | None = None

@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from bridge import fields
 from bridge.errors import BadInput, Cancelled, ProtocolError, UsageError
 from bridge.frame_size import LARGEST_FRAME, SMALLEST_FRAME
 from bridge.wire import Header
+from heat_backend.engines.description import load
 from heat_backend.engines.protocol import Engine, EngineSettings, Portrait
 from heat_backend.engines.registry import describe, engine_names, make_engine
 from heat_backend.serve.fair_lock import FairLock, LockedPortrait, threads_must_not_overlap
@@ -86,6 +87,7 @@ class PortraitCache:
         self.device = device
         self.lock = FairLock()
         self._one_at_a_time = threading.Lock()
+        self._asked = threading.Event()  # a portrait has been asked for
         self._reading = threading.BoundedSemaphore(PHOTOS_AT_ONCE)
         self._engines: dict[str, Engine] = {}
         self._prepared: weakref.WeakValueDictionary[tuple[str, str, str], Prepared]
@@ -118,9 +120,13 @@ class PortraitCache:
         return PortraitRequest(file, size, name, engine, settings)
 
     def warm_up(self) -> None:
-        """Load the default engine now, so that the first portrait need not wait for it."""
+        """Load the default engine and what it needs now, until the first portrait is asked for."""
         with self._one_at_a_time:
             self._engine(self.engine)
+            warm_up = describe(self.engine).warm_up
+            if warm_up:
+                with suppress(Cancelled):
+                    load(warm_up)(self._asked.is_set)
 
     def prepare(
         self, request: PortraitRequest, progress: Progress, cancelled: Callable[[], bool]
@@ -134,6 +140,7 @@ class PortraitCache:
         """
         from heat_backend.export.shot import portrait_key
 
+        self._asked.set()
         # Reading a large photo takes seconds and must not keep others from their prepared one.
         with _held(self._reading, progress, cancelled):
             photo = _photo(request)

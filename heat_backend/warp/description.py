@@ -13,4 +13,6 @@ DESCRIPTION = EngineDescription(
     summary="Warp moves the photo itself: it keeps its pixels and size, is quick on any machine "
     "and needs nothing more.",
     capabilities=Capabilities(photo_edits=True, devices=("cpu", "cuda")),
+    checks="heat_backend.warp.warm_up:checks",
+    warm_up="heat_backend.warp.warm_up:warm_up",
 )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bridge.coefficients import Coefficients
 from bridge.errors import Cancelled
@@ -75,7 +76,7 @@ class WarpEngine:
         faces = detector.detect(photo.pixels)
         found = choose_face(faces, settings.face, photo.name)
         settings = replace(settings, device=chosen_device(settings.device))
-        portrait, face = _build_portrait(photo, found, settings, step, self.corrections)
+        portrait, face = build_portrait(photo, found, settings, step, self.corrections)
         if settings.detector in QUICK_DETECTORS:
             step("measuring how the face responds", 0.9)
             portrait.calibration = calibrate_controls(portrait, detector, face, self.corrections)
@@ -88,16 +89,18 @@ class WarpEngine:
         return portrait
 
 
-def _build_portrait(
+def build_portrait(
     photo: Photo,
     found: FaceLandmarks,
     settings: EngineSettings,
     step: Callable[[str, float], None],
-    corrections: Corrections,
+    corrections: Corrections = ALL_CORRECTIONS,
+    matte: NDArray[np.float32] | None = None,
 ) -> tuple[WarpPortrait, FaceLandmarks]:
     """Build the portrait of one face of a photo, uncalibrated, and the face at the frames' size.
 
-    ``settings.device`` is ``"cpu"`` or ``"cuda"``.
+    ``settings.device`` is ``"cpu"`` or ``"cuda"``. The matte (H, W), 0..1, is computed where none
+    is given.
     """
     pixels, face = resized(photo.pixels, found, settings.size)
     if corrections.stylised_eyes:
@@ -113,7 +116,8 @@ def _build_portrait(
         hold_frame(model, posed, frame)
     step("cutting out the head", 0.4)
     pad = int(PAD_SHARE * max(pixels.shape[:2]))
-    matte = foreground_matte(pixels, face.box)
+    if matte is None:
+        matte = foreground_matte(pixels, face.box)
     alpha = matte
     if corrections.loose_hair:
         alpha = np.maximum(matte, find_loose_hair(pixels, matte, face.box[3]))
@@ -149,5 +153,5 @@ def _identity_tracker(
     long_side = max(photo.pixels.shape[:2])
     size = round(long_side * min(1.0, MEASURED_FACE / found.size))
     small = replace(settings, size=max(size, 1), device="cpu")
-    portrait, face = _build_portrait(photo, found, small, lambda *_: None, corrections)
+    portrait, face = build_portrait(photo, found, small, lambda *_: None, corrections)
     return by_identity(frame_tracker(portrait, detector, face))
