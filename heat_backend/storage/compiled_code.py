@@ -20,6 +20,7 @@ def writable_folder() -> Path:
     """
     folder = user_folders.cache_folder() / "compiled"
     try:
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         make_own_folder(folder)
         with tempfile.TemporaryFile(dir=folder):
             return folder

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""After the warm-up a first portrait finds everything compiled, and the cache outlives a process."""
+"""After the warm-up a first portrait finds all compiled, and what was compiled is kept."""
 
 from __future__ import annotations
 
