@@ -11,7 +11,7 @@ from bridge.face_model import FaceModel
 from heat_backend.edits.skin_and_hair import (
     FacePhoto,
     Mask,
-    guided,
+    smoothed,
     hair_mask,
     hair_samples,
     skin_likelihood,
@@ -74,7 +74,7 @@ def find_regions(
     likely = skin_likelihood(view, np.maximum(lips, eyes))
     hair_colours = hair_samples(view, likely)
     likely = without_hair(view, likely, hair_colours)
-    likely = guided(pixels, likely, max(2, round(0.05 * unit)))
+    likely = smoothed(likely, max(2, round(0.05 * unit)))
     skin = likely * alpha * (1.0 - lips) * (1.0 - eyes) * (1.0 - brows)
     rings = np.maximum(*(_ring(shape, points, lid, unit) for lid in LOWER_LIDS))
     blush = np.maximum(*(_cheek(shape, points, cheek, unit) for cheek in CHEEKS))

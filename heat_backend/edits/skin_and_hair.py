@@ -88,11 +88,11 @@ class FacePhoto:
         return height, over_brows, np.abs(x * up[1] - y * up[0])
 
 
-def guided(pixels: NDArray[np.uint8], mask: Mask, radius: int) -> Mask:
-    """Lay a mask's edges onto the photo's (He et al. 2010, guided image filter)."""
-    guide = pixels.astype(np.float32) / 255.0
-    found = cv2.ximgproc.guidedFilter(guide, np.asarray(mask, np.float32), radius, 4e-4)
-    return np.asarray(np.clip(found, 0.0, 1.0), np.float32)
+def smoothed(mask: Mask, radius: int) -> Mask:
+    """Smooth a mask (H, W) by two box filters of ``2 radius + 1`` pixels."""
+    size = (2 * radius + 1, 2 * radius + 1)
+    once = cv2.blur(np.asarray(mask, np.float32), size, borderType=cv2.BORDER_REFLECT)
+    return np.asarray(cv2.blur(once, size, borderType=cv2.BORDER_REFLECT), np.float32)
 
 
 def _chromaticity(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -216,7 +216,7 @@ def hair_mask(
         likely = cut_hair(view, likely.astype(np.float32), skin, far, own)
     reach = np.clip((LONGEST + height) / 1.0, 0.0, 1.0) * np.clip((WIDEST - aside) / 0.4, 0.0, 1.0)
     radius = max(2, round(0.04 * view.face.outer_eye_distance))
-    found = guided(view.pixels, np.asarray(likely * reach, np.float32), radius)
+    found = smoothed(np.asarray(likely * reach, np.float32), radius)
     return np.asarray(found * view.alpha, np.float32)
 
 

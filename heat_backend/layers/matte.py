@@ -14,15 +14,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.errors import MissingHere
 from heat_backend.layers.inpainting import pull_push
+from heat_backend.layers.matting_network import network_matte
 
-# Radii as fractions of the face's height, so that a small face in a large photo is treated alike.
-TIGHT_RADIUS = 0.012  # of the guided filter along skin and clothes
-HAIR_RADIUS = 0.06  # of the guided filter along hair
-EDGE_SOFTNESS = 1e-3  # guided filter's epsilon for a guide in 0..1
-# Matte levels taken as wholly foreground and background: the filters never reach 1 and 0.
-CERTAIN_FOREGROUND, CERTAIN_BACKGROUND = 0.92, 0.08
+# Parts of the picture that the network sees: above, beside and below the face's centre.
+WHOLE_REACH = (3.0, 5.0, 8.0)  # sizes of the face: a person from head to foot
+NEAR_REACH = (1.6, 2.2, 2.4)  # hair and shoulders
+BELOW = 1.0 / 3.0  # of the picture's height, by which it is continued below
+COARSE_SIDE, FINE_SIDE = 256, 512  # pixels at which the network sees them
+FADE = 0.12  # of the near part's sides
+# Sizes of the face: where the coarse matte is sure of a thing for so far, the fine one errs.
+SURELY_INSIDE, SURELY_OUTSIDE = 0.06, 0.3
+EDGE_SOFTNESS = 1e-5  # guided filter's epsilon for a guide in 0..1
 
 # Loose hair; by eye on the test portraits. Shares of the face's height:
 REACH = 0.35  # from the matte, how far hair may stand off
@@ -57,65 +60,83 @@ def foreground_matte(
     ndarray, shape (H, W), float32
         0 background, 1 foreground.
     """
-    coarse = _segment(pixels, face_box)
-    face_height = face_box[3]
-    coarse = drop_other_people(coarse, face_box)
-    guide = pixels.astype(np.float32) / 255.0
-    wide = _guided(guide, coarse, max(2, round(HAIR_RADIUS * face_height)))
-    tight = _guided(guide, coarse, max(1, round(TIGHT_RADIUS * face_height)))
-    # The wide filter finds loose hair but bleeds inside flat regions; there the tight one rules.
-    band = cv2.GaussianBlur(np.abs(coarse - tight), (0, 0), max(1.0, 0.02 * face_height))
-    trust_wide = np.clip(band * 4.0, 0.0, 1.0)
-    alpha = tight * (1.0 - trust_wide) + wide * trust_wide
-    alpha = np.clip(
-        (alpha - CERTAIN_BACKGROUND) / (CERTAIN_FOREGROUND - CERTAIN_BACKGROUND), 0.0, 1.0
-    )
-    return np.ascontiguousarray(
-        np.maximum(alpha, face_core(pixels.shape[0], pixels.shape[1], face_box))
-    )
-
-
-def _segment(
-    pixels: NDArray[np.uint8], face_box: tuple[float, float, float, float]
-) -> NDArray[np.float32]:
-    """Raw segmentation; the network sees 256 px, so a crop around the person serves it best."""
     height, width = pixels.shape[:2]
+    # The network takes a body that the lower border cuts for one that ends there, and doubts it.
+    below = round(BELOW * height)
+    longer = cv2.copyMakeBorder(pixels, 0, below, 0, 0, cv2.BORDER_REFLECT)
+    alpha = np.zeros(longer.shape[:2], np.float32)
+    whole = _window(longer.shape, face_box, WHOLE_REACH)
+    coarse = network_matte(longer[whole], COARSE_SIDE)
+    scale = face_box[3] * len(coarse) / (whole[0].stop - whole[0].start)
+    inner, outer = np.zeros_like(alpha), np.zeros_like(alpha)
+    for layer, small in (
+        (alpha, coarse),
+        (inner, cv2.erode(coarse, _disc(max(1, round(SURELY_INSIDE * scale))))),
+        (outer, cv2.dilate(coarse, _disc(max(1, round(SURELY_OUTSIDE * scale))))),
+    ):
+        layer[whole] = cv2.resize(small, _size(layer[whole]))
+    near = _window(longer.shape, face_box, NEAR_REACH)
+    fine = _enlarged(network_matte(longer[near], FINE_SIDE), longer[near])
+    fine = np.minimum(np.maximum(fine, inner[near]), outer[near])
+    # A window cuts bodies at its border, where the network is least sure: fade into the whole.
+    ramp = _ramp(near, longer.shape)
+    alpha[near] = fine * ramp + alpha[near] * (1.0 - ramp)
+    alpha = drop_other_people(alpha[:height], face_box)
+    return np.ascontiguousarray(np.maximum(alpha, face_core(height, width, face_box)))
+
+
+Window = tuple[slice, slice]
+
+
+def _window(
+    shape: tuple[int, ...],
+    face_box: tuple[float, float, float, float],
+    reach: tuple[float, float, float],
+) -> Window:
+    """Part of a picture around a face: above, beside, below its centre, in sizes of the face."""
     left, top, w, h = face_box
-    reach = 2.2 * max(w, h)
-    cx, cy = left + w / 2, top + 0.7 * h
-    x0, x1 = (int(np.clip(v, 0, width)) for v in (cx - reach, cx + reach))
-    y0, y1 = (int(np.clip(v, 0, height)) for v in (cy - reach, cy + reach))
-    network = _network()
-    mask = np.zeros((height, width), np.float32)
-    if (x1 - x0) * (y1 - y0) < 0.8 * width * height:
-        mask[:] = network.process(pixels).segmentation_mask
-        crop = np.ascontiguousarray(pixels[y0:y1, x0:x1])
-        near = network.process(crop).segmentation_mask.astype(np.float32)
-        # A crop cuts bodies at its border, where the network is least sure: fade into the whole.
-        ramp = _inner_ramp(near.shape, 0.12)
-        mask[y0:y1, x0:x1] = near * ramp + mask[y0:y1, x0:x1] * (1.0 - ramp)
-    else:
-        mask[:] = network.process(pixels).segmentation_mask
-    return mask
+    above, beside, below = (share * max(w, h) for share in reach)
+    x, y = left + w / 2, top + h / 2
+    rows, columns = (
+        slice(*(int(np.clip(round(v), 0, side)) for v in ends))
+        for ends, side in (((y - above, y + below), shape[0]), ((x - beside, x + beside), shape[1]))
+    )
+    return rows, columns
 
 
-def _inner_ramp(shape: tuple[int, ...], share: float) -> NDArray[np.float32]:
-    def axis(n: int) -> NDArray[np.float32]:
-        at = (np.arange(n) + 0.5) / n
-        return np.clip(np.minimum(at, 1 - at) / share, 0, 1).astype(np.float32)
-
-    return np.minimum(axis(shape[0])[:, None], axis(shape[1])[None, :])
+def _size(picture: NDArray[Any]) -> tuple[int, int]:
+    return picture.shape[1], picture.shape[0]
 
 
-def _network() -> Any:
-    try:
-        import mediapipe
+def _ramp(window: Window, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """1 inside a window, towards 0 at its sides that are not the picture's own."""
 
-        return mediapipe.solutions.selfie_segmentation.SelfieSegmentation(model_selection=0)
-    except (ImportError, AttributeError, FileNotFoundError) as error:
-        raise MissingHere(
-            "mediapipe 0.10.21 is not installed: run  python -m pip install mediapipe==0.10.21"
-        ) from error
+    def along(part: slice, whole: int) -> NDArray[np.float32]:
+        size = part.stop - part.start
+        at = (np.arange(size) + 0.5) / (FADE * size)
+        low = at if part.start > 0 else np.ones(size)
+        high = at[::-1] if part.stop < whole else np.ones(size)
+        return np.clip(np.minimum(low, high), 0.0, 1.0).astype(np.float32)
+
+    return along(window[0], shape[0])[:, None] * along(window[1], shape[1])
+
+
+def _enlarged(alpha: NDArray[np.float32], pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Enlarge a small matte to a picture along the picture's edges.
+
+    He et al. 2015, "Fast Guided Filter", with the constants of Robust Video Matting.
+    """
+    def blur(x):
+        return cv2.blur(x, (3, 3))
+    full = pixels.astype(np.float32).mean(axis=2) / 255.0
+    guide = cv2.resize(full, _size(alpha), interpolation=cv2.INTER_AREA)
+    mean_g, mean_a = blur(guide), blur(alpha)
+    slope = (blur(guide * alpha) - mean_g * mean_a) / (
+        blur(guide * guide) - mean_g * mean_g + EDGE_SOFTNESS
+    )
+    offset = mean_a - slope * mean_g
+    size = _size(pixels)
+    return np.clip(cv2.resize(slope, size) * full + cv2.resize(offset, size), 0.0, 1.0)
 
 
 def drop_other_people(
@@ -150,14 +171,6 @@ def face_core(
     center = (round(left + w / 2), round(top + h / 2))
     cv2.ellipse(core, center, (round(0.40 * w), round(0.44 * h)), 0, 0, 360, 1.0, -1)
     return core
-
-
-def _guided(
-    guide: NDArray[np.float32], mask: NDArray[np.float32], radius: int
-) -> NDArray[np.float32]:
-    """Edge-preserving smoothing of ``mask`` by ``guide`` (He et al. 2010, guided image filter)."""
-    result: NDArray[np.float32] = cv2.ximgproc.guidedFilter(guide, mask, radius, EDGE_SOFTNESS)
-    return np.clip(result, 0.0, 1.0)
 
 
 def find_loose_hair(
