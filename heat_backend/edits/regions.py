@@ -11,10 +11,10 @@ from bridge.face_model import FaceModel
 from heat_backend.edits.skin_and_hair import (
     FacePhoto,
     Mask,
-    smoothed,
     hair_mask,
     hair_samples,
     skin_likelihood,
+    smoothed,
     without_hair,
 )
 from heat_backend.fit.corrections import ALL_CORRECTIONS, Corrections

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The matte of the person in a photo, and strands of hair that it misses.
 
-``foreground_matte`` segments the person by MediaPipe's selfie network and refines the result along
-the photo's edges by guided filters; ``find_loose_hair`` adds thin strands beside it by their
-contrast to the background. Mattes are 0 background .. 1 foreground.
+``foreground_matte`` asks a network twice: about the whole person, coarsely, and about the head
+and shoulders, finely, enlarged along the photo's edges; ``find_loose_hair`` adds thin strands
+beside it by their contrast to the background. Mattes are 0 background .. 1 foreground.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ def foreground_matte(
     ):
         layer[whole] = cv2.resize(small, _size(layer[whole]))
     near = _window(longer.shape, face_box, NEAR_REACH)
-    fine = _enlarged(network_matte(longer[near], FINE_SIDE), longer[near])
+    side = int(np.clip(max(longer[near].shape), COARSE_SIDE, FINE_SIDE))
+    fine = _enlarged(network_matte(longer[near], side), longer[near])
     fine = np.minimum(np.maximum(fine, inner[near]), outer[near])
     # A window cuts bodies at its border, where the network is least sure: fade into the whole.
     ramp = _ramp(near, longer.shape)
@@ -126,8 +127,10 @@ def _enlarged(alpha: NDArray[np.float32], pixels: NDArray[np.uint8]) -> NDArray[
 
     He et al. 2015, "Fast Guided Filter", with the constants of Robust Video Matting.
     """
-    def blur(x):
+
+    def blur(x: NDArray[np.float32]) -> NDArray[np.float32]:
         return cv2.blur(x, (3, 3))
+
     full = pixels.astype(np.float32).mean(axis=2) / 255.0
     guide = cv2.resize(full, _size(alpha), interpolation=cv2.INTER_AREA)
     mean_g, mean_a = blur(guide), blur(alpha)

@@ -35,7 +35,7 @@ def network_matte(pixels: NDArray[np.uint8], long_side: int) -> NDArray[np.float
     pixels : ndarray, shape (H, W, 3), uint8
         RGB.
     long_side : int
-        Size at which the network sees the picture, pixels; larger pictures are reduced.
+        Size at which the network sees the picture, pixels.
 
     Returns
     -------
@@ -47,11 +47,12 @@ def network_matte(pixels: NDArray[np.uint8], long_side: int) -> NDArray[np.float
     bridge.errors.MissingHere
         When onnxruntime or the network's file is missing.
     """
-    scale = min(1.0, long_side / max(pixels.shape[:2]))
+    scale = long_side / max(pixels.shape[:2])
     height, width = (
         max(MULTIPLE, MULTIPLE * round(side * scale / MULTIPLE)) for side in pixels.shape[:2]
     )
-    small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+    interpolation = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_LINEAR
+    small = cv2.resize(pixels, (width, height), interpolation=interpolation)
     picture = np.ascontiguousarray(small.transpose(2, 0, 1)[None], np.float32) / np.float32(255.0)
     nothing = dict.fromkeys(STATES, np.zeros((1, 1, 1, 1), np.float32))
     return _network().run({"src": picture, **nothing})["pha"][0, 0]

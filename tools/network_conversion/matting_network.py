@@ -25,15 +25,15 @@ from tools.network_conversion.tfjs_to_onnx import convert
 STATES = {"r1": "Identity_2", "r2": "Identity_3", "r3": "Identity_4", "r4": "Identity_5"}
 MATTE = "Identity_1"
 WHOLE = {"downsample_ratio": 1.0}
-AGREE = 1e-3  # mattes 0..1: an eighth of a level of 255 would not show
+AGREE = 1e-3  # mattes 0..1: a quarter of a level of 255 would not show
 
 
 def convert_matting_network(graph: Graph) -> onnx.ModelProto:
     """Convert the graph of Robust Video Matting.
 
-    The model's inputs are ``src`` (1, 3, H, W), RGB in 0..1, H and W multiples of 16, and the recurrent states ``r1i`` to
-    ``r4i`` (1, C, h, w), zeros (1, 1, 1, 1) at first; its outputs ``pha`` (1, 1, H, W), the matte
-    in 0..1, and the states ``r1o`` to ``r4o``.
+    The model's inputs are ``src`` (1, 3, H, W), RGB in 0..1, H and W multiples of 16, and the
+    recurrent states ``r1i`` to ``r4i`` (1, C, h, w), zeros (1, 1, 1, 1) at first; its outputs
+    ``pha`` (1, 1, H, W), the matte in 0..1, and the states ``r1o`` to ``r4o``.
     """
     inputs: dict[str, list[int | str]] = {"src": [1, 3, "height", "width"]}
     for state in STATES:
@@ -55,7 +55,7 @@ def largest_difference(graph: Graph, network: Network, picture: Array) -> float:
     zero = np.zeros((1, 1, 1, 1), np.float32)
     ours = {"src": np.ascontiguousarray(picture.transpose(2, 0, 1)[None])}
     ours |= {f"{state}i": zero for state in STATES}
-    theirs: dict[str, Array] = {"src": picture[None], "downsample_ratio": np.float32(1.0)}
+    theirs: dict[str, Array] = {"src": picture[None], "downsample_ratio": np.ones((), np.float32)}
     theirs |= {f"{state}i": zero for state in STATES}
     worst = 0.0
     for _ in range(2):

@@ -41,7 +41,7 @@ def evaluate(graph: Graph, inputs: Mapping[str, Array], outputs: Sequence[str]) 
 
 
 def _run(node: Node, given: list[Array | None]) -> list[Array | None]:
-    """Outputs of a node; None is a branch that a condition does not take."""
+    """Compute the outputs of a node; None is a branch that a condition does not take."""
     if node.op == "Merge":
         return [next(value for value in given if value is not None)]
     present = [value for value in given if value is not None]
@@ -126,8 +126,10 @@ def _space_to_batch(_: Node, x: Array, block: Array, paddings: Array) -> Array:
     x = np.pad(x, ((0, 0), *(tuple(p) for p in paddings), (0, 0)))
     n, h, w, c = x.shape
     a, b = block
-    return x.reshape(n, h // a, a, w // b, b, c).transpose(2, 4, 0, 1, 3, 5).reshape(
-        n * a * b, h // a, w // b, c
+    return (
+        x.reshape(n, h // a, a, w // b, b, c)
+        .transpose(2, 4, 0, 1, 3, 5)
+        .reshape(n * a * b, h // a, w // b, c)
     )
 
 

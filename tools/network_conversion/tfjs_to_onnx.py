@@ -12,6 +12,7 @@ it handles others are left out.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import onnx
@@ -97,7 +98,7 @@ class _Writer:
         self._count = 0
 
     def emit(
-        self, op: str, inputs: Sequence[str], output: str | None = None, **attributes: object
+        self, op: str, inputs: Sequence[str], output: str | None = None, **attributes: Any
     ) -> str:
         """Write a node of one output and return the output's name."""
         name = output or self._name()
@@ -143,7 +144,7 @@ class _Writer:
         """Value of a node's output that depends on fixed placeholders and constants only."""
         node = self.graph.nodes[source[0]]
         if node.op == "Placeholder":
-            return np.float32(self.fixed[node.name])
+            return np.asarray(self.fixed[node.name], np.float32)
         if node.op == "Const":
             return self.graph.weights[node.name].value
         if node.op in ("Identity", "Switch", "Squeeze"):
@@ -184,7 +185,7 @@ class _Writer:
         if op in _SAME_OP:
             return [self.emit(_SAME_OP[op], given)]
         if op == "Relu6":
-            limits = [self.constant(np.float32(0.0)), self.constant(np.float32(6.0))]
+            limits = [self.constant(np.asarray(v, np.float32)) for v in (0, 6)]
             return [self.emit("Clip", [*given, *limits])]
         if op == "Shape":
             return [self._permuted(self.emit("Shape", given), TO_NHWC)]
@@ -213,7 +214,7 @@ class _Writer:
         return self.emit("Gather", [shape, self.constant(np.asarray(order, np.int64))])
 
     def _weight(self, name: str, order: tuple[int, ...] | None) -> str:
-        """A constant; a factor per channel (C,) or per pixel's channel is stored (C, 1, 1)."""
+        """Write a constant; one value a channel (C,) is stored (C, 1, 1)."""
         weight = self.graph.weights[name]
 
         def laid(stored: Array) -> Array:
@@ -227,7 +228,7 @@ class _Writer:
             return self.constant(laid(weight.value))
         number = self.emit("Cast", [self.constant(laid(weight.stored))], to=TensorProto.FLOAT)
         scale, minimum = (
-            self.constant(np.float32(value)) for value in (weight.scale, weight.minimum)
+            self.constant(np.asarray(value, np.float32)) for value in (weight.scale, weight.minimum)
         )
         return self.emit("Add", [self.emit("Mul", [number, scale]), minimum])
 
@@ -239,7 +240,7 @@ class _Writer:
         depthwise = "Depthwise" in node.op
         if depthwise and out != 1:
             raise NotImplementedError("a depthwise convolution with several outputs a channel")
-        attributes: dict[str, object] = {
+        attributes: dict[str, Any] = {
             "kernel_shape": [high, wide],
             "strides": node.attributes["strides"][1:3],
             "dilations": [dilation] * 2,
@@ -299,8 +300,13 @@ class _Writer:
     def _strided_slice(self, node: Node, shape: str) -> str:
         """Entries ``begin:end`` of a shape, or the one at ``begin``."""
         begin, end, step = (self._constant(i) for i in node.inputs[1:])
-        if len(begin) != 1 or step[0] != 1 or any(
-            node.attributes[m] for m in ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask")
+        if (
+            len(begin) != 1
+            or step[0] != 1
+            or any(
+                node.attributes[m]
+                for m in ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask")
+            )
         ):
             raise NotImplementedError("a slice of anything but a shape")
         if node.attributes["shrink_axis_mask"]:
