@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 
 DEFAULT_DETECTOR = "mediapipe"
 DEVICES = ("auto", "cpu", "cuda")
-
-CancelCheck = Callable[[], bool]
 
 
 def add_face_options(parser: argparse.ArgumentParser) -> None:

@@ -19,6 +19,7 @@ from heat_backend.engines.registry import descriptions
 
 if TYPE_CHECKING:
     from heat_backend.cli.driving import Driving
+    from heat_backend.engines.protocol import CancelCheck
     from heat_backend.export.sound import Sound
 
 
@@ -80,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
 
 @contextmanager
 def _overwriting_named() -> Iterator[None]:
-    from heat_backend.export.storage import Occupied
+    from heat_backend.export.write_errors import Occupied
 
     try:
         yield
@@ -102,7 +103,7 @@ def _kept_if_stopped(driving: Driving) -> Iterator[None]:
     driving.drop()
 
 
-def _render(args: argparse.Namespace, progress: Progress, stopped: options.CancelCheck) -> int:
+def _render(args: argparse.Namespace, progress: Progress, stopped: CancelCheck) -> int:
     from heat_backend.cli.driving import driving_motion, driving_source
     from heat_backend.engines.registry import make_engine
     from heat_backend.export.run import check_target, export

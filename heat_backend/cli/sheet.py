@@ -5,12 +5,16 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bridge.errors import UsageError
 from heat_backend.cli import options
 from heat_backend.cli.interrupt import stop_request
 from heat_backend.cli.native_logs import native_logs_hidden
 from heat_backend.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from heat_backend.engines.protocol import CancelCheck
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _draw(args: argparse.Namespace, progress: Progress, stopped: options.CancelCheck) -> None:
+def _draw(args: argparse.Namespace, progress: Progress, stopped: CancelCheck) -> None:
     from heat_backend.cli.control_sheet import draw_sheet
     from heat_backend.detect.detector import choose_face, make_detector
     from heat_backend.engines.registry import make_engine

@@ -7,11 +7,15 @@ import argparse
 import sys
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bridge.errors import UsageError
 from heat_backend.cli import options
 from heat_backend.cli.interrupt import stop_request
 from heat_backend.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from heat_backend.engines.protocol import CancelCheck
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +70,7 @@ def number(option: str, text: str) -> float:
         raise UsageError(f"{option} {text}: give a number") from error
 
 
-def _speak(args: argparse.Namespace, progress: Progress, stopped: options.CancelCheck) -> int:
+def _speak(args: argparse.Namespace, progress: Progress, stopped: CancelCheck) -> int:
     fps, strength = number("--fps", args.fps), number("--style", args.style)
     for option, path in (("--out", args.out), ("--landmarks", args.landmarks)):
         if path is None:

@@ -19,8 +19,8 @@ from heat_backend.export.packet_log import PacketLog
 from heat_backend.export.provenance import append_to_mp4
 from heat_backend.export.shot import Shot
 from heat_backend.export.sound import Sound, add_sound_stream, sound_packets
-from heat_backend.export.storage import Occupied, storage_error, writing
 from heat_backend.export.work_folder import WorkFolder
+from heat_backend.export.write_errors import Occupied, storage_error, writing
 
 # Beyond it hardware players and older editors give up on H.264.
 _WIDE = 4096

@@ -22,8 +22,8 @@ from heat_backend.export.pipeline import render_into
 from heat_backend.export.sequence import Sequence, frame_path, frames_to_render
 from heat_backend.export.shot import Shot, frame_rate, make_shot
 from heat_backend.export.sound import Sound
-from heat_backend.export.storage import writing
 from heat_backend.export.work_folder import WorkFolder
+from heat_backend.export.write_errors import writing
 from heat_backend.storage.own_files import is_link
 
 _OTHER_FILES = {".mov", ".mkv", ".avi", ".webm", ".m4v", ".gif", ".png", ".jpg", ".jpeg", ".npz"}

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from bridge.whole_file import replace_file
 from heat_backend.export.png import encode_png, read_texts
 from heat_backend.export.shot import Shot
-from heat_backend.export.storage import Occupied, writing
 from heat_backend.export.work_folder import WorkFolder
+from heat_backend.export.write_errors import Occupied, writing
 
 _FRAME_NAME = re.compile(r"frame_\d{6,}\.png")
 _SHOT_KEYWORD = "Heat-Shot"

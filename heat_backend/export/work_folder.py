@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bridge.errors import BadInput
 from bridge.whole_file import replace_file
-from heat_backend.export.storage import writing
+from heat_backend.export.write_errors import writing
 from heat_backend.storage.locks import claim
 from heat_backend.storage.own_files import is_link, make_own_folder, remove_own_files
 

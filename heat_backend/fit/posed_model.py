@@ -17,10 +17,10 @@ from scipy.interpolate import RBFInterpolator
 from scipy.spatial import cKDTree
 
 from bridge.coefficients import EXPRESSION_INDEX
-from bridge.face_blink import personal_expression
 from bridge.face_model import PART_NAMES, FaceModel, landmarks, shape
 from bridge.pose import rotation_angles, rotation_matrix
 from heat_backend.fit.corrections import ALL_CORRECTIONS, Corrections
+from heat_backend.fit.face_blink import personal_expression
 from heat_backend.fit.landmark_fit import FaceFit
 from heat_backend.fit.landmark_outliers import chin_below_lip, misread_chin
 from heat_backend.fit.lip_contact import close_open_jaw, seal_lips

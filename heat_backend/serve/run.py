@@ -12,19 +12,22 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TextIO
 
 from bridge.errors import HeatError
+from bridge.launch import PARENT_ID_VARIABLE, PARENT_PIPE_VARIABLE
 from bridge.wire import VERSION
 from heat_backend.engines.registry import DEFAULT_ENGINE, describe
-from heat_backend.serve.parent_watch import watch_parent
 from heat_backend.serve.secret import read_secret
 from heat_backend.serve.server import Server
 
 LOG = logging.getLogger("heat.serve")
 SWITCH_SECONDS = 0.001
+POLL_SECONDS = 1.0
+LAST_RESORT_SECONDS = 3.0
 MOST_LOG_BYTES = 4 << 20  # of one backend's life
 
 
@@ -153,3 +156,51 @@ def _log_to_stderr() -> None:
         root.addHandler(handler)
         root.setLevel(logging.INFO)
         root.propagate = False
+
+
+def watch_parent(gone: Callable[[], None]) -> None:
+    """Call ``gone`` once the parent is, and end the process for sure three seconds later.
+
+    Does nothing unless ``HEAT_PARENT_PIPE`` is ``1`` in the environment. The sign is the end of
+    standard input, which the parent holds open. Another process may have inherited the parent's
+    end of it, so on POSIX a change of our parent's process id, or the end of the process named by
+    ``HEAT_PARENT_PID`` (a launcher may stand between), count as well.
+    """
+    if os.environ.pop(PARENT_PIPE_VARIABLE, None) != "1":
+        return
+    named = os.environ.pop(PARENT_ID_VARIABLE, "")
+    parent, grandparent = os.getppid(), int(named) if named.isdigit() else None
+    once = threading.Lock()
+
+    def end() -> None:
+        if once.acquire(blocking=False):
+            gone()
+            time.sleep(LAST_RESORT_SECONDS)
+            os._exit(0)
+
+    def watch_pipe() -> None:
+        try:
+            while os.read(0, 4096):
+                pass
+        except OSError:
+            pass
+        end()
+
+    def watch_id() -> None:
+        while os.getppid() == parent and (grandparent is None or _lives(grandparent)):
+            time.sleep(POLL_SECONDS)
+        end()
+
+    threading.Thread(target=watch_pipe, name="heat-parent-pipe", daemon=True).start()
+    if os.name == "posix":
+        threading.Thread(target=watch_id, name="heat-parent-id", daemon=True).start()
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

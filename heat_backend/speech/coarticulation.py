@@ -90,7 +90,7 @@ def targets(
     closures = [(s.start, s.end) for s in sounds if s.viseme.closes_lips]
     envelope = closure_envelope(closures, time)
     channels = gaussian_filter1d(channels, SMOOTH * RATE, axis=0, mode="nearest")
-    channels = close_lips(channels, envelope)
+    channels = hold_lips_closed(channels, envelope)
     channels *= _speech_envelope(sounds, time)[:, None]
     kind = np.zeros(frames, np.int64)
     for sound in sounds:
@@ -163,7 +163,7 @@ def closure_envelope(
     return out
 
 
-def close_lips(
+def hold_lips_closed(
     channels: NDArray[np.floating], closure: NDArray[np.floating]
 ) -> NDArray[np.float64]:
     """Bring the lips together where ``closure`` is 1, whatever the channels are.

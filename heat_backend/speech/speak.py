@@ -22,7 +22,7 @@ from heat_backend.engines.protocol import CancelCheck, never
 from heat_backend.media import mel
 from heat_backend.media.video import check_range
 from heat_backend.speech import events
-from heat_backend.speech.coarticulation import close_lips, closure_envelope
+from heat_backend.speech.coarticulation import closure_envelope, hold_lips_closed
 from heat_backend.speech.idle_motion import add_idle_motion
 from heat_backend.speech.inference import (
     AudioFeatures,
@@ -167,7 +167,7 @@ def motion_from_output(
     channels[:, CHANNEL["tongueOut"]] *= TONGUE_GAIN
     frames = np.clip(_on_frames(channels, style.fps, time) * style.strength, 0.0, EXPRESSION_MAX)
     frames[:, CHANNEL["tongueOut"]] = np.minimum(frames[:, CHANNEL["tongueOut"]], TONGUE_MAX)
-    frames = close_lips(frames, closure_envelope(closures, time, CLOSURE_RAMP))
+    frames = hold_lips_closed(frames, closure_envelope(closures, time, CLOSURE_RAMP))
     frames *= events.speech_envelope(speech, time)[:, None]
     expression = to_expression(frames)
     rotation = np.zeros((len(time), 3), np.float32)

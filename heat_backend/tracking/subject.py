@@ -13,8 +13,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.face_blink import personal_expression
 from bridge.face_model import FaceModel, eyes, landmarks
+from heat_backend.fit.face_blink import personal_expression
 from heat_backend.fit.landmark_fit import LANDMARK_SIGMA, OVAL_SIGMA, FaceFit, fit_face
 from heat_backend.geometry.camera import Camera
 from heat_backend.geometry.face_landmarks import FaceLandmarks

@@ -15,7 +15,7 @@ from bridge.errors import BadInput, Cancelled, MissingHere
 from heat_backend.export import h264, packet_log
 from heat_backend.export.run import ExportResult
 from heat_backend.export.shot import frame_rate
-from heat_backend.export.storage import Occupied
+from heat_backend.export.write_errors import Occupied
 from heat_backend.media.photo import Photo
 from tests.export.conftest import CountingPortrait, hidden, make_clip, picture
 

@@ -14,7 +14,7 @@ from bridge.errors import BadInput
 from heat_backend.cli.main import main
 from heat_backend.export.run import ExportResult
 from heat_backend.export.sound import Sound, check_sound
-from heat_backend.export.storage import Occupied
+from heat_backend.export.write_errors import Occupied
 from tests.export.conftest import make_clip
 from tests.speech.sounds import vowel, write_movie_with_late_sound
 

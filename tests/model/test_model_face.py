@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bridge import face_blink, face_model
+from bridge import face_model
 from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES
 from bridge.errors import BadInput
 from bridge.face_model import PART_NAMES, SKIN_PARTS
+from heat_backend.fit import face_blink
 
 MODEL = face_model.load()
 NEUTRAL = face_model.shape(MODEL, [], np.zeros(52))

@@ -61,12 +61,12 @@ def test_cancel_is_heard_while_progress_images_come(connect, monkeypatch):
 
 
 def test_a_progress_image_of_another_size_than_told_is_refused(connect, monkeypatch):
-    from heat_backend.serve import progress_report
+    from heat_backend.serve import preview_worker
 
     def lying(self, pixels):
         self._send({"sketch": {"width": 9, "height": 9}}, np.zeros((4, 4, 4), np.uint8))
 
-    monkeypatch.setattr(progress_report.ProgressImageReport, "picture", lying)
+    monkeypatch.setattr(preview_worker.ProgressImageReport, "picture", lying)
     with pytest.raises(ProtocolError, match="progress image"):
         connect().prepare(portrait(), PAINTER, on_progress_image=lambda pixels: None)
 

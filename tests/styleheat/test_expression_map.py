@@ -32,6 +32,13 @@ def test_coefficients_stay_in_the_basis_usual_range(fitted) -> None:
     assert np.abs(fitted.matrix).max() <= expression_map.USUAL_RANGE + 1e-6
 
 
+def test_pivot_and_unit_come_from_the_fit(fitted) -> None:
+    """The neck's pivot lies behind and below the face, and the unit is that of our model."""
+    assert fitted.unit == pytest.approx(0.892, rel=0.02)
+    assert fitted.pivot[2] < -0.5
+    assert abs(fitted.pivot[0]) < 0.1
+
+
 def test_report_names_every_shape_worst_first(fitted) -> None:
     report = fitted.report()
     assert {name for name, _, _ in report} == set(EXPRESSION_NAMES)

@@ -240,7 +240,12 @@ def _smooth_field(pairs: _Pull, stiff: csr_matrix) -> Floats:
         ]
     )
     bending = _blocks(stiff) * dense + 1e-6 * identity(3 * count)
-    solved = splu((wide.T @ wide + bending).tocsc()).solve(wide.T @ right)
+    # Symmetric and positive definite: an ordering for such fills half as much, with no pivoting.
+    factors = splu(
+        (wide.T @ wide + bending).tocsc(), permc_spec="MMD_AT_PLUS_A",
+        diag_pivot_thresh=0.0, options={"SymmetricMode": True},
+    )  # fmt: skip
+    solved = factors.solve(wide.T @ right)
     moved: Floats = solved.reshape(3, count).T
     return moved
 

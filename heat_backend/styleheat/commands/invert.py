@@ -15,6 +15,7 @@ from heat_backend.cli import options
 from heat_backend.cli.interrupt import stop_request
 from heat_backend.cli.native_logs import native_logs_hidden
 from heat_backend.cli.progress import Progress
+from heat_backend.engines.protocol import CancelCheck
 from heat_backend.styleheat.description import DESCRIPTION, StyleHeatOptions
 
 
@@ -73,9 +74,7 @@ class _Watching:
         write_picture(self._out, pixels, made)
 
 
-def _invert(
-    args: argparse.Namespace, watching: _Watching, stopped: options.CancelCheck
-) -> tuple[str, ...]:
+def _invert(args: argparse.Namespace, watching: _Watching, stopped: CancelCheck) -> tuple[str, ...]:
     from heat_backend.engines.protocol import EngineSettings
     from heat_backend.engines.registry import make_engine
     from heat_backend.media.photo import load_photo

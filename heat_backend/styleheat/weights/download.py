@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from bridge.errors import BadInput, Cancelled, HeatError, MissingHere, UsageError
+from heat_backend.engines.protocol import CancelCheck
 
 Report = Callable[[int, int], None]
-CancelCheck = Callable[[], bool]
 
 _CHUNK = 1 << 18  # bytes between progress reports and cancel checks
 _TIMEOUT = 60.0  # seconds without a byte

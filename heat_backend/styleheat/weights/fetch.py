@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from bridge.errors import BadInput, HeatError, MissingHere
 from bridge.whole_file import whole_file
+from heat_backend.engines.protocol import CancelCheck
 from heat_backend.storage.locks import claim
 from heat_backend.styleheat.weights.catalogue import WeightFile
 from heat_backend.styleheat.weights.download import discard, download
@@ -108,7 +109,6 @@ def _write(opened: zipfile.ZipFile, info: zipfile.ZipInfo, place: Path) -> Path:
 
 
 Report = Callable[[str, int, int], None]
-CancelCheck = Callable[[], bool]
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 
 from bridge.errors import BadInput, MissingHere
 from heat_backend.engines import networks
+from heat_backend.engines.protocol import CancelCheck
 from heat_backend.media.mat_file import read_mat
 from heat_backend.styleheat.weights.catalogue import WeightFile, licence_of
 from heat_backend.styleheat.weights.folder import (
@@ -23,7 +24,6 @@ from heat_backend.styleheat.weights.folder import (
 )
 
 Report = Callable[[int, int], None]
-CancelCheck = Callable[[], bool]
 
 _LATENT = 512
 _STYLE_ROWS = 18

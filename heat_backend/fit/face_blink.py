@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES
-from .face_model import FaceModel, shape
+from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES
+from bridge.face_model import FaceModel, shape
 
 OVERLAP = 0.002  # by which the upper lid passes the lower one, model units
 ROUNDS = 6

@@ -16,6 +16,8 @@ from bridge import face_model
 from bridge.coefficients import EXPRESSION_INDEX, EXPRESSION_NAMES
 from bridge.pose import rotation_matrix
 
+pytestmark = pytest.mark.slow
+
 MODEL = face_model.load()
 EVERY = tuple(EXPRESSION_NAMES)
 
