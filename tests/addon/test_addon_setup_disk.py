@@ -22,6 +22,8 @@ from blender_addon.core.setup import environment, machine, packed, patience, rem
 from blender_addon.core.setup.places import Places
 from tests.addon.small_wheels import DOCTOR, make_backend
 
+pytestmark = pytest.mark.any_blender  # nothing of bpy is used
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

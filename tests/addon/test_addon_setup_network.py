@@ -20,6 +20,8 @@ from blender_addon.core.setup import (
 )
 from tests.addon.small_wheels import make_backend, make_wheel
 
+pytestmark = pytest.mark.any_blender  # nothing of bpy is used
+
 
 def run(plan):
     task = setup_run.SetupRun(plan)
