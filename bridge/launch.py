@@ -151,7 +151,11 @@ class BackendProcess:
 
     def alive(self) -> bool:
         """Whether the process runs."""
-        return self._process.poll() is None
+        return self.exit_status() is None
+
+    def exit_status(self) -> int | None:
+        """Return what the process ended with; None while it runs."""
+        return self._process.poll()
 
     def stop(self, patience: float = 5.0) -> None:
         """End the backend: first by closing its input, then by force."""
@@ -195,7 +199,7 @@ class BackendProcess:
         except OSError:
             return "its log cannot be read"
         said = [line.strip() for line in lines if line.strip()]
-        return said[-1][:500] if said else f"it ended with status {self._process.poll()}"
+        return said[-1][:500] if said else f"it ended with status {self.exit_status()}"
 
 
 def _open_log(path: Path) -> IO[bytes]:

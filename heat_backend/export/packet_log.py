@@ -35,7 +35,7 @@ class PacketLog:
     def __init__(self, folder: Path) -> None:
         self.stream_path = folder / "packets.h264"
         self._index_path = folder / "packets.index"
-        self.entries = _whole_entries(self.stream_path, self._index_path)
+        self.entries = whole_entries(self.stream_path, self._index_path)
         self._end = self.entries[-1].offset + self.entries[-1].size if self.entries else 0
         self._stream = _open_at(self.stream_path, self._end)
         self._index = _open_at(self._index_path, sum(len(e.line) for e in self.entries))
@@ -71,7 +71,8 @@ class PacketLog:
         os.close(self._index)
 
 
-def _whole_entries(stream_path: Path, index_path: Path) -> list[Entry]:
+def whole_entries(stream_path: Path, index_path: Path) -> list[Entry]:
+    """Return the packets that are whole in both files; none where they cannot be read."""
     entries: list[Entry] = []
     try:
         lines = index_path.read_bytes().split(b"\n")[:-1]

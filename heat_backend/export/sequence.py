@@ -40,7 +40,7 @@ class Sequence:
         part = self._work.path / f"{target.name}.part"
         with writing(target):
             try:
-                _write_bytes(part, encode_png(pixels, self._texts, self._xmp))
+                part.write_bytes(encode_png(pixels, self._texts, self._xmp))
                 replace_file(part, target)
             except OSError:
                 part.unlink(missing_ok=True)
@@ -80,7 +80,3 @@ def frames_to_render(
             f"{folder} holds frames of another shot ({example}{changed})", "another folder"
         )
     return [index for index in frames if not resume or frame_path(folder, index).name not in own]
-
-
-def _write_bytes(path: Path, data: bytes) -> None:
-    path.write_bytes(data)

@@ -97,6 +97,12 @@ class Server:
         unlink_rings()
         self._upload_folder.close()
 
+    @property
+    def client_count(self) -> int:
+        """How many clients that proved the secret are connected."""
+        with self._lock:
+            return len(self._sessions)
+
     def _accept(self) -> None:
         while not self._stopping.is_set():
             try:

@@ -182,7 +182,7 @@ class _Preparation:
             inversions.set_cancel_check,
             lambda: editor.notes,
         )
-        notes = (*photo.notes, *crop.notes, *edits.problems, *_unrepresented(mapper.expressions))
+        notes = (*photo.notes, *crop.notes, *edits.problems, *unrepresented(mapper.expressions))
         if networks.synthetic:
             notes = (SYNTHETIC_NOTE, *notes)
         return StyleHeatPortrait(driver, mapper, pastes(NOTHING), notes, editing)
@@ -256,7 +256,7 @@ def _no_progress(text: str, share: float) -> None:
     """Ignore progress."""
 
 
-def _unrepresented(expressions: ExpressionMap) -> tuple[str, ...]:
+def unrepresented(expressions: ExpressionMap) -> tuple[str, ...]:
     """Describe the expressions that the Basel basis cannot represent."""
     names = [name for name, share, _ in expressions.report() if share > MAX_RESIDUAL]
     if not names:

@@ -90,7 +90,7 @@ def addon(registered: Any, blender: Any) -> Iterator[Any]:
 
     if not hasattr(blender.types.Scene, "heat"):
         registered.register()
-    preferences._defaults.__init__()
+    preferences.current().__init__()
     choose.forget_missing()
     yield registered
     live.stop_all()

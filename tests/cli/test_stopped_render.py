@@ -15,7 +15,7 @@ import av
 import pytest
 from PIL import Image
 
-from heat_backend.export.packet_log import _whole_entries
+from heat_backend.export.packet_log import whole_entries
 from tests.cli.conftest import ROOT, WITH_STAND_IN, Answer, save_clip, start_heat
 from tests.stand_in_engine import RENDER_LOG, RENDER_SECONDS
 
@@ -51,7 +51,7 @@ def finished_frames(out: Path) -> set[int]:
     if out.suffix != ".mp4":
         return {int(path.stem.removeprefix("frame_")) - 1 for path in out.glob("frame_*.png")}
     work = out.parent / f".{out.name}.heat-part"
-    return set(range(len(_whole_entries(work / "packets.h264", work / "packets.index"))))
+    return set(range(len(whole_entries(work / "packets.h264", work / "packets.index"))))
 
 
 def rendered(log: Path) -> Counter[int]:

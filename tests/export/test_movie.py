@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from bridge.errors import BadInput, Cancelled, MissingHere
-from heat_backend.export import h264, packet_log
+from heat_backend.export import h264
 from heat_backend.export.run import ExportResult
 from heat_backend.export.shot import frame_rate
 from heat_backend.export.write_errors import Occupied
@@ -259,18 +260,18 @@ def test_resume_of_a_finished_movie_renders_nothing(
 def test_a_full_disk_keeps_the_finished_frames(
     tmp_path: Path, run_export: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = packet_log._write_all
+    write = os.write
     written = 0
 
-    def fill(handle: int, data: bytes) -> None:
+    def fill(handle: int, data: bytes) -> int:
         nonlocal written
         written += 1
         if written > 21:  # a packet and a line for each frame
             write(handle, data[: len(data) // 2])
             raise OSError(28, "No space left on device")
-        write(handle, data)
+        return write(handle, data)
 
-    monkeypatch.setattr(packet_log, "_write_all", fill)
+    monkeypatch.setattr(os, "write", fill)
     out = tmp_path / "a.mp4"
     with pytest.raises(MissingHere, match="full"):
         run_export(out, make_clip(30))
@@ -284,11 +285,11 @@ def test_a_full_disk_keeps_the_finished_frames(
 def test_a_disk_that_fills_while_the_movie_is_put_together(
     tmp_path: Path, run_export: Run, portrait: CountingPortrait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fill(self: object, part: Path) -> None:
+    def fill(part: Path, provenance: object) -> None:
         part.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("heat_backend.export.movie.Movie._join", fill)
+    monkeypatch.setattr("heat_backend.export.movie.append_to_mp4", fill)
     out = tmp_path / "a.mp4"
     with pytest.raises(MissingHere, match="full"):
         run_export(out, make_clip(6))

@@ -13,7 +13,6 @@ from PIL import Image
 from bridge.errors import BadInput, Cancelled, MissingHere, UsageError
 from heat_backend import __version__
 from heat_backend.engines.protocol import EngineSettings
-from heat_backend.export import sequence
 from heat_backend.export.png import encode_png, read_texts
 from heat_backend.export.run import ExportResult
 from heat_backend.export.shot import portrait_key
@@ -181,15 +180,15 @@ def test_resume_of_a_finished_shot_renders_nothing(
 def test_a_full_disk_keeps_the_finished_frames(
     tmp_path: Path, run_export: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = sequence._write_bytes
+    write = Path.write_bytes
 
-    def fill(path: Path, data: bytes) -> None:
+    def fill(path: Path, data: bytes) -> int:
         if "frame_000004" in path.name:
-            path.write_bytes(data[:100])
+            write(path, data[:100])
             raise OSError(28, "No space left on device")
-        write(path, data)
+        return write(path, data)
 
-    monkeypatch.setattr(sequence, "_write_bytes", fill)
+    monkeypatch.setattr(Path, "write_bytes", fill)
     out = tmp_path / "out"
     with pytest.raises(MissingHere, match=r"full.*kept.*free some space"):
         run_export(out, make_clip(40))
@@ -210,7 +209,7 @@ def test_no_write_permission(
     def refuse(path: Path, data: bytes) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(sequence, "_write_bytes", refuse)
+    monkeypatch.setattr(Path, "write_bytes", refuse)
     with pytest.raises(BadInput, match=r"no permission to write.*another folder"):
         run_export(tmp_path / "out", make_clip(2))
 

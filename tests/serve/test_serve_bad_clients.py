@@ -272,7 +272,7 @@ def test_a_client_that_vanishes_mid_frame_harms_nobody(server):
     half.throw(packed(Kind.RENDER, b'{"sequence":1}', bytes(58 * 4))[:40])
     half.vanish()
     assert still_serves(server)
-    until(lambda: not server._sessions)
+    until(lambda: server.client_count == 0)
 
 
 def test_a_client_that_reads_nothing_holds_nobody_up(server):
@@ -315,13 +315,13 @@ def test_a_server_that_stops_ends_its_clients(connect, server):
 def test_more_clients_than_allowed_are_turned_away_politely(server, monkeypatch):
     monkeypatch.setattr("heat_backend.serve.server.MOST_SESSIONS", 2)
     one, two = (Client(server.address, SECRET).connect() for _ in range(2))
-    until(lambda: len(server._sessions) == 2)
+    until(lambda: server.client_count == 2)
     three = Client(server.address, SECRET).connect()
     with pytest.raises(HeatError, match="clients already"):
         three.next_message(10)
     one.close()
     two.close()
-    until(lambda: not server._sessions)
+    until(lambda: server.client_count == 0)
     assert still_serves(server)
 
 
@@ -331,7 +331,7 @@ def test_frames_survive_the_end_of_their_connection(server):
     frame = client.render(jaw(0.3))
     copy = frame.pixels.copy()
     client.close()
-    until(lambda: not server._sessions)
+    until(lambda: server.client_count == 0)
     np.testing.assert_array_equal(frame.pixels, copy)
 
 

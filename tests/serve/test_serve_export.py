@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import os
 import signal
+import socket
 import threading
 from pathlib import Path
 
@@ -19,11 +20,31 @@ pytestmark = pytest.mark.slow
 PATIENCE = 30
 
 
+class Connections:
+    """Makes an export's clients; the backend that they find may change, and they can be cut."""
+
+    def __init__(self, address, secret=SECRET):
+        self.address, self.secret = address, secret
+        self.made = []
+
+    def __call__(self):
+        if self.address is None:
+            raise RuntimeError("this Blender was killed")
+        self.made.append(Client(self.address, self.secret))
+        return self.made[-1]
+
+    def cut(self):
+        for client in self.made:
+            if client.connected:
+                with socket.socket(fileno=os.dup(client.fileno())) as same:
+                    same.shutdown(socket.SHUT_RDWR)
+
+
 @pytest.fixture
 def start(server, clip_file, tmp_path):
     """Start an export of the server's; any field of the shot may be given."""
 
-    def begin(frames=6, address=None, secret=SECRET, **changes):
+    def begin(frames=6, address=None, connections=None, **changes):
         fields = {
             "portrait": portrait(),
             "engine": None,
@@ -32,7 +53,7 @@ def start(server, clip_file, tmp_path):
             "out_path": tmp_path / "out" / "take 1",
         }
         shot = Shot(**{**fields, **changes})
-        return ExportJob.start(lambda: Client(address or server.address, secret), shot)
+        return ExportJob.start(connections or Connections(address or server.address), shot)
 
     return begin
 
@@ -159,19 +180,19 @@ def test_a_backend_killed_mid_export_loses_nothing_and_repeats_no_frame(
     log = tmp_path / "renders.txt"
     slow = {"HEAT_STAND_IN_SECONDS": "0.02", "HEAT_STAND_IN_LOG": str(log)}
     backend = backends(**slow)
-    job = start(40, address=backend.address, secret=backend.secret, out_path=tmp_path / out)
+    connections = Connections(backend.address, backend.secret)
+    job = start(40, connections=connections, out_path=tmp_path / out)
     until(lambda: job.poll().frames_done >= 10)
     os.kill(backend.pid, signal.SIGKILL)
     monkey = backends(**slow)  # the same command, started again: another port, another secret
     before = log.read_text().split()
-    job._factory = lambda: Client(monkey.address, monkey.secret)
+    connections.address, connections.secret = monkey.address, monkey.secret
     status = job.wait(PATIENCE)
     assert status.state == "interrupted"
     assert "Resume" in status.message
     again = start(
         40,
-        address=monkey.address,
-        secret=monkey.secret,
+        connections=Connections(monkey.address, monkey.secret),
         out_path=tmp_path / out,
         resume=True,
     ).wait(PATIENCE)
@@ -195,10 +216,10 @@ def test_a_backend_killed_mid_export_loses_nothing_and_repeats_no_frame(
 
 
 def test_an_export_outlives_the_connection_that_ordered_it(start, server, tmp_path, gate_log):
-    job = start(40)
+    connections = Connections(server.address)
+    job = start(40, connections=connections)
     until(lambda: job.poll().frames_done >= 3)
-    for channel in list(server._sessions.values()):
-        channel.abort()
+    connections.cut()
     status = job.wait(PATIENCE)
     assert status.state == "done", status.message
     assert status.rendered == 40
@@ -206,15 +227,11 @@ def test_an_export_outlives_the_connection_that_ordered_it(start, server, tmp_pa
 
 
 def test_a_client_that_never_returns_does_not_stop_the_export(start, server, tmp_path, gate_log):
-    job = start(20)
+    connections = Connections(server.address)
+    job = start(20, connections=connections)
     until(lambda: job.poll().frames_done >= 2)
-
-    def gone():
-        raise RuntimeError("this Blender was killed")
-
-    job._factory = gone
-    for channel in list(server._sessions.values()):
-        channel.abort()
+    connections.address = None
+    connections.cut()
     assert job.wait(PATIENCE).state == "failed"
     until(lambda: len(list((tmp_path / "out" / "take 1").glob("frame_*.png"))) == 20)
 
@@ -282,20 +299,18 @@ def test_no_backend_at_the_address_is_told(start):
     assert "no backend answers" in status.message
 
 
-def test_cancel_before_anything_began(start):
-    held = threading.Event()
+def test_cancel_before_anything_began(start, server, tmp_path):
+    cancelled = threading.Event()
 
     def slow_factory():
-        held.wait(20)
-        raise RuntimeError("cancel came too late")
+        assert cancelled.wait(20)
+        return Client(server.address, SECRET)
 
-    job = start()
-    job.wait(PATIENCE)
-    job = ExportJob(slow_factory, job._shot)
+    job = start(connections=slow_factory)
     job.cancel()
-    job._thread.start()
+    cancelled.set()
     assert job.wait(PATIENCE).state == "cancelled"
-    held.set()
+    assert not list(tmp_path.glob("out/**/*.png"))
 
 
 def test_nothing_is_left_in_the_temporary_folder(start, server, tmp_path, monkeypatch):
@@ -304,5 +319,5 @@ def test_nothing_is_left_in_the_temporary_folder(start, server, tmp_path, monkey
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     (tmp_path / "tmp").mkdir()
     assert start(3).wait(PATIENCE).state == "done"
-    until(lambda: not server._sessions)
+    until(lambda: server.client_count == 0)
     until(lambda: not list(Path(tmp_path / "tmp").iterdir()))

@@ -152,14 +152,17 @@ def test_bad_starts_are_one_line_and_the_right_status():
 
 
 PARENT = """
-import os, subprocess, sys, time
+import os, sys, time
 from bridge.launch import BackendProcess
 backend = BackendProcess.start(sys.argv[1:3], {}, sys.argv[3])
 if sys.argv[4] == "pipe passed on":
     # Someone else holds the parent's end of the pipe open: only the parent's id tells.
-    fd = os.dup(backend._process.stdin.fileno())
-    sleeper = subprocess.Popen(["sleep", "60"], pass_fds=[fd], stdout=subprocess.DEVNULL)
-    print(sleeper.pid, flush=True)
+    sleeper = os.fork()
+    if sleeper == 0:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        time.sleep(60)
+        os._exit(0)
+    print(sleeper, flush=True)
 else:
     print(0, flush=True)
 print(backend.pid, flush=True)
@@ -212,7 +215,7 @@ def test_a_killed_client_leaves_no_shared_memory(server, tmp_path):
         [sys.executable, "-c", code], cwd=ROOT, timeout=60, capture_output=True, text=True
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
-    until(lambda: not server._sessions)
+    until(lambda: server.client_count == 0)
     assert not list(ring_folder().glob(f"{NAME_START}{os.getpid()}-*"))
 
 
@@ -286,7 +289,7 @@ def test_stop_ends_a_backend_cleanly(backends):
     assert backend.ready
     backend.stop()
     assert not backend.alive()
-    assert backend._process.returncode == 0
+    assert backend.exit_status() == 0
 
 
 def test_spawn_does_not_wait(tmp_path):

@@ -275,12 +275,12 @@ def test_bench_of_this_engine_is_its_stages_only(monkeypatch) -> None:
 
 
 def test_expressions_that_the_basis_cannot_show_are_told() -> None:
-    from heat_backend.styleheat.styleheat_engine import _unrepresented
+    from heat_backend.styleheat.styleheat_engine import unrepresented
 
     shares = np.zeros(52, np.float32)
     shares[EXPRESSION_INDEX["tongueOut"]] = 0.9
     blank = np.zeros((64, 52), np.float32)
-    (note,) = _unrepresented(ExpressionMap(blank, shares, shares, np.zeros(3, np.float32), 0.9))
+    (note,) = unrepresented(ExpressionMap(blank, shares, shares, np.zeros(3, np.float32), 0.9))
     assert "tongueOut" in note and "jawOpen" not in note
 
 

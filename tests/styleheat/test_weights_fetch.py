@@ -2,6 +2,7 @@
 """``heat weights``: fetched from a small server that also breaks off, refuses and lies."""
 
 import errno
+import http.client
 import json
 import shutil
 from collections import namedtuple
@@ -26,8 +27,8 @@ STATISTICS = "ffhq_PCA.npz"
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "_RETRY_PAUSE", 0.0)
-    monkeypatch.setattr(download, "_CHUNK", 4096)
+    monkeypatch.setattr(download, "RETRY_PAUSE", 0.0)
+    monkeypatch.setattr(download, "CHUNK", 4096)
 
 
 @pytest.fixture
@@ -244,16 +245,16 @@ def test_no_space_is_told_before_anything_is_fetched(
 def test_a_disk_that_fills_up_keeps_what_came(
     heat: Heat, folder: Path, server: FileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, left = download._read, [20]
+    real, left = http.client.HTTPResponse.read, [20]
 
-    def read(answer: object) -> bytes:
+    def read(answer: http.client.HTTPResponse, amount: int | None = None) -> bytes:
         left[0] -= 1
         if left[0] == 0:
             raise OSError(errno.ENOSPC, "No space left on device")
-        return real(answer)
+        return real(answer, amount)
 
     with monkeypatch.context() as patch:
-        patch.setattr(download, "_read", read)
+        patch.setattr(http.client.HTTPResponse, "read", read)
         status, _, err = heat("fetch", STATISTICS, *ACCEPTED)
     assert status == 4
     assert "is full: what was fetched is kept" in one_line(err)

@@ -28,10 +28,10 @@ from heat_backend.engines.protocol import CancelCheck
 
 Report = Callable[[int, int], None]
 
-_CHUNK = 1 << 18  # bytes between progress reports and cancel checks
+CHUNK = 1 << 18  # bytes between progress reports and cancel checks
 _TIMEOUT = 60.0  # seconds without a byte
 _MAX_FAILURES = 3  # connections in a row that bring nothing
-_RETRY_PAUSE = 1.0  # seconds, times the failures so far
+RETRY_PAUSE = 1.0  # seconds, times the failures so far
 _RESERVE = 200_000_000  # bytes that stay free on the disk
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _AGENT = "heat-weights/1"
@@ -102,7 +102,7 @@ def download(address: str, place: Path, report: Report, cancelled: CancelCheck) 
             failures = 0 if _size(partial_path(place)) > before else failures + 1
             if failures >= _MAX_FAILURES:
                 raise MissingHere(_lost_message(address, place, str(lost))) from lost
-            time.sleep(_RETRY_PAUSE * failures)
+            time.sleep(RETRY_PAUSE * failures)
             continue
         _metadata_path(place).unlink(missing_ok=True)
         return partial_path(place)
@@ -148,7 +148,7 @@ def _append(
 
 def _read(response: Any) -> bytes:
     try:
-        return bytes(response.read(_CHUNK))
+        return bytes(response.read(CHUNK))
     except (OSError, http.client.HTTPException) as error:
         raise _ConnectionLostError(_reason(error)) from error
 
