@@ -32,7 +32,7 @@ def missing_line(what: str) -> str:
     """Say in a line that ``what`` needs the extra, and what brings it."""
     return (
         f"{what} needs PyTorch, which is not installed: in Blender press {BUTTON}, "
-        f"elsewhere run  {install_command()}"
+        f"elsewhere run {install_command()}"
     )
 
 

@@ -40,7 +40,7 @@ from heat_backend.cli.main import main
 sys.exit(main())
 """
 NEEDS_TORCH = ("invert", "conformance")
-HINT = f"in Blender press {networks.BUTTON}, elsewhere run  {sys.executable} -m pip install torch=="
+HINT = f"in Blender press {networks.BUTTON}, elsewhere run {sys.executable} -m pip install torch=="
 
 Heat = Callable[..., Answer]
 
