@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 KIT = Path(__file__).resolve().parents[2] / "shared" / "data" / "portraits"
@@ -42,3 +43,15 @@ def warp_portrait(
 
     settings = EngineSettings(size=size, neutralise=neutralise, device="cpu")
     return make_engine("warp").prepare(photo(name), settings, lambda *_: None, lambda: False)
+
+
+def prepare(pixels: np.ndarray, **settings: Any) -> Any:
+    """A portrait of these pixels by the engine ``warp``, prepared anew."""
+    from heat_backend.engines.protocol import EngineSettings
+    from heat_backend.engines.registry import make_engine
+    from heat_backend.media.photo import Photo
+
+    given = Photo(pixels, "test photo")
+    return make_engine("warp").prepare(
+        given, EngineSettings(**settings), lambda *_: None, lambda: False
+    )

@@ -29,6 +29,10 @@ class CountingPortrait(StandInPortrait):
         return super().render(coefficients, out)
 
 
+def cancel_after(portrait: CountingPortrait, frames: int) -> Callable[[], bool]:
+    return lambda: len(portrait.rendered) >= frames
+
+
 def picture(width: int, height: int) -> np.ndarray:
     """Smooth colours like a photo's."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)

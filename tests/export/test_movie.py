@@ -18,7 +18,7 @@ from heat_backend.export.run import ExportResult
 from heat_backend.export.shot import frame_rate
 from heat_backend.export.write_errors import Occupied
 from heat_backend.media.photo import Photo
-from tests.export.conftest import CountingPortrait, hidden, make_clip, picture
+from tests.export.conftest import CountingPortrait, cancel_after, hidden, make_clip, picture
 
 Run = Callable[..., ExportResult]
 
@@ -30,10 +30,6 @@ def decode(path: Path) -> list[np.ndarray]:
 
 def distance(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.abs(a.astype(float) - b[..., :3]).mean())
-
-
-def cancel_after(portrait: CountingPortrait, frames: int) -> Callable[[], bool]:
-    return lambda: len(portrait.rendered) >= frames
 
 
 def test_a_movie_holds_every_frame_in_order(

@@ -17,7 +17,7 @@ from heat_backend.export.png import encode_png, read_texts
 from heat_backend.export.run import ExportResult
 from heat_backend.export.shot import portrait_key
 from heat_backend.media.photo import Photo
-from tests.export.conftest import CountingPortrait, hidden, make_clip, picture
+from tests.export.conftest import CountingPortrait, cancel_after, hidden, make_clip, picture
 
 Run = Callable[..., ExportResult]
 
@@ -128,10 +128,6 @@ def test_the_same_shot_again_renders_again(
 ) -> None:
     run_export(tmp_path / "out", make_clip(3))
     assert run_export(tmp_path / "out", make_clip(3)).rendered == 3
-
-
-def cancel_after(portrait: CountingPortrait, frames: int) -> Callable[[], bool]:
-    return lambda: len(portrait.rendered) >= frames
 
 
 def test_cancel_then_resume_renders_each_frame_once(

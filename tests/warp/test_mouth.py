@@ -8,13 +8,10 @@ from bridge.coefficients import Coefficients
 from bridge.face_model import landmarks
 from bridge.face_model import load as load_model
 from heat_backend.detect.detector import make_detector
-from heat_backend.engines.protocol import EngineSettings
-from heat_backend.engines.registry import make_engine
 from heat_backend.fit.landmark_outliers import chin_below_lip, misread_chin
 from heat_backend.geometry import landmark_measures
 from heat_backend.geometry.face_landmarks import FaceLandmarks
 from heat_backend.geometry.head_pose import apply_blendshapes
-from heat_backend.media.photo import Photo
 from heat_backend.warp.backward_warp import without_lip_shadow
 from tests import portraits
 from tools.measures import fidelity
@@ -26,12 +23,6 @@ SHOUT = "p08_hard_open_mouth.jpg"
 UPPER_LIP, LOWER_LIP = 13, 14  # FaceMesh: inner lips at the midline
 LIP_TOP, LIP_BOTTOM = 0, 17
 CHIN_FOLD = 18
-
-
-def prepare(pixels: np.ndarray, **settings: object):
-    return make_engine("warp").prepare(
-        Photo(pixels, "test photo"), EngineSettings(**settings), lambda *_: None, lambda: False
-    )
 
 
 @pytest.fixture(scope="module")

@@ -21,11 +21,11 @@ from heat_backend.geometry import landmark_measures
 from heat_backend.geometry.face_landmarks import FaceLandmarks
 from heat_backend.geometry.landmark_contours import LANDMARKS_68
 from heat_backend.media.photo import Photo
+from tests.portraits import KIT
 from tools.measures import fidelity
 
 pytestmark = pytest.mark.slow
 
-KIT = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "portraits"
 data = pytest.importorskip("skimage.data", reason="scikit-image brings the astronaut portrait")
 
 

@@ -2,7 +2,6 @@
 """The torch renderer gives the CPU's frames, and unusable devices are refused plainly."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,18 +9,15 @@ import pytest
 from bridge.coefficients import Coefficients
 from bridge.errors import MissingHere, UsageError
 from heat_backend.engines import device
-from heat_backend.engines.protocol import EngineSettings
-from heat_backend.engines.registry import make_engine
-from heat_backend.media.photo import Photo
 from heat_backend.warp import portrait as portrait_module
 from heat_backend.warp import warp_renderer
+from tests.portraits import KIT, prepare
 from tools.measures import fidelity
 
 pytestmark = pytest.mark.slow
 
 torch = pytest.importorskip("torch", reason="needs torch, the extra networks")
 data = pytest.importorskip("skimage.data", reason="scikit-image brings the astronaut portrait")
-KIT = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "portraits"
 CASES = {
     "zero": {},
     "left": {"rotation": (0.0, 0.5, 0.0)},
@@ -29,12 +25,6 @@ CASES = {
     "up": {"rotation": (-0.3, 0.0, 0.0), "translation": (0.2, 0.1, 0.5)},
     "speaking": {"expression": {"jawOpen": 0.7, "mouthSmileLeft": 0.8, "eyeBlinkLeft": 1.0}},
 }
-
-
-def prepare(pixels: np.ndarray, **settings: object) -> portrait_module.WarpPortrait:
-    return make_engine("warp").prepare(
-        Photo(pixels, "test photo"), EngineSettings(**settings), lambda *_: None, lambda: False
-    )
 
 
 def photos() -> Iterator[np.ndarray]:

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the warp engine's frames show, tracked again by the landmark detector."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -18,17 +16,10 @@ from heat_backend.geometry import landmark_measures
 from heat_backend.geometry.face_landmarks import FaceLandmarks
 from heat_backend.media.photo import Photo
 from tests import portraits
+from tests.portraits import KIT, prepare
 from tools.measures import fidelity
 
 pytestmark = pytest.mark.slow
-
-KIT = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "portraits"
-
-
-def prepare(pixels: np.ndarray, **settings: object):
-    return make_engine("warp").prepare(
-        Photo(pixels, "test photo"), EngineSettings(**settings), lambda *_: None, lambda: False
-    )
 
 
 @pytest.fixture(scope="module")

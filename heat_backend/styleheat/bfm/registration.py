@@ -2,8 +2,9 @@
 """Non-rigid registration of our face model to another face mesh, giving dense correspondence.
 
 Landmarks initialise it; our identity basis deforms our neutral face toward the other within the
-range of people, and a smooth field does the rest (non-rigid iterative closest points with a
-Laplacian, after Amberg et al., "Optimal Step Nonrigid ICP", 2007).
+range of people, and a smooth field does the rest: non-rigid iterative closest points with a
+Laplacian, after Amberg et al., "Optimal Step Nonrigid ICP Algorithms for Surface Registration",
+2007.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 """The inversion methods: ``encode``, ``coarse`` and ``optimize``, and the loss of the last.
 
 ``optimize`` descends on the fine rows of W+ and the 64 px feature by Adam, from the encoders'
-inversion; the loss has an L2, a VGG19 perceptual, a code-prior (P-norm space, arXiv 2012.09036) and
+inversion; the loss has an L2, a VGG19 perceptual, a code-prior (in P_N space, arXiv 2012.09036) and
 a feature-distance term.
 """
 
