@@ -87,7 +87,7 @@ def test_each_line_names_its_button(sound, tmp_path, monkeypatch):
     assert "secure connections" not in found(replace(sound, downloads=False))
 
 
-def test_a_set_up_of_another_blender_is_told(sound, tmp_path):
+def test_a_set_up_of_another_blender_is_reported(sound, tmp_path):
     from blender_addon.core.setup import setup_lock
 
     there = replace(sound, setup_lock=tmp_path / "setup.lock")
@@ -111,13 +111,13 @@ def test_what_does_not_fit_any_more_and_what_never_will(sound):
     assert "environment" not in found(replace(stale, kind="EXISTING"))
 
 
-def test_versions_that_differ_are_told(sound):
+def test_versions_that_differ_are_reported(sound):
     (line,) = (c for n, c in found(sound, answer(version="9.9")).items() if n == "versions")
     assert (line.state, line.remedy) == (WARNING, checks.SET_UP)
     assert doctor_job.addon_version() in line.detail and "9.9" in line.detail
 
 
-def test_a_backend_that_does_not_answer_is_told(sound):
+def test_a_backend_that_does_not_answer_is_reported(sound):
     def asked():
         raise bridge.errors.MissingHere("The backend does not run: no such file")
 

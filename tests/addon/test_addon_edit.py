@@ -207,7 +207,7 @@ def test_keys_stay_with_their_portrait_when_another_is_removed(blender, portrait
     assert at_frame(blender, left, 4) == pytest.approx({"chin_length": 2.0, "skin_tone": 0.5})
 
 
-def test_what_the_engine_has_not_is_told_and_left_out(blender, portrait, backend):
+def test_what_the_engine_has_not_is_reported_and_left_out(blender, portrait, backend):
     from blender_addon.core import engines
 
     blender.ops.heat.edit_attribute_add(attribute="age")
@@ -285,7 +285,7 @@ def described():
     engines.forget()
 
 
-def test_what_edits_cost_in_styleheat_is_told_before_it_starts(
+def test_what_edits_cost_in_styleheat_is_reported_before_it_starts(
     blender, portrait, monkeypatch, described
 ):
     from blender_addon import bridge

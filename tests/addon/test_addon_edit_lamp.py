@@ -151,7 +151,7 @@ def test_a_removed_portrait_takes_its_helpers_along(blender, rigged, lamp):
     assert not blender.context.scene.animation_data.drivers
 
 
-def test_what_is_missing_is_told(blender, rigged, portrait, lamp):
+def test_what_is_missing_is_reported(blender, rigged, portrait, lamp):
     with pytest.raises(RuntimeError, match="Pick a lamp"):
         blender.ops.heat.edit_drive_light(portrait=rigged.name)
     with pytest.raises(RuntimeError, match="no lamp"):

@@ -93,7 +93,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_file_is_told_in_a_line_and_changes_nothing(blender, portrait, tmp_path, case):
+def test_a_wrong_file_is_reported_in_a_line_and_changes_nothing(blender, portrait, tmp_path, case):
     content, told = WRONG[case]
     portrait.edits.jaw_width = 1.0
     path = tmp_path / "wrong.json"
@@ -114,7 +114,7 @@ def test_values_out_of_range_are_held(blender, portrait, tmp_path):
     assert values(portrait) == {"blush": 3.0}
 
 
-def test_nothing_to_save_and_nothing_there_are_told(blender, portrait, tmp_path):
+def test_nothing_to_save_and_nothing_there_are_reported(blender, portrait, tmp_path):
     with pytest.raises(RuntimeError, match="nothing to save"):
         blender.ops.heat.edit_preset_save(preset="empty")
     portrait.edits.blush = 1.0

@@ -152,7 +152,7 @@ def test_light_and_skin_tone_land_in_the_edits(rigged, blender, worker, sample, 
     assert edits.light_amount == pytest.approx(0.6)
 
 
-def test_what_cannot_be_matched_is_told_and_changes_nothing(rigged, blender, worker, tmp_path):
+def test_what_cannot_be_matched_is_reported_and_changes_nothing(rigged, blender, worker, tmp_path):
     worker(made_clip(tmp_path / "clip.npz", jawOpen=0.5))
     (tmp_path / "empty.png").write_bytes(b"picture")
     with pytest.raises(RuntimeError, match="No face found in empty"):
@@ -229,7 +229,7 @@ def test_a_portrait_with_a_rig_keeps_it(rigged, blender, worker, tmp_path):
     assert np.array(image.pixels[:]).max(initial=0.0, where=np.arange(24 * 32 * 4) % 4 < 3) < 0.5
 
 
-def test_a_file_that_is_no_fit_is_told(addon, blender, photo, worker, tmp_path):
+def test_a_file_that_is_no_fit_is_reported(addon, blender, photo, worker, tmp_path):
     blender.ops.heat.portrait_add(photo=str(photo))
     worker(made_clip(tmp_path / "clip.npz"))
     with pytest.raises(RuntimeError, match="fit the face again"):

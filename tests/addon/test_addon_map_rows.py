@@ -30,7 +30,7 @@ def test_rows_are_added_and_removed(addon, blender, portrait):
         blender.ops.heat.map_row_add(kind="KEY", expression="smirk")
 
 
-def test_renamed_key_is_told_and_repaired(addon, blender, portrait):
+def test_renamed_key_is_reported_and_repaired(addon, blender, portrait):
     from blender_addon.data import rig_maps
 
     portrait.mesh.data.shape_keys.key_blocks["jawOpen"].name = "jaw_open"

@@ -20,7 +20,7 @@ from tests.addon.test_addon_panels import Drawn, context
 # --- bad input ---
 
 
-def test_keys_with_other_limits_keep_to_them_and_it_is_told(rigged, blender, tmp_path):
+def test_keys_with_other_limits_keep_to_them_and_it_is_reported(rigged, blender, tmp_path):
     block = rigged.mesh.data.shape_keys.key_blocks["jawOpen"]
     block.slider_max = 0.5
     rigged.motion.path = saved(performance(50), tmp_path)
@@ -31,7 +31,7 @@ def test_keys_with_other_limits_keep_to_them_and_it_is_told(rigged, blender, tmp
     assert "jawOpen" in notes(rigged)
 
 
-def test_what_the_map_cannot_express_is_told_and_the_rest_goes_on(rigged, blender, tmp_path):
+def test_what_the_map_cannot_express_is_reported_and_the_rest_goes_on(rigged, blender, tmp_path):
     for name in ("tongueOut", "cheekPuff"):
         row = next(r for r in rigged.key_rows if r.expression == name)
         row.mute = True
@@ -47,7 +47,7 @@ def test_what_the_map_cannot_express_is_told_and_the_rest_goes_on(rigged, blende
     assert len(versions.curves_of(baked_strip(keys))) == 48
 
 
-def test_no_rig_and_no_rig_map_are_told(rigged, blender, tmp_path):
+def test_no_rig_and_no_rig_map_are_reported(rigged, blender, tmp_path):
     rigged.motion.path = saved(performance(20), tmp_path)
     rigged.key_rows.clear()
     rigged.bone_rows.clear()
@@ -58,7 +58,7 @@ def test_no_rig_and_no_rig_map_are_told(rigged, blender, tmp_path):
         blender.ops.heat.bake_motion()
 
 
-def test_a_clip_of_a_newer_version_is_told(rigged, blender, tmp_path):
+def test_a_clip_of_a_newer_version_is_reported(rigged, blender, tmp_path):
     path = saved(performance(20), tmp_path)
     with np.load(path) as fields:
         changed = {**fields, "version": np.array(2)}
@@ -69,7 +69,7 @@ def test_a_clip_of_a_newer_version_is_told(rigged, blender, tmp_path):
     assert rigged.mesh.data.shape_keys.animation_data is None
 
 
-def test_locked_tracks_are_told_and_nothing_is_changed(rigged, blender, tmp_path):
+def test_locked_tracks_are_reported_and_nothing_is_changed(rigged, blender, tmp_path):
     rigged.motion.path = saved(performance(20), tmp_path)
     rigged.motion.take_head = False
     blender.ops.heat.bake_motion()
@@ -84,7 +84,7 @@ def test_locked_tracks_are_told_and_nothing_is_changed(rigged, blender, tmp_path
     assert [c.evaluate(20) for c in versions.curves_of(baked_strip(keys))] == before
 
 
-def test_locked_curves_are_told(rigged, blender, tmp_path):
+def test_locked_curves_are_reported(rigged, blender, tmp_path):
     rigged.motion.path = saved(performance(20), tmp_path)
     rigged.armature = None
     blender.ops.heat.bake_motion()
@@ -112,7 +112,7 @@ def test_an_overridden_rig_takes_the_bake(rigged, blender, tmp_path):
     assert jaw == pytest.approx(performance(20).expression[9, column("jawOpen")], abs=0.03)
 
 
-def test_a_linked_rig_is_told(rigged, blender, tmp_path):
+def test_a_linked_rig_is_reported(rigged, blender, tmp_path):
     file = str(tmp_path / "library.blend")
     blender.data.libraries.write(file, {rigged.mesh, rigged.armature})
     with blender.data.libraries.load(file, link=True) as (there, here):
@@ -126,7 +126,7 @@ def test_a_linked_rig_is_told(rigged, blender, tmp_path):
         blender.ops.heat.bake_motion()
 
 
-def test_a_missing_backend_and_missing_files_are_told(rigged, blender, tmp_path):
+def test_a_missing_backend_and_missing_files_are_reported(rigged, blender, tmp_path):
     with pytest.raises(RuntimeError, match="Choose a video, a sound or a motion clip"):
         blender.ops.heat.bake_motion()
     rigged.motion.path = str(tmp_path / "gone.mp4")
@@ -241,7 +241,7 @@ def test_a_voice_is_laid_over_the_mouth_alone_and_in_step(tmp_path):
     np.testing.assert_array_equal(mixed.expression[:, brow], face.expression[:, brow])
 
 
-def test_a_failure_of_the_backend_is_told_in_its_words(rigged, blender, reader, tmp_path):
+def test_a_failure_of_the_backend_is_reported_in_its_words(rigged, blender, reader, tmp_path):
     rigged.motion.path = media(tmp_path, "empty.mp4")
     with pytest.raises(RuntimeError, match="There is no face in the film"):
         blender.ops.heat.bake_motion()

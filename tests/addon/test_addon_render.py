@@ -212,7 +212,7 @@ def test_sampling_leaves_frame_and_interface_alone(blender, portrait, backend):
     assert task.record.count == 200
 
 
-def test_view_transform_is_told_and_fixed(addon, blender):
+def test_view_transform_is_reported_and_fixed(addon, blender):
     from blender_addon.scene import take_strip
 
     scene = blender.context.scene

@@ -116,13 +116,13 @@ def test_a_folder_of_200_letters(plan, tmp_path):
 
 
 @pytest.mark.skipif(not Path("/sys").is_dir(), reason="needs a folder that nobody can write")
-def test_a_read_only_user_folder_is_told(plan):
+def test_a_read_only_user_folder_is_reported(plan):
     task = setup_run.SetupRun(replace(plan, places=Places(Path("/sys/heat"))))
     with pytest.raises(bridge.errors.BadInput, match=r"/sys/heat cannot be written: "):
         task.start()
 
 
-def test_a_full_disk_is_told_before_anything_is_done(plan, monkeypatch):
+def test_a_full_disk_is_reported_before_anything_is_done(plan, monkeypatch):
     monkeypatch.setattr(machine.shutil, "disk_usage", lambda _: type("U", (), {"free": 1.0})())
     monkeypatch.setattr(setup_run, "needed", lambda _: packed.Size(200.0, 900.0))
     with pytest.raises(bridge.errors.BadInput, match=r"0\.0 GB left.* 0\.9 GB: make room"):
@@ -317,7 +317,7 @@ def test_removal_reaches_read_only_files(tmp_path):
     assert patience.remove_tree(tmp_path / "a") == [] and not (tmp_path / "a").exists()
 
 
-def test_machines_that_cannot_have_it_are_told():
+def test_machines_that_cannot_have_it_are_reported():
     data = Path("/Volumes/data/heat")
     intel = machine.Machine("darwin", "x86_64", (14, 2))
     assert "Intel" in machine.complaint(intel, data)

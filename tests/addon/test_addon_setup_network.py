@@ -191,12 +191,12 @@ def test_a_bundle_needs_no_network(setup_plan, index):
     assert "heat-other 2.0 is not here for Python" in status.text
 
 
-def test_offline_without_wheels_is_told(setup_plan, index):
+def test_offline_without_wheels_is_reported(setup_plan, index):
     status = run(replace(setup_plan, online=False))
     assert status.state == "failed" and "set to stay offline" in status.text
 
 
-def test_python_without_ssl_is_told_what_to_install(setup_plan, index, monkeypatch):
+def test_without_ssl_the_line_says_what_to_install(setup_plan, index, monkeypatch):
     real = interpreter.probe
 
     def without_ssl(path, pip_folder):
@@ -274,11 +274,11 @@ def test_settings_are_read_as_pip_ranks_them():
         ("something odd", "the log says why"),
     ],
 )
-def test_failures_are_told_in_a_sentence(said, word):
+def test_failures_are_reported_in_a_sentence(said, word):
     assert word in pip_output.explain(said, "numpy 2.4.6", "linux")
 
 
-def test_pythons_that_cannot_serve_are_told(tmp_path):
+def test_pythons_that_cannot_serve_are_reported(tmp_path):
     def probed(version):
         return {"probe_with": lambda _path, _pip: interpreter.Probe(version)}
 

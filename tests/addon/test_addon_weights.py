@@ -131,7 +131,7 @@ def test_engines_are_suggested_before_anything_runs(weights, blender, portrait):
     assert "warp" in engines.names()
 
 
-def test_a_failed_fetch_and_damaged_files_are_told(weights, blender, published):
+def test_a_failed_fetch_and_damaged_files_are_reported(weights, blender, published):
     published.status = 404
     try:
         with pytest.raises(RuntimeError, match=r"does not have StyleHEAT_visual\.pt"):
@@ -167,7 +167,7 @@ def test_progress_is_read_line_by_line():
     assert weights_command.advanced(status, "ok    hfgi.pth") == status
 
 
-def test_a_backend_that_is_too_old_is_told():
+def test_a_backend_that_is_too_old_is_reported():
     from blender_addon import bridge
 
     with pytest.raises(bridge.errors.MissingHere, match="another version than the add-on"):

@@ -221,7 +221,7 @@ def test_linked_and_overridden_rigs(tmp_path):
     assert _sampled(mesh, mapped).rotation == pytest.approx((0.25, 0.0, 0.0), abs=1e-5)
 
 
-def test_a_missing_library_is_told(tmp_path):
+def test_a_missing_library_is_reported(tmp_path):
     library = _save_library(tmp_path)
     instance, linked = _link(tmp_path)
     scene, layer = bpy.context.scene, bpy.context.view_layer

@@ -112,7 +112,7 @@ def test_constraints_count():
 
 
 @pytest.mark.parametrize("facing", ["POS_Y", "POS_X", "POS_Z_Y_UP"])
-def test_other_facings_can_be_told(facing):
+def test_other_facings_can_be_set(facing):
     armature = add_armature()
     turns = {
         "POS_Y": Matrix.Rotation(-0.3, 3, "X"),
@@ -190,7 +190,7 @@ def test_a_renamed_key_reads_as_rest_and_is_reported():
     assert dead.suggestion == "Jaw_Open"
 
 
-def test_what_is_missing_reads_as_rest_and_is_told():
+def test_what_is_missing_reads_as_rest_and_is_reported():
     bare = add_face(keys=())
     curve = bpy.data.objects.new("Curve", bpy.data.curves.new("Curve", "CURVE"))
     armature = add_armature()

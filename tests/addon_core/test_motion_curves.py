@@ -163,7 +163,7 @@ def test_inverse_leads_back_through_the_map():
     assert found.left_out == found.short == ()
 
 
-def test_limits_hold_and_are_told():
+def test_limits_hold_and_are_reported():
     rig_map = RigMap((KeyRow("jaw", "jawOpen"), KeyRow("smile", "mouthSmileLeft")))
     table = wanted(jawOpen=[0.2, 0.9, -0.3], mouthSmileLeft=[0.1, 0.2, 0.3])
     limits = {"jaw": (-0.1, 0.5), "smile": (0.0, 1.0)}
@@ -173,7 +173,7 @@ def test_limits_hold_and_are_told():
     assert found.short == ("jawOpen",)
 
 
-def test_what_no_row_serves_is_told_and_the_rest_goes_on():
+def test_what_no_row_serves_is_reported_and_the_rest_goes_on():
     rig_map = RigMap((KeyRow("jaw", "jawOpen"),))
     table = wanted(jawOpen=[0.2, 0.4], tongueOut=[0.0, 0.5])
     found = map_inverse.inverse_keys(rig_map, table, EVERYTHING, {"jaw": (0.0, 1.0)})

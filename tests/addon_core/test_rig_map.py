@@ -67,7 +67,7 @@ def test_bone_rows_turn_scale_shift_and_cross():
     assert made.translation == pytest.approx([0.0, 0.0, 0.4 + 1.8])
 
 
-def test_unknown_expression_is_told():
+def test_unknown_expression_is_reported():
     with pytest.raises(bridge.errors.BadInput, match="smirk"):
         evaluate(RigMap((KeyRow("a", "smirk"),)), {"a": 1.0}, REST)
 

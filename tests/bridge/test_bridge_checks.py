@@ -40,7 +40,7 @@ def test_an_older_reader_finds_its_fields() -> None:
                     "mend": "pip install torch"}  # fmt: skip
 
 
-def test_what_is_wrong_comes_first_and_is_told() -> None:
+def test_what_is_wrong_comes_first_and_is_reported() -> None:
     rows = [Check("a", OK, ""), Check("b", OPTIONAL, ""), Check("c", WARNING, "old"),
             Check("d", MISSING, "gone"), Check("e", OK, "")]  # fmt: skip
     assert [check.name for check in checks.worst_first(rows)] == list("dcbae")

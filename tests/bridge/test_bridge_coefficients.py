@@ -53,7 +53,7 @@ def test_unusable_values_are_refused_by_the_name_of_their_field(arguments, field
         checked(**arguments)
 
 
-def test_values_beyond_the_range_are_clamped_and_told():
+def test_values_beyond_the_range_are_clamped_and_reported():
     wild = Coefficients.of({"jawOpen": 7.0, "mouthLeft": -3.0, "cheekPuff": 1.2}, (0.1, 0, 0))
     tame, changed = clamped(wild)
     assert changed

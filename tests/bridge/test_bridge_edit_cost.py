@@ -50,7 +50,7 @@ def test_shapes_are_inverted_at_short_steps_and_colours_are_not():
     assert shape.inversions == 4
 
 
-def test_the_number_is_bounded_and_that_is_told():
+def test_the_number_is_bounded_and_that_is_reported():
     wild = np.random.default_rng(0).uniform(-3, 3, (500, 2))
     keys = edit_cost.edit_keys(wild, ["jaw_width", "blush"])
     assert keys.inversions <= edit_cost.MOST_KEYS and keys.rough

@@ -18,7 +18,7 @@ def test_every_edit_is_off_at_zero_and_has_a_group_and_a_meaning():
         assert edit.meaning
 
 
-def test_an_unknown_edit_is_told_with_the_nearest_name():
+def test_an_unknown_edit_is_reported_with_the_nearest_name():
     with pytest.raises(BadInput, match="did you mean jaw_width"):
         usable({"jaw_widht": 1.0})
 
@@ -27,7 +27,7 @@ def test_an_unknown_edit_that_is_off_is_no_error():
     assert usable({"from_a_newer_heat": 0.0, "blush": 1.0}) == ({"blush": 1.0}, ())
 
 
-def test_values_out_of_range_are_held_and_told():
+def test_values_out_of_range_are_held_and_reported():
     found, notes = usable({"skin_tone": 99.0, "light_amount": -4.0, "blush": 0.0})
     assert found == {"skin_tone": 3.0, "light_amount": -1.0}
     assert len(notes) == 2

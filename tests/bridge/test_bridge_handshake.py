@@ -54,7 +54,7 @@ def test_both_ends_with_the_secret_meet_and_it_never_travels():
     assert SECRET.encode() not in said
 
 
-def test_a_wrong_secret_is_told_to_both_and_never_travels():
+def test_a_wrong_secret_is_reported_to_both_and_never_travels():
     outcome, said = meet(SECRET, "another secret altogether")
     assert isinstance(outcome["server"], SecretRefused)
     assert isinstance(outcome["client"], SecretRefused)
@@ -86,7 +86,7 @@ def test_a_proof_cannot_be_used_twice():
     assert proof(SECRET, "client", a, b) == proof(SECRET, "client", a, b)
 
 
-def test_a_newer_client_is_told_and_so_is_the_server():
+def test_a_newer_client_is_reported_at_both_ends():
     server, raw = socket.socketpair()
     channel, outcome = Channel(server), {}
 
@@ -110,7 +110,7 @@ def test_a_newer_client_is_told_and_so_is_the_server():
     assert isinstance(outcome["server"], VersionMismatch)
 
 
-def test_a_newer_server_is_told_and_so_is_the_client():
+def test_a_newer_server_is_reported_at_both_ends():
     raw, other = socket.socketpair()
     client = Channel(other)
     body = b'{"protocol":2,"nonce":"' + b"ab" * 32 + b'"}'

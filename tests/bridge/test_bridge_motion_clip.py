@@ -157,7 +157,7 @@ def test_damaged_bytes_are_refused(tmp_path):
         motion_clip.load(tmp_path / "c.npz")
 
 
-def test_a_folder_or_a_missing_file_is_told(tmp_path):
+def test_a_folder_or_a_missing_file_is_reported(tmp_path):
     with pytest.raises(BadInput):
         motion_clip.load(tmp_path)
     with pytest.raises(BadInput, match="nowhere"):
@@ -194,7 +194,7 @@ def test_clamping_counts_the_frames():
     assert motion_clip.clamped(clip) == (clip, 0)
 
 
-def test_a_frame_that_does_not_exist_is_told():
+def test_a_frame_that_does_not_exist_is_reported():
     with pytest.raises(BadInput, match="no frame 5"):
         make_clip(4).frame(4)
 

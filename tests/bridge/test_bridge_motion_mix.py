@@ -80,7 +80,7 @@ def test_turns_past_half_a_circle_are_resampled_the_short_way():
         ({"mouth": 1.0}, 0.0, -1.0, "crossfade"),
     ],
 )
-def test_what_makes_no_sense_is_told(weights, at, fade, told):
+def test_what_makes_no_sense_is_reported(weights, at, fade, told):
     with pytest.raises(UsageError, match=told):
         laid_over(flat(10, 0.0), flat(10, 1.0), weights, at, fade)
 

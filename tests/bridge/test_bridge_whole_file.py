@@ -31,7 +31,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_a_name_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_name_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     target = tmp_path / "missing" / "take.json"
     with pytest.raises(BadInput, match=r"cannot write .*take\.json"), user_file(target) as part:
         part.write_text("new")

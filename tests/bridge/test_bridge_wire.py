@@ -94,7 +94,7 @@ def test_a_header_too_large_is_refused_unread(ends):
         prefix(Kind.BLOB, 2, 9) + b"{}abc",
     ],
 )
-def test_half_a_message_and_then_the_end_is_told(ends, half):
+def test_half_a_message_and_then_the_end_is_reported(ends, half):
     raw, channel = ends
     raw.sendall(half)
     raw.close()
@@ -109,7 +109,7 @@ def test_half_a_message_and_then_silence_ends(ends, monkeypatch):
         channel.receive(TO_SERVER, deadline=time.monotonic() + 0.2)
 
 
-def test_another_version_is_told_with_both_numbers(ends):
+def test_another_version_is_reported_with_both_numbers(ends):
     raw, channel = ends
     raw.sendall(prefix(version=7))
     with pytest.raises(VersionMismatch, match=r"version 7 .* this end 1") as told:
@@ -135,7 +135,7 @@ def test_an_error_survives_the_close_although_unread_bytes_wait():
     listener.close()
 
 
-def test_sending_to_someone_gone_is_told(ends):
+def test_sending_to_someone_gone_is_reported(ends):
     raw, channel = ends
     raw.close()
     with pytest.raises(BackendLost):

@@ -96,7 +96,7 @@ def test_render_a_sequence(heat: Heat, photo: Path, clip: Path, tmp_path: Path) 
     assert "note: this is a stand-in" in answer.err
 
 
-def test_what_edits_cost_is_told_before_frames_are_rendered(
+def test_what_edits_cost_is_reported_before_frames_are_rendered(
     heat: Heat, photo: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = "7 inversions of the edited photo, about 3 min"
@@ -263,7 +263,7 @@ def test_clips_that_cannot_be_used(heat: Heat, photo: Path, clip: Path, tmp_path
     assert not (tmp_path / "out").exists()
 
 
-def test_values_out_of_range_are_told_once(heat: Heat, photo: Path, tmp_path: Path) -> None:
+def test_values_out_of_range_are_reported_once(heat: Heat, photo: Path, tmp_path: Path) -> None:
     answer = render(heat, photo, save_clip(tmp_path / "wild.npz", 200), tmp_path / "out.mp4")
     assert answer.status == 0
     assert answer.err.count("clamped") == 1

@@ -77,7 +77,7 @@ def test_without_an_edit_nothing_is_written(heat, photo, tmp_path):
         (["blush=1", "blush=2"], 2, "twice"),
     ],
 )
-def test_what_cannot_be_set_is_told(heat, photo, tmp_path, words, status, told):
+def test_what_cannot_be_set_is_reported(heat, photo, tmp_path, words, status, told):
     out = tmp_path / "out.png"
     answer = heat("edit", "--portrait", photo, "--out", out, "--set", *words)
     assert answer.status == status
@@ -135,7 +135,7 @@ def test_a_fit_holds_shape_colours_light_and_pose(heat, photo, tmp_path):
     assert all(np.isfinite(v).all() for v in fit.values() if v.dtype.kind == "f")
 
 
-def test_a_fit_of_a_picture_without_a_face_is_told(heat, tmp_path):
+def test_a_fit_of_a_picture_without_a_face_is_reported(heat, tmp_path):
     path = tmp_path / "grey.png"
     Image.fromarray(np.full((128, 128, 3), 127, np.uint8)).save(path)
     answer = heat("fit", "--portrait", path, "--out", tmp_path / "fit.npz")
@@ -143,7 +143,7 @@ def test_a_fit_of_a_picture_without_a_face_is_told(heat, tmp_path):
     assert "face" in answer.error
 
 
-def test_a_match_is_a_clip_with_edits_and_is_told_in_lines(heat, photo, tmp_path):
+def test_a_match_is_a_clip_with_edits_and_is_reported_in_lines(heat, photo, tmp_path):
     sample, out = tmp_path / "sample.png", tmp_path / "like.npz"
     with Image.open(photo) as picture:
         tinted = np.asarray(picture, np.float32)[:, ::-1] * (0.75, 0.7, 0.6)
@@ -177,7 +177,7 @@ def test_a_match_is_a_clip_with_edits_and_is_told_in_lines(heat, photo, tmp_path
         (["--sample", "nowhere.png"], 3, "nowhere.png"),
     ],
 )
-def test_a_match_that_cannot_be_is_told(heat, photo, tmp_path, words, status, told):
+def test_a_match_that_cannot_be_is_reported(heat, photo, tmp_path, words, status, told):
     usual = ["--sample", photo, "--out", tmp_path / "like.npz"]
     answer = heat("match", "--portrait", photo, *usual, *words)
     assert answer.status == status
@@ -196,7 +196,7 @@ def test_no_command_writes_over_what_it_reads(heat, photo):
     assert photo.read_bytes() == before
 
 
-def test_a_folder_that_is_not_there_is_told_before_the_work(heat, photo, tmp_path):
+def test_a_folder_that_is_not_there_is_reported_before_the_work(heat, photo, tmp_path):
     out = tmp_path / "no" / "such.png"
     answer = heat("edit", "--portrait", str(photo), "--set", "jaw_width=1", "--out", str(out))
     assert answer.status == 3 and "make it, or choose another" in answer.err

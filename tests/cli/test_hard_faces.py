@@ -165,7 +165,7 @@ def head_turned(yaw_degrees: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize("yaw", [-90.0, -85.0, 75.0, 85.0, 90.0])
-def test_a_picture_in_profile_is_told_in_one_line(
+def test_a_picture_in_profile_is_reported_in_one_line(
     heat: Heat, clip: Path, tmp_path: Path, yaw: float
 ) -> None:
     path = save(tmp_path / "profile.png", head_turned(yaw))
@@ -184,7 +184,7 @@ def test_a_picture_in_profile_is_told_in_one_line(
 
 
 @pytest.mark.parametrize(("yaw", "side"), [(24.0, "right"), (-24.0, "left")])
-def test_a_face_turned_a_little_is_told_so(
+def test_a_face_turned_a_little_is_reported(
     heat: Heat, tmp_path: Path, yaw: float, side: str
 ) -> None:
     path = save(tmp_path / "turned.png", head_turned(yaw))
@@ -223,7 +223,7 @@ def test_a_photo_on_its_side_or_head_is_read(heat: Heat, tmp_path: Path) -> None
         assert any("upright" in text for text in report["hard"])
 
 
-def test_dark_and_burnt_out_faces_are_told(heat: Heat, tmp_path: Path) -> None:
+def test_dark_and_burnt_out_faces_are_reported(heat: Heat, tmp_path: Path) -> None:
     dark = save(tmp_path / "dark.png", (astronaut() * 0.1).astype(np.uint8))
     burnt = np.clip(astronaut() * 2.5 + 80, 0, 255).astype(np.uint8)
     for path, word in ((dark, "dark"), (save(tmp_path / "burnt.png", burnt), "overexposed")):
@@ -233,7 +233,7 @@ def test_dark_and_burnt_out_faces_are_told(heat: Heat, tmp_path: Path) -> None:
     assert not any("dark" in t or "overexposed" in t for t in usual["hard"])
 
 
-def test_a_face_too_small_at_the_size_asked_for_is_told(
+def test_a_face_too_small_at_the_size_asked_for_is_reported(
     heat: Heat, clip: Path, tmp_path: Path
 ) -> None:
     path = save(tmp_path / "a.png", astronaut())

@@ -89,7 +89,9 @@ def test_ranges_that_hold_nothing_are_refused(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_face_that_the_video_never_shows_is_told(heat: Heat, video: Path, tmp_path: Path) -> None:
+def test_a_face_that_the_video_never_shows_is_reported(
+    heat: Heat, video: Path, tmp_path: Path
+) -> None:
     answer = heat("track", video, "--out", tmp_path / "clip.npz", "--face", "2")
     assert answer.status == 3
     assert "shows only one face" in answer.err.splitlines()[-1]
@@ -113,7 +115,7 @@ def test_a_video_given_to_mix_is_sent_to_track(heat: Heat, video: Path, tmp_path
     assert (answer.status, "heat track" in answer.error) == (3, True)
 
 
-def test_what_is_wrong_with_photo_or_range_is_told_before_a_video_is_tracked(
+def test_what_is_wrong_with_photo_or_range_is_reported_before_a_video_is_tracked(
     heat: Heat, video: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def tracked(*args: object, **more: object) -> None:
@@ -128,7 +130,7 @@ def test_what_is_wrong_with_photo_or_range_is_told_before_a_video_is_tracked(
     assert heat(*stand_in, "--inversion", "nonsense").status == 2
 
 
-def test_what_is_wrong_with_the_motion_is_told_before_the_photo_is_fitted(
+def test_what_is_wrong_with_the_motion_is_reported_before_the_photo_is_fitted(
     heat: Heat, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def prepared(*args: object, **more: object) -> None:

@@ -135,7 +135,7 @@ def test_all_edits_at_once_render(portrait):
         assert shown.shape == (portrait.height, portrait.width, 3)
 
 
-def test_a_photo_without_teeth_or_hair_is_told(portrait):
+def test_a_photo_without_teeth_or_hair_is_reported(portrait):
     editor = portrait.editor.colours
     base = editor.base
     missing = {name: mean for name, mean in base.means.items() if name not in ("teeth", "hair")}
@@ -145,7 +145,7 @@ def test_a_photo_without_teeth_or_hair_is_told(portrait):
     assert bare.recolour({"hair_hue": 2.0}).foreground.shape == bare.base.foreground.shape
 
 
-def test_teeth_behind_closed_lips_are_told(portrait):
+def test_teeth_behind_closed_lips_are_reported(portrait):
     head = known_heads.random_head(np.random.default_rng(3), len(load().identity))
     photo = Photo(known_heads.drawn(load(), head), "drawn head with closed lips")
     closed = make_engine("warp").prepare(
@@ -178,7 +178,7 @@ def test_a_clip_with_keyed_edits_renders_them(portrait, tmp_path: Path):
     assert second.mean() > first.mean() + 0.5
 
 
-def test_a_clip_with_an_edit_of_a_newer_version_is_told_before_it_renders(portrait):
+def test_a_clip_with_an_edit_of_a_newer_version_is_reported_before_it_renders(portrait):
     values = np.zeros((1, 1), np.float32)
     still = (
         np.zeros((1, 52), np.float32),

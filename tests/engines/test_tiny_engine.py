@@ -93,7 +93,9 @@ def test_its_options_go_through_prepare(client: Client) -> None:
         ({"inversion": "encode"}, "the engine tiny has no option 'inversion'"),
     ],
 )
-def test_what_it_cannot_have_is_told(client: Client, options: dict[str, object], told: str) -> None:
+def test_what_it_cannot_have_is_reported(
+    client: Client, options: dict[str, object], told: str
+) -> None:
     with pytest.raises(UsageError, match=told):
         colour(client, **options)
     assert colour(client, level=3) == [3, 0, 0], "the session goes on"

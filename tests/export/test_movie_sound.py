@@ -99,7 +99,7 @@ def test_the_same_frames_with_another_sound_are_another_movie(
     assert run_export(out, make_clip(10), resume=True, sound=Sound(tone)).rendered == 0
 
 
-def test_what_has_no_sound_is_told_before_rendering(tmp_path: Path) -> None:
+def test_what_has_no_sound_is_reported_before_rendering(tmp_path: Path) -> None:
     text = tmp_path / "voice.wav"
     text.write_text("not a sound")
     with pytest.raises(BadInput, match="cannot be read"):

@@ -81,7 +81,7 @@ def test_of_several_the_first_that_can_is_taken(checkout: Path, tmp_path: Path) 
     assert errors(done) == []
 
 
-def test_a_python_without_venv_is_told_in_one_line(checkout: Path, tmp_path: Path) -> None:
+def test_a_python_without_venv_is_reported_in_one_line(checkout: Path, tmp_path: Path) -> None:
     python(tmp_path / "bin" / "python3", (3, 13), able=False)
     done = make(checkout, tmp_path / "bin")
     assert done.returncode != 0
@@ -90,7 +90,7 @@ def test_a_python_without_venv_is_told_in_one_line(checkout: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("version", [(3, 10), (3, 15)])
-def test_another_python_is_told_in_one_line(
+def test_another_python_is_reported_in_one_line(
     checkout: Path, tmp_path: Path, version: tuple[int, int]
 ) -> None:
     wrong = python(tmp_path / "bin" / "python3", version)
@@ -104,7 +104,7 @@ def test_another_python_is_told_in_one_line(
         assert "CALLED" not in done.stdout
 
 
-def test_a_python_that_is_named_beside_an_environment_of_another_is_told(
+def test_a_python_that_is_named_beside_an_environment_of_another_is_reported(
     checkout: Path, tmp_path: Path
 ) -> None:
     named = python(tmp_path / "bin" / "python3.12", (3, 12))

@@ -65,7 +65,7 @@ def test_threads_that_run_one_network_at_once_get_what_one_alone_gets(file: Path
 
 
 @pytest.mark.parametrize("length", [None, 0, 100])
-def test_a_missing_or_damaged_file_is_told_in_one_line(file: Path, length: int | None) -> None:
+def test_a_missing_or_damaged_file_is_reported_in_one_line(file: Path, length: int | None) -> None:
     if length is None:
         file.unlink()
     else:

@@ -77,7 +77,7 @@ def test_known_light_comes_back(own, portrait):
     assert np.abs(got - wanted).mean() < 0.4 * np.abs(plain - wanted).mean()
 
 
-def test_a_light_that_edits_cannot_make_is_met_as_far_as_they_reach_and_told(own):
+def test_a_light_that_edits_cannot_make_is_met_as_far_as_they_reach_and_reported(own):
     harsh = replace(own.light, coefficients=own.light.coefficients * 0.0)
     harsh.coefficients[0], harsh.coefficients[6], harsh.coefficients[4] = 0.3, 0.3, -0.3
     harsh = replace(harsh, level=0.3)
@@ -116,7 +116,7 @@ def test_a_turned_head_comes_back(own, portrait):
     assert found[2] == pytest.approx(0.1, abs=0.04)
 
 
-def test_a_monochrome_sample_gives_lightness_alone_and_is_told(own):
+def test_a_monochrome_sample_gives_lightness_alone_and_is_reported(own):
     grey = np.repeat(own.pixels.mean(axis=2, keepdims=True), 3, axis=2)
     toned = np.clip(grey * (1.0, 0.85, 0.65), 0, 255).astype(np.uint8)
     assert is_grey(grey.astype(np.uint8))
@@ -127,7 +127,7 @@ def test_a_monochrome_sample_gives_lightness_alone_and_is_told(own):
     assert not {"skin_warmth", "blush"} & set(found.edits)
 
 
-def test_skin_beyond_the_edits_reach_is_told(own):
+def test_skin_beyond_the_edits_reach_is_reported(own):
     here = skin_colour(own)
     dark = replace(here, lab=here.lab - (40.0, 0.0, 0.0))
     found = match_skin(here, dark)

@@ -87,7 +87,7 @@ def test_a_proof_recorded_from_another_session_is_refused(server):
     assert told(raw)["code"] == "refused"
 
 
-def test_a_newer_client_is_told_which_end_to_update(server):
+def test_a_newer_client_learns_which_end_to_update(server):
     raw = raw_connection(server)
     raw.sendall(packed(Kind.PROOF, version=2))
     header = told(raw)
@@ -206,7 +206,7 @@ def test_uploads_together_are_bounded_without_taking_room(server, spy):
         spy.next_message(10)
 
 
-def test_unknown_jobs_and_files_are_told_without_ending_the_session(spy):
+def test_unknown_jobs_and_files_are_reported_without_ending_the_session(spy):
     for kind, header in [
         (Kind.JOB_QUERY, {"job": "nonesuch"}),
         (Kind.JOB_CANCEL, {"job": "nonesuch"}),

@@ -277,14 +277,14 @@ def test_what_cannot_be_exported_fails_with_one_line(start, tmp_path, monkeypatc
     assert "heat-session" not in status.message
 
 
-def test_a_target_below_a_file_is_told(start, tmp_path):
+def test_a_target_below_a_file_is_reported(start, tmp_path):
     (tmp_path / "file").touch()
     status = start(3, out_path=tmp_path / "file" / "take").wait(PATIENCE)
     assert status.state == "failed"
     assert "cannot write" in status.message
 
 
-def test_a_clip_without_frames_is_told(start, tmp_path, clip_file):
+def test_a_clip_without_frames_is_reported(start, tmp_path, clip_file):
     with np.load(clip_file(2)) as fields:
         empty = {n: fields[n][:0] if fields[n].ndim == 2 else fields[n] for n in fields.files}
     np.savez(tmp_path / "empty.npz", **empty)
@@ -293,7 +293,7 @@ def test_a_clip_without_frames_is_told(start, tmp_path, clip_file):
     assert "no frames" in status.message
 
 
-def test_no_backend_at_the_address_is_told(start):
+def test_no_backend_at_the_address_is_reported(start):
     status = start(address=("127.0.0.1", 9)).wait(PATIENCE)
     assert status.state == "interrupted"
     assert "no backend answers" in status.message

@@ -50,7 +50,7 @@ def test_holding_every_slot_sends_the_next_by_tcp_until_one_is_let_go(connect):
     assert client.render(jaw(0.3)).shared
 
 
-def test_out_of_range_is_clamped_and_told(connect):
+def test_out_of_range_is_clamped_and_reported(connect):
     client = connect()
     client.prepare(portrait())
     wild = client.render(jaw(40.0))
@@ -79,7 +79,7 @@ def test_nan_on_the_wire_is_refused_and_the_session_goes_on(connect):
     assert client.render(jaw(0.1)).pixels.any()
 
 
-def test_rendering_before_preparing_is_told(connect):
+def test_rendering_before_preparing_is_reported(connect):
     client = connect()
     names, payload = packing.pack(Coefficients.zero())
     client.tell(Kind.RENDER, {"sequence": 1, "edits": names}, payload)
@@ -163,7 +163,7 @@ def test_a_preview_can_be_stopped_while_it_prepares(server, gate):
     assert preview.state == "stopped"
 
 
-def test_a_pose_that_breaks_the_engine_is_told_and_the_next_one_shown(server, gate):
+def test_a_pose_that_breaks_the_engine_is_reported_and_the_next_one_shown(server, gate):
     gate.let(100)
     preview = live_preview(server, engine="gated")
     preview.send(Coefficients.of({"jawOpen": 0.1}, edits={"boom": 1.0}))
@@ -234,7 +234,7 @@ def test_a_file_with_spaces_and_letters_of_any_script(connect, tmp_path):
 
 
 @pytest.mark.parametrize("case", ["missing", "folder", "empty", "truncated", "text", "no pixels"])
-def test_a_bad_portrait_is_told_and_the_connection_stays(connect, tmp_path, case):
+def test_a_bad_portrait_is_reported_and_the_connection_stays(connect, tmp_path, case):
     path = tmp_path / "bad.png"
     if case == "folder":
         path.mkdir()
@@ -256,7 +256,7 @@ def test_a_bad_portrait_is_told_and_the_connection_stays(connect, tmp_path, case
     client.render(jaw(0.2))
 
 
-def test_an_unknown_engine_is_told(connect):
+def test_an_unknown_engine_is_reported(connect):
     client = connect()
     with pytest.raises(UsageError, match="nonesuch"):
         client.prepare(portrait(), "nonesuch")

@@ -263,7 +263,7 @@ def test_a_preview_with_a_wrong_secret_fails_once_and_for_all(server):
     until(lambda: not preview.alive)
 
 
-def test_a_program_that_fails_to_start_is_told_with_its_last_words(tmp_path):
+def test_a_program_that_fails_to_start_is_reported_with_its_last_words(tmp_path):
     code = "import sys; print('error: torch is missing', file=sys.stderr); sys.exit(4)"
     with pytest.raises(MissingHere, match="torch is missing"):
         BackendProcess.start([sys.executable, "-c", code], {}, tmp_path / "log")

@@ -60,7 +60,7 @@ def test_cancel_is_heard_while_progress_images_come(connect, monkeypatch):
     client.render(jaw(0.2))
 
 
-def test_a_progress_image_of_another_size_than_told_is_refused(connect, monkeypatch):
+def test_a_progress_image_of_another_size_than_announced_is_refused(connect, monkeypatch):
     from heat_backend.serve import preview_worker
 
     def lying(self, pixels):

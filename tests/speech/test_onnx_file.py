@@ -52,7 +52,7 @@ def test_what_was_learnt_survives_a_round_trip(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a network"])
-def test_another_file_is_told_in_one_line(tmp_path: Path, content: bytes | None) -> None:
+def test_another_file_is_reported_in_one_line(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "other.onnx"
     if content is not None:
         path.write_bytes(content)

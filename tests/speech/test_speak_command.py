@@ -240,7 +240,7 @@ def test_a_range_is_heard_as_if_the_rest_were_not_there(heat: Heat, tmp_path: Pa
 
 
 @pytest.mark.parametrize("options", [("--start", "9"), ("--start", "8", "--end", "9")])
-def test_a_range_behind_the_end_is_told(heat: Heat, voice: Path, options: tuple) -> None:
+def test_a_range_behind_the_end_is_reported(heat: Heat, voice: Path, options: tuple) -> None:
     answer = heat("speak", voice, "--out", voice.with_suffix(".npz"), *options)
     assert answer.status == 3
     assert f"no sound from --start {options[1]}" in answer.error

@@ -115,7 +115,7 @@ def test_unknown_keys_of_a_known_network_in_the_visual_file_are_refused(
 
 
 @pytest.mark.parametrize("place", ["hfgi.pth", "StyleHEAT_visual.pt"])
-def test_a_checkpoint_of_another_model_is_told(
+def test_a_checkpoint_of_another_model_is_reported(
     place: str, folder: WeightsFolder, cache: Path
 ) -> None:
     put(folder, place, {"state_dict": {"conv.weight": torch.zeros(3)}})
@@ -124,7 +124,7 @@ def test_a_checkpoint_of_another_model_is_told(
         load_network(name, folder, cache)
 
 
-def test_a_truncated_file_is_told(folder: WeightsFolder, cache: Path) -> None:
+def test_a_truncated_file_is_reported(folder: WeightsFolder, cache: Path) -> None:
     path = put(folder, "hfgi.pth", layout_files.contents()["hfgi.pth"])
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 9 // 10])
     with pytest.raises(BadInput, match=r"hfgi.pth is damaged or cut off \([\d,]+ bytes\)"):
@@ -156,7 +156,7 @@ def test_code_in_a_file_is_refused_and_never_run(
     assert not mark.exists()
 
 
-def test_nan_in_a_checkpoint_is_told_with_its_key(folder: WeightsFolder, cache: Path) -> None:
+def test_nan_in_a_checkpoint_is_reported_with_its_key(folder: WeightsFolder, cache: Path) -> None:
     content = layout_files.contents()["hfgi.pth"]
     content["encoder"]["conv_layer1.1.bias"] = torch.full((32,), float("nan"))
     put(folder, "hfgi.pth", content)

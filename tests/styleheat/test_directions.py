@@ -84,7 +84,7 @@ def test_dropped_in_components_by_number_or_by_name(
     assert float(moved[0, 6:].abs().max()) == 0.0
 
 
-def test_a_bad_file_is_told_and_costs_nothing_else(folder: WeightsFolder) -> None:
+def test_a_bad_file_is_reported_and_costs_nothing_else(folder: WeightsFolder) -> None:
     own = folder.path / "directions"
     torch.save(torch.zeros(511), own / "short.pt")
     torch.save(torch.full((512,), float("nan")), own / "nan.pt")

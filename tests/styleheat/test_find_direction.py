@@ -58,7 +58,7 @@ def test_uneven_folders_do_not_bias_the_accuracy(truth) -> None:
     assert found.accuracy < 0.75
 
 
-def test_too_few_or_equal_examples_are_told(truth) -> None:
+def test_too_few_or_equal_examples_are_reported(truth) -> None:
     with pytest.raises(BadInput, match="3 usable pictures"):
         find_boundary(codes(3, 1, truth), codes(9, 2, truth))
     same = np.ones((5, *ROWS), np.float32)
@@ -116,7 +116,7 @@ def test_from_folders_to_an_edit_by_name(folders, truth, tmp_path, monkeypatch, 
     assert np.linalg.norm(moved) == pytest.approx(wanted, rel=0.2), "1 goes from one to the other"
 
 
-def test_folders_without_faces_are_told(folders, truth, tmp_path) -> None:
+def test_folders_without_faces_are_reported(folders, truth, tmp_path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
 
@@ -144,7 +144,7 @@ def test_names_that_cannot_be_edits_are_refused(tmp_path) -> None:
     assert find_direction.output_path(tmp_path / "hat.pt", weights) == tmp_path / "hat.pt"
 
 
-def test_a_poor_direction_is_told(truth) -> None:
+def test_a_poor_direction_is_reported(truth) -> None:
     found = find_boundary(codes(20, 1, 0 * truth), codes(20, 2, 0 * truth))
     examples = find_direction.Examples(codes(20, 1, truth), tuple(f"{n}.png: no" for n in range(9)))
     lines = find_direction.report(found, examples, examples, Path("a.pt"))

@@ -78,7 +78,7 @@ def test_cancel_stops_between_steps(small) -> None:
     assert len(monitor.told) == 2
 
 
-def test_numbers_without_end_are_told(small) -> None:
+def test_numbers_without_end_are_reported(small) -> None:
     generator, start, target, loss_models = small
     with pytest.raises(BadInput, match="encode"):
         methods.optimize(

@@ -147,7 +147,7 @@ def test_codes_and_features_are_interpolated_between_few_inversions(made) -> Non
     assert float(inverted.picture.mean()) == pytest.approx(105.0 / 127.5 - 1.0, abs=1e-3)
 
 
-def test_the_cost_is_told_before_and_is_what_it_comes_to(made, tmp_path) -> None:
+def test_the_cost_is_reported_before_and_is_what_it_comes_to(made, tmp_path) -> None:
     curve = np.interp(np.arange(61), [0, 20, 40, 60], [0, 3, 3, -3])
     moving = clip(61, jaw_width=curve)
     told = made.portrait.edit_cost(moving)

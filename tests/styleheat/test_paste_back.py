@@ -98,7 +98,7 @@ def test_size_of_the_frames_is_the_users(photo, marks, factor: float) -> None:
     assert psnr(pasted, resized) > 30.0
 
 
-def test_quad_that_leaves_the_photo_is_mirrored_and_told(photo, marks) -> None:
+def test_quad_that_leaves_the_photo_is_mirrored_and_reported(photo, marks) -> None:
     left, top = 150, 40
     tight = np.ascontiguousarray(photo[top:260, left:300])
     crop = crop_portrait(tight, marks - (left, top))

@@ -199,7 +199,7 @@ class Short:
         return np.zeros((4, 4, 3), np.uint8)
 
 
-def test_shortage_is_met_by_half_precision_and_told() -> None:
+def test_shortage_is_met_by_half_precision_and_reported() -> None:
     driver = network_driver.NetworkDriver(lambda edits, half: Short(half, half), "cpu", half=False)
     assert driver.picture(np.zeros(256, np.float32)).shape == (4, 4, 3)
     assert driver.notes == (network_driver.HALF_PRECISION_NOTE,)
@@ -274,7 +274,7 @@ def test_bench_of_this_engine_is_its_stages_only(monkeypatch) -> None:
     assert collect.collect(settings, None, print) == ["stages"]
 
 
-def test_expressions_that_the_basis_cannot_show_are_told() -> None:
+def test_expressions_that_the_basis_cannot_show_are_reported() -> None:
     from heat_backend.styleheat.styleheat_engine import unrepresented
 
     shares = np.zeros(52, np.float32)

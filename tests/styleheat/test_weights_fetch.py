@@ -231,7 +231,7 @@ def test_an_archive_never_writes_outside_or_half(
     assert not (tmp_path / "escaped.txt").exists()
 
 
-def test_no_space_is_told_before_anything_is_fetched(
+def test_no_space_is_reported_before_anything_is_fetched(
     heat: Heat, folder: Path, server: FileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = namedtuple("usage", "total used free")

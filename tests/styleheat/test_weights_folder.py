@@ -29,7 +29,7 @@ def test_a_checkout_is_taken_by_its_root_too(tmp_path: Path) -> None:
     assert find_folder(tmp_path).path == tmp_path, "files beside it say that this is the folder"
 
 
-def test_a_file_in_place_of_the_folder_is_told(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(BadInput, match="is not a folder"):
         find_folder(tmp_path / "file")

@@ -180,7 +180,7 @@ def test_a_face_for_three_frames_makes_a_clip_that_says_so(performance, tmp_path
     assert any("no face in 9 frames" in note for note in result.notes)
 
 
-def test_a_cut_to_another_face_is_told_with_its_second(performance, found, tmp_path):
+def test_a_cut_to_another_face_is_reported_with_its_second(performance, found, tmp_path):
     import cv2
 
     def slimmer(pixels: np.ndarray) -> np.ndarray:
@@ -217,7 +217,7 @@ def test_frames_of_uneven_length_keep_their_times(performance, found, tmp_path):
     assert np.degrees(np.abs(off)).mean() < 1.0
 
 
-def test_a_video_that_is_cut_off_is_tracked_so_far_and_told(video, tmp_path):
+def test_a_video_that_is_cut_off_is_tracked_so_far_and_reported(video, tmp_path):
     # With its index in front, so that what is left of it can be played.
     whole = tmp_path / "front.mp4"
     with (
@@ -255,14 +255,14 @@ def test_sound_without_pictures_is_sent_to_speak(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"hello, this is no video"])
-def test_what_is_no_video_is_told_in_a_line(tmp_path, content):
+def test_what_is_no_video_is_reported_in_a_line(tmp_path, content):
     path = tmp_path / "video.mp4"
     path.write_bytes(content)
     with pytest.raises(BadInput, match="not a video that can be read"):
         tracked(path, tmp_path)
 
 
-def test_a_range_outside_the_video_is_told(video, tmp_path):
+def test_a_range_outside_the_video_is_reported(video, tmp_path):
     with pytest.raises(BadInput, match="no frames from --start 60"):
         tracked(video, tmp_path, start=60.0)
     with pytest.raises(UsageError, match="the end must come after the start"):

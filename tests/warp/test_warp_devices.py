@@ -78,7 +78,7 @@ def test_torch_gives_the_same_frames(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
-def test_cuda_where_there_is_none_is_told_in_one_line() -> None:
+def test_cuda_where_there_is_none_is_reported_in_one_line() -> None:
     with pytest.raises(MissingHere, match="--device cpu"):
         prepare(data.astronaut(), device="cuda")
 

@@ -152,12 +152,12 @@ def test_other_sizes_keep_the_framing(astronaut):
     assert (portrait.width, portrait.height) == (240, 320)
 
 
-def test_a_picture_without_a_face_is_told_plainly():
+def test_a_picture_without_a_face_is_reported_plainly():
     with pytest.raises(BadInput, match="no face"):
         prepare(np.full((300, 300, 3), 90, np.uint8))
 
 
-def test_a_second_face_that_is_not_there_is_told(astronaut):
+def test_a_second_face_that_is_not_there_is_reported(astronaut):
     with pytest.raises(BadInput, match="face 2"):
         prepare(astronaut, face=2)
 
@@ -169,7 +169,7 @@ def test_cancelling_stops_the_preparation(astronaut):
         )
 
 
-def test_unknown_device_and_detector_are_told(astronaut):
+def test_unknown_device_and_detector_are_reported(astronaut):
     with pytest.raises(UsageError, match="device"):
         prepare(astronaut, device="abacus")
     with pytest.raises(UsageError, match="detector"):
