@@ -78,6 +78,8 @@ class DoctorJob(QueryJob):
         What was found; until then what the look before found.
     whole : bool
         Whether the backend was asked, too, where there is one.
+    of : tuple
+        What was chosen, and whether it was there, when it began.
     """
 
     kind = "doctor"
@@ -87,6 +89,7 @@ class DoctorJob(QueryJob):
         before = background_jobs.find("doctor")
         self.checks: tuple[Check, ...] = () if before is None else before.checks
         self.whole = whole
+        self.of = _chosen()
         situation = _situation()
         backend = choose.command() if whole and not situation.missing and _is_local() else None
         variables = choose.whole_environment(backend) if backend else {}
@@ -112,9 +115,12 @@ def start(whole: bool = True) -> DoctorJob:
 
 
 def known() -> DoctorJob:
-    """Return the last look; the first one, of this machine alone, begins here. Never waits."""
+    """Return the last look; never waits.
+
+    One at this machine alone begins here, the first time and when the backend has come or gone.
+    """
     job = background_jobs.find("doctor")
-    if job is None:
+    if job is None or (job.finished and job.of != _chosen()):
         job = start(whole=False)
     job.step()  # background Blender has no timer that does
     return job
@@ -233,6 +239,12 @@ def _ask(backend: LocalBackend, variables: dict[str, str]) -> bridge.checks.Repo
     arguments = ("doctor", "--json")
     read, accepted = bridge.checks.read_report, (0, _MISSING_STATUS)
     return ask(backend.command, variables, arguments, read, accepted)
+
+
+def _chosen() -> tuple[object, ...]:
+    prefs = preferences.current()
+    busy = background_jobs.running("setup") or background_jobs.running("removal")
+    return prefs.backend, preferences.named_python(prefs), choose.missing(), busy
 
 
 def _situation() -> Situation:

@@ -173,6 +173,24 @@ def test_without_a_backend_the_machine_is_still_looked_at(addon, blender):
     assert lines["backend"].remedy == checks.SET_UP
 
 
+def test_a_backend_that_came_is_seen_without_a_click(addon, blender, tmp_path, monkeypatch):
+    from blender_addon.backend import choose, owner
+    from blender_addon.jobs import background_jobs
+
+    def lines():
+        job = doctor_job.known()
+        background_jobs.wait(job)
+        return {check.name: check.state for check in job.checks}, job
+
+    before, first = lines()
+    assert before["backend"] == MISSING
+    assert lines()[1] is first  # nothing has changed: no look again at each drawing
+    choice = owner.LocalBackend((sys.executable, "serve"), {}, tmp_path / "log")
+    monkeypatch.setattr(choose, "choice", lambda: choice)
+    choose.forget_missing()
+    assert lines()[0]["backend"] == OK
+
+
 @pytest.mark.parametrize("status", [0, 4])
 def test_the_backends_lines_reach_the_page(addon, blender, tmp_path, monkeypatch, status):
     from blender_addon.backend import choose, owner
