@@ -89,7 +89,7 @@ def _walk(face: Path, clip: Path, folder: Path) -> dict[str, list[list[object]]]
         "edit": [
             ["--list"],
             ["--list", "--json"],
-            [*small, "--set", "jaw_width=2", "lip_hue=20", "--out", folder / "edited.png"],
+            [*small, "--set", "jaw_width=2", "hair_hue=20", "--out", folder / "edited.png"],
         ],
         "match": [["--portrait", face, "--sample", face, "--out", folder / "matched.npz"]],
         "fit": [["--portrait", face, "--out", folder / "fit.npz"]],
