@@ -16,6 +16,8 @@ from heat_backend.fit.posed_model import PosedModel, lay_on_photo
 
 data = pytest.importorskip("skimage.data", reason="scikit-image brings the astronaut portrait")
 
+SLIVER = 1e-5  # twice an area, model units; those above the lid have 1e-3 and more
+
 
 @pytest.fixture(scope="module")
 def model() -> FaceModel:
@@ -51,6 +53,9 @@ def test_no_fold_unrolls_above_the_lid(model: FaceModel, posed: PosedModel, name
         here = (centre[:, 0] > x0) & (centre[:, 0] < x1) & (above > 0.01) & (above < 0.12)
         still = posed.rest[face[here], :2]
         before, after = areas(still), areas(still + delta[face[here]])
+        # Slivers of a two-hundredth of the usual area show nothing, whatever becomes of them.
+        shown = np.abs(before) > SLIVER
+        before, after = before[shown], after[shown]
         assert (before < 0).any()
         assert not ((before < 0) & (after > 1e-5)).any()
         assert np.percentile(np.abs(after) / np.abs(before), 98) < 6.0
