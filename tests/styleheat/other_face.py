@@ -43,13 +43,11 @@ def grid_on(model: FaceModel, rows: int, columns: int) -> tuple[SurfacePoints, n
     triangles = skin.triangles.astype(np.int64)
     turn = np.radians(np.linspace(-75, 75, columns))
     height = np.linspace(-0.85, 1.15, rows)
-    corners = vertices[triangles]
+    ways = np.stack([np.sin(turn), np.zeros(columns), np.cos(turn)])
     hits: list[tuple[int, np.ndarray]] = []
     place = np.full((rows, columns), -1)
     for r, y in enumerate(height):
-        origin = np.array([0.0, y, 0.1])
-        for c, angle in enumerate(turn):
-            hit = _cast(origin, np.array([np.sin(angle), 0.0, np.cos(angle)]), corners)
+        for c, hit in enumerate(_cast(np.array([0.0, y, 0.1]), ways, vertices[triangles])):
             if hit is not None:
                 place[r, c] = len(hits)
                 hits.append(hit)
@@ -63,21 +61,25 @@ def grid_on(model: FaceModel, rows: int, columns: int) -> tuple[SurfacePoints, n
     return points, faces
 
 
-def _cast(origin: np.ndarray, way: np.ndarray, corners: np.ndarray):
-    """First triangle that a ray meets, from outside (Moeller and Trumbore, 1997)."""
+def _cast(origin: np.ndarray, ways: np.ndarray, corners: np.ndarray):
+    """First triangle that each ray meets, from outside; the rays' directions are (3, n).
+
+    Moeller and Trumbore, 1997, with its triple products turned so that rays share cross products.
+    """
     a, u, v = corners[:, 0], corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    p = np.cross(way, v)
-    det = (u * p).sum(axis=1)
+    off = origin - a
+    q = np.cross(off, u)
+    det = np.cross(v, u) @ ways
     with np.errstate(divide="ignore", invalid="ignore"):
-        s = ((origin - a) * p).sum(axis=1) / det
-        q = np.cross(origin - a, u)
-        t = (q @ way) / det
-        far = (v * q).sum(axis=1) / det
+        s = np.cross(v, off) @ ways / det
+        t = q @ ways / det
+        far = (v * q).sum(axis=1)[:, None] / det
     hit = (s >= 0) & (t >= 0) & (s + t <= 1) & (far > 0) & (np.abs(det) > 1e-12)
-    if not hit.any():
-        return None
-    first = np.flatnonzero(hit)[np.argmax(far[hit])]
-    return int(first), np.array([1 - s[first] - t[first], s[first], t[first]])
+    first = np.where(hit, far, -np.inf).argmax(axis=0)
+    return [
+        (int(k), np.array([1 - s[k, c] - t[k, c], s[k, c], t[k, c]])) if hit[k, c] else None
+        for c, k in enumerate(first)
+    ]
 
 
 def make(model: FaceModel, rows: int = 120, columns: int = 110, seed: int = 7) -> OtherFace:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bridge.coefficients import Coefficients
-from heat_backend.engines.protocol import EngineSettings
+from heat_backend.engines.protocol import EngineSettings, Portrait
 from heat_backend.fit.corrections import ALL_CORRECTIONS, Corrections
 from heat_backend.warp.warp_engine import WarpEngine
 from tests import portraits
@@ -64,15 +64,44 @@ OF_THE_ASTRONAUT = (
 OF_OTHER_PICTURES = ("stylised_eyes", "misread_chin")
 
 
+EDITED = Coefficients.of(edits={"nose_width": 1.5, "jaw_width": 1.5, "cheek_fullness": 1.5})
+
+
 @lru_cache
-def shown(corrections: Corrections) -> np.ndarray:
+def prepared(corrections: Corrections) -> Portrait:
     settings = EngineSettings(size=192, device="cpu")
     engine = WarpEngine(corrections)
-    portrait = engine.prepare(portraits.photo(), settings, lambda *_: None, lambda: False)
-    return portrait.render(SHOWN).copy()
+    return engine.prepare(portraits.photo(), settings, lambda *_: None, lambda: False)
+
+
+def differ(one: Corrections, other: Corrections, asked: Coefficients) -> bool:
+    first = prepared(one).render(asked).copy()
+    return bool((first != prepared(other).render(asked)).any())
 
 
 @pytest.mark.parametrize("name", OF_THE_ASTRONAUT + OF_OTHER_PICTURES)
 def test_one_switched_off_changes_the_pictures_that_it_is_for(name: str) -> None:
-    changed = (shown(dataclasses.replace(QUICK, **{name: False})) != shown(QUICK)).any()
+    changed = differ(dataclasses.replace(QUICK, **{name: False}), QUICK, SHOWN)
     assert changed == (name in OF_THE_ASTRONAUT)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "other"),
+    [
+        ("expression_gains", SHOWN, EDITED),
+        ("turn_response", SHOWN, EDITED),
+        ("edit_directions", EDITED, SHOWN),
+    ],
+)
+def test_one_that_tracks_frames_changes_what_it_is_for_and_nothing_else(
+    name: str, asked: Coefficients, other: Coefficients
+) -> None:
+    alone = dataclasses.replace(QUICK, **{name: True})
+    assert differ(alone, QUICK, asked)
+    assert not differ(alone, QUICK, other)
+
+
+def test_grazing_skin_changes_edited_faces_alone() -> None:
+    without = dataclasses.replace(QUICK, grazing_skin=False)
+    assert differ(without, QUICK, EDITED)
+    assert not differ(without, QUICK, SHOWN)
