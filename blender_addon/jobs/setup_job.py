@@ -197,6 +197,9 @@ def size_lines(what: setup_run.SetupPlan) -> list[str]:
             f"Takes about {disk:.0f} MB on disk",
         ]
     rows = packed.size_lines(what.brought) if what.default else []
+    carried = packed.bundle_of(what.brought).strip(" .")
+    if carried and what.default:
+        rows.append(f"{carried}: there nothing of this is downloaded")
     if what.networks is not None:
         rows.append(torch_build.size_sentence(what.networks))
         if what.networks.name == torch_build.CUDA:
