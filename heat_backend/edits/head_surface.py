@@ -25,7 +25,7 @@ from heat_backend.fit.posed_model import PosedModel
 from heat_backend.geometry.mesh_normals import vertex_normals
 from heat_backend.geometry.rasterizer import FAR, raster_attributes
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
 IRIS = (473, 468)  # FaceMesh's iris centres of the left, the right eye
 EYES = ("eye_left", "eye_right")
 LIDS = ("lid_margin_left", "lid_margin_right")

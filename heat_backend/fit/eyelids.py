@@ -64,7 +64,7 @@ def fit_blinks(
 
 
 def close_exactly(
-    rest: NDArray[np.float64],
+    rest: NDArray[np.floating],
     deltas: NDArray[np.float32],
     lid: NDArray[np.int32],
     upper_count: int,
@@ -122,7 +122,7 @@ def _bulge(count: int) -> NDArray[np.float64]:
 
 
 def _carry_lashes(
-    rest: NDArray[np.float64],
+    rest: NDArray[np.floating],
     delta: NDArray[np.float32],
     upper: NDArray[np.int32],
     skin: NDArray[np.intp],

@@ -20,7 +20,7 @@ from scipy.ndimage import convolve1d
 from heat_backend.geometry.face_landmarks import FaceLandmarks
 from heat_backend.geometry.landmark_contours import LIP_RINGS
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
 
 RUNG, CORNER = 4, 10  # columns from one landmark to the next; landmarks from corner to corner
 # Below: outer-eye distances where nothing else is said; tuned by eye on smiling test portraits.

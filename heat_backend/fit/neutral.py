@@ -20,7 +20,7 @@ FARTHEST_CLOSING = 0.12  # outer-eye distances; a shout pulled shut would crumpl
 
 
 def relaxing_field(
-    model: FaceModel, fit: FaceFit, rest: NDArray[np.float64], expression: NDArray[np.float32]
+    model: FaceModel, fit: FaceFit, rest: NDArray[np.floating], expression: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Offsets that take the photo's expression out of the face and let its lips just meet.
 

@@ -63,7 +63,7 @@ class PosedModel:
         Head axes in the picture's axes.
     """
 
-    rest: NDArray[np.float64]
+    rest: NDArray[np.floating]
     deltas: NDArray[np.float32]
     pixels: NDArray[np.float64]
     camera: Camera
@@ -121,7 +121,7 @@ def _move_solids_whole(
 def _own_deltas(
     model: FaceModel,
     fit: FaceFit,
-    rest: NDArray[np.float64],
+    rest: NDArray[np.floating],
     neutralise: bool,
     corrections: Corrections,
 ) -> NDArray[np.float32]:

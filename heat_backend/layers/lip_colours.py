@@ -21,7 +21,7 @@ from heat_backend.fit.lip_edges import CORNER, RUNG, lip_contours
 from heat_backend.fit.neutral import RELAX
 from heat_backend.fit.posed_model import PosedModel
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
 
 # By eye on smiling test portraits.
 FARTHEST_IN = 0.35  # of half the mouth: from where a corner takes its colours, at most

@@ -86,7 +86,7 @@ def exposure(white: float, tint: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def brighter_by_teeth(
     model: FaceModel,
-    kept: NDArray[np.intp],
+    kept: NDArray[np.integer],
     light: NDArray[np.float64],
     teeth_tone: NDArray[np.float64] | None,
 ) -> float:
@@ -132,7 +132,7 @@ class MouthColours:
 def mouth_colours(
     model: FaceModel,
     posed: PosedModel,
-    kept: NDArray[np.intp],
+    kept: NDArray[np.integer],
     triangles: NDArray[np.int32],
     photo: NDArray[np.uint8],
     light: NDArray[np.float64],
@@ -176,7 +176,7 @@ def mouth_colours(
 
 def _unlit(
     model: FaceModel,
-    kept: NDArray[np.intp],
+    kept: NDArray[np.integer],
     part: NDArray[np.str_],
     light: NDArray[np.float64],
     lips: NDArray[np.float64],
@@ -217,7 +217,7 @@ def _shade(
 
 
 def _lining(
-    model: FaceModel, posed: PosedModel, kept: NDArray[np.intp], photo: NDArray[np.uint8]
+    model: FaceModel, posed: PosedModel, kept: NDArray[np.integer], photo: NDArray[np.uint8]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Lip colour (N, 3) nearest to each vertex, and how near (N,), 1 at the lips."""
     loop = model.lip_inner

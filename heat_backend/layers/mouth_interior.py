@@ -218,7 +218,7 @@ def build_mouth(
     )
 
 
-def teeth_rise(model: FaceModel, kept: NDArray[np.intp]) -> NDArray[np.float32]:
+def teeth_rise(model: FaceModel, kept: NDArray[np.integer]) -> NDArray[np.float32]:
     """Heights (N,), model units, by which teeth move toward the opening at ``jawOpen`` 1.
 
     For: all photos. The model's lips cover its teeth as the jaw opens; people's slacken and bare
@@ -233,7 +233,7 @@ def teeth_rise(model: FaceModel, kept: NDArray[np.intp]) -> NDArray[np.float32]:
 
 
 def _backdrop(
-    rest: NDArray[np.float64], start: int
+    rest: NDArray[np.floating], start: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     """Make a dark plane behind everything, so that the opening has no hole."""
     low, high = rest.min(axis=0), rest.max(axis=0)
@@ -272,7 +272,7 @@ def _evened(values: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(np.convolve(padded, [0.25, 0.5, 0.25], mode="valid"))
 
 
-def tongue_path(model: FaceModel, kept: NDArray[np.intp], lower_lip: int) -> TonguePath:
+def tongue_path(model: FaceModel, kept: NDArray[np.integer], lower_lip: int) -> TonguePath:
     """Find the tongue and the front teeth among a mouth's vertices.
 
     Parameters

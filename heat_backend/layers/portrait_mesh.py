@@ -177,7 +177,7 @@ def smooth_rim(
     triangles: NDArray[np.intp],
     borders: NDArray[np.intp],
     rounds: int = RIM_ROUNDS,
-) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float64]]:
+) -> tuple[NDArray[np.floating], NDArray[np.float32], NDArray[np.float64]]:
     """Smooth the cut edge of the face mesh; vertices slide along the surface to their neighbours.
 
     For: all photos, turned heads above all. Where triangles are dropped the edge is a zigzag,

@@ -67,7 +67,7 @@ class ProxyMesh:
     triangles : ndarray, shape (T, 3), int32
     """
 
-    rest: NDArray[np.float64]
+    rest: NDArray[np.floating]
     deltas: NDArray[np.float32]
     follow: NDArray[np.float64]
     carried: NDArray[np.float64]

@@ -80,8 +80,10 @@ def _flat_face() -> tuple[NDArray[np.uint8], FaceLandmarks, NDArray[np.float32]]
     cv2.fillConvexPoly(matte, outline, 255)
     matte = cv2.dilate(matte, np.ones((15, 15), np.uint8))  # hair around the face
     matte[SIDE * 4 // 5 :] = 255  # shoulders
-    picture = np.where(matte[..., None] > 0, np.uint8(SKIN), np.uint8(BACKGROUND))
+    picture = np.where(
+        matte[..., None] > 0, np.asarray(SKIN, np.uint8), np.asarray(BACKGROUND, np.uint8)
+    )
     points = places[list(LANDMARKS_68)]
     for eye in (points[36:42], points[42:48]):
         cv2.circle(picture, tuple(np.rint(eye.mean(axis=0)).astype(int).tolist()), 2, DARK, -1)
-    return picture, dense_landmarks(picture, points), np.float32(matte) / 255
+    return picture, dense_landmarks(picture, points), matte.astype(np.float32) / 255

@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -101,7 +102,7 @@ def formats() -> dict[str, FileFormat]:
     }
     for name in ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "TGA"):
         kinds[f"photo_{name.lower()}"] = FileFormat(
-            f".{name.lower()}", lambda name=name: _photo(name), load_photo
+            f".{name.lower()}", partial(_photo, name), load_photo
         )
     return kinds
 
@@ -109,7 +110,9 @@ def formats() -> dict[str, FileFormat]:
 def _clip() -> bytes:
     file = io.BytesIO()
     still = np.zeros((3, 3), np.float32)
-    motion_clip.write(MotionClip(24.0, np.zeros((3, EXPRESSION_COUNT)), still, still), file)
+    motion_clip.write(
+        MotionClip(24.0, np.zeros((3, EXPRESSION_COUNT), np.float32), still, still), file
+    )
     return file.getvalue()
 
 

@@ -96,7 +96,7 @@ def broken_message(chance: random.Random) -> bytes:
     if how == 2:
         return PREFIX.pack(MAGIC, VERSION, chance.choice(list(TO_SERVER)), 1 << 31, 1 << 31)
     if how == 3:
-        strange = chance.choice((None, -1, 1e308, "\ud800", "x" * 900, [], {"a": {}}, True))
+        strange: object = chance.choice((None, -1, 1e308, "\ud800", "x" * 900, [], {"a": {}}, True))
         fields = ("portrait", "blob", "size", "offset", "job", "target", "sequence", "edits",
                   "options", "fps", "engine", "name", "folder", "token", "released")  # fmt: skip
         header = {chance.choice(fields): strange for _ in range(chance.randrange(1, 5))}

@@ -65,9 +65,9 @@ def fit_eye(kit: Kit, lid_steps: dict[int, int], side: float) -> Eye:
     basis = np.zeros((len(rear), 3, 4))
     basis[:, :, :3] = np.eye(3)
     basis[:, :, 3] = normal
-    basis = basis.reshape(-1, 4)
+    rows = basis.reshape(-1, 4)
     offsets = kit.identity[:, rear].reshape(len(kit.identity), -1)
-    solved = np.linalg.solve(basis.T @ basis, basis.T @ offsets.T).T
+    solved = np.asarray(np.linalg.solve(rows.T @ rows, rows.T @ offsets.T).T, np.float64)
     return Eye(centre, radius, solved[:, :3], solved[:, 3])
 
 

@@ -104,7 +104,7 @@ def _ring(steps: dict[int, int], ring: int) -> set[int]:
 def _all_within(faces: Ints, steps: dict[int, int], ring: int) -> NDArray[np.bool_]:
     inside = np.zeros(faces.max() + 1, dtype=bool)
     inside[[v for v, k in steps.items() if k <= ring]] = True
-    return inside[faces].all(axis=1)
+    return np.asarray(inside[faces].all(axis=1))
 
 
 def _ordered(kit: Kit, ring: set[int], strip: Ints, start_side: float) -> tuple[Ints, int]:

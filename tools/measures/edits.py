@@ -84,7 +84,7 @@ def _weights(portrait: WarpPortrait, region: str) -> NDArray[np.float32] | None:
         return _irises(portrait)
     if region not in base.regions or region not in base.means:
         return None
-    return base.mask(region) / np.float32(255.0)
+    return np.asarray(base.mask(region) / np.float32(255.0), np.float32)
 
 
 def _irises(portrait: WarpPortrait) -> NDArray[np.float32]:

@@ -139,7 +139,7 @@ def _ridge(
     right = (wanted * np.sqrt(weights)[:, None, None]).reshape(-1, wanted.shape[-1])
     gram = rows.T @ rows
     gram += RIDGE * np.trace(gram) / EXPRESSIONS * np.eye(EXPRESSIONS)
-    free: NDArray[np.float64] = np.linalg.solve(gram, rows.T @ right)
+    free = np.asarray(np.linalg.solve(gram, rows.T @ right), np.float64)
     beyond = np.flatnonzero((np.abs(free) > USUAL_RANGE).any(axis=0))
     if len(beyond):
         # |L'x - L^-1 b| has the same minimum as the whole system, in 64 rows.
