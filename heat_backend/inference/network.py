@@ -7,6 +7,7 @@ without it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,8 @@ class Network:
 
 
 def _session(file: Path, threads: int) -> Any:
+    # Read as it loads: else it makes a number for this machine and sends what it runs to Microsoft.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     try:
         import onnxruntime
     except Exception as error:  # missing, or its native library does not load
@@ -72,7 +75,7 @@ def _session(file: Path, threads: int) -> Any:
         raise MissingHere(
             f"onnxruntime does not load ({reason}): run  heat doctor  to see what mends it"
         ) from error
-    onnxruntime.disable_telemetry_events()
+    onnxruntime.disable_telemetry_events()  # on Windows, where the variable does not count
     onnxruntime.set_default_logger_severity(_FATAL)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _FATAL
