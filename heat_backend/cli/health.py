@@ -73,7 +73,7 @@ def required_packages() -> dict[str, str]:
 
 def check_package(name: str, pinned: str) -> Check:
     """Whether a package is there, can be imported, and is the version that was tested."""
-    install = f"{_pip()} install {name}{'==' + pinned if pinned else ''}"
+    install = _install(f"{name}{'==' + pinned if pinned else ''}")
     try:
         version = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
@@ -87,7 +87,8 @@ def check_package(name: str, pinned: str) -> Check:
             detail = f"{version} does not load: {text}"
             if re.search(r"lib\S+\.so", text):
                 return Check(name, MISSING, detail, _LIBRARIES)
-            return Check(name, MISSING, detail, f"{install} --force-reinstall", SET_UP)
+            again = _install(f"{name}{'==' + pinned if pinned else ''} --force-reinstall")
+            return Check(name, MISSING, detail, again, SET_UP)
     if pinned and version.partition("+")[0] != pinned:
         return Check(name, WARNING, f"{version}; tested with {pinned}", install, SET_UP)
     return Check(name, OK, version)
@@ -119,7 +120,7 @@ def check_shipped_networks(folder: Path = _PACKAGE) -> Check:
         for file in files:
             Network(file)
     except HeatError as error:
-        mend = f"install Heat again, or {_pip()} install --force-reinstall onnxruntime"
+        mend = f"install Heat again, or {_install('--force-reinstall onnxruntime')}"
         return Check("shipped networks", MISSING, str(error), mend, SET_UP)
     if not files:
         return Check("shipped networks", MISSING, "none is there", "install Heat again", SET_UP)
@@ -148,7 +149,7 @@ def check_encoder() -> Check:
     if has_encoder():
         return Check("H.264 encoder", OK, "libx264 through PyAV")
     detail = "PyAV has no libx264: only PNG sequences"
-    return Check("H.264 encoder", MISSING, detail, f"{_pip()} install av", SET_UP)
+    return Check("H.264 encoder", MISSING, detail, _install("av"), SET_UP)
 
 
 def check_networks() -> Check:
@@ -192,8 +193,12 @@ def check_gpu() -> Check:
         "GPU",
         WARNING,
         "an NVIDIA GPU is here, but this torch cannot use it",
-        f"{_pip()} install torch=={torch_version} --force-reinstall "
-        "--index-url https://download.pytorch.org/whl/cu130",
+        networks.install_command()
+        if networks.made_by_addon()
+        else _install(
+            f"torch=={torch_version} --force-reinstall "
+            "--index-url https://download.pytorch.org/whl/cu130"
+        ),
         ADD_NETWORKS,
     )
 
@@ -217,5 +222,8 @@ def _numba_cache() -> str:
     return str(home / ("Library/Caches" if sys.platform == "darwin" else ".cache"))
 
 
-def _pip() -> str:
-    return f"{sys.executable} -m pip"
+def _install(packages: str) -> str:
+    """Return the command that installs packages here, or the button of the add-on that does."""
+    if networks.made_by_addon():
+        return "Set Up Backend in the add-on's preferences"
+    return f"{sys.executable} -m pip install {packages}"

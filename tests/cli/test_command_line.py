@@ -328,6 +328,7 @@ def test_doctor_finds_this_environment_sound(heat: Heat) -> None:
     assert "52 expressions" in model["detail"]
 
 
+@pytest.mark.slow
 def test_doctor_names_what_mends_a_missing_package(
     heat: Heat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -341,6 +342,19 @@ def test_doctor_names_what_mends_a_missing_package(
     assert answer.status == 4
     assert "MISSING  heat-dance" in answer.out
     assert "missing: heat-dance" in answer.out
+
+
+def test_in_the_add_ons_environment_doctor_names_its_buttons(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """There is no pip there, and Blender's own Python must not be changed by one."""
+    from heat_backend.cli import health
+
+    monkeypatch.setenv("HEAT_ADDON_ENVIRONMENT", "1")
+    check = health.check_package("heat-dance", "2.1")
+    assert check.mend == "Set Up Backend in the add-on's preferences"
+    line = health.networks.missing_line("The engine")
+    assert line.endswith("press Add Networks (PyTorch) in the add-on's preferences")
 
 
 def test_doctor_tells_a_pytorch_that_was_not_tested(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,7 @@ if __name__ == "__main__":
     ours = os.path.dirname(os.path.dirname(packages))
     added = [path for path in sys.path if path.startswith(ours)]
     os.environ.update(PYTHONPATH=os.pathsep.join(added), PYTHONNOUSERSITE="1", PYTHONUTF8="1",
-                      PYTHONSAFEPATH="1")
+                      PYTHONSAFEPATH="1", HEAT_ADDON_ENVIRONMENT="1")
     import runpy
 
     runpy.run_module("heat_backend", run_name="__main__", alter_sys=True)
