@@ -28,7 +28,7 @@ def are_here() -> bool:
 
 
 def made_by_addon() -> bool:
-    """Whether this environment is the add-on's, in which there is no pip and its buttons install."""
+    """Whether this environment is the add-on's: there is no pip, its buttons install."""
     return os.environ.get(ADDON_VARIABLE) == "1"
 
 
