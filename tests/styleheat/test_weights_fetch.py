@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``heat weights``: fetched from a small server that also breaks off, refuses and lies."""
 
+from __future__ import annotations
+
 import errno
-import http.client
 import json
 import shutil
 from collections import namedtuple
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -242,26 +244,47 @@ def test_no_space_is_reported_before_anything_is_fetched(
     assert leftovers(folder) == set()
 
 
+class FillingUp:
+    """A file on a disk that has room for 20 pieces."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._room = 20
+
+    def __enter__(self) -> FillingUp:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def write(self, data: bytes) -> int:
+        self._room -= 1
+        if self._room < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return int(self._file.write(data))
+
+
 def test_a_disk_that_fills_up_keeps_what_came(
     heat: Heat, folder: Path, server: FileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, left = http.client.HTTPResponse.read, [20]
+    real = Path.open
 
-    def read(answer: http.client.HTTPResponse, amount: int | None = None) -> bytes:
-        left[0] -= 1
-        if left[0] == 0:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return real(answer, amount)
+    def opened(path: Path, mode: str = "r", *rest: Any, **more: Any) -> Any:
+        file = real(path, mode, *rest, **more)
+        return FillingUp(file) if path == download.partial_path(folder / STATISTICS) else file
 
     with monkeypatch.context() as patch:
-        patch.setattr(http.client.HTTPResponse, "read", read)
+        patch.setattr(Path, "open", opened)
         status, _, err = heat("fetch", STATISTICS, *ACCEPTED)
     assert status == 4
     assert "is full: what was fetched is kept" in one_line(err)
-    assert (folder / f"{STATISTICS}.part").stat().st_size == 19 * 4096
+    assert (folder / f"{STATISTICS}.part").stat().st_size == 20 * 4096
     server.asked = []
     assert heat("fetch", STATISTICS)[0] == 0
-    assert server.asked == [f"{STATISTICS} from {19 * 4096}"]
+    assert server.asked == [f"{STATISTICS} from {20 * 4096}"]
 
 
 def test_a_file_changed_by_its_publisher_is_refused_unless_asked_for(
