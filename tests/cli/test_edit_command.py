@@ -94,7 +94,7 @@ def test_an_edited_still_is_written_and_says_that_it_is_synthetic(heat, photo, t
     with Image.open(out) as picture:
         assert picture.size == (256, 256)
         assert picture.info["Synthetic"] == "true"
-        assert "warp" in picture.info["Description"]
+        assert "warp" in picture.info["Comment"]
         edited = np.asarray(picture).astype(int)
     with Image.open(photo) as picture:
         small = np.asarray(picture.resize((256, 256))).astype(int)
