@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-_DEFAULT_INDEX = "pypi.org"
+_DEFAULT_INDEX = "the Python Package Index"
 # pip's options by their long names. https://pip.pypa.io/en/stable/topics/configuration/
 _ALLOWED = (
     "index-url",
