@@ -173,7 +173,7 @@ def _held(
 ) -> Iterator[None]:
     """Hold a lock; while it is waited for, the client is told and may cancel."""
     if not lock.acquire(blocking=False):
-        progress("waiting for another portrait", 0.0)
+        progress("waiting for what is being made ready", 0.0)
         while not lock.acquire(timeout=0.1):
             if cancelled():
                 raise Cancelled("stopped before the portrait was prepared")
