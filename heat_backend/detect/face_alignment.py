@@ -12,11 +12,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from bridge.errors import MissingHere
+from heat_backend.detect.working_view import working_view
 from heat_backend.fit.sparse_to_dense import dense_landmarks
 from heat_backend.geometry.face_landmarks import FaceLandmarks
 
@@ -40,10 +40,7 @@ class FaceAlignmentNet:
     def detect(self, pixels: NDArray[np.uint8]) -> list[FaceLandmarks]:
         """Find all faces in RGB ``pixels`` (H, W, 3), largest first."""
         height, width = pixels.shape[:2]
-        scale = min(1.0, WORKING_SIDE / max(height, width))
-        view = pixels
-        if scale < 1.0:
-            view = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        view = working_view(pixels, WORKING_SIDE)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it warns where there is no face
             found = self._networks.get_landmarks_from_image(np.ascontiguousarray(view)) or []

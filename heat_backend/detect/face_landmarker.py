@@ -12,13 +12,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from heat_backend.detect.face_crop import SIDE, FaceCrop, expression_scores, landmarks
 from heat_backend.detect.face_finder import FAR, FARTHEST, NEAR, FoundFace, find_faces
 from heat_backend.detect.orientation import best_way_up
+from heat_backend.detect.working_view import working_view
 from heat_backend.geometry.face_landmarks import FaceLandmarks
 from heat_backend.inference.network import Network
 
@@ -83,11 +83,7 @@ class FaceLandmarker:
         return expression_scores(self._nets.scores, face.points)
 
     def _detect_upright(self, pixels: NDArray[np.uint8]) -> list[FaceLandmarks]:
-        height, width = pixels.shape[:2]
-        scale = min(1.0, WORKING_SIDE / max(height, width))
-        view = pixels
-        if scale < 1.0:
-            view = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        view = working_view(pixels, WORKING_SIDE)
         finder = self._nets.finder
         faces = self._landmarks(pixels, view, find_faces(finder, view, NEAR, LEAST_SCORE), [])
         far = find_faces(finder, view, FAR, LEAST_SCORE)

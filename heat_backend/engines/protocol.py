@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 Options = TypeVar("Options")
 
+# What an engine makes of a photo, by the IPTC's vocabulary ``digitalsourcetype``.
+COMPOSITE_SYNTHETIC = "compositeSynthetic"
+"""Parts of a photo put together anew with synthetic ones."""
+TRAINED_ALGORITHMIC = "trainedAlgorithmicMedia"
+"""Drawn by a network that was trained on pictures."""
+
 ProgressReport = Callable[[str, float], None]
 CancelCheck = Callable[[], bool]
 
@@ -141,7 +147,7 @@ class BasePortrait:
     wants_neighbours = False
     inversion_seconds: float | None = None
     notes: tuple[str, ...] = ()
-    digital_source_type = "compositeSynthetic"
+    digital_source_type = COMPOSITE_SYNTHETIC
 
     def render(
         self, coefficients: Coefficients, out: NDArray[np.uint8] | None = None

@@ -22,12 +22,8 @@ from numpy.typing import NDArray
 from bridge.errors import UsageError
 from bridge.whole_file import user_file
 from heat_backend import __version__
+from heat_backend.engines.protocol import COMPOSITE_SYNTHETIC
 from heat_backend.export.png import encode_png
-
-COMPOSITE_SYNTHETIC = "compositeSynthetic"
-"""Parts of a photo put together anew with synthetic ones."""
-TRAINED_ALGORITHMIC = "trainedAlgorithmicMedia"
-"""Drawn by a network that was trained on pictures."""
 
 _VOCABULARY = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 # The box type that the XMP specification, part 3, section on ISO base media gives.

@@ -12,8 +12,8 @@ import numpy as np
 from bridge.errors import BadInput
 from bridge.motion_clip import MotionClip
 from heat_backend.engines.description import changed_options
-from heat_backend.engines.protocol import EngineSettings
-from heat_backend.export.provenance import COMPOSITE_SYNTHETIC, Provenance
+from heat_backend.engines.protocol import COMPOSITE_SYNTHETIC, EngineSettings
+from heat_backend.export.provenance import Provenance
 from heat_backend.media.photo import Photo
 
 # Rates of film and television that are written rounded (23.976 for 24000/1001).
@@ -49,7 +49,6 @@ def portrait_key(photo: Photo, settings: EngineSettings) -> str:
 
     The device is left out: an export begun on a GPU may be resumed on the CPU.
     """
-    digest = hashlib.sha256(np.ascontiguousarray(photo.pixels).data)
     options: tuple[object, ...] = (
         settings.size,
         settings.face,
@@ -57,8 +56,7 @@ def portrait_key(photo: Photo, settings: EngineSettings) -> str:
         settings.neutralise,
     )
     options += changed_options(settings.options)
-    digest.update(repr((photo.pixels.shape, options)).encode())
-    return digest.hexdigest()[:32]
+    return photo.digest_with(repr((photo.pixels.shape, options)))
 
 
 def make_shot(

@@ -14,7 +14,7 @@ from bridge.errors import BadInput
 from bridge.whole_file import replace_file
 from heat_backend.export.write_errors import writing
 from heat_backend.storage.locks import claim
-from heat_backend.storage.own_files import is_link, make_own_folder, remove_own_files
+from heat_backend.storage.own_files import make_own_folder, remove_links, remove_own_files
 
 SUFFIX = ".heat-part"
 _STAMP = "shot.json"
@@ -45,9 +45,7 @@ class WorkFolder:
         self.path = _place(target)
         with writing(target):
             make_own_folder(self.path)
-            for entry in self.path.iterdir():
-                if is_link(entry) and _OWN.fullmatch(entry.name):
-                    entry.unlink()  # the link itself: a write must not follow it
+            remove_links(self.path, _OWN)
             refusal = f"another export is writing to {target}: wait for it or choose another name"
             self._lock = claim(self.path / _LOCK, refusal)
 

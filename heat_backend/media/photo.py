@@ -52,11 +52,22 @@ class Photo:
     notes: tuple[str, ...] = ()
 
     @cached_property
+    def _pixel_hash(self) -> hashlib._Hash:
+        return hashlib.sha256(np.ascontiguousarray(self.pixels).data)
+
+    def digest_with(self, more: str) -> str:
+        """Identify the picture, whatever its file, and ``more``: 32 hexadecimal digits.
+
+        The pixels are hashed once, however many such digests are asked for.
+        """
+        digest = self._pixel_hash.copy()
+        digest.update(more.encode())
+        return digest.hexdigest()[:32]
+
+    @property
     def digest(self) -> str:
         """Identity of the picture, whatever its file: 32 hexadecimal digits."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.pixels).data)
-        digest.update(repr(self.pixels.shape).encode())
-        return digest.hexdigest()[:32]
+        return self.digest_with(repr(self.pixels.shape))
 
 
 def load_photo(path: str | Path, max_side: int | None = None) -> Photo:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from bridge.errors import MissingHere
 from heat_backend.storage import user_folders
-from heat_backend.storage.kept_data import KeptData
+from heat_backend.storage.kept_data import KeptData, make_private_folder
 from heat_backend.storage.own_files import is_link
 
 KEEP_DAYS = 14.0
@@ -55,7 +55,7 @@ def job_folder(portrait: Path, clip: Path, *details: object) -> Path:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     folder = jobs_folder() / digest.hexdigest()[:32]
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(folder)
         (folder / _MARK).touch(mode=0o600)
         os.utime(folder)
     except OSError as error:

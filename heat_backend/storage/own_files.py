@@ -46,6 +46,19 @@ def make_own_folder(path: Path) -> None:
         raise BadInput(f"{path} is a link, or no folder: remove it, then try again")
 
 
+def remove_links(folder: Path, names: re.Pattern[str]) -> None:
+    """Delete the links in a folder that are named as Heat's files are: no write must follow one.
+
+    Raises
+    ------
+    OSError
+        One cannot be deleted.
+    """
+    for entry in folder.iterdir():
+        if names.fullmatch(entry.name) and is_link(entry):
+            entry.unlink(missing_ok=True)  # the link itself, never what it leads to
+
+
 def remove_own_files(folder: Path, names: re.Pattern[str], keep: str = "") -> None:
     """Delete the files of a folder that are named as Heat's are, and links of such a name.
 
@@ -63,9 +76,9 @@ def remove_own_files(folder: Path, names: re.Pattern[str], keep: str = "") -> No
     OSError
         A file cannot be deleted.
     """
+    remove_links(folder, names)
     for entry in folder.iterdir():
-        if names.fullmatch(entry.name) and (entry.name != keep or is_link(entry)):
-            # A link is removed itself, never what it leads to.
+        if names.fullmatch(entry.name) and entry.name != keep:
             entry.unlink(missing_ok=True)
 
 

@@ -16,8 +16,13 @@ from bridge.edit_cost import EditKeys
 from bridge.edits import check_names
 from bridge.errors import BadInput
 from bridge.motion_clip import MotionClip
-from heat_backend.engines.protocol import BasePortrait, CancelCheck, FrameDrawer, never
-from heat_backend.export.provenance import TRAINED_ALGORITHMIC
+from heat_backend.engines.protocol import (
+    TRAINED_ALGORITHMIC,
+    BasePortrait,
+    CancelCheck,
+    FrameDrawer,
+    never,
+)
 from heat_backend.styleheat.bfm.expression_map import ExpressionMap
 from heat_backend.styleheat.bfm.head_pose import HeadMotion
 from heat_backend.styleheat.crops.paste_back import PasteBack

@@ -19,6 +19,7 @@ from typing import Any
 
 from ... import bridge
 from . import packed
+from .interpreter import ISOLATED
 from .packed import Packed
 from .patience import patiently, remove_tree
 from .places import Places
@@ -35,8 +36,6 @@ _PACKAGES = "packages"
 _LAUNCHER = "run_heat.py"
 _NETWORKS_LINK = "heat_networks.pth"
 
-# -I leaves out the user's site-packages and all PYTHON* variables, -S Blender's site-packages.
-_FLAGS = ("-I", "-S", "-X", "utf8")
 _LAUNCHER_TEXT = '''\
 """Starts heat_backend with this environment's packages and no others. Made by the set-up."""
 import os
@@ -145,7 +144,7 @@ class Found:
 
 def at(folder: Path, interpreter: str) -> Environment:
     """Return how the environment in a folder is started."""
-    return Environment((interpreter, *_FLAGS, str(folder / _LAUNCHER)), {})
+    return Environment((interpreter, *ISOLATED, str(folder / _LAUNCHER)), {})
 
 
 def packages_of(folder: Path) -> Path:

@@ -16,6 +16,10 @@ from pathlib import Path
 
 from ... import bridge
 
+ISOLATED = ("-I", "-S", "-X", "utf8")
+"""Flags of a Python that sees only its own library: -I leaves out the user's site-packages and all
+PYTHON* variables, -S Blender's site-packages."""
+
 _PROBE = """\
 import json, sys, platform
 found = {"version": list(sys.version_info[:2]), "lacks": [], "tags": []}
@@ -73,7 +77,7 @@ def probe(path: str, pip_folder: Path) -> Probe:
         flags = subprocess.CREATE_NO_WINDOW
     try:
         done = subprocess.run(
-            [path, "-I", "-S", "-X", "utf8", "-c", _PROBE, str(pip_folder)],
+            [path, *ISOLATED, "-c", _PROBE, str(pip_folder)],
             capture_output=True,
             stdin=subprocess.DEVNULL,
             encoding="utf-8",

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ... import bridge
+from .interpreter import ISOLATED
 from .patience import patiently, remove_tree
 
 _START = (
@@ -58,7 +59,7 @@ def unpack(wheel: Path, work: Path) -> Path:
 
 def command(python: str, pip_folder: Path, *arguments: str) -> tuple[str, ...]:
     """Return the command that runs pip, apart from Blender's and the user's packages."""
-    return (python, "-I", "-S", "-X", "utf8", "-c", _START, str(pip_folder), *arguments)
+    return (python, *ISOLATED, "-c", _START, str(pip_folder), *arguments)
 
 
 def spawn(line: tuple[str, ...], variables: Mapping[str, str]) -> subprocess.Popen[str]:

@@ -32,7 +32,7 @@ from . import (
 )
 from .downloads import Downloads, Line, passing_folder
 from .environment import Found, Mark, NetworksMark
-from .interpreter import Interpreter
+from .interpreter import ISOLATED, Interpreter
 from .package_source import PackageSource
 from .packed import Packed, Pin
 from .patience import remove_tree
@@ -287,7 +287,7 @@ class SetupRun:
         self._say(start + 0.9 * rest, "Trying the networks")
         paths = [str(environment.packages_of(made)), str(environment.packages_of(folder))]
         trial = f"import sys; sys.path += {paths!r}; import torch; print(torch.__version__)"
-        code, tail = self._command((found.python.path, "-I", "-S", "-X", "utf8", "-c", trial), {})
+        code, tail = self._command((found.python.path, *ISOLATED, "-c", trial), {})
         if code != 0:
             last = tail.strip().splitlines()[-1:] or ["the log says why"]
             raise bridge.errors.MissingHere(f"PyTorch was installed, but does not run: {last[0]}")

@@ -68,7 +68,8 @@ class _Watching:
 
     def picture(self, pixels: NDArray[np.uint8]) -> None:
         """Write the reconstruction (H, W, 3), whole or not at all."""
-        from heat_backend.export.provenance import TRAINED_ALGORITHMIC, Provenance, write_picture
+        from heat_backend.engines.protocol import TRAINED_ALGORITHMIC
+        from heat_backend.export.provenance import Provenance, write_picture
 
         made = Provenance("a portrait drawn anew", "styleheat", TRAINED_ALGORITHMIC)
         write_picture(self._out, pixels, made)
